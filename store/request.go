@@ -1,0 +1,122 @@
+package store
+
+import (
+	"strings"
+	"time"
+)
+
+// Request is one HTTP attempt, as it is stored and as it is analysed: a retry, a redirect and a failed connection
+// are each a Request of their own. It holds nothing secret and nobody's name: see Route for what of the URL is kept.
+//
+// Times are integer microseconds since 1970-01-01 UTC, durations microseconds, sizes bytes on the wire.
+type Request struct {
+	// ID is the row's number in order of arrival, from 1. 0 means: not stored yet.
+	ID int64
+	// Tenant is the vendor's name of the organisation the request belongs to. It is never empty once stored.
+	Tenant string
+	// StartedAt is when the attempt began. All rules and all sums go by it.
+	StartedAt int64
+	// Duration is from StartedAt to the last byte read (or the abort). 0 means unknown.
+	Duration int64
+	// FirstByte is from StartedAt to the first byte of the answer. 0 means unknown.
+	FirstByte int64
+	// RequestBytes and ResponseBytes are body bytes on the wire, as sent and as read. 0 means none, or unknown in a log.
+	RequestBytes  int64
+	ResponseBytes int64
+	// Status is the answer's status code; 0 means that no answer came.
+	Status int
+	// CutShort says that the answer's body ended before its end: the reader closed it, or the connection broke.
+	CutShort bool
+	// RetryAfter is the answer's Retry-After in seconds, a date already turned into the time left. 0 means none.
+	RetryAfter int64
+	// Error is the class of what went wrong (dns, connect, tls, timeout, cancelled, reset, other), "" for nothing.
+	Error string
+	// Route, Key and Query are what was kept of method and URL. Route is never nil once stored.
+	Route *Route
+	Key   string
+	Query string
+	// Params identifies the parameters of a request whose kept URL does not say all of them (it had a body, or
+	// something of the URL was not kept): 32 hexadecimal digits of a hash keyed by the file. "" means that method
+	// and URL are the parameters.
+	Params string
+	// Client is the program or host that sent the request; "" means unknown.
+	Client string
+	// Source is how the request got into the file. Route, Source and Client are shared between many Requests.
+	Source *Source
+
+	// ItemHash identifies Key, ParamsHash the parameters (Params, or method and URL), within one file. Only scans of
+	// the packed columns fill them, which leave Key, Query and Params empty.
+	ItemHash   uint64
+	ParamsHash uint64
+}
+
+// Route is what many requests share: the method and the part of the URL without its parameters.
+type Route struct {
+	// ID is the row's number; 0 means: not stored yet.
+	ID int64
+	// Method is the request method in capitals.
+	Method string
+	// Origin is scheme, host and a port that is not the scheme's default: "https://acme.xima.cloud".
+	Origin string
+	// Template is the path. A segment "{name}" stands for a value: the k-th value of the request's Key where the
+	// policy lets it be kept ("{+name}"), else nothing is known of it ("{name}", and "*" where no template fits).
+	Template string
+	// Class is the class the policy gave the route when it was stored, such as "recording_audio".
+	Class string
+}
+
+// Source says how requests got into the file.
+type Source struct {
+	// ID is the row's number; 0 means: not stored yet.
+	ID int64
+	// Kind is transport, proxy, jsonl, har, combined or csv.
+	Kind string
+	// Name is the file's base name, or the program's; it may be "".
+	Name string
+	// Resolution is the clock's, in microseconds: 0 for our own capture and for records with fractions of a second,
+	// 1,000,000 for logs in whole seconds (their times are floored).
+	Resolution int64
+}
+
+// Start is StartedAt as a time in UTC.
+func (r *Request) Start() time.Time { return time.UnixMicro(r.StartedAt).UTC() }
+
+// Path is the path that was kept, with placeholders where a value was not.
+func (r *Request) Path() string {
+	if r.Route == nil {
+		return ""
+	}
+	return fillTemplate(r.Route.Template, r.Key)
+}
+
+// URL is the absolute URL that was kept.
+func (r *Request) URL() string {
+	if r.Route == nil {
+		return ""
+	}
+	u := r.Route.Origin + r.Path()
+	if r.Query != "" {
+		u += "?" + r.Query
+	}
+	return u
+}
+
+// fillTemplate puts the values of key, separated by "/", into the kept placeholders of template.
+func fillTemplate(template, key string) string {
+	if !strings.Contains(template, "{+") {
+		return template
+	}
+	var b strings.Builder
+	for template != "" {
+		before, rest, found := strings.Cut(template, "{+")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		_, template, _ = strings.Cut(rest, "}")
+		value, more, _ := strings.Cut(key, "/")
+		b.WriteString(value)
+		key = more
+	}
+	return b.String()
+}
