@@ -1,0 +1,184 @@
+package analyze
+
+import (
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// Window says whether a moment lies within a tenant's nightly window.
+type Window interface{ Contains(time.Time) bool }
+
+// History tells whether a recording was downloaded before the requests that an Auditor was given; *store.History is one.
+type History interface {
+	// Find gives the requests for that ItemHash that started at or before the time (microseconds since 1970 UTC).
+	Find(item uint64, until int64) ([]store.Request, error)
+}
+
+// Tenant is what an audit knows of a tenant beside its requests.
+type Tenant struct {
+	Name string
+	Cap  CapFacts
+	// Resets are when support reset the egress window, microseconds since 1970 UTC, in order.
+	Resets []int64
+	// Window is when recordings should be pulled; nil means any time.
+	Window Window
+	// Chance is the forecast chance of reaching the cap within seven days; negative means that there is none.
+	Chance float64
+}
+
+// Hit is one request, or one stretch of time, that made a rule fire.
+type Hit struct {
+	Rule string
+	ID   int64 // the request
+	At   int64 // its start
+	Why  string
+}
+
+// Auditor judges one tenant's requests. Add them in order of (StartedAt, ID). It is for one goroutine.
+type Auditor struct {
+	policy  *limits.Policy
+	tenant  Tenant
+	explain func(Hit)
+	history History
+	from    int64 // requests before it only fill the rolling window
+
+	routes    map[*store.Route]*route
+	lastRoute *store.Route
+	last      *route
+	seen      set // recordings downloaded completely since the state began
+
+	state
+}
+
+// state is everything that requests have changed, and that a later run can continue from.
+type state struct {
+	Upto     int64 // the last request's start
+	Requests int64
+	LastPull int64
+	Counts   map[statusKey]*tally
+	Spacing  spacing
+	Egress   window
+	React    reactions
+	Load     downloads
+	// Resumed is up to where the state was continued from; 0 for a state that saw all requests itself.
+	Resumed int64
+}
+
+type statusKey struct {
+	Method, Class string
+	Status        int
+}
+
+// tally counts answers of one kind.
+type tally struct {
+	N        int64
+	Role     limits.Role
+	Expected bool
+}
+
+// route is what the policy says of a stored route.
+type route struct {
+	class, method string
+	paced, egress bool // of the frequency rule's class, of the egress rule's
+	interval      int64
+	backoff       *backoff
+	status        int // of the last tally
+	tally         *tally
+}
+
+// NewAuditor starts the audit of a tenant under a policy.
+func NewAuditor(p *limits.Policy, t Tenant) *Auditor {
+	a := &Auditor{policy: p, tenant: t, routes: map[*store.Route]*route{}}
+	a.Counts = map[statusKey]*tally{}
+	a.Egress.Refused = -1
+	a.React.init()
+	return a
+}
+
+// Explain makes the auditor call f for each hit of each rule. It must come before the first Add.
+func (a *Auditor) Explain(f func(Hit)) { a.explain = f }
+
+// From makes requests before a time (microseconds since 1970 UTC) fill the rolling window only.
+func (a *Auditor) From(at int64) { a.from = at }
+
+// Add judges the next request. Its error is one of History's.
+func (a *Auditor) Add(r *store.Request) error {
+	rt := a.route(r.Route)
+	a.Egress.begin(&a.tenant, micros(a.policy.Egress.Window), r.StartedAt)
+	if r.StartedAt < a.from {
+		a.Egress.add(&a.tenant, r, rt.egress, false)
+		return nil
+	}
+	t := a.tally(rt, r.Status)
+	t.N++
+	a.Requests++
+	a.Upto = r.StartedAt
+	if rt.paced {
+		a.pace(r)
+	}
+	if rt.egress {
+		a.LastPull = r.StartedAt
+		a.Egress.learnFrom(r, t.Role)
+	}
+	a.Egress.add(&a.tenant, r, rt.egress, true)
+	a.react(r, rt, t)
+	if rt.egress {
+		return a.download(r, t.Role)
+	}
+	return nil
+}
+
+func (w *window) learnFrom(r *store.Request, role limits.Role) {
+	if role == limits.RoleOK || role == limits.RoleEgressCap {
+		w.learn(r.StartedAt, w.Sum, role == limits.RoleEgressCap)
+	}
+}
+
+// route asks the policy once about each stored route.
+func (a *Auditor) route(r *store.Route) *route {
+	if r == a.lastRoute && a.last != nil {
+		return a.last
+	}
+	rt, ok := a.routes[r]
+	if !ok {
+		rt = &route{class: a.policy.Reclassify(r.Method, r.Origin, r.Template), method: r.Method}
+		rt.paced = rt.class == a.policy.Frequency.Class
+		rt.egress = rt.class == a.policy.Egress.Class
+		rt.interval = micros(plainInterval)
+		if rt.paced {
+			rt.interval = micros(a.policy.Frequency.MinInterval)
+		}
+		if a.React.Backoff[rt.class] == nil {
+			a.React.Backoff[rt.class] = &backoff{}
+		}
+		rt.backoff = a.React.Backoff[rt.class]
+		a.routes[r] = rt
+	}
+	a.lastRoute, a.last = r, rt
+	return rt
+}
+
+func (a *Auditor) tally(rt *route, status int) *tally {
+	if rt.tally != nil && rt.status == status {
+		return rt.tally
+	}
+	key := statusKey{rt.method, rt.class, status}
+	t := a.Counts[key]
+	if t == nil {
+		_, expected := a.policy.Status(status, rt.method)
+		t = &tally{Role: a.policy.Role(status), Expected: expected}
+		a.Counts[key] = t
+	}
+	rt.status, rt.tally = status, t
+	return t
+}
+
+// hit counts a request for a rule, and explains it when asked to.
+func (a *Auditor) hit(h *hits, rule string, r *store.Request, why func() string) {
+	h.add(r)
+	if a.explain != nil {
+		a.explain(Hit{Rule: rule, ID: r.ID, At: r.StartedAt, Why: why()})
+	}
+}

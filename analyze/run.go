@@ -1,0 +1,277 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// Options say what to audit.
+type Options struct {
+	Policy *limits.Policy
+	// AsOf is the moment taken as "now"; later requests are left out. It must be set.
+	AsOf time.Time
+	// Since (inclusive) and Until (exclusive) select requests by StartedAt; the zero time means no bound. Rolling sums
+	// look back past Since.
+	Since, Until time.Time
+	// Tenants are the tenants to audit; none means all.
+	Tenants []string
+	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
+	About func(name string) Tenant
+}
+
+// Run audits the tenants of a snapshot. The states it returns may be saved with store.SaveStates under the key, to make
+// the next run cost only what was added; there are none where Options select a range.
+func Run(ctx context.Context, snap *store.Snapshot, o Options) (*Report, Saved, error) {
+	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
+	if err := r.prepare(ctx); err != nil {
+		return nil, Saved{}, err
+	}
+	results, err := r.all(ctx)
+	if err != nil {
+		return nil, Saved{}, err
+	}
+	slices.SortFunc(results, func(a, b Result) int {
+		return cmp.Or(a.Verdict.order()-b.Verdict.order(), cmp.Compare(a.Tenant, b.Tenant))
+	})
+	report := &Report{
+		AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until, PolicyName: o.Policy.Name, PolicyVersion: o.Policy.Version,
+		Tenants: results, Later: r.later, Dropped: r.dropped,
+	}
+	return report, Saved{Key: r.key, States: r.saved}, nil
+}
+
+// Saved are states for store.SaveStates.
+type Saved struct {
+	Key    []byte
+	States []store.State
+}
+
+func (v Verdict) order() int {
+	switch v {
+	case Fail:
+		return 0
+	case Warn:
+		return 1
+	}
+	return 2
+}
+
+// Explain calls f for each request that made a rule fire for a tenant, in order of time but for rules that can only be
+// judged later (lost-report).
+func Explain(ctx context.Context, snap *store.Snapshot, o Options, tenant string, f func(Hit)) error {
+	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
+	r.o.Tenants = []string{tenant}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	_, err := r.fromStart(ctx, r.about(tenant), f)
+	return err
+}
+
+// runner is one Run.
+type runner struct {
+	snap    *store.Snapshot
+	o       Options
+	asOf    int64
+	tenants []store.TenantInfo
+	resets  map[string][]int64
+	key     []byte
+	states  map[string]store.State
+	later   int64
+	dropped int64
+
+	mu    sync.Mutex // guards what the workers add to
+	saved []store.State
+}
+
+func (r *runner) prepare(ctx context.Context) (err error) {
+	if r.resets, r.dropped, err = facts(ctx, r.snap, r.asOf); err != nil {
+		return err
+	}
+	for _, t := range r.snap.Tenants() {
+		if t.Requests > 0 && (len(r.o.Tenants) == 0 || slices.Contains(r.o.Tenants, t.Name)) {
+			r.tenants = append(r.tenants, t)
+		}
+	}
+	if r.key, err = stateKey(r.o.Policy); err != nil {
+		return err
+	}
+	if r.whole() {
+		r.states, err = r.snap.States(ctx, r.key)
+	}
+	return err
+}
+
+// whole says that no range is selected.
+func (r *runner) whole() bool { return r.o.Since.IsZero() && r.o.Until.IsZero() }
+
+// facts reads resets by tenant, in order, and how many requests were dropped.
+func facts(ctx context.Context, snap *store.Snapshot, asOf int64) (resets map[string][]int64, dropped int64, err error) {
+	events, err := snap.Events(ctx)
+	resets = map[string][]int64{}
+	for _, e := range events {
+		switch {
+		case e.At > asOf:
+		case e.Kind == store.EventReset:
+			resets[e.Tenant] = append(resets[e.Tenant], e.At)
+		case e.Kind == store.EventDropped:
+			dropped += e.Count
+		}
+	}
+	return resets, dropped, err
+}
+
+func (r *runner) about(name string) Tenant {
+	t := Tenant{Chance: -1}
+	if r.o.About != nil {
+		t = r.o.About(name)
+	}
+	t.Name, t.Resets = name, r.resets[name]
+	return t
+}
+
+// all audits the tenants on all processors; a tenant is for one of them.
+func (r *runner) all(ctx context.Context) ([]Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	results := make([]Result, len(r.tenants))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(r.tenants)) {
+		wg.Go(func() {
+			for i := range next {
+				var err error
+				if results[i], err = r.tenant(ctx, r.tenants[i]); err != nil {
+					cancel(fmt.Errorf("audit tenant %q: %w", r.tenants[i].Name, err))
+				}
+			}
+		})
+	}
+	for i := range r.tenants {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return results, nil
+}
+
+// tenant audits one tenant, from a saved state where that is possible.
+func (r *runner) tenant(ctx context.Context, info store.TenantInfo) (Result, error) {
+	if err := r.countLater(ctx, info); err != nil {
+		return Result{}, err
+	}
+	t := r.about(info.Name)
+	if s, ok := r.states[info.Name]; ok && s.UptoAt <= r.asOf && info.Last <= r.asOf {
+		result, ok, err := r.fromState(ctx, t, s, info.Last)
+		if ok || err != nil {
+			return result, err
+		}
+	}
+	return r.fromStart(ctx, t, nil)
+}
+
+// countLater counts the requests that start after asOf.
+func (r *runner) countLater(ctx context.Context, info store.TenantInfo) error {
+	if info.Last <= r.asOf {
+		return nil
+	}
+	var n int64
+	for batch, err := range r.snap.Scan(ctx, info.Name, store.Range{From: r.asOf + 1}) {
+		if err != nil {
+			return err
+		}
+		n += int64(len(batch))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.later += n
+	return nil
+}
+
+// fromState continues a saved state; ok is false where it does not fit.
+func (r *runner) fromState(ctx context.Context, t Tenant, s store.State, last int64) (result Result, ok bool, err error) {
+	a := NewAuditor(r.o.Policy, t)
+	if !a.resume(s.Data, r.snap.History(ctx, t.Name)) {
+		return Result{}, false, nil
+	}
+	if last > s.UptoAt {
+		if err := r.feed(ctx, a, store.Range{From: s.UptoAt + 1, To: r.asOf + 1}); err != nil {
+			return Result{}, false, err
+		}
+	}
+	if result, ok = a.Result(r.asOf); !ok {
+		return Result{}, false, nil
+	}
+	if last > s.UptoAt {
+		err = r.keep(a)
+	}
+	return result, true, err
+}
+
+// fromStart reads all requests of the range, and what the rolling sum at its start needs.
+func (r *runner) fromStart(ctx context.Context, t Tenant, explain func(Hit)) (Result, error) {
+	a := NewAuditor(r.o.Policy, t)
+	if explain != nil {
+		a.Explain(explain)
+	}
+	rg := store.Range{To: r.asOf + 1}
+	if !r.o.Until.IsZero() {
+		rg.To = min(rg.To, r.o.Until.UnixMicro())
+	}
+	if !r.o.Since.IsZero() {
+		since := r.o.Since.UnixMicro()
+		rg.From = since - micros(r.o.Policy.Egress.Window)
+		a.From(since)
+	} else {
+		rg.From = math.MinInt64
+	}
+	if err := r.feed(ctx, a, rg); err != nil {
+		return Result{}, err
+	}
+	result, _ := a.Result(r.asOf) // exact: it saw every request
+	if explain == nil && r.whole() {
+		return result, r.keep(a)
+	}
+	return result, nil
+}
+
+func (r *runner) feed(ctx context.Context, a *Auditor, rg store.Range) error {
+	for batch, err := range r.snap.Scan(ctx, a.tenant.Name, rg) {
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			if err := a.Add(&batch[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keep saves the auditor's state, unless requests after asOf are still to come.
+func (r *runner) keep(a *Auditor) error {
+	data, ok, err := a.save()
+	if err != nil || !ok {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.saved = append(r.saved, store.State{Tenant: a.tenant.Name, UptoAt: a.Upto, Data: data})
+	return nil
+}

@@ -1,0 +1,217 @@
+package commands
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const sampleConfig = `token_env = "ALL_TOKEN"
+[defaults]
+time_zone = "Europe/Berlin"
+window = "22:00-05:00"
+closures = ["12-25"]
+bytes_per_recorded_hour = "9.1MB"
+
+[tenants.acme]
+agents = 120
+cap = "450GB"
+cap_told_on = 2026-11-01
+time_zone = "America/Denver"
+closures = [2026-07-04]
+
+[tenants."b.c"]
+cap = 450_000
+bytes_per_recorded_hour = 2.5e6
+token_env = "BC_TOKEN"
+host = "b.example.com"
+`
+
+func TestParseConfig(t *testing.T) {
+	c, err := ParseConfig("headroom.toml", []byte(sampleConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := c.Tenant("acme"), c.Tenant("b.c")
+	if a.Agents != 120 || a.CapBytes != 450e9 || a.CapToldOn.Format(time.DateOnly) != "2026-11-01" || a.BytesPerHour != 9.1e6 {
+		t.Errorf("acme: %+v", a)
+	}
+	if a.TokenEnv != "ALL_TOKEN" || a.Location.String() != "America/Denver" || len(a.Closures) != 2 {
+		t.Errorf("acme: %+v", a)
+	}
+	if b.CapBytes != 450_000 || b.BytesPerHour != 2.5e6 || b.TokenEnv != "BC_TOKEN" || b.Host != "b.example.com" || !b.CapToldOn.IsZero() {
+		t.Errorf("b.c: %+v", b)
+	}
+	// The default window goes by each tenant's own clock.
+	at := time.Date(2026, 11, 2, 21, 30, 0, 0, time.UTC)
+	if a.Window.Contains(at) || !b.Window.Contains(at) {
+		t.Errorf("windows: %v, %v", a.Window, b.Window)
+	}
+	if got := c.Tenant("unknown"); got.TimeZone != "Europe/Berlin" || got.CapBytes != 0 || got.TokenEnv != "ALL_TOKEN" {
+		t.Errorf("unknown tenant: %+v", got)
+	}
+}
+
+func TestClosedAt(t *testing.T) {
+	c, err := ParseConfig("headroom.toml", []byte(sampleConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.Tenant("acme")
+	for at, want := range map[string]bool{
+		"2026-07-04T12:00:00Z": true,
+		"2027-07-04T12:00:00Z": false,
+		"2027-12-25T12:00:00Z": true,
+		"2027-12-26T05:00:00Z": true, // still the 25th in Denver
+		"2027-12-25T05:00:00Z": false,
+	} {
+		when, _ := time.Parse(time.RFC3339, at)
+		if got := a.ClosedAt(when); got != want {
+			t.Errorf("closed at %s: %v, want %v", at, got, want)
+		}
+	}
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	for line, want := range map[string]string{
+		`agentz = 1`:                           `headroom.toml:2: unknown key "agentz"; did you mean "agents"?`,
+		`agents = -1`:                          "headroom.toml:2: agents must be between 0 and 1000000, and is -1",
+		`agents = 99999999`:                    "headroom.toml:2: agents must be",
+		`agents = "many"`:                      `headroom.toml:2: "tenants.acme.agents" must be a whole number`,
+		`agents = 1.5`:                         `headroom.toml:2: "tenants.acme.agents" must be a whole number`,
+		`cap = -5`:                             `headroom.toml:2: size "-5" must be above 0`,
+		`cap = 0`:                              `headroom.toml:2: size "0" must be above 0`,
+		`cap = nan`:                            `headroom.toml:2: size "nan" must be above 0`,
+		`cap = inf`:                            `headroom.toml:2: size "inf" must be above 0`,
+		`cap = "5 XB"`:                         `headroom.toml:2: size "5 XB" must be a number`,
+		`cap = "GB"`:                           `headroom.toml:2: size "GB" must be a number`,
+		`cap = "9000000TB"`:                    `headroom.toml:2: size "9000000TB" must be above 0 and at most`,
+		`cap = 0x10`:                           `headroom.toml:2: size "0x10" must be a number`,
+		`cap = true`:                           "headroom.toml:2: ",
+		`cap_told_on = "soon"`:                 `headroom.toml:2: date "soon" must be`,
+		`cap_told_on = "11-01"`:                "headroom.toml:2: cap_told_on must be a date",
+		`cap_told_on = 5`:                      "headroom.toml:2: date",
+		`bytes_per_recorded_hour = "-1MB"`:     `headroom.toml:2: size "-1MB" must be above 0`,
+		`time_zone = "Mars/Base"`:              `headroom.toml:2: time zone "Mars/Base" is not known`,
+		`time_zone = "Local"`:                  "headroom.toml:2: time zone",
+		`window = "22-05"`:                     `headroom.toml:2: window "22-05" must be written like`,
+		`window = "22:00-25:00"`:               "headroom.toml:2: window",
+		`window = "24:00-05:00"`:               "headroom.toml:2: window",
+		`window = "22:60-05:00"`:               "headroom.toml:2: window",
+		`window = "05:00-05:00"`:               "headroom.toml:2: window",
+		"closures = [\n\"12-25\",\n\"02-30\"]": `headroom.toml:4: date "02-30" must be`,
+		`closures = "12-25"`:                   `headroom.toml:2: "tenants.acme.closures" must be a list`,
+		`token_env = "eyJhbGciOi.secret"`:      "headroom.toml:2: token_env must be the name",
+		`host = "https://acme"`:                "headroom.toml:2: host",
+		`[tenant.other]`:                       `headroom.toml:2: unknown key "tenant"; did you mean "tenants"?`,
+		`agents = `:                            "headroom.toml:2: ",
+		"agents = 1\nagents = 2":               "headroom.toml:3: ",
+	} {
+		_, err := ParseConfig("headroom.toml", []byte("[tenants.acme]\n"+line+"\n"))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", line, err, want)
+		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %q", line, err)
+		}
+	}
+}
+
+func TestParseBytes(t *testing.T) {
+	for s, want := range map[string]float64{
+		"1": 1, "1B": 1, "1.5kB": 1500, "9.1 MB": 9.1e6, "450GB": 450e9, "2TB": 2e12, "64KiB": 65536, "1MiB": 1 << 20,
+		"1GiB": 1 << 30, "1TiB": 1 << 40, "1_000": 1000, "450gb": 450e9,
+	} {
+		if got, err := ParseBytes(s); err != nil || got != want {
+			t.Errorf("ParseBytes(%q) = %v, %v; want %v", s, got, err, want)
+		}
+	}
+}
+
+func TestWindowContains(t *testing.T) {
+	for _, c := range []struct {
+		window, at string
+		want       bool
+	}{
+		{"22:00-05:00", "22:00", true}, {"22:00-05:00", "21:59", false}, {"22:00-05:00", "00:00", true},
+		{"22:00-05:00", "04:59", true}, {"22:00-05:00", "05:00", false}, {"01:00-02:30", "02:29", true},
+		{"01:00-02:30", "02:30", false}, {"01:00-02:30", "00:59", false}, {"00:00-24:00", "23:59", true},
+		{"20:00-24:00", "00:00", false},
+	} {
+		w, err := ParseWindow(c.window, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, _ := time.Parse("15:04", c.at)
+		if got := w.Contains(at); got != c.want || w.String() != c.window {
+			t.Errorf("%s contains %s: %v, want %v", w, c.at, got, c.want)
+		}
+	}
+	if !(Window{}).Contains(time.Now()) {
+		t.Error("no window does not contain every time")
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "headroom.toml")
+	if _, err := LoadConfig(name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: error %v", err)
+	}
+	writeConfigFile(t, name, "[defaults]\nclosures_file = \"days\"\n[tenants.acme]\nclosures = [\"01-01\"]\n")
+	if _, err := LoadConfig(name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing closures: error %v", err)
+	}
+	writeConfigFile(t, filepath.Join(dir, "days"), "# ours\n\n12-25, Christmas\n2026-11-26 Thanksgiving\r\n")
+	c, err := LoadConfig(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Defaults.Closures) != 2 || len(c.Tenant("acme").Closures) != 3 {
+		t.Errorf("closures %v and %v", c.Defaults.Closures, c.Tenant("acme").Closures)
+	}
+	writeConfigFile(t, filepath.Join(dir, "days"), "12-25\n13-25\n")
+	if _, err := LoadConfig(name); err == nil || !strings.Contains(err.Error(), `days:2: date "13-25"`) {
+		t.Errorf("bad closures: error %v", err)
+	}
+}
+
+func writeConfigFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The file that init writes is right as it is, and with all its examples switched on.
+func TestConfigTemplate(t *testing.T) {
+	if _, err := ParseConfig("headroom.toml", []byte(configTemplate)); err != nil {
+		t.Error(err)
+	}
+	full := regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAllString(configTemplate, "$1")
+	c, err := ParseConfig("headroom.toml", []byte(full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.Tenant("acme"); a.Agents == 0 || a.CapBytes == 0 || a.Window.IsZero() || len(a.Closures) == 0 {
+		t.Errorf("the examples do not set what they should: %+v", a)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add(sampleConfig)
+	f.Add(configTemplate)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseConfig("headroom.toml", []byte(text))
+		if (c == nil) == (err == nil) {
+			t.Errorf("config %v, error %v", c, err)
+		}
+		if err == nil && c.Defaults.Location == nil {
+			t.Error("no location")
+		}
+	})
+}

@@ -1,0 +1,188 @@
+package ingest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// draft is a record as a parser read it: nothing is checked yet but numbers and times. Its texts may share memory with
+// the input.
+type draft struct {
+	line int64
+	// startedAt is in microseconds since 1970 UTC; wholeSeconds says that the record had no fraction.
+	startedAt    int64
+	wholeSeconds bool
+	method, url  string
+	status       int
+	tenant       string
+	client       string
+	errorText    string
+	// params is a params_hash or any other text that stands for the parameters; body is part of them.
+	params        string
+	body          []byte
+	duration      int64 // microseconds
+	requestBytes  int64
+	responseBytes int64
+	retryAfter    int64 // seconds
+	cutShort      bool
+	unknownSize   bool
+}
+
+// internLimit bounds each table of shared texts; a full one begins anew.
+const internLimit = 1 << 14
+
+const wholeSecond = int64(time.Second / time.Microsecond)
+
+// assembler makes requests of drafts: it asks the policy what may be kept, cleans names, and shares what repeats.
+type assembler struct {
+	policy  *limits.Policy
+	key     []byte
+	tenant  string
+	latest  int64 // the latest acceptable start, in microseconds
+	exact   *store.Source
+	seconds *store.Source
+	routes  map[importRoute]*store.Route
+	route   *store.Route // the latest
+	tenants map[string]cleaned
+	clients map[string]cleaned
+}
+
+type importRoute struct{ method, origin, template string }
+
+// cleaned is a name as it may be stored, or why it may not.
+type cleaned struct{ text, reason string }
+
+func newAssembler(o ImportOptions, kind string) *assembler {
+	return &assembler{
+		policy: o.Policy, key: o.HashKey, tenant: o.Tenant,
+		latest:  o.Now.Add(24 * time.Hour).UnixMicro(),
+		exact:   &store.Source{Kind: kind, Name: o.Name},
+		seconds: &store.Source{Kind: kind, Name: o.Name, Resolution: wholeSecond},
+		routes:  map[importRoute]*store.Route{},
+		tenants: map[string]cleaned{},
+		clients: map[string]cleaned{},
+	}
+}
+
+// assemble fills r from d, or says why the record cannot be taken.
+func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
+	if reason := a.checkDraft(d); reason != "" {
+		return reason
+	}
+	method, ok := cleanMethod(d.method)
+	if !ok {
+		return "method is not an HTTP method"
+	}
+	m, err := a.policy.Match(method, d.url)
+	if err != nil { // its message may name parts of the URL
+		return "url is not an absolute http or https URL"
+	}
+	tenant := a.tenantOf(d, m.Tenant)
+	client := intern(a.clients, d.client, cleanClient)
+	if tenant.reason+client.reason != "" {
+		return tenant.reason + client.reason
+	}
+	*r = store.Request{
+		Tenant: tenant.text, StartedAt: d.startedAt, Duration: d.duration,
+		RequestBytes: d.requestBytes, ResponseBytes: d.responseBytes, Status: d.status, CutShort: d.cutShort,
+		RetryAfter: d.retryAfter, Error: errorClassOf(d.errorText), Route: a.routeOf(method, m), Key: m.Key, Query: m.Query,
+		Params: a.paramsOf(d, method, m.Lossless), Client: client.text, Source: a.exact,
+	}
+	if d.wholeSeconds {
+		r.Source = a.seconds
+	}
+	return ""
+}
+
+func (a *assembler) checkDraft(d *draft) string {
+	switch {
+	case d.startedAt < 0:
+		return "started_at is before 1970"
+	case d.startedAt > a.latest:
+		return "started_at is in the future"
+	case d.status != 0 && (d.status < 100 || d.status > 999):
+		return "status is neither 0 nor from 100 to 999"
+	}
+	return checkURL(d.url)
+}
+
+// tenantOf picks the record's own tenant, else the one given for the input, else the one of the host.
+func (a *assembler) tenantOf(d *draft, byHost string) cleaned {
+	for _, name := range [...]string{d.tenant, a.tenant, byHost} {
+		if name != "" {
+			return intern(a.tenants, name, cleanTenant)
+		}
+	}
+	return cleaned{reason: "no tenant: neither the record nor its host names one; use --tenant"}
+}
+
+// routeOf returns the one Route that all requests of the same method, origin and template share.
+func (a *assembler) routeOf(method string, m limits.Match) *store.Route {
+	if r := a.route; r != nil && r.Template == m.Template && r.Origin == m.Origin && r.Method == method && r.Class == m.Class {
+		return r
+	}
+	r, ok := a.routes[importRoute{method, m.Origin, m.Template}]
+	if !ok || r.Class != m.Class {
+		r = &store.Route{
+			Method: strings.Clone(method), Origin: strings.Clone(m.Origin),
+			Template: strings.Clone(m.Template), Class: strings.Clone(m.Class),
+		}
+		if len(a.routes) >= internLimit {
+			clear(a.routes)
+		}
+		a.routes[importRoute{r.Method, r.Origin, r.Template}] = r
+	}
+	a.route = r
+	return r
+}
+
+// paramsOf says what the parameters are known by: "" where method and kept URL say all.
+func (a *assembler) paramsOf(d *draft, method string, lossless bool) string {
+	switch {
+	case d.params != "" && isParamsHash(d.params):
+		return d.params
+	case d.params != "":
+		p := NewParams(a.key, "given", d.params)
+		return p.Sum()
+	case lossless && len(d.body) == 0:
+		return ""
+	}
+	p := NewParams(a.key, method, d.url)
+	if len(d.body) > 0 {
+		_, _ = p.Write(d.body) // a hash does not fail
+	}
+	return p.Sum()
+}
+
+// isParamsHash says whether s is a hash as Params.Sum writes it.
+func isParamsHash(s string) bool {
+	if len(s) != 32 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// intern cleans a name once and gives the same text to all that have it, free of the input's memory.
+func intern(table map[string]cleaned, name string, clean func(string) cleaned) cleaned {
+	if name == "" {
+		return cleaned{}
+	}
+	if c, ok := table[name]; ok {
+		return c
+	}
+	name = strings.Clone(name)
+	c := clean(name)
+	if len(table) >= internLimit {
+		clear(table)
+	}
+	table[name] = c
+	return c
+}

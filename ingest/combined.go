@@ -1,0 +1,260 @@
+package ingest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// parseCombined reads the access logs of nginx and Apache: "common", "combined", and "vhost_combined", which has the
+// server's name in front. What stands behind the byte count (referer, user agent, and whatever else a format adds) is
+// not looked at: it is not stored, and a bare number there may be anything.
+//
+// The times are whole seconds, floored, and the byte count is the body's as it was sent.
+func parseCombined(in *input, f *feeder) error {
+	origin := originFor(f.asm.policy.Hosts, f.asm.tenant)
+	var d draft
+	quotedTail := false
+	return eachLine(in, f, func(line textLine) error {
+		c, reason := scanCombined(line.text)
+		if reason == "" && line.open && quotedTail && c.tail == "" {
+			reason = "the last line is cut off"
+		}
+		if reason == "" {
+			d = draft{line: line.number}
+			reason = c.draft(&d, origin)
+		}
+		if reason != "" {
+			return f.reject(line.number, reason)
+		}
+		quotedTail = c.tail != ""
+		return f.add(&d)
+	})
+}
+
+// originFor is where a log without server names was written: the policy's first host, of this tenant. It is "" where
+// the host needs a tenant and none is given.
+func originFor(hosts []string, tenant string) string {
+	if len(hosts) == 0 {
+		return ""
+	}
+	host := hosts[0]
+	if before, rest, found := strings.Cut(host, "{"); found {
+		_, after, _ := strings.Cut(rest, "}")
+		if strings.TrimSpace(tenant) == "" {
+			return ""
+		}
+		host = before + hostLabel(tenant) + after
+	}
+	return "https://" + host
+}
+
+// hostLabel makes a tenant's name fit for a host name: the tenant itself is stored beside the URL as it was given.
+func hostLabel(tenant string) string {
+	label := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '.', r == '_':
+			return r
+		}
+		return '-'
+	}, strings.TrimSpace(tenant))
+	return strings.Trim(label, "-.")
+}
+
+// combinedLine is a line cut into its parts.
+type combinedLine struct {
+	vhost, remote, time string
+	request             string // as it stands between the quotes, with its escapes
+	status, size        string
+	tail                string
+}
+
+const notCombined = "line is not in the combined or common log format"
+
+// scanCombined cuts a line, or says why it is none.
+func scanCombined(s string) (c combinedLine, reason string) {
+	open := strings.Index(s, " [")
+	if open < 0 || !c.names(s[:open]) {
+		return c, notCombined
+	}
+	s = s[open+2:]
+	end := strings.Index(s, `] "`)
+	if end < 0 {
+		return c, notCombined
+	}
+	c.time, s = s[:end], s[end+3:]
+	if end = closingQuote(s); end < 0 {
+		return c, notCombined
+	}
+	c.request, s = s[:end], s[end+1:]
+	if s == "" || s[0] != ' ' {
+		return c, notCombined
+	}
+	c.status, s, _ = strings.Cut(s[1:], " ")
+	c.size, c.tail, _ = strings.Cut(s, " ")
+	return c, ""
+}
+
+// names reads what stands before the time: remote host, identity and user, and perhaps the server's name in front.
+// The identity is "-" everywhere in practice, which tells the two shapes apart, also where a user's name has a space.
+func (c *combinedLine) names(s string) bool {
+	first, rest, _ := strings.Cut(s, " ")
+	second, rest, ok := strings.Cut(rest, " ")
+	if !ok || first == "" || second == "" || rest == "" {
+		return false
+	}
+	third, user, four := strings.Cut(rest, " ")
+	switch {
+	case second == "-" || !four:
+		c.remote = first
+		return true
+	case third == "-" && user != "":
+		c.vhost, c.remote = first, second
+		return true
+	}
+	return false
+}
+
+// closingQuote finds the quote that no backslash escapes.
+func closingQuote(s string) int {
+	from := 0
+	for {
+		i := strings.IndexByte(s[from:], '"')
+		if i < 0 {
+			return -1
+		}
+		i += from
+		slashes := 0
+		for slashes < i && s[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i
+		}
+		from = i + 1
+	}
+}
+
+// draft reads the parts; origin is for lines that do not name a server.
+func (c *combinedLine) draft(d *draft, origin string) (reason string) {
+	var ok bool
+	if d.startedAt, ok = parseLogTime(c.time); !ok {
+		return "time is not of the form 22/Jan/2019:03:56:14 +0330"
+	}
+	d.wholeSeconds = true
+	if d.status, ok = logStatus(c.status); !ok {
+		return "status is not a number of three digits"
+	}
+	if d.responseBytes, ok = logSize(c.size); !ok {
+		return "size is neither a number of bytes nor -"
+	}
+	if c.remote != "-" {
+		d.client = c.remote
+	}
+	return c.readRequest(d, origin)
+}
+
+// logStatus reads a status; "-" and "000" say that no answer was sent.
+func logStatus(s string) (int, bool) {
+	if s == "-" {
+		return 0, true
+	}
+	n := digits(s)
+	return int(n), len(s) == 3 && n >= 0
+}
+
+func logSize(s string) (int64, bool) {
+	if s == "-" {
+		return 0, true
+	}
+	if s == "" || len(s) > 18 {
+		return 0, false
+	}
+	n := digits(s)
+	return n, n >= 0
+}
+
+// readRequest reads "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.
+func (c *combinedLine) readRequest(d *draft, origin string) (reason string) {
+	method, rest, _ := strings.Cut(c.request, " ")
+	end := strings.LastIndexByte(rest, ' ')
+	if end < 0 || !strings.HasPrefix(rest[end+1:], "HTTP/") {
+		return badRequestLine(c.request)
+	}
+	if _, ok := cleanMethod(method); !ok {
+		return badRequestLine(c.request)
+	}
+	target := rest[:end]
+	if strings.IndexByte(target, '\\') >= 0 || strings.IndexByte(target, ' ') >= 0 {
+		target = unescapeTarget(target)
+	}
+	d.method = method
+	if c.vhost != "" && c.vhost != "-" {
+		origin = vhostOrigin(c.vhost)
+	}
+	switch {
+	case strings.HasPrefix(target, "http://"), strings.HasPrefix(target, "https://"):
+		d.url = target
+	case !strings.HasPrefix(target, "/"):
+		return "request target is not a path"
+	case origin == "":
+		return "no tenant: the line names no server; use --tenant"
+	default:
+		d.url = origin + target
+	}
+	return ""
+}
+
+func badRequestLine(s string) string {
+	switch {
+	case s == "" || s == "-":
+		return "request line is empty: the client sent nothing"
+	case strings.HasPrefix(s, `\x16\x03`):
+		return "request line is the start of a TLS connection, not HTTP"
+	case strings.HasPrefix(s, `\x`):
+		return "request line is binary, not HTTP"
+	}
+	return "request line is not of the form METHOD target HTTP/version"
+}
+
+// vhostOrigin makes an origin of "acme.xima.cloud" or "acme.xima.cloud:443". Port 80 is the only sign of plain HTTP.
+func vhostOrigin(vhost string) string {
+	if host, found := strings.CutSuffix(vhost, ":80"); found {
+		return "http://" + host
+	}
+	return "https://" + vhost
+}
+
+// unescapeTarget undoes the log's escapes (\" \\ \x0a) and writes what a URL may not hold in percent form.
+func unescapeTarget(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '\\' && i+1 < len(s) {
+			if hex := s[i+1:]; hex[0] == 'x' && len(hex) >= 3 && unhex(hex[1]) >= 0 && unhex(hex[2]) >= 0 {
+				c = byte(unhex(hex[1])<<4 | unhex(hex[2]))
+				i += 3
+			} else {
+				c = hex[0]
+				i++
+			}
+		}
+		if c <= ' ' || c >= 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func unhex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}

@@ -1,0 +1,183 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// chooseFormat takes the format that was asked for, or finds out which one it is.
+func chooseFormat(in *input, format string) (string, error) {
+	switch format {
+	case FormatJSONL, FormatHAR, FormatCombined, FormatCSV:
+		return format, nil
+	case "", FormatAuto:
+		return detect(in.head, in.whole)
+	}
+	return "", fmt.Errorf("%w: there is no input format of that name; use auto, jsonl, har, combined or csv", ErrFormat)
+}
+
+// magics are the beginnings of files that are no text.
+var magics = []struct{ magic, what string }{
+	{"\x1f\x8b", "it is gzip inside gzip: decompress it once"},
+	{"\xff\xfe", utf16}, {"\xfe\xff", utf16},
+	{"PK\x03\x04", "it is a ZIP archive: unpack it first"},
+	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: decompress it first"},
+	{"BZh", "it is compressed with bzip2: decompress it first"},
+	{"\xfd7zXZ", "it is compressed with xz: decompress it first"},
+	{"SQLite format 3\x00", "it is an SQLite database: imports read logs"},
+}
+
+const utf16 = "it is text in UTF-16: convert it to UTF-8 first"
+
+// refused says what the input is when no format can be made of it, whichever was asked for.
+func refused(head []byte) string {
+	for _, m := range magics {
+		if bytes.HasPrefix(head, []byte(m.magic)) {
+			return m.what
+		}
+	}
+	if len(head) >= 4 && (head[0] == 0 && head[1] != 0 && head[2] == 0 || head[0] != 0 && head[1] == 0 && head[3] == 0 && head[2] != 0) {
+		return utf16 // without a byte order mark
+	}
+	return ""
+}
+
+// detectLines is how many lines are looked at until one shows the format: a log may begin with a few odd ones.
+const detectLines = 20
+
+// detect finds the format by the first line that shows it. The error says what the input looks like instead.
+func detect(head []byte, whole bool) (string, error) {
+	lines := firstLines(head, whole)
+	if len(lines) == 0 {
+		if whole {
+			return "", ErrEmpty
+		}
+		return "", fmt.Errorf("%w: it begins with a great many blank lines", ErrFormat)
+	}
+	if what := foreign(head, lines[0]); what != "" {
+		return "", fmt.Errorf("%w: %s", ErrFormat, what)
+	}
+	if isHAR(head) {
+		return FormatHAR, nil
+	}
+	if _, ok := csvHeader(lines[0]); ok {
+		return FormatCSV, nil
+	}
+	for _, line := range lines {
+		if format := formatOfLine(line); format != "" {
+			return format, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %s", ErrFormat, unknownLine(lines[0], len(head) == len(lines[0]) && !whole))
+}
+
+// firstLines returns the first lines that are not blank. A last one that may be cut off counts if it is all there is.
+func firstLines(head []byte, whole bool) []string {
+	all := strings.Split(string(head), "\n")
+	if !whole && len(all) > 1 {
+		all = all[:len(all)-1]
+	}
+	var lines []string
+	for _, line := range all {
+		if line = strings.TrimSuffix(line, "\r"); !isBlank(line) {
+			lines = append(lines, line)
+		}
+		if len(lines) == detectLines {
+			break
+		}
+	}
+	return lines
+}
+
+// foreign names formats that must not be taken for one of ours.
+func foreign(head []byte, line string) string {
+	text := strings.TrimLeft(line, " \t")
+	switch {
+	case isBinary(head):
+		return "it looks like a binary file"
+	case strings.HasPrefix(text, "#Software:"), strings.HasPrefix(text, "#Version:"), strings.HasPrefix(text, "#Fields:"),
+		strings.HasPrefix(text, "#Date:"):
+		return "it looks like a W3C extended log (IIS): convert it to CSV with the columns started_at, method, url, status"
+	case strings.HasPrefix(text, "["):
+		return "it looks like a JSON array: write one object a line instead"
+	case syslogLike.MatchString(text) && strings.Contains(text, "haproxy["):
+		return "it looks like an HAProxy log: log in the combined format, or convert it to CSV"
+	case syslogLike.MatchString(text):
+		return "it looks like syslog: cut off what stands before the log line"
+	case strings.HasPrefix(text, "<"):
+		return "it looks like HTML or XML: was an error page saved instead of the log?"
+	}
+	return ""
+}
+
+var syslogLike = regexp.MustCompile(`^(<\d+>)?([A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+\S* \S+ \S+\[\d+\]:) `)
+
+// isBinary says whether the beginning has bytes that no text has.
+func isBinary(head []byte) bool {
+	if bytes.IndexByte(head, 0) >= 0 {
+		return true
+	}
+	bad := 0
+	for text := head; len(text) > 0; {
+		r, size := utf8.DecodeRune(text)
+		if r == utf8.RuneError && size == 1 || r < ' ' && strings.IndexByte("\t\n\r\f\v\x1b", byte(r)) < 0 {
+			bad++
+		}
+		text = text[size:]
+	}
+	return bad > len(head)/10
+}
+
+var (
+	harStart = regexp.MustCompile(`^\s*\{\s*"log"\s*:\s*\{`)
+	harLog   = regexp.MustCompile(`"log"\s*:\s*\{`)
+)
+
+// isHAR says whether the beginning is that of a HAR document. One with something before "log" has to spread over lines.
+func isHAR(head []byte) bool {
+	if harStart.Match(head) {
+		return true
+	}
+	text := bytes.TrimLeft(head, " \t\r\n")
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	return bytes.HasPrefix(text, []byte("{")) && !json.Valid(first) && harLog.Match(head) && bytes.Contains(head, []byte(`"entries"`))
+}
+
+// formatOfLine tells a record's format, "" where the line shows none.
+func formatOfLine(line string) string {
+	if strings.HasPrefix(strings.TrimLeft(line, " \t"), "{") {
+		var v fields
+		if !scanFlat(line, &v) && decodeObject(line, &v) != "" {
+			return ""
+		}
+		if v[fieldStartedAt].kind != kindAbsent || v[fieldURL].kind != kindAbsent && v[fieldMethod].kind != kindAbsent {
+			return FormatJSONL
+		}
+		return ""
+	}
+	c, reason := scanCombined(line)
+	if _, ok := parseLogTime(c.time); reason == "" && ok {
+		return FormatCombined
+	}
+	return ""
+}
+
+// unknownLine says what an unrecognised first line looks like.
+func unknownLine(line string, cut bool) string {
+	const want = "; name the format with --input-format if it is jsonl, har, combined or csv"
+	switch {
+	case cut:
+		return "its first line is longer than 64 KiB" + want
+	case !strings.HasPrefix(strings.TrimLeft(line, " \t"), "{"):
+		return "it looks like neither JSON Lines, HAR, an access log nor CSV with a header" + want
+	case strings.Contains(line, `"nginx_version"`) || strings.Contains(line, `"server_zones"`):
+		return "it looks like the status of NGINX Plus as JSON, which counts requests but does not list them: import its access log"
+	case strings.Contains(line, `"EdgeStartTimestamp"`) || strings.Contains(line, `"ClientRequestURI"`):
+		return "it looks like a Cloudflare log: rename its fields to started_at, method, url, status, response_bytes"
+	}
+	return "it looks like JSON, but not like request records: those have started_at, method, url and status"
+}

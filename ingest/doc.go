@@ -1,0 +1,29 @@
+// Package ingest is how requests get into a request log: from a Go program's own HTTP client, and from the logs that
+// other programs wrote.
+//
+// For most uses, wrap the transport of an http.Client and give it the Recorder of an open store:
+//
+//	rec := db.Recorder()
+//	defer rec.Close()
+//	client := &http.Client{Transport: ingest.NewTransport(nil, rec, ingest.WithHashKey(db.HashKey()))}
+//
+// Put the Transport innermost: a retrying or caching layer above it then makes one row of each attempt.
+//
+// # Guarantees
+//
+// The Transport is an http.RoundTripper in the full sense of that contract: requests are not modified, answers and
+// errors are the base's own, bodies stream through in constant memory, and a Recorder in trouble never fails or
+// delays a call.
+//
+// Bytes are those of bodies on the wire, packed where the answer was compressed, counted as the caller reads them, to
+// the end or to the abort.
+//
+// No header, no cookie, no body and no error text is kept. Of a URL only what the policy lists is kept; whether two
+// requests had the same parameters is told by a digest under the database's own key, see Params.
+//
+// # What it does not do
+//
+// It does not count header bytes, TLS or retransmissions, which limits on egress are not known to count either. It
+// does not see what a base retries by itself, such as net/http's second try on a kept connection that turned out to
+// be dead: that is one row. It does not record an answer whose body is neither read to its end nor closed.
+package ingest

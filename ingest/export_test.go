@@ -1,0 +1,86 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// randomRequest makes a request as an import or the transport would have stored it.
+func randomRequest(t *testing.T, r *rand.Rand, o ImportOptions, sources []*store.Source) store.Request {
+	t.Helper()
+	paths := []string{
+		"/rest/api/v2/recordings", "/rest/api/v2/recordings?startTime=2026-10-31T00:00:00Z&endTime=2026-11-01T00:00:00%2B01:00",
+		fmt.Sprintf("/rest/api/v2/recordings/0f8b6c1e-6a5d-4f44-9d25-0a2f5a8f7d%02x-1730419200000/audio", r.IntN(256)),
+		"/rest/api/v2/recordings/0f8b6c1e-6a5d-4f44-9d25-0a2f5a8f7d10-1730419200000/who/knows",
+		"/rest/api/v2/recordings/nobody%20knows?token=1", fmt.Sprintf("/rest/api/v1/historic-data/%d", r.IntN(99)),
+		"/rest/api/v1/agents/4711/click-to-dial", "/rest/api/v1/skills/x/\"y\"\\z?é=1&<>", "/", "", "//a//b/",
+	}
+	method := []string{"GET", "POST", "DELETE"}[r.IntN(3)]
+	url := []string{"https://acme.xima.cloud", "http://beta.xima.cloud:8080", "https://user:pw@gamma.xima.cloud"}[r.IntN(3)] + paths[r.IntN(len(paths))]
+	m, err := o.Policy.Match(method, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := store.Request{
+		Tenant: []string{m.Tenant, "Acme & \"Co\"", "é x"}[r.IntN(3)], StartedAt: r.Int64N(1.7e15), Status: []int{0, 200, 429, 999}[r.IntN(4)],
+		CutShort: r.IntN(2) == 0, Error: []string{"", "dns", "reset", "other"}[r.IntN(4)], Key: m.Key, Query: m.Query,
+		Client: []string{"", "nightly", "redacted \\ \"quoted\" <é>"}[r.IntN(3)], Source: sources[r.IntN(len(sources))],
+		Route: &store.Route{Method: method, Origin: m.Origin, Template: m.Template, Class: m.Class},
+	}
+	for _, n := range []*int64{&q.Duration, &q.RequestBytes, &q.ResponseBytes, &q.RetryAfter} {
+		*n = []int64{0, r.Int64N(10), r.Int64N(1e9)}[r.IntN(3)]
+	}
+	if r.IntN(9) == 0 {
+		q.ResponseBytes = maxSize - r.Int64N(1000)
+	}
+	if !m.Lossless || r.IntN(2) == 0 {
+		q.Params = fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
+	}
+	q.StartedAt -= q.StartedAt % max(q.Source.Resolution, 1)
+	return q
+}
+
+func TestExportThenImportGivesEqualRequests(t *testing.T) {
+	o := testOptions(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	sources := []*store.Source{{Kind: "transport"}, {Kind: "combined", Name: "access.log", Resolution: 1e6}}
+	var want []store.Request
+	for range 20000 {
+		want = append(want, randomRequest(t, r, o, sources))
+	}
+	var file bytes.Buffer
+	if err := WriteJSONL(&file, sequence(want)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(file.String(), "\n")
+	got, rejects, _ := mustImport(t, file.String(), o)
+	if len(rejects) > 0 || len(got) != len(want) {
+		t.Fatalf("%d of %d requests came back; rejects %v", len(got), len(want), rejects[:min(len(rejects), 3)])
+	}
+	for i := range want {
+		if !equalRequests(got[i], want[i]) {
+			t.Fatalf("line %s came back as\n%+v\n%+v, want\n%+v\n%+v", lines[i], got[i], *got[i].Route, want[i], *want[i].Route)
+		}
+	}
+}
+
+func TestExportStopsAtAnError(t *testing.T) {
+	broken := errors.New("broken")
+	err := WriteJSONL(&bytes.Buffer{}, func(yield func(store.Request, error) bool) { yield(store.Request{}, broken) })
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if err := WriteJSONL(failingWriter{broken}, sequence([]store.Request{{}})); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type failingWriter struct{ err error }
+
+func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }

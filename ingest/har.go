@@ -1,0 +1,316 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A HAR file is one JSON document with an entry for each request that a browser or a recording proxy saw. Recorders
+// disagree on sizes, so these are the rules here:
+//
+//   - The body's size on the wire is response._transferSize less the headers (Chrome, Safari), else bodySize, else the
+//     Content-Length header. Where the size of the headers is not known, Content-Length tells what of the transfer was
+//     body. content.size is the decoded size and never taken.
+//   - An answer to HEAD, a 204 and a 304 have no body, whatever the recorder wrote down: Firefox gives a 304 the size of
+//     the copy it had.
+//   - What the cache answered and what the browser blocked never reached the vendor: no request, a reject.
+//   - The time is startedDateTime, the duration time, both as the recorder understood them.
+//
+// The client is log.creator.name, which has to stand before the entries, as all recorders write it.
+const (
+	maxHARText = 64 << 10 // bytes of a URL, a header or another text that is looked at
+	maxHARBody = 1 << 20  // bytes of a request's body that take part in the hash over the parameters
+)
+
+// errNoEntries says that a JSON document is no HAR.
+var errNoEntries = fmt.Errorf("%w: the JSON has no log.entries, so it is no HAR", ErrFormat)
+
+// parseHAR reads the entries one by one, in constant memory. Where the document breaks off, what came before counts.
+func parseHAR(in *input, f *feeder) error {
+	h := &harReader{json: jsonStream{in.Reader}, feeder: f}
+	if in.whole && strings.Trim(string(in.head), " \t\r\n") == "" {
+		return nil
+	}
+	err := h.json.object(func(name string) error {
+		if name != "log" {
+			return h.json.skip()
+		}
+		return h.readLog()
+	})
+	var damage *damageError
+	switch {
+	case errors.As(err, &damage) && h.found:
+		return f.reject(h.entry+1, damage.reason)
+	case errors.Is(err, errJSON) && h.found:
+		return f.reject(h.entry+1, "the file is "+err.Error()+" from here on")
+	case errors.As(err, &damage):
+		return fmt.Errorf("%w: %s, before any entry", ErrFormat, damage.reason)
+	case errors.Is(err, errJSON):
+		return fmt.Errorf("%w: %w, so it is no HAR", ErrFormat, err)
+	case err != nil:
+		return err
+	case !h.found:
+		return errNoEntries
+	}
+	return nil
+}
+
+// harReader goes through a document.
+type harReader struct {
+	json    jsonStream
+	feeder  *feeder
+	found   bool // log.entries was met
+	entry   int64
+	creator string
+}
+
+func (h *harReader) readLog() error {
+	return h.json.object(func(name string) error {
+		switch name {
+		case "creator":
+			return h.fields(map[string]*string{"name": &h.creator})
+		case "entries":
+			h.found = true
+			return h.json.list('[', ']', h.readEntry)
+		}
+		return h.json.skip()
+	})
+}
+
+// fields reads the named texts of the object that begins here.
+func (h *harReader) fields(into map[string]*string) error {
+	if c, err := h.json.peek(); err != nil || c != '{' {
+		return errors.Join(err, h.json.skip())
+	}
+	return h.json.object(func(name string) error {
+		to, ok := into[name]
+		if !ok {
+			return h.json.skip()
+		}
+		t, err := h.json.scalar(maxHARText)
+		if t.kind == kindString {
+			*to = t.text
+		}
+		return err
+	})
+}
+
+// harEntry is what is looked at of an entry.
+type harEntry struct {
+	started, time, method, url, status    token
+	requestSize, bodySize, headersSize    token
+	transferSize, contentSize, fromCache  token
+	fetchType, failure, protocol, blocked token
+	body                                  token
+	retryAfter, contentLength, date       string
+}
+
+func (h *harReader) readEntry() error {
+	var e harEntry
+	if c, err := h.json.peek(); err != nil || c != '{' {
+		if err := errors.Join(err, h.json.skip()); err != nil {
+			return err
+		}
+		h.entry++
+		return h.feeder.reject(h.entry, "entry is not an object")
+	}
+	err := h.pick(map[string]*token{
+		"startedDateTime": &e.started, "time": &e.time, "_fromCache": &e.fromCache, "_fetchType": &e.fetchType,
+		"_error": &e.failure, "_blocked": &e.blocked,
+	}, map[string]func() error{
+		"request":  func() error { return h.readRequest(&e) },
+		"response": func() error { return h.readResponse(&e) },
+	})
+	if err != nil {
+		return err
+	}
+	h.entry++
+	d := draft{line: h.entry, client: h.creator}
+	if reason := e.draft(&d); reason != "" {
+		return h.feeder.reject(h.entry, reason)
+	}
+	return h.feeder.add(&d)
+}
+
+// pick reads the object that begins here: the named scalars, and other members by their functions. Where there is no
+// object, nothing is picked.
+func (h *harReader) pick(scalars map[string]*token, members map[string]func() error) error {
+	if c, err := h.json.peek(); err != nil || c != '{' {
+		return errors.Join(err, h.json.skip())
+	}
+	return h.json.object(func(name string) error {
+		if read := members[name]; read != nil {
+			return read()
+		}
+		to := scalars[name]
+		if to == nil {
+			return h.json.skip()
+		}
+		t, err := h.json.scalar(maxHARText)
+		if t.kind != kindAbsent { // entry and response may both have the field, one of them null
+			*to = t
+		}
+		return err
+	})
+}
+
+func (h *harReader) readRequest(e *harEntry) error {
+	return h.pick(
+		map[string]*token{"method": &e.method, "url": &e.url, "bodySize": &e.requestSize},
+		map[string]func() error{"postData": func() error {
+			return h.pick(nil, map[string]func() error{"text": func() (err error) {
+				e.body, err = h.json.scalar(maxHARBody)
+				return err
+			}})
+		}},
+	)
+}
+
+func (h *harReader) readResponse(e *harEntry) error {
+	return h.pick(map[string]*token{
+		"status": &e.status, "bodySize": &e.bodySize, "headersSize": &e.headersSize, "httpVersion": &e.protocol,
+		"_transferSize": &e.transferSize, "_error": &e.failure, "_fromCache": &e.fromCache,
+	}, map[string]func() error{
+		"content": func() error { return h.pick(map[string]*token{"size": &e.contentSize}, nil) },
+		"headers": func() error { return h.readHeaders(e) },
+	})
+}
+
+// readHeaders keeps the three headers that say something about the answer's time and size.
+func (h *harReader) readHeaders(e *harEntry) error {
+	if c, err := h.json.peek(); err != nil || c != '[' {
+		return errors.Join(err, h.json.skip())
+	}
+	return h.json.list('[', ']', func() error {
+		var name, value string
+		err := h.fields(map[string]*string{"name": &name, "value": &value})
+		switch strings.ToLower(name) {
+		case "retry-after":
+			e.retryAfter = value
+		case "content-length":
+			e.contentLength = value
+		case "date":
+			e.date = value
+		}
+		return err
+	})
+}
+
+// draft makes a record of the entry, or says why it is none.
+func (e *harEntry) draft(d *draft) (reason string) {
+	var v fields
+	v[fieldStartedAt], v[fieldMethod], v[fieldURL], v[fieldStatus] = e.started, e.method, e.url, e.status
+	if v[fieldStatus].kind == kindAbsent {
+		v[fieldStatus] = token{kindNumber, "0"}
+	}
+	if e.time.kind == kindNumber && !strings.HasPrefix(e.time.text, "-") {
+		v[fieldDurationMS] = e.time
+	}
+	client := d.client
+	if reason := v.draft(d); reason != "" {
+		return strings.NewReplacer("started_at", "startedDateTime", "duration_ms", "time").Replace(reason)
+	}
+	d.client = client
+	if reason := e.neverSent(d.status); reason != "" {
+		return reason
+	}
+	d.requestBytes = max(e.requestSize.size(), 0)
+	d.responseBytes, d.unknownSize = e.wireSize(d)
+	d.errorText = e.failure.text
+	d.cutShort = d.status != 0 && d.errorText != ""
+	d.retryAfter = e.retrySeconds(d)
+	d.body = e.bodyBytes()
+	return ""
+}
+
+// neverSent says why an entry stands for no request to the server; "" for one that does.
+func (e *harEntry) neverSent(status int) string {
+	fetch := strings.ToLower(e.fetchType.text)
+	cached := e.fromCache.isSet() || strings.HasSuffix(fetch, "cache")
+	// Firefox leaves only these traces of an answer from its cache.
+	silent := e.protocol.kind == kindString && e.protocol.text == "" && e.time.size() == 0
+	noBytes := e.bodySize.size() <= 0 && e.transferSize.size() <= 0
+	failure := strings.ToLower(e.failure.text)
+	switch {
+	case cached, status != 0 && silent && noBytes:
+		return "answered from the browser's cache: never sent"
+	case e.blocked.isSet(), strings.Contains(failure, "blocked_by"), strings.Contains(failure, "blocked:"):
+		return "blocked in the browser: never sent"
+	}
+	return ""
+}
+
+// isSet says whether a flag is there and not false, empty or 0.
+func (t token) isSet() bool {
+	return t.kind == kindTrue || t.kind == kindString && t.text != "" || t.kind == kindNumber && t.text != "0"
+}
+
+// size reads a size in bytes; -1 where there is none or an absurd one.
+func (t token) size() int64 {
+	if t.kind != kindNumber {
+		return -1
+	}
+	r := fieldReader{f: &fields{fieldResponseBytes: t}}
+	n := r.number(fieldResponseBytes, float64(maxSize))
+	if r.reason != "" {
+		return -1
+	}
+	if exact, ok := shortNumber(&t); ok {
+		return exact
+	}
+	return int64(math.Ceil(n))
+}
+
+// wireSize is the size of the answer's body on the wire, and whether nobody knows it though there was one.
+func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
+	if d.method == "HEAD" || d.status == 204 || d.status == 304 || d.status == 0 || d.status < 200 {
+		return 0, false
+	}
+	length := int64(-1)
+	if n := digits(e.contentLength); e.contentLength != "" && len(e.contentLength) <= 18 {
+		length = n
+	}
+	transfer, headers, body := e.transferSize.size(), e.headersSize.size(), e.bodySize.size()
+	switch {
+	case transfer > 0 && headers > 0:
+		return max(transfer-headers, 0), false
+	case transfer > 0 && length >= 0 && length <= transfer:
+		return length, false
+	case transfer > 0:
+		return transfer, false
+	case body > 0:
+		return body, false
+	case length >= 0:
+		return length, false
+	}
+	return 0, e.contentSize.size() > 0
+}
+
+// retrySeconds reads Retry-After, a date relative to the answer's own Date or else to the end of the request.
+func (e *harEntry) retrySeconds(d *draft) int64 {
+	from, err := http.ParseTime(e.date)
+	if err != nil {
+		from = time.UnixMicro(d.startedAt + d.duration)
+	}
+	seconds := retryAfter(strings.TrimSpace(e.retryAfter), func() time.Time { return from })
+	if seconds > maxRetry {
+		return 0
+	}
+	return seconds
+}
+
+// bodyBytes is what of the request's body identifies its parameters. Of one that is longer than maxHARBody the
+// beginning and the size do.
+func (e *harEntry) bodyBytes() []byte {
+	switch e.body.kind {
+	case kindString:
+		return []byte(e.body.text)
+	case kindOther:
+		return []byte(e.body.text + e.requestSize.text)
+	}
+	return nil
+}

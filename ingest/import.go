@@ -1,0 +1,252 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// Errors of Import that a caller may want to tell apart. With either of them nothing was given to the sink.
+var (
+	// ErrFormat says that the input is in no format that Import reads; the message names what it looks like.
+	ErrFormat = errors.New("format not recognised")
+	// ErrEmpty says that there is nothing to recognise a format by: no bytes, or blank lines only.
+	ErrEmpty = errors.New("input is empty")
+)
+
+// The formats that Import reads.
+const (
+	FormatAuto     = "auto"
+	FormatJSONL    = "jsonl"
+	FormatHAR      = "har"
+	FormatCombined = "combined"
+	FormatCSV      = "csv"
+)
+
+// Sink takes requests in the order of the input.
+type Sink interface {
+	// Add takes a batch. The slice is reused after the call returns. Keys and queries share memory with a block of
+	// the input of some 256 KiB: clone those that are kept for long. Routes, sources, tenants and clients do not.
+	Add(ctx context.Context, batch []store.Request) error
+}
+
+// ImportOptions say how one input is read. Policy is required; so is HashKey where not all of a URL may be kept.
+type ImportOptions struct {
+	// Format is one of the Format constants. By default, "auto".
+	Format string
+	// Tenant is for inputs that do not name theirs; a record's own tenant goes before it. By default, the host says.
+	Tenant string
+	// Policy says what may be kept of a URL and which class it has.
+	Policy *limits.Policy
+	// HashKey is the file's own key for the hash over parameters that are not kept.
+	HashKey []byte
+	// Name is the input's base name, for Source.Name and Reject.File.
+	Name string
+	// OnReject is told of each record that was not taken, in the order of the input. By default, they are only counted.
+	OnReject func(Reject)
+	// OnProgress is told how many bytes of the input were read so far (before decompression), after each batch.
+	OnProgress func(bytesRead int64)
+	// Now is what "in the future" is measured by. By default, the time of the call.
+	Now time.Time
+}
+
+// Reject is a record that was not taken. It never holds anything of the record itself.
+type Reject struct {
+	File string
+	// Line counts from 1; in a HAR file it is the number of the entry.
+	Line   int64
+	Reason string
+}
+
+// ImportResult is what became of an input: Read records were found, Rejected of them not taken, the others were
+// given to the sink. Blank lines and a header line are not records.
+type ImportResult struct {
+	// Format is the one that was read, detected or as given.
+	Format   string
+	Read     int64
+	Rejected int64
+	// UnknownSize counts the accepted records that had a body whose size on the wire nobody wrote down (HAR only).
+	// They are stored with 0 bytes, so the egress is too low by their sizes.
+	UnknownSize int64
+}
+
+// Import reads all records of r into sink. The input may be compressed with gzip and may begin with a byte order mark.
+// Parsing goes on in a goroutine of its own while the sink works; sink, OnReject and OnProgress are called from the
+// calling goroutine only. It uses constant memory, whatever the length of the input or of a line.
+//
+// A record that cannot be taken is a Reject, not an error. Errors are ErrFormat and ErrEmpty (nothing was read),
+// a failing r or sink, and a done ctx; the result then says how far it came.
+func Import(ctx context.Context, r io.Reader, sink Sink, o ImportOptions) (ImportResult, error) {
+	if o.Policy == nil {
+		return ImportResult{}, errors.New("import requests: no policy given")
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	raw := &countingReader{r: r}
+	in, err := openInput(raw)
+	if err != nil {
+		return ImportResult{}, err
+	}
+	format, err := chooseFormat(in, o.Format)
+	if err != nil {
+		return ImportResult{}, err
+	}
+	return runImport(ctx, in, raw, sink, o, format)
+}
+
+// runImport joins the parsing goroutine and the sink, batch by batch.
+func runImport(ctx context.Context, in *input, raw *countingReader, sink Sink, o ImportOptions, format string) (ImportResult, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	f := newFeeder(ctx, o, format)
+	var parseErr error
+	go func() {
+		defer close(f.full)
+		parseErr = f.parse(in, format)
+		if parseErr == nil {
+			parseErr = f.flush()
+		}
+	}()
+	sinkErr := drain(ctx, f, raw, sink, o)
+	if sinkErr != nil {
+		stop()
+		for range f.full { // until the parser has seen the end
+		}
+		return f.result, fmt.Errorf("add requests: %w", sinkErr)
+	}
+	return f.result, parseErr
+}
+
+// drain gives every batch to the sink and the callbacks until the parser ends or the sink fails.
+func drain(ctx context.Context, f *feeder, raw *countingReader, sink Sink, o ImportOptions) error {
+	for b := range f.full {
+		if len(b.requests) > 0 {
+			if err := sink.Add(ctx, b.requests); err != nil {
+				return err
+			}
+		}
+		if o.OnReject != nil {
+			for _, reject := range b.rejects {
+				o.OnReject(reject)
+			}
+		}
+		if o.OnProgress != nil {
+			o.OnProgress(raw.n.Load())
+		}
+		f.free <- b
+	}
+	return nil
+}
+
+// batchSize is small enough for a batch to stay in a core's cache, batchCount lets a sink's commit overlap with parsing.
+const (
+	batchSize  = 1024
+	batchCount = 6
+)
+
+// batch is what goes from the parser to the sink and back.
+type batch struct {
+	requests []store.Request
+	rejects  []Reject
+}
+
+// feeder collects what a parser finds into batches and counts it.
+type feeder struct {
+	ctx    context.Context
+	full   chan *batch
+	free   chan *batch
+	cur    *batch
+	asm    *assembler
+	name   string
+	result ImportResult
+}
+
+func newFeeder(ctx context.Context, o ImportOptions, format string) *feeder {
+	f := &feeder{
+		ctx: ctx, full: make(chan *batch, batchCount), free: make(chan *batch, batchCount),
+		asm: newAssembler(o, format), name: o.Name, result: ImportResult{Format: format},
+	}
+	for range batchCount - 1 {
+		f.free <- &batch{requests: make([]store.Request, 0, batchSize)}
+	}
+	f.cur = &batch{requests: make([]store.Request, 0, batchSize)}
+	return f
+}
+
+// parse runs the parser of the format over the whole input.
+func (f *feeder) parse(in *input, format string) error {
+	switch format {
+	case FormatJSONL:
+		return parseJSONL(in, f)
+	case FormatCSV:
+		return parseCSV(in, f)
+	case FormatCombined:
+		return parseCombined(in, f)
+	}
+	return parseHAR(in, f)
+}
+
+// add takes a record that a parser has read.
+func (f *feeder) add(d *draft) error {
+	n := len(f.cur.requests)
+	f.cur.requests = f.cur.requests[:n+1]
+	if reason := f.asm.assemble(d, &f.cur.requests[n]); reason != "" {
+		f.cur.requests = f.cur.requests[:n]
+		return f.reject(d.line, reason)
+	}
+	f.result.Read++
+	if d.unknownSize {
+		f.result.UnknownSize++
+	}
+	return f.flushIfFull()
+}
+
+// reject takes note of a record that cannot be taken.
+func (f *feeder) reject(line int64, reason string) error {
+	f.result.Read++
+	f.result.Rejected++
+	f.cur.rejects = append(f.cur.rejects, Reject{File: f.name, Line: line, Reason: reason})
+	return f.flushIfFull()
+}
+
+func (f *feeder) flushIfFull() error {
+	if len(f.cur.requests) < batchSize && len(f.cur.rejects) < batchSize {
+		return nil
+	}
+	return f.flush()
+}
+
+// flush sends the current batch and takes a free one, waiting for the sink where none is.
+func (f *feeder) flush() error {
+	select {
+	case f.full <- f.cur:
+	case <-f.ctx.Done():
+		return f.ctx.Err()
+	}
+	select {
+	case f.cur = <-f.free:
+	case <-f.ctx.Done():
+		return f.ctx.Err()
+	}
+	f.cur.requests, f.cur.rejects = f.cur.requests[:0], f.cur.rejects[:0]
+	return nil
+}
+
+// countingReader counts the bytes read, for a progress display in another goroutine.
+type countingReader struct {
+	r io.Reader
+	n atomic.Int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}

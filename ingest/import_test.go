@@ -1,0 +1,472 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// memorySink keeps what it is given, as a sink must: cloned, since the batch is reused.
+type memorySink struct {
+	requests []store.Request
+	batches  int
+	fail     error
+}
+
+func (m *memorySink) Add(_ context.Context, batch []store.Request) error {
+	m.batches++
+	m.requests = append(m.requests, batch...)
+	for i := range batch {
+		batch[i] = store.Request{Tenant: "a sink may scribble on the batch"}
+	}
+	return m.fail
+}
+
+var testNow = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+
+func testPolicy(t testing.TB) *limits.Policy {
+	t.Helper()
+	p, err := limits.Builtin("xima")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func testOptions(t testing.TB) ImportOptions {
+	return ImportOptions{Policy: testPolicy(t), HashKey: []byte("test key"), Name: "input", Now: testNow}
+}
+
+// importText imports a text and checks that every record is accounted for.
+func importText(t testing.TB, r io.Reader, o ImportOptions) ([]store.Request, []Reject, ImportResult, error) {
+	t.Helper()
+	var sink memorySink
+	var rejects []Reject
+	o.OnReject = func(r Reject) { rejects = append(rejects, r) }
+	result, err := Import(context.Background(), r, &sink, o)
+	if err == nil && (result.Read != int64(len(sink.requests))+result.Rejected || result.Rejected != int64(len(rejects))) {
+		t.Fatalf("read %d, given %d, rejected %d, told of %d", result.Read, len(sink.requests), result.Rejected, len(rejects))
+	}
+	return sink.requests, rejects, result, err
+}
+
+// mustImport fails the test on an error.
+func mustImport(t testing.TB, text string, o ImportOptions) ([]store.Request, []Reject, ImportResult) {
+	t.Helper()
+	requests, rejects, result, err := importText(t, strings.NewReader(text), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return requests, rejects, result
+}
+
+// TestImportGolden imports the samples and compares everything that came of them. HEADROOM_UPDATE=1 rewrites the
+// golden files.
+func TestImportGolden(t *testing.T) {
+	for _, name := range []string{"records.jsonl", "access.log", "records.csv", "session.har"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join("testdata", "import", name)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := testOptions(t)
+			o.Name = name
+			if name == "access.log" {
+				o.Tenant = "acme"
+			}
+			requests, rejects, result := mustImport(t, string(data), o)
+			compareGolden(t, path+".golden", describeImport(t, requests, rejects, result))
+		})
+	}
+}
+
+func describeImport(t *testing.T, requests []store.Request, rejects []Reject, result ImportResult) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s: read %d, rejected %d, unknown size %d\n", result.Format, result.Read, result.Rejected, result.UnknownSize)
+	for _, r := range rejects {
+		fmt.Fprintf(&b, "%s:%d: %s\n", r.File, r.Line, r.Reason)
+	}
+	if err := WriteJSONL(&b, sequence(requests)); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range requests {
+		fmt.Fprintf(&b, "%s %s key=%q source=%+v\n", r.Route.Class, r.Route.Template, r.Key, *r.Source)
+	}
+	return b.Bytes()
+}
+
+func compareGolden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if os.Getenv("HEADROOM_UPDATE") != "" {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs:\n%s", path, got)
+	}
+}
+
+func sequence(requests []store.Request) func(func(store.Request, error) bool) {
+	return func(yield func(store.Request, error) bool) {
+		for _, r := range requests {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A record that differs by one field only.
+func record(field string) string {
+	return `{"started_at":"2026-11-01T02:00:00.5Z","method":"GET","url":"https://acme.xima.cloud/rest/api/v2/recordings","status":200` + field + `}`
+}
+
+func TestImportRejects(t *testing.T) {
+	long := strings.Repeat("x", 101)
+	for _, c := range []struct{ text, reason string }{
+		{record(`,"status":99`), "status is neither"},
+		{record(`,"status":1000`), "status is neither"},
+		{record(`,"status":"200"`), "status is not a number"},
+		{record(`,"status":200.5`), "status is not a whole number"},
+		{record(`,"response_bytes":4611686018427387905`), "response_bytes is too large"},
+		{record(`,"response_bytes":1e400`), "response_bytes is too large"},
+		{record(`,"request_bytes":-1`), "request_bytes is negative"},
+		{record(`,"request_bytes":true`), "request_bytes is not a number"},
+		{record(`,"duration_ms":Infinity`), "NaN and Infinity"},
+		{record(`,"duration_ms":-Infinity`), "NaN and Infinity"},
+		{record(`,"duration_ms":1e13`), "duration_ms is too large"},
+		{record(`,"complete":"no"`), "complete is neither"},
+		{record(`,"started_at":"1969-12-31T23:59:59Z"`), "before 1970"},
+		{record(`,"started_at":"2026-11-21T00:00:01Z"`), "in the future"},
+		{record(`,"started_at":"2026-02-29T00:00:01Z"`), "started_at is not a time"},
+		{record(`,"started_at":"2026-11-01T00:00:01"`), "no time zone"},
+		{record(`,"started_at":1762000000`), "started_at is not a string"},
+		{record(`,"method":"G T"`), "method is not"},
+		{record(`,"method":""`), "method is not"},
+		{record(`,"url":"/rest/api"`), "not an absolute"},
+		{record(`,"url":"https://acme.xima.cloud/a b"`), "space or a control"},
+		{record(`,"url":"blob:https://acme.xima.cloud/1"`), "blob: URL"},
+		{record(`,"url":"https://elsewhere.example/"`), "use --tenant"},
+		{record(`,"tenant":"a\u0007b"`), "tenant holds a control"},
+		{record(`,"tenant":"` + long + `"`), "tenant is longer"},
+		{record(`,"tenant":"  "`), "tenant is blank"},
+		{record(`,"client":"a\u0000b"`), "client holds a control"},
+		{record(`,"url":null`), "url is missing"},
+		{`[1,2]`, "not a JSON object"},
+		{`null`, "not a JSON object"},
+		{record("")[:40], "ends too early"},
+		{record("") + "x", "not valid JSON (at byte"},
+		{"\x00", "NUL"},
+		{record(`,"client":"` + "\xff" + `"`), "not UTF-8"},
+		{strings.Repeat(" ", 3) + strings.Repeat("[", 1<<20), "longer than 1 MiB"},
+	} {
+		o := testOptions(t)
+		o.Format = FormatJSONL
+		_, rejects, _ := mustImport(t, "\n"+c.text+"\n"+record(""), o)
+		if len(rejects) != 1 || rejects[0].Line != 2 || !strings.Contains(rejects[0].Reason, c.reason) {
+			t.Errorf("%.120q: got %v, want line 2, %q", c.text, rejects, c.reason)
+		}
+	}
+}
+
+func TestRejectsHoldNothingOfTheRecord(t *testing.T) {
+	const secret = "s3cr3t"
+	for _, field := range []string{
+		`,"url":"https://acme.xima.cloud:s3cr3t/"`, `,"url":"s3cr3t://x"`, `,"method":"s3cr3t!"`, `,"status":"s3cr3t"`,
+		`,"started_at":"s3cr3t"`, `,"tenant":"s3cr3t\u0000"`, `,"client":"s3cr3t\u0000"`, `,"error":s3cr3t`, `s3cr3t`,
+	} {
+		_, rejects, _ := mustImport(t, record("")+"\n"+record(field), testOptions(t))
+		if len(rejects) != 1 || strings.Contains(rejects[0].Reason, secret) {
+			t.Errorf("%s: %v", field, rejects)
+		}
+	}
+}
+
+func TestNothingPersonalIsStored(t *testing.T) {
+	for _, client := range []string{
+		"+1 (555) 123-4567", "call 555-123-4567", "555.123.4567", "tel 004915112345678", "jane@example.com", "Bearer abc",
+		"eyJhbGciOiJIUzI1NiJ9.e30.x", "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", "token=abc",
+	} {
+		if c := cleanClient(client); c.text != redacted {
+			t.Errorf("%q is stored as %q", client, c.text)
+		}
+	}
+	for _, client := range []string{
+		"192.168.100.200", "192.168.100.200:51234", "2001:db8::1234:5678", "curl/8.5.0", "Chrome/124.0.6367.207", "nightly 2026-11-01",
+		"build 20261101", "ip-10-120-130-240", "puller-0f8b6c1e-6a5d-4f44-9d25-0a2f5a8f7d10",
+	} {
+		if c := cleanClient(client); c.text != client {
+			t.Errorf("%q is stored as %q", client, c.text)
+		}
+	}
+	if c := cleanClient(strings.Repeat("é", 150)); c.text != strings.Repeat("é", 100) {
+		t.Errorf("a long name is cut to %d bytes", len(c.text))
+	}
+}
+
+func TestErrorClasses(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "dns": "dns", "cancelled": "cancelled", "other": "other", "something secret": "other",
+		"net::ERR_NAME_NOT_RESOLVED": "dns", "dial tcp: lookup x: no such host": "dns", "net::ERR_CERT_DATE_INVALID": "tls",
+		"net::ERR_CONNECTION_RESET": "reset", "unexpected EOF": "reset", "dial tcp 1.2.3.4:443: connect: connection refused": "connect",
+		"net::ERR_INTERNET_DISCONNECTED": "connect", "net::ERR_CONNECTION_TIMED_OUT": "timeout", "context canceled": "cancelled",
+		"net::ERR_ABORTED": "cancelled", "TLS handshake timeout": "timeout", "socket hang up": "reset",
+	} {
+		if got := errorClassOf(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestTenantPrecedence(t *testing.T) {
+	o := testOptions(t)
+	for _, c := range []struct{ record, option, want string }{
+		{record(""), "", "acme"}, {record(""), "given", "given"}, {record(`,"tenant":" own "`), "given", "own"},
+	} {
+		o.Tenant = c.option
+		requests, _, _ := mustImport(t, c.record, o)
+		if len(requests) != 1 || requests[0].Tenant != c.want {
+			t.Errorf("%s with %q: %v", c.record, c.option, requests)
+		}
+	}
+}
+
+func TestParamsIdentifyWhatIsNotKept(t *testing.T) {
+	hash := strings.Repeat("0a", 16)
+	post := func(number string) string {
+		return record(`,"url":"https://acme.xima.cloud/rest/api/v1/agents/` + number + `/click-to-dial"`)
+	}
+	requests, _, _ := mustImport(t, strings.Join([]string{
+		record(""), record(`,"params_hash":"` + hash + `"`), record(`,"params_hash":"` + strings.ToUpper(hash) + `"`),
+		post("4711"), post("4711"), post("4712"),
+	}, "\n"), testOptions(t))
+	var got []string
+	for _, r := range requests {
+		got = append(got, r.Params)
+		if strings.Contains(r.URL(), "471") {
+			t.Errorf("an extension is stored: %s", r.URL())
+		}
+	}
+	if len(got) != 6 || got[0] != "" || got[1] != hash || got[2] == strings.ToUpper(hash) || len(got[2]) != 32 {
+		t.Fatalf("params: %q", got)
+	}
+	if got[3] != got[4] || got[3] == got[5] || len(got[3]) != 32 {
+		t.Errorf("params of requests with unkept parts: %q", got[3:])
+	}
+}
+
+func TestResolutionOfEachRecord(t *testing.T) {
+	requests, _, _ := mustImport(t, record("")+"\n"+record(`,"started_at":"2026-11-01T02:00:00Z"`)+"\n"+record(`,"started_at":"2026-11-01T02:00:00.000Z"`), testOptions(t))
+	if len(requests) != 3 || requests[0].Source.Resolution != 0 || requests[1].Source.Resolution != 1e6 || requests[2].Source != requests[0].Source {
+		t.Errorf("sources: %v", requests)
+	}
+}
+
+func gzipOf(t testing.TB, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestCompressedInput(t *testing.T) {
+	var lines strings.Builder
+	for i := range 5000 {
+		lines.WriteString(record(fmt.Sprintf(`,"response_bytes":%d`, i*7919%100003)) + "\n")
+	}
+	data := gzipOf(t, lines.String())
+	requests, rejects, _, err := importText(t, bytes.NewReader(data), testOptions(t))
+	if err != nil || len(requests) != 5000 || len(rejects) != 0 {
+		t.Fatalf("whole: %d requests, %v, %v", len(requests), rejects, err)
+	}
+	requests, rejects, _, err = importText(t, bytes.NewReader(data[:len(data)/2]), testOptions(t))
+	if err != nil || len(requests) == 0 || len(requests) >= 5000 || len(rejects) != 1 || !strings.Contains(rejects[0].Reason, "cut off") {
+		t.Fatalf("cut off: %d requests, %v, %v", len(requests), rejects, err)
+	}
+	if rejects[0].Line != int64(len(requests))+1 {
+		t.Errorf("cut off after %d lines is told of as line %d", len(requests), rejects[0].Line)
+	}
+	data[len(data)-5] ^= 1 // in the checksum
+	requests, rejects, _, err = importText(t, bytes.NewReader(data), testOptions(t))
+	if err != nil || len(requests) != 5000 || len(rejects) != 1 || !strings.Contains(rejects[0].Reason, "damaged") {
+		t.Fatalf("bad checksum: %d requests, %v, %v", len(requests), rejects, err)
+	}
+}
+
+func TestRefusedInput(t *testing.T) {
+	for _, c := range []struct{ text, says string }{
+		{"", "empty"}, {" \n\r\n\t\n", "empty"},
+		{string(gzipOf(t, string(gzipOf(t, record(""))))), "gzip inside gzip"},
+		{"\x1f\x8bnonsense", "cannot be decompressed"},
+		{"\xff\xfe{\x00", "UTF-16"}, {"{\x00\"\x00s\x00", "UTF-16"}, {"PK\x03\x04", "ZIP"},
+		{"\x7fELF\x02\x01\x01\x00\x00\x00\x00", "binary"}, {"<!DOCTYPE html>\n<html>", "HTML"},
+		{"#Software: Microsoft Internet Information Services 8.5\n", "W3C"}, {"[{\"started_at\":1}]", "JSON array"},
+		{"{\"a\":1}\n", "JSON, but not like request records"}, {"hello world\n", "neither JSON Lines"},
+		{"{\n \"a\": 1\n}", "JSON, but"}, {"started_at,method,url\n", "lacks the column status"},
+		{"{\"log\":{\"version\":\"1.2\"}}", "no log.entries"},
+		{"<30>Feb 25 16:19:38 host app[1]: 1.2.3.4 - - [01/Nov/2026:02:00:08 +0000] \"GET / HTTP/1.1\" 200 0", "syslog"},
+	} {
+		var sink memorySink
+		result, err := Import(context.Background(), strings.NewReader(c.text), &sink, testOptions(t))
+		if err == nil || !strings.Contains(err.Error(), c.says) || sink.batches != 0 || result.Read != 0 {
+			t.Errorf("%.40q: got %v, %v, want %q", c.text, result, err, c.says)
+		}
+		if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrEmpty) {
+			t.Errorf("%.40q: %v is none of the sentinels", c.text, err)
+		}
+	}
+}
+
+func TestEmptyInputOfAKnownFormat(t *testing.T) {
+	for _, format := range []string{FormatJSONL, FormatHAR, FormatCombined, FormatCSV} {
+		o := testOptions(t)
+		o.Format = format
+		for _, text := range []string{"", "\n \n", "\xef\xbb\xbf"} {
+			if _, _, result := mustImport(t, text, o); result.Read != 0 || result.Format != format {
+				t.Errorf("%s, %q: %+v", format, text, result)
+			}
+		}
+	}
+}
+
+func TestByteOrderMarkAndLineEnds(t *testing.T) {
+	text := "\xef\xbb\xbf" + record("") + "\r\n\r\n" + record("")
+	requests, _, _ := mustImport(t, text, testOptions(t))
+	if len(requests) != 2 {
+		t.Errorf("%d requests", len(requests))
+	}
+}
+
+// repeated reads as n bytes of one letter and costs no memory.
+type repeated struct{ n int64 }
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if r.n == 0 {
+		return 0, io.EOF
+	}
+	n := int(min(r.n, int64(len(p))))
+	r.n -= int64(n)
+	for i := range p[:n] {
+		p[i] = 'x'
+	}
+	return n, nil
+}
+
+func TestEndlessLine(t *testing.T) {
+	for _, format := range []string{FormatJSONL, FormatCombined, FormatCSV} {
+		o := testOptions(t)
+		o.Format = format
+		start := ""
+		if format == FormatCSV {
+			start = "started_at,method,url,status\n"
+		}
+		in := io.MultiReader(strings.NewReader(start), &repeated{n: 100 << 20}, strings.NewReader("\nshort\n"))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		requests, rejects, result, err := importText(t, in, o)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 20<<20 {
+			t.Errorf("%s: a line of 100 MiB cost %d MiB", format, used>>20)
+		}
+		if err != nil || len(requests) != 0 || result.Read != 2 || !strings.Contains(rejects[0].Reason, "1 MiB") {
+			t.Errorf("%s: %v, %v, %v", format, result, rejects, err)
+		}
+	}
+}
+
+func TestLongestLine(t *testing.T) {
+	for _, extra := range []int{0, 1} {
+		pad := strings.Repeat("x", maxLine-len(record(`,"note":""`))+extra)
+		requests, rejects, _ := mustImport(t, record("")+"\n"+record(`,"note":"`+pad+`"`)+"\n"+record(""), testOptions(t))
+		if len(rejects) != extra || len(requests) != 3-extra {
+			t.Errorf("1 MiB and %d bytes: %d requests, %v", extra, len(requests), rejects)
+		}
+	}
+}
+
+func TestSmallReads(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "import", "records.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _, _ := mustImport(t, string(data), testOptions(t))
+	got, _, _, err := importText(t, iotest.OneByteReader(bytes.NewReader(data)), testOptions(t))
+	if err != nil || !slices.EqualFunc(got, want, equalRequests) {
+		t.Errorf("read byte by byte: %d of %d requests, %v", len(got), len(want), err)
+	}
+}
+
+func equalRequests(a, b store.Request) bool {
+	routes, resolution := *a.Route == *b.Route, a.Source.Resolution == b.Source.Resolution
+	a.Route, b.Route, a.Source, b.Source = nil, nil, nil, nil
+	return a == b && routes && resolution
+}
+
+func TestFailuresAreReturned(t *testing.T) {
+	broken := errors.New("disk on fire")
+	text := strings.Repeat(record("")+"\n", 5000)
+	_, _, _, err := importText(t, io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), testOptions(t))
+	if !errors.Is(err, broken) {
+		t.Errorf("reading: %v", err)
+	}
+	if _, err = Import(context.Background(), strings.NewReader(text), &memorySink{fail: broken}, testOptions(t)); !errors.Is(err, broken) {
+		t.Errorf("sink: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err = Import(ctx, strings.NewReader(text), &memorySink{}, testOptions(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err = Import(context.Background(), strings.NewReader(text), &memorySink{}, ImportOptions{}); err == nil {
+		t.Error("no policy: no error")
+	}
+	o := testOptions(t)
+	o.Format = "xml"
+	if _, err = Import(context.Background(), strings.NewReader(text), &memorySink{}, o); !errors.Is(err, ErrFormat) {
+		t.Errorf("unknown format: %v", err)
+	}
+}
+
+func TestProgressReachesTheEnd(t *testing.T) {
+	text := strings.Repeat(record("")+"\n", 3000)
+	var last int64
+	o := testOptions(t)
+	o.OnProgress = func(n int64) {
+		if n < last {
+			t.Errorf("progress went back from %d to %d", last, n)
+		}
+		last = n
+	}
+	mustImport(t, text, o)
+	if last != int64(len(text)) {
+		t.Errorf("progress ended at %d of %d", last, len(text))
+	}
+}

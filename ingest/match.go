@@ -1,0 +1,158 @@
+package ingest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+const (
+	// cacheSize is how many URLs one half of the cache holds; longer URLs than cacheLen are not kept at all.
+	cacheSize = 1024
+	cacheLen  = 1024
+	// placesMax bounds the routes that are shared between requests, for clients that visit any number of hosts.
+	placesMax = 4096
+)
+
+// keptURL is what the policy lets be kept of one method and URL.
+type keptURL struct {
+	place
+	key      string
+	query    string
+	lossless bool
+}
+
+// place is what all requests to one route of one tenant share.
+type place struct {
+	tenant string
+	route  *store.Route
+}
+
+// urlKey is all of a request that the policy looks at, compared without building a string.
+type urlKey struct{ method, scheme, host, path, rawPath, query string }
+
+// urlCache remembers the URLs seen of late, since a retry, a poll or a page of a list asks the same again. It keeps
+// two halves: when the young one is full it becomes the old one, whose entries are lost unless asked for again.
+type urlCache struct {
+	mu         sync.RWMutex
+	young, old map[urlKey]keptURL
+	places     map[placeKey]place
+}
+
+type placeKey struct{ method, origin, template, class string }
+
+// describe fills the row with what is known before the request is sent.
+func (x *exchange) describe(req *http.Request) {
+	kept := x.t.keep(req)
+	x.lossless = kept.lossless
+	x.row.Tenant, x.row.Route, x.row.Key, x.row.Query = kept.tenant, kept.route, kept.key, kept.query
+	x.row.Client, x.row.Source = x.t.client, x.t.source
+}
+
+// keep says what may be kept of a request, from the cache where the same was asked before. URLs that name an item
+// are not cached: there is one for each recording, asked for once.
+func (t *Transport) keep(req *http.Request) keptURL {
+	u := req.URL
+	if u == nil || u.User != nil || u.Opaque != "" || len(u.Path)+len(u.RawQuery) > cacheLen {
+		return t.match(req.Method, u)
+	}
+	k := urlKey{req.Method, u.Scheme, u.Host, u.Path, u.RawPath, u.RawQuery}
+	if kept, ok := t.urls.get(k); ok {
+		return kept
+	}
+	kept := t.match(req.Method, u)
+	if kept.key == "" {
+		t.urls.put(k, kept)
+	}
+	return kept
+}
+
+// match asks the policy. The string it builds has neither userinfo nor fragment, and does not outlive the call.
+func (t *Transport) match(method string, u *url.URL) keptURL {
+	if method == "" {
+		method = http.MethodGet
+	}
+	method = strings.ToUpper(method)
+	if u == nil {
+		u = &url.URL{}
+	}
+	plain := *u
+	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
+	m, err := t.policy.Match(method, plain.String())
+	if err != nil {
+		m = unmatched(u)
+	}
+	return keptURL{
+		place:    t.place(placeKey{method, m.Origin, m.Template, m.Class}, m.Tenant, u),
+		key:      strings.Clone(m.Key),
+		query:    strings.Clone(m.Query),
+		lossless: m.Lossless && u.User == nil,
+	}
+}
+
+// place is the one Route that all requests with the same key share, and its tenant, which the origin decides. Its
+// strings share no memory with a URL.
+func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
+	c := &t.urls
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, ok := c.places[k]; ok {
+		return p
+	}
+	if c.places == nil || len(c.places) >= placesMax {
+		c.places = make(map[placeKey]place)
+	}
+	k.origin, k.template = strings.Clone(k.origin), strings.Clone(k.template)
+	p := place{
+		tenant: strings.Clone(either(tenant, t.tenant, strings.ToLower(u.Hostname()), "unknown")),
+		route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},
+	}
+	c.places[k] = p
+	return p
+}
+
+// unmatched is what is kept of a URL that the policy cannot read: the host, and no more.
+func unmatched(u *url.URL) limits.Match {
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	return limits.Match{
+		Class:    limits.OtherClass,
+		Origin:   either(scheme, "http") + "://" + either(host, "unknown"),
+		Template: "/*",
+	}
+}
+
+// either is the first that is not empty.
+func either(names ...string) string {
+	for _, name := range names {
+		if name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+func (c *urlCache) get(k urlKey) (kept keptURL, ok bool) {
+	c.mu.RLock()
+	kept, young := c.young[k]
+	if !young {
+		kept, ok = c.old[k]
+	}
+	c.mu.RUnlock()
+	if ok {
+		c.put(k, kept)
+	}
+	return kept, ok || young
+}
+
+func (c *urlCache) put(k urlKey, kept keptURL) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.young == nil || len(c.young) >= cacheSize {
+		c.young, c.old = make(map[urlKey]keptURL), c.young
+	}
+	c.young[k] = kept
+}

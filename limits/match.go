@@ -1,0 +1,240 @@
+package limits
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Match is what may be known of a request's URL, and the class and tenant the policy gives it.
+//
+// Origin, Key and Query may share the memory of the URL they were cut from: clone what outlives it.
+type Match struct {
+	// Tenant is taken from the host; "" means that no host pattern fits.
+	Tenant string
+	// Class is OtherClass when no route fits.
+	Class string
+	// Origin is scheme and host in lower case, without userinfo, and a port only if it is not the scheme's default.
+	Origin string
+	// Template is the path: "{+name}" stands for a value of Key, "{name}" and "*" for values that were not kept.
+	Template string
+	// Key holds the kept values of the "{+name}" segments in order, joined by "/".
+	Key string
+	// Query holds the kept name=value pairs in their original order and encoding, joined by "&".
+	Query string
+	// Lossless says that nothing of the URL was left out; a fragment, which is never sent, does not count.
+	Lossless bool
+}
+
+// Match says what may be kept of a request's method and URL, and which class and tenant it has. The method is in
+// capitals.
+//
+// A segment or pair that already is a placeholder, because the URL was written by headroom, is no value: it stays as
+// it is and Match is as lossless as before. The errors are ErrURLTooLong, ErrURLControl, ErrURLScheme and ErrURLHost.
+func (p *Policy) Match(method, rawURL string) (Match, error) {
+	u, err := splitURL(rawURL)
+	if err != nil {
+		return Match{}, err
+	}
+	m := Match{Class: OtherClass, Origin: u.origin, Lossless: !u.userinfo}
+	var space [maxSegments]string
+	segments := splitPath(space[:0], u.path)
+	var r *route
+	if m.Tenant = p.tenant(u.host); m.Tenant != "" {
+		r = p.route(method, segments)
+	}
+	if r != nil {
+		m.Class = r.Class
+	}
+	p.keepPath(&m, r, segments)
+	p.keepQuery(&m, r, u.query)
+	return m, nil
+}
+
+// Reclassify gives the class of a stored route, its origin and template as Match made them, under this policy. So a
+// corrected policy applies to what was recorded under an earlier one.
+func (p *Policy) Reclassify(method, origin, template string) string {
+	u, err := splitURL(origin)
+	if err != nil || p.tenant(u.host) == "" {
+		return OtherClass
+	}
+	var space [maxSegments]string
+	if r := p.route(method, splitPath(space[:0], template)); r != nil {
+		return r.Class
+	}
+	return OtherClass
+}
+
+// maxSegments is how many segments of a path are looked at without allocating.
+const maxSegments = 16
+
+func splitPath(segments []string, path string) []string {
+	path = strings.TrimPrefix(path, "/")
+	for {
+		i := strings.IndexByte(path, '/')
+		if i < 0 {
+			return append(segments, path)
+		}
+		segments = append(segments, path[:i])
+		path = path[i+1:]
+	}
+}
+
+// tenant is the part of host that stands for the tenant: one label, or with the pattern "{tenant}" the whole host.
+func (p *Policy) tenant(host string) string {
+	for _, h := range p.rules.hosts {
+		if len(host) <= len(h.before)+len(h.after) || !strings.HasPrefix(host, h.before) || !strings.HasSuffix(host, h.after) {
+			continue
+		}
+		t := host[len(h.before) : len(host)-len(h.after)]
+		if len(t) == len(host) || strings.IndexByte(t, '.') < 0 {
+			return t
+		}
+	}
+	return ""
+}
+
+// route is the first route that fits, nil if none does.
+func (p *Policy) route(method string, segments []string) *route {
+	for i := range p.rules.routes {
+		r := &p.rules.routes[i]
+		if (r.Method == "" || r.Method == method) && r.fits(segments) {
+			return r
+		}
+	}
+	return nil
+}
+
+func (r *route) fits(segments []string) bool {
+	n, fixed := len(segments), len(r.head)+len(r.tail)
+	if n < fixed || n > fixed && !r.deep || n == fixed && r.deep {
+		return false
+	}
+	return fit(r.head, segments[:len(r.head)]) && fit(r.tail, segments[n-len(r.tail):])
+}
+
+func fit(template []segment, segments []string) bool {
+	for i := range template {
+		t := &template[i]
+		if t.name != "" && segments[i] == "" || t.name == "" && segments[i] != t.text {
+			return false
+		}
+	}
+	return true
+}
+
+// keepPath fills Template and Key. Most often every value that may be kept is kept, and there is one: then Key is cut
+// from the URL, and Template is the route's own but for what "**" stands for.
+func (p *Policy) keepPath(m *Match, r *route, segments []string) {
+	var space [192]byte
+	b, own, i := space[:0], r != nil, 0
+	for ; r != nil && i < len(r.head); i++ {
+		t := &r.head[i]
+		text := p.keepSegment(m, t, segments[i])
+		if own && t.keep != nil && text != t.kept {
+			b, own = append(b, r.full[:t.offset]...), false
+		}
+		if !own {
+			b = append(append(b, '/'), text...)
+		}
+	}
+	if own && !r.deep {
+		m.Template = r.full
+		return
+	}
+	if own {
+		b = append(b, r.full...)
+	}
+	for ; i < len(segments); i++ {
+		text := p.keepSegment(m, r.at(i, len(segments)), segments[i])
+		b = append(append(b, '/'), text...)
+	}
+	m.Template = string(b)
+}
+
+// at is the template of the i-th of n segments, i beyond the head; nil where there is none.
+func (r *route) at(i, n int) *segment {
+	if r == nil {
+		return nil
+	}
+	if j := i - (n - len(r.tail)); j >= 0 {
+		return &r.tail[j]
+	}
+	return nil
+}
+
+// keepSegment is what Template says of a segment; a value that is kept is added to Key.
+func (p *Policy) keepSegment(m *Match, t *segment, s string) string {
+	if t == nil {
+		if s == "" || p.rules.words[s] {
+			return s
+		}
+		m.Lossless = m.Lossless && s == "*"
+		return "*"
+	}
+	if t.name == "" || s == t.text {
+		return t.text
+	}
+	if t.keep != nil && t.keep.match(s) && (t.keep.plain || allIn(s, &valueBytes)) && !p.refused(s) {
+		m.addKey(s)
+		return t.kept
+	}
+	m.Lossless = false
+	return t.text
+}
+
+// refused says whether a value looks like one that is kept under no name.
+func (p *Policy) refused(value string) bool {
+	for i := range p.rules.never {
+		if p.rules.never[i].match(value) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Match) addKey(value string) {
+	if m.Key == "" {
+		m.Key = value
+	} else {
+		m.Key += "/" + value
+	}
+}
+
+// keepQuery fills Query. Where all that is kept stands together, Query is cut from the URL.
+func (p *Policy) keepQuery(m *Match, r *route, query string) {
+	start, end := 0, 0 // the run of kept pairs that Query is so far
+	for at := 0; at < len(query); {
+		pair, _, _ := strings.Cut(query[at:], "&")
+		next := at + len(pair)
+		switch {
+		case pair == "":
+		case r == nil || !p.keepsPair(r, pair):
+			m.Lossless = false
+		case m.Query == "":
+			start, end, m.Query = at, next, pair
+		case start >= 0 && end+1 == at:
+			end, m.Query = next, query[start:next]
+		default:
+			start, m.Query = -1, m.Query+"&"+pair
+		}
+		at = next + 1
+	}
+}
+
+func (p *Policy) keepsPair(r *route, pair string) bool {
+	name, value, _ := strings.Cut(pair, "=")
+	i := slices.Index(r.Query, name)
+	if i < 0 || !allIn(pair, &pairBytes) {
+		return false
+	}
+	// The value is tested as the server reads it, but for "+": clients write the offset of a time with a bare one.
+	if strings.IndexByte(value, '%') >= 0 {
+		decoded, err := url.PathUnescape(value)
+		if err != nil {
+			return false
+		}
+		value = decoded
+	}
+	return r.query[i].match(value) && !p.refused(value)
+}

@@ -1,0 +1,176 @@
+package limits
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// OtherClass is the class of every request that no route of the policy fits.
+const OtherClass = "other"
+
+// Policy is what one vendor allows: which requests there are, what each answer means, how often and how much may be
+// asked for. A Policy comes from Parse or Builtin, is not changed afterwards, and may be used by many goroutines.
+type Policy struct {
+	// Name and Version identify the policy in every report made under it.
+	Name    string `toml:"name"`
+	Version string `toml:"version"`
+	// Vendor is the company's name, Source the page its rules were read from. Both may be "".
+	Vendor string `toml:"vendor"`
+	Source string `toml:"source"`
+	// Hosts are the patterns of the vendor's host names; "{tenant}" in each stands for the tenant.
+	Hosts []string `toml:"hosts"`
+	// Routes are tried in order; the first that fits a request gives its class.
+	Routes []Route `toml:"route"`
+	// Statuses are the answers that the vendor documents, one row a code.
+	Statuses  []Status  `toml:"status"`
+	Frequency Frequency `toml:"-"`
+	Egress    Egress    `toml:"-"`
+	// Words are further path segments that are safe to keep where no template fits.
+	Words []string `toml:"words"`
+	// Keep gives, for each name of a path or query value that may be kept, the regular expression its whole value
+	// must match. A value that does not match is not kept.
+	Keep map[string]string `toml:"keep"`
+	// Never are regular expressions of values that are not kept under any name: what looks like a phone number.
+	Never []string `toml:"never"`
+
+	rules rules
+}
+
+// Route says which requests belong to a class and what may be kept of their URLs.
+type Route struct {
+	// Class is the name that the other rules and all reports use.
+	Class string `toml:"class"`
+	// Method is the request's method; "" means any.
+	Method string `toml:"method"`
+	// Path is a template: "/" and segments, each literal, "{name}" (a value that may not be kept), "{+name}" (a
+	// value that may) or, once at most, "**" (one or more segments, whatever they are).
+	Path string `toml:"path"`
+	// Query names the query values that may be kept.
+	Query []string `toml:"query"`
+	// Section and Source say where the vendor describes the route; "" means that it does not.
+	Section string `toml:"section"`
+	Source  string `toml:"source"`
+}
+
+// Status is one documented answer.
+type Status struct {
+	Code int    `toml:"code"`
+	Name string `toml:"name"`
+	// Methods are those of the requests that may get this answer.
+	Methods []string `toml:"methods"`
+	// Meaning is what the answer says, Advice what the client should do, each a sentence.
+	Meaning string `toml:"meaning"`
+	Advice  string `toml:"advice"`
+	Section string `toml:"section"`
+	// Role is what the answer means to the audit.
+	Role Role `toml:"role"`
+}
+
+// Role is what a status means to the audit, whatever its number is with a given vendor.
+type Role string
+
+// The roles that a policy can give to a status.
+const (
+	RoleOK          Role = "ok"           // done
+	RoleDeferred    Role = "deferred"     // the result is kept for the same request sent again
+	RoleBadRequest  Role = "bad-request"  // the same request again is pointless
+	RoleAuth        Role = "auth"         // the token, or what it may do, is wrong
+	RoleRateLimited Role = "rate-limited" // too often
+	RoleServerError Role = "server-error" // the vendor's fault
+	RoleUnavailable Role = "unavailable"  // not now
+	RoleEgressCap   Role = "egress-cap"   // too much
+)
+
+var roles = []Role{
+	RoleOK, RoleDeferred, RoleBadRequest, RoleAuth, RoleRateLimited, RoleServerError, RoleUnavailable, RoleEgressCap,
+}
+
+// Frequency is the rule on how often requests of one class may start, per tenant. The zero value means no rule.
+type Frequency struct {
+	Class string `toml:"class"`
+	// MinInterval is the least time from one start to the next.
+	MinInterval time.Duration `toml:"-"`
+	// BackoffMax is the longest that exponential backoff need wait after a refusal.
+	BackoffMax time.Duration `toml:"-"`
+	// PullEvery is the longest that a tenant should go without such a request; 0 means that it does not matter.
+	PullEvery    time.Duration `toml:"-"`
+	Section      string        `toml:"section"`
+	BestPractice string        `toml:"best_practice"`
+	Source       string        `toml:"source"`
+	Advice       string        `toml:"advice"`
+}
+
+// Egress is the rule on how many bytes the answers of one class may carry, per tenant. The zero value means no rule.
+type Egress struct {
+	Class string `toml:"class"`
+	// Window is the length of the rolling sum that is capped.
+	Window time.Duration `toml:"-"`
+	// HoursPerDay × Days is what one agent is taken to record in a window, Factor the allowance on top.
+	HoursPerDay float64 `toml:"hours_per_day"`
+	Days        float64 `toml:"days"`
+	Factor      float64 `toml:"factor"`
+	// BytesPerHour is the size of a recorded hour where nothing better is known.
+	BytesPerHour float64 `toml:"bytes_per_hour"`
+	Section      string  `toml:"section"`
+	Source       string  `toml:"source"`
+	Advice       string  `toml:"advice"`
+}
+
+// Cap is the cap in bytes for so many licensed recorded agents:
+//
+//	agents × HoursPerDay × Days × bytesPerHour × Factor
+//
+// A bytesPerHour that is not a positive number means the policy's own. The cap is 0, which means unknown, without
+// agents or without an egress rule, and no more than an int64 holds.
+func (e Egress) Cap(agents int, bytesPerHour float64) int64 {
+	if !(bytesPerHour > 0) || math.IsInf(bytesPerHour, 1) {
+		bytesPerHour = e.BytesPerHour
+	}
+	if agents <= 0 {
+		return 0
+	}
+	n := math.Round(float64(agents) * e.HoursPerDay * e.Days * bytesPerHour * e.Factor)
+	if n >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(n)
+}
+
+// Status is the row of the policy's table for an answer. Expected says that the table lists the code for that
+// method; when it lists it for other methods only, the row is returned all the same, and a code it does not list
+// gives the zero Status.
+func (p *Policy) Status(code int, method string) (st Status, expected bool) {
+	i := p.statusIndex(code)
+	if i < 0 {
+		return Status{}, false
+	}
+	st = p.Statuses[i]
+	return st, slices.Contains(st.Methods, method)
+}
+
+// Role is the role of a status code, "" where the table does not list it.
+func (p *Policy) Role(code int) Role {
+	if i := p.statusIndex(code); i >= 0 {
+		return p.Statuses[i].Role
+	}
+	return ""
+}
+
+// Classes are the classes of the routes in their order, each once, then OtherClass.
+func (p *Policy) Classes() []string {
+	var classes []string
+	for _, r := range p.Routes {
+		if r.Class != OtherClass && !slices.Contains(classes, r.Class) {
+			classes = append(classes, r.Class)
+		}
+	}
+	return append(classes, OtherClass)
+}
+
+func (p *Policy) statusIndex(code int) int {
+	if code < 0 || code >= len(p.rules.statuses) {
+		return -1
+	}
+	return int(p.rules.statuses[code]) - 1
+}

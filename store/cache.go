@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// builder collects requests that are not in chunks yet, and writes them there. It holds all rows with an id in
+// (from, upto], so that after a flush the mark may move to upto.
+type builder struct {
+	from, upto int64
+	pending    map[int64][]entry // by tenant
+	count      int
+}
+
+// maxPending bounds a builder's memory: some 30 MB.
+const maxPending = 384 * 1024
+
+func newBuilder(from int64) *builder {
+	return &builder{from: from, upto: from, pending: map[int64][]entry{}}
+}
+
+// add takes a stored request; ids must come in order.
+func (b *builder) add(tenant int64, e entry) {
+	b.pending[tenant] = append(b.pending[tenant], e)
+	b.upto = e.id
+	b.count++
+}
+
+// Refresh brings the cache up to date with the rows, at the cost of what was added since the last time. Reading works
+// without it, only slower. It does nothing to a store that cannot be written.
+func (s *Store) Refresh(ctx context.Context) error {
+	for more := !s.readOnly; more; {
+		err := s.write(ctx, func(w *writer) (err error) {
+			more, err = w.refreshSome(ctx)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("refresh cache: %w", err)
+		}
+	}
+	return nil
+}
+
+// refreshSome packs at most maxPending rows, so that no transaction lasts long, and says whether there are more.
+func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
+	from, err := mark(ctx, w.conn)
+	if err != nil {
+		return false, err
+	}
+	b := newBuilder(from)
+	err = readRows(ctx, w.conn, rowsAfter, func(row *storedRow) error {
+		b.add(row.tenant, row.entry())
+		return nil
+	}, from, maxPending)
+	if err != nil || b.count == 0 {
+		return false, err
+	}
+	return b.count == maxPending, w.flush(ctx, b)
+}
+
+func mark(ctx context.Context, q queryer) (upto int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT upto FROM cache_mark").Scan(&upto)
+	if err == sql.ErrNoRows { // somebody emptied the cache
+		return 0, nil
+	}
+	return upto, err
+}
+
+// flush packs what b holds and empties it, inside the caller's transaction. Where another process has packed some of the
+// rows meanwhile, those are left out.
+func (w *writer) flush(ctx context.Context, b *builder) error {
+	packed, err := mark(ctx, w.conn)
+	if err != nil {
+		return err
+	}
+	if packed < b.from || packed >= b.upto {
+		// The cache was emptied, or all is packed: what b holds is of no use. The next refresh reads the rows.
+		b.reset()
+		return nil
+	}
+	for tenant, entries := range b.pending {
+		entries = slices.DeleteFunc(entries, func(e entry) bool { return e.id <= packed })
+		if len(entries) > 0 {
+			if err := w.flushTenant(ctx, tenant, entries); err != nil {
+				return fmt.Errorf("pack requests: %w", err)
+			}
+		}
+	}
+	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_mark VALUES (1, ?)", b.upto)
+	b.reset()
+	return err
+}
+
+func (b *builder) reset() {
+	b.from, b.count = b.upto, 0
+	for tenant, entries := range b.pending {
+		b.pending[tenant] = entries[:0]
+	}
+}
+
+// flushTenant merges entries with the chunks that they overlap. Behind the last chunk, it merges with smaller ones only:
+// so a request is packed again at most log2(chunkRows) times however small the flushes are, and a tenant has few small chunks.
+func (w *writer) flushTenant(ctx context.Context, tenant int64, entries []entry) error {
+	slices.SortFunc(entries, compareEntries)
+	if _, err := w.conn.ExecContext(ctx, "DELETE FROM cache_state WHERE tenant_id = ? AND upto_at >= ?", tenant, entries[0].at); err != nil {
+		return err
+	}
+	touched, err := w.touched(ctx, tenant, entries)
+	if err != nil {
+		return err
+	}
+	if len(touched) > 0 {
+		old, err := w.takeChunks(ctx, touched)
+		if err != nil {
+			return err
+		}
+		entries = append(old, entries...)
+		slices.SortFunc(entries, compareEntries) // two sorted runs: close to linear
+	}
+	for part := range slices.Chunk(entries, chunkRows) {
+		if err := w.putChunk(ctx, tenant, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touched gives the chunks to pack again with entries: those that overlap them in time, and from there towards the past
+// while a chunk is no larger than what follows it.
+func (w *writer) touched(ctx context.Context, tenant int64, entries []entry) (ids []int64, err error) {
+	first, last, n := entries[0].at, entries[len(entries)-1].at, int64(len(entries))
+	behind := true // no chunk lies after entries
+	err = each(ctx, w.conn, `SELECT id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant
+		WHERE tenant_id = ? ORDER BY first_at DESC`, func(scan func(...any) error) error {
+		var c chunkMeta
+		if err := scan(&c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
+			return err
+		}
+		switch overlaps := c.lastAt >= first; {
+		case c.firstAt > last:
+			behind = false
+		case overlaps, behind && c.rows < chunkRows && c.rows <= n:
+			ids, n = append(ids, c.id), n+c.rows
+		default:
+			return errStopped // chunks are disjoint: all others lie further back
+		}
+		return nil
+	}, tenant)
+	if errors.Is(err, errStopped) {
+		err = nil
+	}
+	return ids, err
+}
+
+// takeChunks removes chunks and gives what was in them.
+func (w *writer) takeChunks(ctx context.Context, chunks []int64) ([]entry, error) {
+	var entries []entry
+	var c columns
+	for _, id := range chunks {
+		var data []byte
+		if err := w.conn.QueryRowContext(ctx, "DELETE FROM cache_chunk WHERE id = ? RETURNING data", id).Scan(&data); err != nil {
+			return nil, err
+		}
+		if _, err := w.conn.ExecContext(ctx, "DELETE FROM cache_filter WHERE chunk_id = ?", id); err != nil {
+			return nil, err
+		}
+		if err := c.decode(data, func(int64) uint64 { return 0 }); err != nil {
+			return nil, err
+		}
+		for i := range c.n {
+			entries = append(entries, c.entry(i))
+		}
+	}
+	return entries, nil
+}
+
+func (w *writer) putChunk(ctx context.Context, tenant int64, part []entry) error {
+	first, last := part[0], part[len(part)-1]
+	var id int64
+	err := w.conn.QueryRowContext(ctx, `INSERT INTO cache_chunk (tenant_id, rows, first_at, first_id, last_at, last_id, data)
+		VALUES (?,?,?,?,?,?,?) RETURNING id`, tenant, len(part), first.at, first.id, last.at, last.id, encodeChunk(part)).Scan(&id)
+	if err != nil {
+		return err
+	}
+	if f := makeFilter(part); f != nil {
+		_, err = w.conn.ExecContext(ctx, "INSERT INTO cache_filter VALUES (?, ?)", id, f)
+	}
+	return err
+}
+
+// DropCache empties everything derived. The next Refresh makes it anew from the rows.
+func (s *Store) DropCache(ctx context.Context) error {
+	return s.write(ctx, func(w *writer) error {
+		_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state; REPLACE INTO cache_mark VALUES (1, 0)")
+		return err
+	})
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// queueLength bounds what a Recorder holds in memory while the file is locked: some 15 MB.
+	queueLength = 65536
+	// flushEvery is how long a finished request may wait for company before it is written.
+	flushEvery = 50 * time.Millisecond
+	// closePatience is how long Close waits for the file.
+	closePatience = 30 * time.Second
+)
+
+// Recorder writes requests in the background. Record never blocks and never fails: what does not fit its queue, or cannot
+// be written, is counted as dropped, told by Close, and kept in the file as a "dropped" event where that can be written.
+type Recorder struct {
+	store   *Store
+	queue   chan Request
+	done    chan struct{}
+	dropped atomic.Int64
+	closing sync.RWMutex // held for writing by Close, so that no Record sends on a closed channel
+	closed  bool
+	err     error // the last write error; read after done is closed
+}
+
+// Recorder starts a recorder. It must be closed before the store.
+func (s *Store) Recorder() *Recorder {
+	r := &Recorder{store: s, queue: make(chan Request, queueLength), done: make(chan struct{})}
+	go r.run()
+	return r
+}
+
+// Record queues a finished request. It is safe for use by several goroutines, and after Close it counts a drop.
+func (r *Recorder) Record(q Request) {
+	r.closing.RLock()
+	defer r.closing.RUnlock()
+	if r.closed {
+		r.dropped.Add(1)
+		return
+	}
+	select {
+	case r.queue <- q:
+	default:
+		r.dropped.Add(1)
+	}
+}
+
+// Dropped is how many requests could not be recorded so far.
+func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
+
+// Close writes what is queued and stops. Its error tells how many requests were not recorded, and why.
+func (r *Recorder) Close() error {
+	r.closing.Lock()
+	if !r.closed {
+		r.closed = true
+		close(r.queue)
+	}
+	r.closing.Unlock()
+	<-r.done
+	if n := r.dropped.Load(); n > 0 {
+		return errors.Join(fmt.Errorf("record requests: %d were not recorded", n), r.err)
+	}
+	return nil
+}
+
+// run collects what arrives within flushEvery of the first, and writes it.
+func (r *Recorder) run() {
+	defer close(r.done)
+	var batch []Request
+	for q := range r.queue {
+		batch = append(batch[:0], q)
+		timer := time.NewTimer(flushEvery)
+		batch = r.collect(batch, timer.C)
+		timer.Stop()
+		r.flush(batch)
+	}
+	r.tellDropped()
+}
+
+func (r *Recorder) collect(batch []Request, enough <-chan time.Time) []Request {
+	for len(batch) < maxBatch {
+		select {
+		case q, ok := <-r.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, q)
+		case <-enough:
+			return batch
+		}
+	}
+	return batch
+}
+
+// flush writes batch. A file that is merely locked is asked again; any other error, or a lock that outlasts the time
+// that Close waits, loses the batch, which is counted.
+func (r *Recorder) flush(batch []Request) {
+	var closing time.Time
+	for {
+		err := r.store.Append(context.Background(), batch)
+		if err == nil {
+			return
+		}
+		r.err = err
+		if closing.IsZero() && r.isClosed() {
+			closing = time.Now()
+		}
+		if !errors.Is(err, ErrLocked) || !closing.IsZero() && time.Since(closing) > closePatience {
+			r.dropped.Add(int64(len(batch)))
+			return
+		}
+	}
+}
+
+func (r *Recorder) isClosed() bool {
+	r.closing.RLock()
+	defer r.closing.RUnlock()
+	return r.closed
+}
+
+// tellDropped leaves the count in the file for the audit. Where the file cannot be written, Close's error has it.
+func (r *Recorder) tellDropped() {
+	n := r.dropped.Load()
+	if n == 0 {
+		return
+	}
+	e := Event{Kind: EventDropped, At: time.Now().UnixMicro(), Count: n, Note: "the recorder's queue was full or the file could not be written"}
+	if err := r.store.AddEvent(context.Background(), e); err != nil {
+		r.err = errors.Join(r.err, err)
+	}
+}

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// maxBatch is the most rows in one transaction: some 30 ms with the lock held, so that others get their turn.
+	maxBatch = 16384
+	// lockPatience is how long a writer goes on asking for the lock. Our own transactions are short, so this bounds only
+	// what a stranger, a shell with an open transaction, can hold up.
+	lockPatience = time.Minute
+	// walPages is when a commit also moves the log into the file: 64 MiB of it, instead of SQLite's 8 MiB here, for fewer
+	// fsyncs in a large import.
+	walPages = 8192
+)
+
+// The columns of request that every row has, and the ones that rows of a plain log leave at their defaults.
+var (
+	logColumns = []string{"tenant_id", "route_id", "source_id", "client_id", "started_at", "status", "response_bytes", "key"}
+	allColumns = append(logColumns[:len(logColumns):len(logColumns)], "query", "params", "duration_us", "first_byte_us",
+		"request_bytes", "cut_short", "retry_after_s", "error")
+)
+
+// writer is the one connection that writes. Its methods need Store.mu.
+type writer struct {
+	conn *sql.Conn
+	log  *bulk // logColumns
+	all  *bulk // allColumns
+	ids  *ids
+	refs []ref // scratch
+}
+
+// ref is what a request's names became.
+type ref struct{ tenant, route, source, client int64 }
+
+// writer gives the write connection, opening it at first use. Callers hold s.mu.
+func (s *Store) writer(ctx context.Context) (*writer, error) {
+	if s.readOnly {
+		return nil, fmt.Errorf("%w: check the permissions of the file and of its folder", ErrReadOnly)
+	}
+	if s.w != nil {
+		return s.w, nil
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{conn: conn, ids: newIDs(conn)}
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", walPages))
+	if err == nil {
+		w.log, err = newBulk(conn, "request", logColumns...)
+	}
+	if err == nil {
+		w.all, err = newBulk(conn, "request", allColumns...)
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	s.w = w
+	return w, nil
+}
+
+func (w *writer) close() error { return errors.Join(w.log.close(), w.all.close(), w.conn.Close()) }
+
+// write runs f in a transaction with the write lock. It keeps asking for the lock until lockPatience or ctx ends.
+func (s *Store) write(ctx context.Context, f func(w *writer) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w, err := s.writer(ctx)
+	if err != nil {
+		return fmt.Errorf("write database %q: %w", s.path, explain(err))
+	}
+	for until := time.Now().Add(lockPatience); ; {
+		err = inImmediate(ctx, w.conn, func() error { return f(w) })
+		if err == nil {
+			return nil
+		}
+		w.ids = newIDs(w.conn) // what was added to the small tables has been rolled back
+		if !busy(err) || time.Now().After(until) || ctx.Err() != nil {
+			return fmt.Errorf("write database %q: %w", s.path, explain(err))
+		}
+	}
+}
+
+// Append adds requests in one transaction and sets their IDs. Each needs Tenant, Route and Source. After an error,
+// which may match ErrLocked, ErrReadOnly, ErrFull or ErrDamaged, none of them is in the file.
+func (s *Store) Append(ctx context.Context, requests []Request) error {
+	if len(requests) == 0 {
+		return nil
+	}
+	return s.write(ctx, func(w *writer) error { return w.append(ctx, requests) })
+}
+
+// append inserts inside the caller's transaction and sets the requests' IDs.
+func (w *writer) append(ctx context.Context, requests []Request) error {
+	last, err := maxID(ctx, w.conn)
+	if err != nil {
+		return err
+	}
+	if err := w.resolve(ctx, requests); err != nil {
+		return err
+	}
+	for i := 0; i < len(requests); {
+		n := min(rowsPerInsert, len(requests)-i)
+		rows, refs := requests[i:i+n], w.refs[i:i+n]
+		if err := w.insert(rows, refs); err != nil {
+			return err
+		}
+		i += n
+	}
+	for i := range requests {
+		requests[i].ID = last + 1 + int64(i)
+	}
+	return nil
+}
+
+func maxID(ctx context.Context, q queryer) (id int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM request").Scan(&id)
+	return id, err
+}
+
+// resolve fills w.refs.
+func (w *writer) resolve(ctx context.Context, requests []Request) (err error) {
+	w.refs = w.refs[:0]
+	for i := range requests {
+		r := &requests[i]
+		if r.Tenant == "" || r.Route == nil || r.Source == nil {
+			return fmt.Errorf("append request %d: tenant, route and source are required", i)
+		}
+		var f ref
+		if f.tenant, err = w.ids.tenant(ctx, r.Tenant); err != nil {
+			return err
+		}
+		if f.route, err = w.ids.route(ctx, r.Route); err != nil {
+			return err
+		}
+		if f.source, err = w.ids.source(ctx, r.Source); err != nil {
+			return err
+		}
+		if f.client, err = w.ids.client(ctx, r.Client); err != nil {
+			return err
+		}
+		w.refs = append(w.refs, f)
+	}
+	return nil
+}
+
+// insert adds at most rowsPerInsert rows, with the fewest columns that hold them.
+func (w *writer) insert(rows []Request, refs []ref) error {
+	plain := true
+	for i := range rows {
+		plain = plain && rows[i].plain()
+	}
+	if plain {
+		return w.log.insert(len(rows), func(i int, dst []driver.NamedValue) { setLog(&rows[i], refs[i], dst) })
+	}
+	return w.all.insert(len(rows), func(i int, dst []driver.NamedValue) {
+		setLog(&rows[i], refs[i], dst)
+		setRest(&rows[i], dst[len(logColumns):])
+	})
+}
+
+// plain says that logColumns hold all of r.
+func (r *Request) plain() bool {
+	return r.Query == "" && r.Params == "" && r.Duration == 0 && r.FirstByte == 0 && r.RequestBytes == 0 && !r.CutShort &&
+		r.RetryAfter == 0 && r.Error == ""
+}
+
+func setLog(r *Request, f ref, dst []driver.NamedValue) {
+	dst[0].Value = f.tenant
+	dst[1].Value = f.route
+	dst[2].Value = f.source
+	dst[3].Value = nil
+	if f.client != 0 {
+		dst[3].Value = f.client
+	}
+	dst[4].Value = r.StartedAt
+	dst[5].Value = int64(r.Status)
+	dst[6].Value = r.ResponseBytes
+	dst[7].Value = text(r.Key)
+}
+
+func setRest(r *Request, dst []driver.NamedValue) {
+	dst[0].Value = text(r.Query)
+	dst[1].Value = text(r.Params)
+	dst[2].Value = r.Duration
+	dst[3].Value = r.FirstByte
+	dst[4].Value = r.RequestBytes
+	dst[5].Value = r.CutShort
+	dst[6].Value = r.RetryAfter
+	dst[7].Value = text(r.Error)
+}
+
+// text stores "" as NULL.
+func text(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	return s
+}
