@@ -47,7 +47,7 @@ type Auditor struct {
 	routes    map[*store.Route]*route
 	lastRoute *store.Route
 	last      *route
-	seen      set // recordings downloaded completely since the state began
+	scratch   *scratch
 
 	state
 }
@@ -64,6 +64,13 @@ type state struct {
 	Load     downloads
 	// Resumed is up to where the state was continued from; 0 for a state that saw all requests itself.
 	Resumed int64
+}
+
+// scratch is what one auditor after another can use again. Its set holds the recordings downloaded completely since the
+// auditor's state began.
+type scratch struct {
+	seen set
+	gaps []int64
 }
 
 type statusKey struct {
@@ -90,7 +97,12 @@ type route struct {
 
 // NewAuditor starts the audit of a tenant under a policy.
 func NewAuditor(p *limits.Policy, t Tenant) *Auditor {
-	a := &Auditor{policy: p, tenant: t, routes: map[*store.Route]*route{}}
+	return newAuditor(p, t, &scratch{})
+}
+
+func newAuditor(p *limits.Policy, t Tenant, s *scratch) *Auditor {
+	a := &Auditor{policy: p, tenant: t, routes: map[*store.Route]*route{}, scratch: s}
+	a.Spacing.Gaps.All = s.gaps[:0]
 	a.Counts = map[statusKey]*tally{}
 	a.Egress.Refused = -1
 	a.React.init()

@@ -54,7 +54,7 @@ func item(r *store.Request) uint64 {
 
 // downloaded says whether a complete download of the same recording came before, and remembers this one.
 func (a *Auditor) downloaded(r *store.Request) (bool, error) {
-	if !a.seen.add(item(r)) {
+	if !a.scratch.seen.add(item(r)) {
 		return true, nil
 	}
 	if a.Resumed == 0 || a.history == nil {
@@ -91,6 +91,20 @@ type set struct {
 	slots []uint64 // 0 is free
 	n     int
 	zero  bool // whether the hash 0 is in the set
+}
+
+// reserve makes room for n hashes, and empties the set.
+func (s *set) reserve(n int) {
+	size := 64
+	for 2*size < 3*n {
+		size *= 2
+	}
+	if len(s.slots) < size {
+		s.slots = make([]uint64, size)
+	} else {
+		clear(s.slots)
+	}
+	s.n, s.zero = 0, false
 }
 
 // add puts h in and says whether it was not there.

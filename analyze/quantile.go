@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -21,8 +22,11 @@ type Near struct {
 	Rank         float64 // 0.5 for the median
 	Below, Above int64   // how many values lie outside
 	Low, High    int64   // bounds of Values, inclusive
-	Values       []int64
+	Values       []repeated
 }
+
+// repeated is a value that occurs N times.
+type repeated struct{ Value, N int64 }
 
 // nearWidth is how many values are kept to either side of a rank: some ten nights of a tenant's gaps, 16 kB.
 const nearWidth = 2048
@@ -44,7 +48,7 @@ func (g *Gaps) Add(v int64) {
 		case v > n.High:
 			n.Above++
 		default:
-			n.Values = append(n.Values, v)
+			n.Values = append(n.Values, repeated{v, 1})
 		}
 	}
 }
@@ -61,11 +65,8 @@ func (g *Gaps) Percentile(p float64) (v int64, ok bool) {
 	}
 	for i := range g.Near {
 		if n := &g.Near[i]; n.Rank == p {
-			k -= n.Below
-			if k < 0 || k >= int64(len(n.Values)) {
-				return 0, false
-			}
-			return kth(n.Values, int(k)), true
+			n.tidy()
+			return n.at(k - n.Below)
 		}
 	}
 	return 0, false
@@ -76,45 +77,102 @@ func rank(p float64, n int64) int64 {
 	return max(int64(math.Ceil(p*float64(n)-1e-9))-1, 0)
 }
 
-// Shrink reduces what is held to the neighbourhoods of the given percentiles.
-func (g *Gaps) Shrink(ps ...float64) {
-	near := make([]Near, 0, len(ps))
-	for _, p := range ps {
-		values, below, above := g.All, int64(0), int64(0)
-		low, high := int64(math.MinInt64), int64(math.MaxInt64)
-		if g.Near != nil {
-			i := slices.IndexFunc(g.Near, func(n Near) bool { return n.Rank == p })
-			if i < 0 {
-				return // only ever shrunk to the same percentiles
-			}
-			n := &g.Near[i]
-			values, below, above, low, high = n.Values, n.Below, n.Above, n.Low, n.High
+// tidy sorts the values and counts equal ones together.
+func (n *Near) tidy() {
+	slices.SortFunc(n.Values, func(a, b repeated) int { return cmp.Compare(a.Value, b.Value) })
+	out := n.Values[:0]
+	for _, r := range n.Values {
+		if len(out) > 0 && out[len(out)-1].Value == r.Value {
+			out[len(out)-1].N += r.N
+		} else {
+			out = append(out, r)
 		}
-		near = append(near, around(p, rank(p, g.N)-below, values, below, above, low, high))
+	}
+	n.Values = out
+}
+
+// at gives the k-th of the tidy values.
+func (n *Near) at(k int64) (v int64, ok bool) {
+	if k < 0 {
+		return 0, false
+	}
+	for _, r := range n.Values {
+		if k < r.N {
+			return r.Value, true
+		}
+		k -= r.N
+	}
+	return 0, false
+}
+
+// Shrink reduces what is held to the neighbourhoods of the given percentiles, which must be the same each time. Values
+// that Add was given may be used again afterwards.
+func (g *Gaps) Shrink(ps ...float64) {
+	near := make([]Near, len(ps))
+	for i, p := range ps {
+		n := Near{Rank: p, Low: math.MinInt64, High: math.MaxInt64}
+		if g.Near == nil {
+			n.fill(g.All, rank(p, g.N))
+		} else {
+			n = g.Near[i]
+			n.Values = slices.Clone(n.Values)
+		}
+		n.tidy()
+		n.trim(rank(p, g.N))
+		near[i] = n
 	}
 	g.Near, g.All = near, nil
 }
 
-// around keeps the values within nearWidth of the k-th.
-func around(p float64, k int64, values []int64, below, above, low, high int64) Near {
-	values = slices.Clone(values)
-	if from := k - nearWidth; from > 0 && from < int64(len(values)) {
-		low = kth(values, int(from))
-		below += drop(&values, func(v int64) bool { return v < low })
+// fill takes those of all values that lie around the k-th. It reorders them.
+func (n *Near) fill(values []int64, k int64) {
+	if len(values) == 0 {
+		return
 	}
-	n := rank(p, below+int64(len(values))+above) - below
-	if to := n + nearWidth; to >= 0 && to < int64(len(values))-1 {
-		high = kth(values, int(to))
-		above += drop(&values, func(v int64) bool { return v > high })
+	n.Low = kth(values, int(max(k-nearWidth, 0)))
+	n.High = kth(values, int(min(k+nearWidth, int64(len(values))-1)))
+	for _, v := range values {
+		switch {
+		case v < n.Low:
+			n.Below++
+		case v > n.High:
+			n.Above++
+		default:
+			n.Values = append(n.Values, repeated{v, 1})
+		}
+		if len(n.Values) == 4*nearWidth { // values that occur often
+			n.tidy()
+		}
 	}
-	return Near{Rank: p, Below: below, Above: above, Low: low, High: high, Values: values}
+	if n.Below == 0 {
+		n.Low = math.MinInt64
+	}
+	if n.Above == 0 {
+		n.High = math.MaxInt64
+	}
 }
 
-// drop removes the values that f selects and counts them.
-func drop(values *[]int64, f func(int64) bool) int64 {
-	before := len(*values)
-	*values = slices.DeleteFunc(*values, f)
-	return int64(before - len(*values))
+// trim drops values further than nearWidth from the k-th of all.
+func (n *Near) trim(k int64) {
+	k -= n.Below
+	for len(n.Values) > 1 && n.Values[0].N <= k-nearWidth {
+		k -= n.Values[0].N
+		n.Below += n.Values[0].N
+		n.Values = n.Values[1:]
+		n.Low = n.Values[0].Value
+	}
+	var count int64
+	for i, r := range n.Values {
+		if count > k+nearWidth {
+			for _, r := range n.Values[i:] {
+				n.Above += r.N
+			}
+			n.Values = n.Values[:i]
+			n.High = n.Values[i-1].Value
+			return
+		}
+		count += r.N
+	}
 }
 
 // kth gives the value of index k in sorted order, by quickselect; it reorders values.

@@ -73,7 +73,7 @@ func Explain(ctx context.Context, snap *store.Snapshot, o Options, tenant string
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	_, err := r.fromStart(ctx, r.about(tenant), f)
+	_, err := r.fromStart(ctx, r.about(tenant), &scratch{}, f)
 	return err
 }
 
@@ -148,9 +148,10 @@ func (r *runner) all(ctx context.Context) ([]Result, error) {
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(r.tenants)) {
 		wg.Go(func() {
+			var s scratch
 			for i := range next {
 				var err error
-				if results[i], err = r.tenant(ctx, r.tenants[i]); err != nil {
+				if results[i], err = r.tenant(ctx, r.tenants[i], &s); err != nil {
 					cancel(fmt.Errorf("audit tenant %q: %w", r.tenants[i].Name, err))
 				}
 			}
@@ -171,18 +172,20 @@ func (r *runner) all(ctx context.Context) ([]Result, error) {
 }
 
 // tenant audits one tenant, from a saved state where that is possible.
-func (r *runner) tenant(ctx context.Context, info store.TenantInfo) (Result, error) {
+func (r *runner) tenant(ctx context.Context, info store.TenantInfo, scr *scratch) (Result, error) {
 	if err := r.countLater(ctx, info); err != nil {
 		return Result{}, err
 	}
 	t := r.about(info.Name)
 	if s, ok := r.states[info.Name]; ok && s.UptoAt <= r.asOf && info.Last <= r.asOf {
-		result, ok, err := r.fromState(ctx, t, s, info.Last)
+		scr.seen.reserve(0)
+		result, ok, err := r.fromState(ctx, t, s, info.Last, scr)
 		if ok || err != nil {
 			return result, err
 		}
 	}
-	return r.fromStart(ctx, t, nil)
+	scr.seen.reserve(int(info.Requests))
+	return r.fromStart(ctx, t, scr, nil)
 }
 
 // countLater counts the requests that start after asOf.
@@ -204,8 +207,8 @@ func (r *runner) countLater(ctx context.Context, info store.TenantInfo) error {
 }
 
 // fromState continues a saved state; ok is false where it does not fit.
-func (r *runner) fromState(ctx context.Context, t Tenant, s store.State, last int64) (result Result, ok bool, err error) {
-	a := NewAuditor(r.o.Policy, t)
+func (r *runner) fromState(ctx context.Context, t Tenant, s store.State, last int64, scr *scratch) (result Result, ok bool, err error) {
+	a := newAuditor(r.o.Policy, t, scr)
 	if !a.resume(s.Data, r.snap.History(ctx, t.Name)) {
 		return Result{}, false, nil
 	}
@@ -224,8 +227,9 @@ func (r *runner) fromState(ctx context.Context, t Tenant, s store.State, last in
 }
 
 // fromStart reads all requests of the range, and what the rolling sum at its start needs.
-func (r *runner) fromStart(ctx context.Context, t Tenant, explain func(Hit)) (Result, error) {
-	a := NewAuditor(r.o.Policy, t)
+func (r *runner) fromStart(ctx context.Context, t Tenant, scr *scratch, explain func(Hit)) (Result, error) {
+	a := newAuditor(r.o.Policy, t, scr)
+	defer func() { scr.gaps = a.Spacing.Gaps.All }()
 	if explain != nil {
 		a.Explain(explain)
 	}

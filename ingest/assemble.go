@@ -109,9 +109,9 @@ func (a *assembler) checkDraft(d *draft) string {
 	return checkURL(d.url)
 }
 
-// tenantOf picks the record's own tenant, else the one given for the input, else the one of the host.
+// tenantOf picks the record's own tenant, else the one of the host, else the one given for the input.
 func (a *assembler) tenantOf(d *draft, byHost string) cleaned {
-	for _, name := range [...]string{d.tenant, a.tenant, byHost} {
+	for _, name := range [...]string{d.tenant, byHost, a.tenant} {
 		if name != "" {
 			return intern(a.tenants, name, cleanTenant)
 		}

@@ -21,7 +21,7 @@ func parseCombined(in *input, f *feeder) error {
 		}
 		if reason == "" {
 			d = draft{line: line.number}
-			reason = c.draft(&d, origin)
+			reason = c.draft(&d, origin, f.asm.tenant)
 		}
 		if reason != "" {
 			return f.reject(line.number, reason)
@@ -136,8 +136,8 @@ func closingQuote(s string) int {
 	}
 }
 
-// draft reads the parts; origin is for lines that do not name a server.
-func (c *combinedLine) draft(d *draft, origin string) (reason string) {
+// draft reads the parts; origin and tenant are for lines that do not name a server.
+func (c *combinedLine) draft(d *draft, origin, tenant string) (reason string) {
 	var ok bool
 	if d.startedAt, ok = parseLogTime(c.time); !ok {
 		return "time is not of the form 22/Jan/2019:03:56:14 +0330"
@@ -152,7 +152,7 @@ func (c *combinedLine) draft(d *draft, origin string) (reason string) {
 	if c.remote != "-" {
 		d.client = c.remote
 	}
-	return c.readRequest(d, origin)
+	return c.readRequest(d, origin, tenant)
 }
 
 // logStatus reads a status; "-" and "000" say that no answer was sent.
@@ -176,7 +176,7 @@ func logSize(s string) (int64, bool) {
 }
 
 // readRequest reads "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.
-func (c *combinedLine) readRequest(d *draft, origin string) (reason string) {
+func (c *combinedLine) readRequest(d *draft, origin, tenant string) (reason string) {
 	method, rest, _ := strings.Cut(c.request, " ")
 	end := strings.LastIndexByte(rest, ' ')
 	if end < 0 || !strings.HasPrefix(rest[end+1:], "HTTP/") {
@@ -191,7 +191,7 @@ func (c *combinedLine) readRequest(d *draft, origin string) (reason string) {
 	}
 	d.method = method
 	if c.vhost != "" && c.vhost != "-" {
-		origin = vhostOrigin(c.vhost)
+		origin, tenant = vhostOrigin(c.vhost), ""
 	}
 	switch {
 	case strings.HasPrefix(target, "http://"), strings.HasPrefix(target, "https://"):
@@ -201,7 +201,7 @@ func (c *combinedLine) readRequest(d *draft, origin string) (reason string) {
 	case origin == "":
 		return "no tenant: the line names no server; use --tenant"
 	default:
-		d.url = origin + target
+		d.url, d.tenant = origin+target, tenant
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ func parseHAR(in *input, f *feeder) error {
 	case errors.As(err, &damage) && h.found:
 		return f.reject(h.entry+1, damage.reason)
 	case errors.Is(err, errJSON) && h.found:
-		return f.reject(h.entry+1, "the file is "+err.Error()+" from here on")
+		return f.reject(h.entry+1, "cannot be read from here on: "+err.Error())
 	case errors.As(err, &damage):
 		return fmt.Errorf("%w: %s, before any entry", ErrFormat, damage.reason)
 	case errors.Is(err, errJSON):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,7 @@ type Sink interface {
 type ImportOptions struct {
 	// Format is one of the Format constants. By default, "auto".
 	Format string
-	// Tenant is for inputs that do not name theirs; a record's own tenant goes before it. By default, the host says.
+	// Tenant is for records that name none and whose host is no tenant's. By default, those are rejected.
 	Tenant string
 	// Policy says what may be kept of a URL and which class it has.
 	Policy *limits.Policy
@@ -174,9 +175,9 @@ func newFeeder(ctx context.Context, o ImportOptions, format string) *feeder {
 		asm: newAssembler(o, format), name: o.Name, result: ImportResult{Format: format},
 	}
 	for range batchCount - 1 {
-		f.free <- &batch{requests: make([]store.Request, 0, batchSize)}
+		f.free <- &batch{}
 	}
-	f.cur = &batch{requests: make([]store.Request, 0, batchSize)}
+	f.cur = &batch{}
 	return f
 }
 
@@ -196,7 +197,7 @@ func (f *feeder) parse(in *input, format string) error {
 // add takes a record that a parser has read.
 func (f *feeder) add(d *draft) error {
 	n := len(f.cur.requests)
-	f.cur.requests = f.cur.requests[:n+1]
+	f.cur.requests = slices.Grow(f.cur.requests, 1)[:n+1]
 	if reason := f.asm.assemble(d, &f.cur.requests[n]); reason != "" {
 		f.cur.requests = f.cur.requests[:n]
 		return f.reject(d.line, reason)
@@ -225,6 +226,9 @@ func (f *feeder) flushIfFull() error {
 
 // flush sends the current batch and takes a free one, waiting for the sink where none is.
 func (f *feeder) flush() error {
+	if err := f.ctx.Err(); err != nil { // select picks at random where both can go on
+		return err
+	}
 	select {
 	case f.full <- f.cur:
 	case <-f.ctx.Done():

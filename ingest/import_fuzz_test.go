@@ -86,6 +86,8 @@ func FuzzCSV(f *testing.F) {
 
 func FuzzHAR(f *testing.F) {
 	seed(f, "session.har")
+	f.Add([]byte(harHead + harEntryText("") + "]}}"))
+	f.Add([]byte(harHead + harEntryText(`,"headers":[{"name":"Retry-After","value":"3"}],"_transferSize":9`) + ",1]}}"))
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzImport(t, FormatHAR, data) })
 }
 

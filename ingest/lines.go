@@ -15,7 +15,7 @@ import (
 const (
 	// maxLine is the longest line that is looked at, in bytes; a longer one is passed over without being kept.
 	maxLine = 1 << 20
-	// readSize is how much is read at a time. Its lines share one string, so a line costs no allocation.
+	// readSize is the most that is read at a time. Its lines share one string, so a line costs no allocation.
 	readSize = 256 << 10
 	// peekSize is how much of the input the detection of the format sees.
 	peekSize = 64 << 10
@@ -108,7 +108,7 @@ type lineReader struct {
 }
 
 func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{r: r, buf: make([]byte, maxLine+1)}
+	return &lineReader{r: r, buf: make([]byte, 2*peekSize)}
 }
 
 // next returns the next line, blank ones left out. It returns false at the end and on an error, see failure.
@@ -175,14 +175,24 @@ func (l *lineReader) fill() bool {
 			return true
 		}
 		if l.n == len(l.buf) {
-			l.long = true
-			return l.skipLine()
+			if l.n > maxLine {
+				l.long = true
+				return l.skipLine()
+			}
+			l.grow()
 		}
 		if l.err != nil {
 			return l.last()
 		}
 		l.read()
 	}
+}
+
+// grow makes room for a longer line, up to one byte more than the longest that is taken.
+func (l *lineReader) grow() {
+	larger := make([]byte, min(4*len(l.buf), maxLine+1))
+	copy(larger, l.buf[:l.n])
+	l.buf = larger
 }
 
 // read adds to buf, at most readSize bytes.

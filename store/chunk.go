@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -173,9 +174,27 @@ func (d *decoder) uvarint() uint64 {
 	return v
 }
 
-func (d *decoder) varint() int64 {
-	v := d.uvarint()
-	return int64(v>>1) ^ -int64(v&1)
+// column reads a number for each place of dst. It is the inner loop of every scan.
+func (d *decoder) column(dst []int64) {
+	b, p := d.b, 0
+	for i := range dst {
+		var v uint64
+		for shift := uint(0); ; shift += 7 {
+			if p == len(b) || shift > 63 {
+				d.bad, d.b = true, nil
+				clear(dst[i:])
+				return
+			}
+			c := b[p]
+			p++
+			v |= uint64(c&0x7f) << shift
+			if c < 0x80 {
+				break
+			}
+		}
+		dst[i] = int64(v)
+	}
+	d.b = b[p:]
 }
 
 func (d *decoder) uint64() uint64 {
@@ -212,7 +231,7 @@ type columns struct {
 	n                    int
 	kinds                []kind
 	at, id, bytes        []int64
-	which                []int // index into kinds
+	which                []int64 // index into kinds
 	item, params         []uint64
 	duration, retryAfter []int64
 }
@@ -226,24 +245,19 @@ func (c *columns) decode(data []byte, routes func(id int64) uint64) (err error) 
 	c.at, c.id, c.bytes = resize(c.at, c.n), resize(c.id, c.n), resize(c.bytes, c.n)
 	c.which, c.item, c.params = resize(c.which, c.n), resize(c.item, c.n), resize(c.params, c.n)
 	c.duration, c.retryAfter = resize(c.duration, c.n), resize(c.retryAfter, c.n)
+	d.column(c.at)
+	d.column(c.id)
+	d.column(c.which)
+	d.column(c.bytes)
 	var at, id int64
 	for i := range c.at {
-		at += int64(d.uvarint())
+		at += c.at[i]
 		c.at[i] = at
-	}
-	for i := range c.id {
-		id += d.varint()
+		id += c.id[i]>>1&math.MaxInt64 ^ -(c.id[i] & 1) // zigzag
 		c.id[i] = id
-	}
-	for i := range c.which {
-		k := d.uvarint()
-		if k >= uint64(len(c.kinds)) {
+		if c.which[i] < 0 || c.which[i] >= int64(len(c.kinds)) {
 			return fmt.Errorf("%w (%w)", errChunk, ErrDamaged)
 		}
-		c.which[i] = int(k)
-	}
-	for i := range c.bytes {
-		c.bytes[i] = int64(d.uvarint())
 	}
 	c.hashes(&d, routes)
 	if d.bad || len(d.b) > 0 {

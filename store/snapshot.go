@@ -169,7 +169,9 @@ func (r Range) end() int64 {
 func (n *Snapshot) Scan(ctx context.Context, tenant string, r Range) iter.Seq2[[]Request, error] {
 	id := n.names.byName[tenant]
 	return func(yield func([]Request, error) bool) {
-		s := scan{snap: n, tenant: tenant, tail: n.tail[id], r: r}
+		s := scans.Get().(*scan)
+		defer s.release()
+		s.snap, s.tenant, s.tail, s.r = n, tenant, n.tail[id], r
 		for _, c := range n.chunk[id] {
 			if c.lastAt < r.From {
 				continue
@@ -204,6 +206,14 @@ type scan struct {
 	raw       []byte
 	batch     []Request
 	templates []Request
+}
+
+// scans are used again: their buffers hold a megabyte.
+var scans = sync.Pool{New: func() any { return new(scan) }}
+
+func (s *scan) release() {
+	s.snap, s.tail = nil, nil
+	scans.Put(s)
 }
 
 // chunk gives the chunk's requests, and those of the tail that come before its last one.

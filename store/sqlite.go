@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -109,7 +110,44 @@ type bulk struct {
 	one     *sqlite3.SQLiteStmt
 	columns int
 	args    []driver.NamedValue
+	cells   []cell
 }
+
+// cell is one value of a statement. An interface that holds an int64 or a string points at it, so each value given to
+// the driver would be an allocation: six a row, more than all else in a recorded request. A cell's interfaces are
+// made once and point at its own fields, which are overwritten from row to row; the driver copies them out before
+// Query returns.
+type cell struct {
+	arg           *driver.NamedValue
+	int           int64
+	text          string
+	asInt, asText driver.Value
+}
+
+func (c *cell) init(arg *driver.NamedValue) {
+	c.arg = arg
+	c.asInt = pointAt(int64(0), unsafe.Pointer(&c.int))
+	c.asText = pointAt("", unsafe.Pointer(&c.text))
+}
+
+// pointAt gives an interface of example's type whose value is at p. It relies on an interface being a pair of type and
+// pointer, as it has been since Go 1.4; TestCells would tell.
+func pointAt(example driver.Value, p unsafe.Pointer) driver.Value {
+	(*[2]unsafe.Pointer)(unsafe.Pointer(&example))[1] = p
+	return example
+}
+
+func (c *cell) setInt(v int64) { c.int, c.arg.Value = v, c.asInt }
+
+// setText stores "" as NULL.
+func (c *cell) setText(v string) {
+	c.text, c.arg.Value = v, c.asText
+	if v == "" {
+		c.arg.Value = nil
+	}
+}
+
+func (c *cell) setNull() { c.arg.Value = nil }
 
 // rowsPerInsert: 64 rows a statement measured 1.5 times as fast as one; 256 was no faster.
 const rowsPerInsert = 64
@@ -127,8 +165,10 @@ func newBulk(conn *sql.Conn, table string, columns ...string) (*bulk, error) {
 		return nil, err
 	}
 	b.args = make([]driver.NamedValue, len(columns)*rowsPerInsert)
+	b.cells = make([]cell, len(b.args))
 	for i := range b.args {
 		b.args[i].Ordinal = i + 1
+		b.cells[i].init(&b.args[i])
 	}
 	return b, nil
 }
@@ -144,19 +184,18 @@ func (b *bulk) prepare(query string) (stmt *sqlite3.SQLiteStmt, err error) {
 	return stmt, err
 }
 
-// insert adds n rows; set writes row i's values into dst, which has one place a column.
-func (b *bulk) insert(n int, set func(i int, dst []driver.NamedValue)) error {
+// insert adds n rows, at most rowsPerInsert a statement; set writes row i's values into its cells, one a column.
+func (b *bulk) insert(n int, set func(i int, row []cell)) error {
 	return b.conn.Raw(func(any) error {
 		for i := 0; i < n; {
 			stmt, rows := b.many, rowsPerInsert
 			if n-i < rowsPerInsert {
 				stmt, rows = b.one, 1
 			}
-			args := b.args[:rows*b.columns]
 			for k := range rows {
-				set(i+k, args[k*b.columns:(k+1)*b.columns])
+				set(i+k, b.cells[k*b.columns:(k+1)*b.columns])
 			}
-			if err := run(stmt, args); err != nil {
+			if err := run(stmt, b.args[:rows*b.columns]); err != nil {
 				return err
 			}
 			i += rows

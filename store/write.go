@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -158,11 +157,11 @@ func (w *writer) insert(rows []Request, refs []ref) error {
 		plain = plain && rows[i].plain()
 	}
 	if plain {
-		return w.log.insert(len(rows), func(i int, dst []driver.NamedValue) { setLog(&rows[i], refs[i], dst) })
+		return w.log.insert(len(rows), func(i int, row []cell) { setLog(&rows[i], refs[i], row) })
 	}
-	return w.all.insert(len(rows), func(i int, dst []driver.NamedValue) {
-		setLog(&rows[i], refs[i], dst)
-		setRest(&rows[i], dst[len(logColumns):])
+	return w.all.insert(len(rows), func(i int, row []cell) {
+		setLog(&rows[i], refs[i], row)
+		setRest(&rows[i], row[len(logColumns):])
 	})
 }
 
@@ -172,35 +171,32 @@ func (r *Request) plain() bool {
 		r.RetryAfter == 0 && r.Error == ""
 }
 
-func setLog(r *Request, f ref, dst []driver.NamedValue) {
-	dst[0].Value = f.tenant
-	dst[1].Value = f.route
-	dst[2].Value = f.source
-	dst[3].Value = nil
+// setLog sets logColumns.
+func setLog(r *Request, f ref, row []cell) {
+	row[0].setInt(f.tenant)
+	row[1].setInt(f.route)
+	row[2].setInt(f.source)
+	row[3].setNull()
 	if f.client != 0 {
-		dst[3].Value = f.client
+		row[3].setInt(f.client)
 	}
-	dst[4].Value = r.StartedAt
-	dst[5].Value = int64(r.Status)
-	dst[6].Value = r.ResponseBytes
-	dst[7].Value = text(r.Key)
+	row[4].setInt(r.StartedAt)
+	row[5].setInt(int64(r.Status))
+	row[6].setInt(r.ResponseBytes)
+	row[7].setText(r.Key)
 }
 
-func setRest(r *Request, dst []driver.NamedValue) {
-	dst[0].Value = text(r.Query)
-	dst[1].Value = text(r.Params)
-	dst[2].Value = r.Duration
-	dst[3].Value = r.FirstByte
-	dst[4].Value = r.RequestBytes
-	dst[5].Value = r.CutShort
-	dst[6].Value = r.RetryAfter
-	dst[7].Value = text(r.Error)
-}
-
-// text stores "" as NULL.
-func text(s string) driver.Value {
-	if s == "" {
-		return nil
+// setRest sets what allColumns has more.
+func setRest(r *Request, row []cell) {
+	row[0].setText(r.Query)
+	row[1].setText(r.Params)
+	row[2].setInt(r.Duration)
+	row[3].setInt(r.FirstByte)
+	row[4].setInt(r.RequestBytes)
+	row[5].setInt(0)
+	if r.CutShort {
+		row[5].setInt(1)
 	}
-	return s
+	row[6].setInt(r.RetryAfter)
+	row[7].setText(r.Error)
 }

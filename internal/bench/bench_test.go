@@ -36,8 +36,8 @@ func (s stub) RoundTrip(req *http.Request) (*http.Response, error) {
 
 var base = stub{strings.Repeat("x", 1000)}
 
-// burst is how many requests are measured in a row: fewer than the recorder's queue holds, because a stub is faster than
-// any database, and the figure must not be that of dropping rows.
+// burst is how many requests are measured in a row: fewer than the recorder's queue holds, because a stub is faster
+// than any database, and the figure must not be that of dropping rows.
 const burst = 32768
 
 func BenchmarkStub(b *testing.B) { roundTrips(b, base, func() {}) }

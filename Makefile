@@ -1,0 +1,23 @@
+.PHONY: build test lint fuzz bench check
+
+build:
+	go build -o headroom .
+
+test:
+	go test ./...
+
+lint:
+	gofmt -l . | (! grep .)
+	go vet ./...
+	golangci-lint run
+
+fuzz:
+	.ci/fuzz 10s
+
+bench: build
+	go test -run '^$$' -bench . -benchmem ./...
+	cd internal/bench && go test -run '^$$' -bench . -benchmem .
+	cd internal/bench && go run ./scale -headroom ../../headroom
+
+check:
+	.ci/run

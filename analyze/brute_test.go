@@ -1,0 +1,471 @@
+package analyze_test
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// This file is the audit a second time, written from the promises alone and as plainly as they are worded: for every
+// question it looks at all requests. It takes quadratic time, knows the numbers of the built-in policy by heart and shares
+// nothing with the package under test but the types of its answers.
+
+const (
+	second = int64(1e6)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+
+	audio = "recording_audio"
+)
+
+// question is what an audit is asked: unbounded where since is math.MinInt64 and until math.MaxInt64.
+type question struct{ asOf, since, until int64 }
+
+// call is a request with what the rules compare.
+type call struct {
+	store.Request
+	class  string
+	params string // equal for the same parameters
+	item   string // equal for the same recording
+}
+
+// brute audits one tenant.
+type brute struct {
+	question
+	policy *limits.Policy
+	about  analyze.Tenant
+	resets []int64 // up to asOf
+	seen   []call  // all that may fill the rolling window, in order
+	rows   []call  // the selected ones
+	ids    map[string][]int64
+	result analyze.Result
+}
+
+// bruteAudit is the answer for one tenant and, by rule, the ids of all requests that made it fire. Of a learned cap,
+// whose making the promises leave open, it takes the bytes from got.
+func bruteAudit(p *limits.Policy, q question, about analyze.Tenant, log []store.Request, resets []int64, got analyze.Cap) (analyze.Result, map[string][]int64) {
+	b := &brute{question: q, policy: p, about: about, ids: map[string][]int64{}}
+	for _, r := range resets {
+		if r <= q.asOf {
+			b.resets = append(b.resets, r)
+		}
+	}
+	for _, r := range log {
+		if r.Tenant == about.Name && r.StartedAt <= q.asOf && r.StartedAt < q.until {
+			b.seen = append(b.seen, newCall(p, r))
+		}
+	}
+	slices.SortFunc(b.seen, func(x, y call) int {
+		return cmp.Or(cmp.Compare(x.StartedAt, y.StartedAt), cmp.Compare(x.ID, y.ID))
+	})
+	for _, c := range b.seen {
+		if c.StartedAt >= q.since {
+			b.rows = append(b.rows, c)
+		}
+	}
+	b.audit(got)
+	return b.result, b.ids
+}
+
+func newCall(p *limits.Policy, r store.Request) call {
+	c := call{Request: r, class: p.Reclassify(r.Route.Method, r.Route.Origin, r.Route.Template)}
+	c.params = "hash " + r.Params
+	if r.Params == "" {
+		c.params = r.Route.Method + " " + r.URL()
+	}
+	c.item = "key " + r.Key
+	if r.Key == "" {
+		c.item = c.params
+	}
+	return c
+}
+
+func (b *brute) audit(got analyze.Cap) {
+	r := &b.result
+	r.Tenant, r.Requests = b.about.Name, int64(len(b.rows))
+	for _, c := range b.rows {
+		if c.class == audio {
+			r.LastPull = c.StartedAt
+		}
+	}
+	b.spacing()
+	b.statuses()
+	b.egress(got)
+	b.simpleRules()
+	b.noBackoff()
+	b.egressRules()
+	b.auth()
+	b.retryRules()
+	b.lostReports()
+	b.persistentErrors()
+	b.duplicates()
+	b.stalePulls()
+	b.judge()
+}
+
+// fire adds a finding for the requests at those places of b.rows.
+func (b *brute) fire(rule string, severity analyze.Severity, at []int) {
+	if len(at) == 0 {
+		return
+	}
+	f := analyze.Finding{Rule: rule, Severity: severity, Count: int64(len(at))}
+	f.First, f.Last = b.rows[at[0]].StartedAt, b.rows[at[len(at)-1]].StartedAt
+	for _, i := range at {
+		b.ids[rule] = append(b.ids[rule], b.rows[i].ID)
+	}
+	f.Requests = b.ids[rule][:min(20, len(at))]
+	b.result.Findings = append(b.result.Findings, f)
+}
+
+// where gives the places of the requests for which f holds.
+func (b *brute) where(f func(i int, c *call) bool) (at []int) {
+	for i := range b.rows {
+		if f(i, &b.rows[i]) {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+func (b *brute) spacing() {
+	s := &b.result.Spacing
+	s.Class, s.MinInterval, s.Min, s.P50, s.P95 = audio, 3*time.Second, -1, -1, -1
+	var gaps []int64
+	var bad, mixed []int
+	last := -1
+	for i := range b.rows {
+		c := &b.rows[i]
+		if c.class != audio {
+			continue
+		}
+		s.Requests++
+		if last >= 0 {
+			before := &b.rows[last]
+			g, r := c.StartedAt-before.StartedAt, max(c.Source.Resolution, before.Source.Resolution)
+			gaps = append(gaps, g)
+			switch {
+			case r == 0 && g < 3*second, r > 0 && g+r <= 3*second:
+				bad = append(bad, i)
+				if c.Client != "" && before.Client != "" && c.Client != before.Client {
+					mixed = append(mixed, i)
+				}
+			case r > 0 && g-r < 3*second && 3*second < g+r:
+				s.Indeterminate++
+			}
+		}
+		last = i
+	}
+	s.Violations = int64(len(bad))
+	if len(gaps) > 0 {
+		s.Min, s.P50, s.P95 = slices.Min(gaps), nearestRank(gaps, 50), nearestRank(gaps, 95)
+	}
+	b.fire(analyze.RuleSpacing, analyze.Violation, bad)
+	b.fire(analyze.RuleInterleaved, analyze.Warning, mixed)
+}
+
+// nearestRank is the smallest of the values that at least percent of them do not exceed.
+func nearestRank(values []int64, percent int) int64 {
+	sorted := slices.Sorted(slices.Values(values))
+	for k, v := range sorted {
+		if (k+1)*100 >= percent*len(sorted) {
+			return v
+		}
+	}
+	panic("no values")
+}
+
+func (b *brute) statuses() {
+	for _, c := range b.rows {
+		_, expected := b.policy.Status(c.Status, c.Route.Method)
+		want := analyze.StatusCount{Method: c.Route.Method, Class: c.class, Status: c.Status, Expected: expected}
+		i := slices.IndexFunc(b.result.Statuses, func(s analyze.StatusCount) bool {
+			s.Requests = 0
+			return s == want
+		})
+		if i < 0 {
+			i = len(b.result.Statuses)
+			b.result.Statuses = append(b.result.Statuses, want)
+		}
+		b.result.Statuses[i].Requests++
+	}
+	slices.SortFunc(b.result.Statuses, func(x, y analyze.StatusCount) int {
+		return cmp.Or(cmp.Compare(x.Method, y.Method), cmp.Compare(x.Class, y.Class), cmp.Compare(x.Status, y.Status))
+	})
+}
+
+// rolling is the sum over (t − 120 h, t], without what a reset up to t dropped.
+func (b *brute) rolling(t int64) (sum int64) {
+	from := t - 120*hour
+	for _, r := range b.resets {
+		if r <= t {
+			from = max(from, r)
+		}
+	}
+	for i := range b.seen {
+		if c := &b.seen[i]; c.class == audio && c.StartedAt > from && c.StartedAt <= t {
+			sum += c.ResponseBytes
+		}
+	}
+	return sum
+}
+
+func (b *brute) egress(got analyze.Cap) {
+	e := &b.result.Egress
+	e.Window, e.Current = 120*time.Hour, b.rolling(b.asOf)
+	var over []int
+	for i, c := range b.rows {
+		sum := b.rolling(c.StartedAt)
+		if i == 0 || sum > e.Peak {
+			e.Peak, e.PeakAt = sum, c.StartedAt
+		}
+		if c.class == audio {
+			e.Total += c.ResponseBytes
+		}
+		if told := b.about.Cap.Told; told > 0 && sum >= told {
+			over = append(over, i)
+		}
+	}
+	b.fire(analyze.RuleOverCap, analyze.Violation, over)
+	b.cap(got)
+}
+
+// cap gives the cap by its best source. When a cap is learned the promises do not say; it needs a refusal, or more than
+// the estimate must have been downloaded.
+func (b *brute) cap(got analyze.Cap) {
+	known, c := b.about.Cap, &b.result.Egress.Cap
+	guess := b.policy.Egress.Cap(known.Agents, known.BytesPerHour)
+	refused := slices.ContainsFunc(b.seen, func(c call) bool { return c.Status == 509 })
+	disproved := slices.ContainsFunc(b.seen, func(c call) bool { return guess > 0 && b.rolling(c.StartedAt) > guess })
+	switch {
+	case known.Told > 0:
+		*c = analyze.Cap{Bytes: known.Told, Source: analyze.CapTold}
+	case got.Source == analyze.CapLearned && (refused || disproved):
+		*c = analyze.Cap{Bytes: got.Bytes, Source: analyze.CapLearned}
+	case known.Agents > 0 && known.BytesPerHour > 0:
+		*c = analyze.Cap{Bytes: guess, Source: analyze.CapMeasured}
+	case known.Agents > 0:
+		*c = analyze.Cap{Bytes: guess, Source: analyze.CapAssumed}
+	default:
+		*c = analyze.Cap{Source: analyze.CapUnknown}
+	}
+}
+
+func (b *brute) simpleRules() {
+	b.fire(analyze.RuleRateLimited, analyze.Violation, b.where(func(_ int, c *call) bool { return c.Status == 429 }))
+	b.fire(analyze.RuleEgressCap, analyze.Violation, b.where(func(_ int, c *call) bool { return c.Status == 509 }))
+	b.fire(analyze.RuleNoAnswer, analyze.Notice, b.where(func(_ int, c *call) bool { return c.Status == 0 }))
+	b.fire(analyze.RuleUnexpectedStatus, analyze.Warning, b.where(func(_ int, c *call) bool {
+		_, expected := b.policy.Status(c.Status, c.Route.Method)
+		return c.Status != 0 && !expected
+	}))
+	b.fire(analyze.RuleCutShort, analyze.Notice, b.where(func(_ int, c *call) bool { return c.class == audio && c.CutShort }))
+	b.fire(analyze.RuleOutsideWindow, analyze.Notice, b.where(func(_ int, c *call) bool {
+		return c.class == audio && b.about.Window != nil && !b.about.Window.Contains(c.Start())
+	}))
+}
+
+func (b *brute) noBackoff() {
+	b.fire(analyze.RuleNoBackoff, analyze.Violation, b.where(func(i int, c *call) bool {
+		wait := second
+		if c.class == audio {
+			wait = 3 * second
+		}
+		var last *call
+		n := 0
+		for j := i - 1; j >= 0; j-- {
+			before := &b.rows[j]
+			if before.class != c.class {
+				continue
+			}
+			if before.Status != 429 {
+				break
+			}
+			if n++; n == 1 {
+				last = before
+			} else {
+				wait = min(2*wait, 60*second)
+			}
+		}
+		return n > 0 && c.StartedAt-last.StartedAt < max(last.RetryAfter*second, wait)
+	}))
+}
+
+func (b *brute) egressRules() {
+	b.fire(analyze.RuleAfter509, analyze.Violation, b.where(func(i int, c *call) bool {
+		for j := range i {
+			refused := b.rows[j].StartedAt
+			if c.class == audio && b.rows[j].Status == 509 && c.StartedAt-refused <= 15*minute && !b.resetIn(refused, c.StartedAt) {
+				return true
+			}
+		}
+		return false
+	}))
+	e := b.result.Egress
+	if e.Cap.Bytes > 0 && e.Current*10 >= e.Cap.Bytes*8 || b.about.Chance >= 0.1 {
+		b.result.Findings = append(b.result.Findings, analyze.Finding{
+			Rule: analyze.RuleEgressNear, Severity: analyze.Warning, Count: 1, First: b.asOf, Last: b.asOf,
+		})
+	}
+}
+
+func (b *brute) resetIn(from, to int64) bool {
+	return slices.ContainsFunc(b.resets, func(r int64) bool { return from <= r && r <= to })
+}
+
+func (b *brute) auth() {
+	severity := analyze.Warning
+	run := 0
+	refused := b.where(func(_ int, c *call) bool {
+		if c.Status != 401 && c.Status != 403 {
+			run = 0
+			return false
+		}
+		if run++; run == 5 {
+			severity = analyze.Violation
+		}
+		return true
+	})
+	b.fire(analyze.RuleAuth, severity, refused)
+}
+
+func (b *brute) retryRules() {
+	b.fire(analyze.RuleBlindRetry, analyze.Warning, b.where(func(i int, c *call) bool {
+		return slices.ContainsFunc(b.rows[:i], func(before call) bool {
+			return before.params == c.params && slices.Contains([]int{400, 404, 405, 422}, before.Status) &&
+				c.StartedAt-before.StartedAt <= 10*minute
+		})
+	}))
+	b.fire(analyze.RuleHastyRetry, analyze.Warning, b.where(func(i int, c *call) bool {
+		for j := i - 1; j >= 0; j-- {
+			before := &b.rows[j]
+			if before.params == c.params && (before.Status == 500 || before.Status == 503) {
+				return c.StartedAt < before.StartedAt+before.Duration+second
+			}
+		}
+		return false
+	}))
+}
+
+func (b *brute) lostReports() {
+	b.fire(analyze.RuleLostReport, analyze.Violation, b.where(func(i int, c *call) bool {
+		return c.Status == 202 && b.asOf-c.StartedAt > day &&
+			!slices.ContainsFunc(b.rows[i+1:], func(later call) bool {
+				return later.params == c.params && later.StartedAt-c.StartedAt <= day
+			})
+	}))
+}
+
+func (b *brute) persistentErrors() {
+	failed := map[string]int{}
+	for _, c := range b.rows {
+		if c.Status == 500 {
+			failed[c.params]++
+		}
+	}
+	distinct := 0
+	for _, n := range failed {
+		if n >= 3 {
+			distinct++
+		}
+	}
+	b.fire(analyze.RulePersistentError, analyze.Warning, b.where(func(_ int, c *call) bool {
+		return c.Status == 500 && failed[c.params] >= 3
+	}))
+	for i := range b.result.Findings {
+		if f := &b.result.Findings[i]; f.Rule == analyze.RulePersistentError {
+			f.Count = int64(distinct)
+		}
+	}
+}
+
+func (b *brute) duplicates() {
+	whole := func(c *call) bool { return c.class == audio && c.Status == 200 && !c.CutShort }
+	b.fire(analyze.RuleDuplicateDownload, analyze.Warning, b.where(func(i int, c *call) bool {
+		return whole(c) && slices.ContainsFunc(b.rows[:i], func(before call) bool {
+			return whole(&before) && before.item == c.item
+		})
+	}))
+}
+
+func (b *brute) stalePulls() {
+	b.fire(analyze.RuleStalePull, analyze.Warning, b.where(func(i int, c *call) bool {
+		next := b.asOf
+		for j := len(b.rows) - 1; j > i; j-- {
+			if b.rows[j].class == audio {
+				next = b.rows[j].StartedAt
+			}
+		}
+		return c.class == audio && next-c.StartedAt > 5*day
+	}))
+}
+
+// judge puts the findings in order and gives the verdict.
+func (b *brute) judge() {
+	names := analyze.Rules()
+	weights := []analyze.Severity{analyze.Violation, analyze.Warning, analyze.Notice}
+	slices.SortFunc(b.result.Findings, func(x, y analyze.Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(weights, x.Severity), slices.Index(weights, y.Severity)),
+			cmp.Compare(slices.Index(names, x.Rule), slices.Index(names, y.Rule)))
+	})
+	b.result.Verdict = analyze.Pass
+	if len(b.result.Findings) > 0 {
+		switch b.result.Findings[0].Severity {
+		case analyze.Violation:
+			b.result.Verdict = analyze.Fail
+		case analyze.Warning:
+			b.result.Verdict = analyze.Warn
+		}
+	}
+}
+
+// describe writes down, line by line, all of a result that the promises fix.
+func describe(r analyze.Result) []string {
+	s, e := r.Spacing, r.Egress
+	lines := []string{
+		fmt.Sprintf("%s: %s, %d requests, last pull %d", r.Tenant, r.Verdict, r.Requests, r.LastPull),
+		fmt.Sprintf("%s: spacing of %s: %d requests, min %s, %d violations, %d indeterminate, gaps %d %d %d", r.Tenant,
+			s.Class, s.Requests, s.MinInterval, s.Violations, s.Indeterminate, s.Min, s.P50, s.P95),
+		fmt.Sprintf("%s: egress in %s: %d now, %d at %d, %d in all, cap %d %s", r.Tenant, e.Window, e.Current, e.Peak,
+			e.PeakAt, e.Total, e.Cap.Bytes, e.Cap.Source),
+	}
+	for _, c := range r.Statuses {
+		lines = append(lines, fmt.Sprintf("%s: %s %s %d: %d, expected %t", r.Tenant, c.Method, c.Class, c.Status, c.Requests, c.Expected))
+	}
+	for _, f := range r.Findings {
+		lines = append(lines, fmt.Sprintf("%s: %s %s: %d from %d to %d, %v", r.Tenant, f.Severity, f.Rule, f.Count, f.First, f.Last, f.Requests))
+	}
+	return lines
+}
+
+// diff is what only one of the two has, "" if they are equal.
+func diff(got, want []string) string {
+	if slices.Equal(got, want) {
+		return ""
+	}
+	var b strings.Builder
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			fmt.Fprintln(&b, "  got ", line)
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			fmt.Fprintln(&b, "  want", line)
+		}
+	}
+	if b.Len() == 0 {
+		fmt.Fprintf(&b, "  order: got %q\n        want %q\n", got, want)
+	}
+	return b.String()
+}
+
+// unbounded selects everything up to a moment.
+func unbounded(asOf int64) question { return question{asOf, math.MinInt64, math.MaxInt64} }

@@ -1,0 +1,225 @@
+package forecast
+
+import "math"
+
+// profile is a volume for each weekday, Monday first.
+type profile [week]float64
+
+const (
+	closurePrior = .5 // of a normal day; .3 and .7 score the same within .002
+	// closureWeight is how many days of mean volume the prior counts.
+	closureWeight = 1.
+	// scalePrior is the mean |error| of a sum of k days over √k·mean volume in short histories; scaleWeight is how
+	// many measured errors it counts. .28 makes the 95 % band of new tenants hold 91 % only, .4 makes it too wide.
+	scalePrior, scaleWeight = .35, 10.
+	// wider is the growth of the scale per day beyond learnHorizon.
+	wider = .015
+)
+
+// Model has learned the days of a Series up to some day and forecasts from there.
+type Model struct {
+	s       *Series
+	n       int // days learned
+	weekday int // of day 0, Monday is 0
+	surplus map[int]float64
+	// volume is what teaches: the bytes without faults and closures.
+	volume  []float64
+	experts experts
+	// profile is the current combination of all experts, mean its mean.
+	profile profile
+	mean    float64
+	record  record
+	// closed and open sum the volumes of closure days and what they would have been.
+	closed, open float64
+}
+
+func newModel(s *Series) *Model {
+	m := &Model{s: s, weekday: (int(s.Start.Weekday()) + week - 1) % week, volume: make([]float64, 0, len(s.Bytes))}
+	if len(s.Faults) > 0 {
+		m.surplus = make(map[int]float64, len(s.Faults))
+	}
+	for _, f := range s.Faults {
+		bytes, _ := f.surplus() // Series.check has refused what has none
+		m.surplus[f.Day] += bytes
+	}
+	return m
+}
+
+// learn takes in the next day of the series.
+func (m *Model) learn() {
+	t := m.n
+	changed := m.clean(t)
+	m.n++
+	m.record.learn(m)
+	m.experts.learn(m, changed)
+	m.combine()
+	m.record.say(m, m.point)
+}
+
+// clean appends what day t teaches to m.volume and returns the first day whose volume changed by that.
+func (m *Model) clean(t int) int {
+	bytes := m.s.Bytes[t]
+	_, closure := m.s.Closures[t]
+	own := math.Max(0, bytes-m.surplus[t])
+	switch {
+	case t < week && !math.IsNaN(own):
+	case math.IsNaN(own) || closure:
+		expected := m.profile[m.day(t)]
+		m.volume = append(m.volume, expected)
+		if !math.IsNaN(own) {
+			m.closed += own
+			m.open += expected
+		}
+		return t
+	}
+	m.volume = append(m.volume, own)
+	return repair(m.volume)
+}
+
+func (m *Model) combine() {
+	trust := math.Min(1, float64(m.n-warmFrom)/(warmFull-warmFrom))
+	var p profile
+	if trust > 0 {
+		p = m.experts.combined()
+	}
+	if trust < 1 {
+		cold := coldProfile(m.volume, m.weekday)
+		for d := range p {
+			p[d] = math.Max(trust, 0)*p[d] + (1-math.Max(trust, 0))*cold[d]
+		}
+	}
+	m.profile, m.mean = p, 0
+	for _, v := range p {
+		m.mean += v / week
+	}
+}
+
+// day is the weekday of day t.
+func (m *Model) day(t int) int { return (m.weekday + t) % week }
+
+// expected is what day t should bring.
+func (m *Model) expected(t int) float64 {
+	v := m.profile[m.day(t)]
+	if _, closure := m.s.Closures[t]; !closure {
+		return v
+	}
+	prior := closureWeight * m.mean
+	if m.open+prior == 0 {
+		return v
+	}
+	return v * (m.closed + closurePrior*prior) / (m.open + prior)
+}
+
+// bytes is what day t put into sums.
+func (m *Model) bytes(t int) float64 {
+	if v := m.s.Bytes[t]; !math.IsNaN(v) {
+		return v
+	}
+	return 0
+}
+
+// known is the part of the calendar sum h days ahead that cannot change any more.
+func (m *Model) known(h int) float64 {
+	var sum float64
+	for t := max(0, m.n-windowDays+h); t < m.n; t++ {
+		sum += m.bytes(t)
+	}
+	if m.s.Backlog != nil && h <= windowDays {
+		sum += m.s.Backlog[m.n-1]
+	}
+	return sum
+}
+
+func (m *Model) unknown(h int) float64 {
+	var sum float64
+	for t := m.n + max(0, h-windowDays); t < m.n+h; t++ {
+		sum += m.expected(t)
+	}
+	return sum
+}
+
+func (m *Model) point(h int) float64 { return m.known(h) + m.unknown(h) }
+
+// scale is the mean |error| to expect of a window that ends h days ahead and holds k unknown days. The errors measured
+// are those of calendar sums; a window with more unknown days (an early pull makes six) has them in proportion.
+func (m *Model) scale(h int, k float64) float64 {
+	far := 1 + wider*float64(max(0, h-learnHorizon))
+	h = min(h, learnHorizon)
+	calendar := float64(min(h, windowDays))
+	prior := scalePrior * math.Sqrt(calendar) * m.mean
+	return far * k / calendar * m.record.errors.scale(h, m.day(m.n-1), prior)
+}
+
+// sum is the calendar sum that ends with day t.
+func (m *Model) sum(t int) float64 {
+	var sum float64
+	for d := max(0, t-windowDays+1); d <= t; d++ {
+		sum += m.bytes(d)
+	}
+	return sum
+}
+
+// record keeps what was said of coming sums, and how wrong it was.
+type record struct {
+	// points[t % learnHorizon][h] is what day t said of the sum h days later.
+	points [learnHorizon][learnHorizon + 1]float64
+	errors spread
+}
+
+// say notes the points of the model's last day.
+func (r *record) say(m *Model, point func(h int) float64) {
+	for h := 1; h <= learnHorizon; h++ {
+		r.points[(m.n-1)%learnHorizon][h] = point(h)
+	}
+}
+
+// learn compares the sum that ends with the model's last day to what was said of it.
+func (r *record) learn(m *Model) {
+	t := m.n - 1
+	sum := m.sum(t)
+	r.errors.age()
+	// The first week's origins know too little for their errors to tell anything of later ones.
+	for h := 1; h <= learnHorizon && t-h >= week-1; h++ {
+		r.errors.add(h, m.day(t-h), math.Abs(sum-r.points[(t-h)%learnHorizon][h]))
+	}
+}
+
+// spread keeps mean absolute errors by days ahead and weekday of the origin.
+type spread struct {
+	sum, weight [learnHorizon + 1]profile
+	count       [learnHorizon + 1]float64
+}
+
+// errorDecay halves the weight of an error in 120 days; 60 and 300 score the same.
+var errorDecay = math.Pow(.5, 1./120)
+
+// sameWeekday is the weight of errors made from the same weekday; 1 loses .002 of the Brier skill.
+const sameWeekday = 3
+
+func (e *spread) age() {
+	for h := range e.sum {
+		for d := range e.sum[h] {
+			e.sum[h][d] *= errorDecay
+			e.weight[h][d] *= errorDecay
+		}
+	}
+}
+
+func (e *spread) add(h, weekday int, abs float64) {
+	e.sum[h][weekday] += abs
+	e.weight[h][weekday]++
+	e.count[h]++
+}
+
+// scale is the mean |error| h days ahead, drawn to the prior while there are few.
+func (e *spread) scale(h, weekday int, prior float64) float64 {
+	sum, weight := (sameWeekday-1)*e.sum[h][weekday], (sameWeekday-1)*e.weight[h][weekday]
+	for d := range e.sum[h] {
+		sum += e.sum[h][d]
+		weight += e.weight[h][d]
+	}
+	if weight == 0 {
+		return prior
+	}
+	return (e.count[h]*sum/weight + scaleWeight*prior) / (e.count[h] + scaleWeight)
+}

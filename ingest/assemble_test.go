@@ -1,0 +1,86 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNothingPersonalIsStored(t *testing.T) {
+	for _, client := range []string{
+		"+1 (555) 123-4567", "call 555-123-4567", "555.123.4567", "tel 004915112345678", "jane@example.com", "Bearer abc",
+		"eyJhbGciOiJIUzI1NiJ9.e30.x", "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", "token=abc",
+	} {
+		if c := cleanClient(client); c.text != redacted {
+			t.Errorf("%q is stored as %q", client, c.text)
+		}
+	}
+	for _, client := range []string{
+		"192.168.100.200", "192.168.100.200:51234", "2001:db8::1234:5678", "curl/8.5.0", "Chrome/124.0.6367.207", "nightly 2026-11-01",
+		"build 20261101", "ip-10-120-130-240", "puller-0f8b6c1e-6a5d-4f44-9d25-0a2f5a8f7d10",
+	} {
+		if c := cleanClient(client); c.text != client {
+			t.Errorf("%q is stored as %q", client, c.text)
+		}
+	}
+	if c := cleanClient(strings.Repeat("é", 150)); c.text != strings.Repeat("é", 100) {
+		t.Errorf("a long name is cut to %d bytes", len(c.text))
+	}
+}
+
+func TestErrorClasses(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "dns": "dns", "cancelled": "cancelled", "other": "other", "something secret": "other",
+		"net::ERR_NAME_NOT_RESOLVED": "dns", "dial tcp: lookup x: no such host": "dns", "net::ERR_CERT_DATE_INVALID": "tls",
+		"net::ERR_CONNECTION_RESET": "reset", "unexpected EOF": "reset", "dial tcp 1.2.3.4:443: connect: connection refused": "connect",
+		"net::ERR_INTERNET_DISCONNECTED": "connect", "net::ERR_CONNECTION_TIMED_OUT": "timeout", "context canceled": "cancelled",
+		"net::ERR_ABORTED": "cancelled", "TLS handshake timeout": "timeout", "socket hang up": "reset",
+	} {
+		if got := errorClassOf(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestTenantPrecedence(t *testing.T) {
+	o := testOptions(t)
+	for _, c := range []struct{ record, option, want string }{
+		{record(""), "", "acme"}, {record(""), "given", "acme"}, {record(`,"url":"https://example.org/x"`), "given", "given"}, {record(`,"tenant":" own "`), "given", "own"},
+	} {
+		o.Tenant = c.option
+		requests, _, _ := mustImport(t, c.record, o)
+		if len(requests) != 1 || requests[0].Tenant != c.want {
+			t.Errorf("%s with %q: %v", c.record, c.option, requests)
+		}
+	}
+}
+
+func TestParamsIdentifyWhatIsNotKept(t *testing.T) {
+	hash := strings.Repeat("0a", 16)
+	post := func(number string) string {
+		return record(`,"url":"https://acme.xima.cloud/rest/api/v1/agents/` + number + `/click-to-dial"`)
+	}
+	requests, _, _ := mustImport(t, strings.Join([]string{
+		record(""), record(`,"params_hash":"` + hash + `"`), record(`,"params_hash":"` + strings.ToUpper(hash) + `"`),
+		post("4711"), post("4711"), post("4712"),
+	}, "\n"), testOptions(t))
+	var got []string
+	for _, r := range requests {
+		got = append(got, r.Params)
+		if strings.Contains(r.URL(), "471") {
+			t.Errorf("an extension is stored: %s", r.URL())
+		}
+	}
+	if len(got) != 6 || got[0] != "" || got[1] != hash || got[2] == strings.ToUpper(hash) || len(got[2]) != 32 {
+		t.Fatalf("params: %q", got)
+	}
+	if got[3] != got[4] || got[3] == got[5] || len(got[3]) != 32 {
+		t.Errorf("params of requests with unkept parts: %q", got[3:])
+	}
+}
+
+func TestResolutionOfEachRecord(t *testing.T) {
+	requests, _, _ := mustImport(t, record("")+"\n"+record(`,"started_at":"2026-11-01T02:00:00Z"`)+"\n"+record(`,"started_at":"2026-11-01T02:00:00.000Z"`), testOptions(t))
+	if len(requests) != 3 || requests[0].Source.Resolution != 0 || requests[1].Source.Resolution != 1e6 || requests[2].Source != requests[0].Source {
+		t.Errorf("sources: %v", requests)
+	}
+}

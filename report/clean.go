@@ -1,0 +1,128 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// The longest texts that a table and Markdown show, in columns. JSON, CSV and HTML have them whole.
+const (
+	maxName   = 80
+	maxDetail = 600
+)
+
+// clean makes text from outside fit to be shown: what is not printable (control characters and with them escape
+// sequences, line ends, marks that turn the direction of the text, invisible ones) becomes \u202e, a broken byte \xff.
+func clean(s string) string {
+	if printable(s) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && brokenAt(s, i):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+func printable(s string) bool {
+	for i, r := range s {
+		if !unicode.IsPrint(r) || r == utf8.RuneError && brokenAt(s, i) {
+			return false
+		}
+	}
+	return true
+}
+
+func brokenAt(s string, i int) bool {
+	_, n := utf8.DecodeRuneInString(s[i:])
+	return n == 1
+}
+
+// brief cleans and shortens to a number of columns. A combining mark counts as a column: otherwise thousands of them
+// would fit.
+func brief(s string, columns int) string { return shorten(clean(s), columns) }
+
+func shorten(s string, columns int) string {
+	if utf8.RuneCountInString(s) <= columns && width(s) <= columns {
+		return s
+	}
+	used := 0
+	for i, r := range s {
+		used += max(1, text.RuneWidth(r))
+		if used > columns-1 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+// width is how many columns a text takes on a terminal, colours aside.
+func width(s string) int {
+	narrow()
+	return text.StringWidthWithoutEscSequences(s)
+}
+
+// wrap breaks a clean text at spaces, and inside words that are too long, into lines of so many columns.
+func wrap(s string, columns int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		for _, piece := range pieces(word, columns) {
+			switch {
+			case line == "":
+				line = piece
+			case width(line)+1+width(piece) <= columns:
+				line += " " + piece
+			default:
+				lines = append(lines, line)
+				line = piece
+			}
+		}
+	}
+	return append(lines, line)
+}
+
+// pieces cuts a word into parts of at most so many columns.
+func pieces(word string, columns int) []string {
+	if width(word) <= columns {
+		return []string{word}
+	}
+	var parts []string
+	start, used := 0, 0
+	for i, r := range word {
+		w := text.RuneWidth(r)
+		if used+w > columns && i > start {
+			parts = append(parts, word[start:i])
+			start, used = i, 0
+		}
+		used += w
+	}
+	return append(parts, word[start:])
+}
+
+// shellQuote writes an argument so that a POSIX shell reads it back; ok is false for a text that cannot be shown whole.
+func shellQuote(s string) (quoted string, ok bool) {
+	if !printable(s) || len(s) > maxName {
+		return "", false
+	}
+	plain := func(r rune) bool {
+		return r == '-' || r == '_' || r == '.' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r))
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s, true
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'", true
+}

@@ -1,0 +1,147 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// cell is a CSV field that is safe in a spreadsheet. Only words, whole and its like make one.
+type cell string
+
+// formulaStarts are the characters at which a spreadsheet reads a formula, in both widths.
+const formulaStarts = "=+-@\t\r\n＝＋－＠"
+
+// words is a text: cleaned, and with a ' before what a spreadsheet would take for a formula. Space that a spreadsheet
+// may strip does not hide one.
+func words(s string) cell {
+	inner := strings.TrimLeftFunc(s, func(r rune) bool {
+		return !strings.ContainsRune(formulaStarts, r) && (unicode.IsSpace(r) || !unicode.IsPrint(r))
+	})
+	if inner != "" && strings.ContainsAny(inner[:firstLen(inner)], formulaStarts) {
+		return cell("'" + clean(s))
+	}
+	return cell(clean(s))
+}
+
+func firstLen(s string) int {
+	for i := range s {
+		if i > 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func whole(n int64) cell { return cell(strconv.FormatInt(n, 10)) }
+
+// known is a number of which 0 means unknown.
+func known(n int64) cell {
+	if n <= 0 {
+		return ""
+	}
+	return whole(n)
+}
+
+func instant(us int64) cell {
+	if us == 0 {
+		return ""
+	}
+	return cell(exactMicros(us))
+}
+
+func gapCell(us int64) cell {
+	if us < 0 {
+		return ""
+	}
+	return cell(decimalSeconds(us))
+}
+
+func truth(b bool) cell { return cell(strconv.FormatBool(b)) }
+
+// ids separates by spaces, which spreadsheets leave alone.
+func ids(all []int64) cell {
+	s := make([]string, len(all))
+	for i, id := range all {
+		s[i] = strconv.FormatInt(id, 10)
+	}
+	return cell(strings.Join(s, " "))
+}
+
+// writeCSV writes a header and the cells of each row that the header names.
+func writeCSV(b *bytes.Buffer, head []string, rows []map[string]cell) error {
+	w := csv.NewWriter(b)
+	if err := w.Write(head); err != nil {
+		return err
+	}
+	record := make([]string, len(head))
+	for _, row := range rows {
+		for i, name := range head {
+			record[i] = string(row[name])
+		}
+		if err := w.Write(record); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+var auditHead = []string{
+	"kind", "as_of", "tenant", "verdict", "count",
+	"method", "class", "status", "expected",
+	"rule", "severity", "first", "last", "detail", "advice", "section", "requests",
+	"min_interval_s", "violations", "indeterminate", "min_s", "p50_s", "p95_s",
+	"window_h", "current_bytes", "peak_bytes", "peak_at", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes",
+	"utilization", "total_bytes", "last_pull",
+}
+
+func auditCSV(b *bytes.Buffer, r *analyze.Report) error {
+	var rows []map[string]cell
+	for i := range r.Tenants {
+		t := &r.Tenants[i]
+		rows = append(rows, tenantRecord(t))
+		for _, s := range t.Statuses {
+			rows = append(rows, map[string]cell{
+				"kind": "status", "count": whole(s.Requests), "method": words(s.Method), "class": words(s.Class),
+				"status": whole(int64(s.Status)), "expected": truth(s.Expected),
+			})
+		}
+		for _, f := range t.Findings {
+			rows = append(rows, findingRecord(f))
+		}
+		for _, row := range rows[len(rows)-1-len(t.Statuses)-len(t.Findings):] {
+			row["as_of"], row["tenant"], row["verdict"] = cell(exact(r.AsOf)), words(t.Tenant), words(string(t.Verdict))
+		}
+	}
+	return writeCSV(b, auditHead, rows)
+}
+
+func tenantRecord(t *analyze.Result) map[string]cell {
+	s, e := t.Spacing, t.Egress
+	row := map[string]cell{
+		"kind": "tenant", "count": whole(t.Requests), "class": words(s.Class),
+		"min_interval_s": cell(decimalSeconds(s.MinInterval.Microseconds())), "violations": whole(s.Violations),
+		"indeterminate": whole(s.Indeterminate), "min_s": gapCell(s.Min), "p50_s": gapCell(s.P50), "p95_s": gapCell(s.P95),
+		"window_h": cell(decimal(e.Window.Hours())), "current_bytes": whole(e.Current), "peak_bytes": whole(e.Peak),
+		"peak_at": instant(e.PeakAt), "cap_bytes": known(e.Cap.Bytes), "cap_source": words(string(capSource(e.Cap))),
+		"cap_low_bytes": known(e.Cap.Low), "cap_high_bytes": known(e.Cap.High), "total_bytes": whole(e.Total),
+		"last_pull": instant(t.LastPull),
+	}
+	if share, ok := e.Utilization(); ok {
+		row["utilization"] = cell(decimal(share))
+	}
+	return row
+}
+
+func findingRecord(f analyze.Finding) map[string]cell {
+	return map[string]cell{
+		"kind": "finding", "count": whole(f.Count), "rule": words(f.Rule), "severity": words(string(f.Severity)),
+		"first": cell(exactMicros(f.First)), "last": cell(exactMicros(f.Last)), "detail": words(f.Detail), "advice": words(f.Advice),
+		"section": words(f.Section), "requests": ids(f.Requests),
+	}
+}

@@ -1,0 +1,94 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// ErrFormat is what Audit, Explain and Tenants return, wrapped, for a format that is none of Formats.
+var ErrFormat = errors.New("unknown format")
+
+// Formats are the names that Options.Format may have.
+func Formats() []string { return []string{"table", "json", "csv", "markdown"} }
+
+// defaultWidth is what a table keeps to when nobody says how wide the terminal is.
+const defaultWidth = 100
+
+// minWidth is what the fixed columns of a table need.
+const minWidth = 60
+
+// Options say how something is written.
+type Options struct {
+	// Format is one of Formats. By default, "table".
+	Format string
+	// Color allows colours in a table.
+	Color bool
+	// Width is the number of columns that a table may take, at least 60. By default, 100.
+	Width int
+	// Location is the time zone of the times in tables and Markdown. By default, UTC. JSON and CSV are always in UTC.
+	Location *time.Location
+}
+
+func (o Options) width() int {
+	if o.Width <= 0 {
+		return defaultWidth
+	}
+	return max(o.Width, minWidth)
+}
+
+func (o Options) location() *time.Location {
+	if o.Location == nil {
+		return time.UTC
+	}
+	return o.Location
+}
+
+// renderers write one kind of thing in each format.
+type renderers struct {
+	table, json, csv, markdown func(*bytes.Buffer) error
+}
+
+// write renders the whole before it writes the first byte.
+func (r renderers) write(w io.Writer, what string, o Options) error {
+	var render func(*bytes.Buffer) error
+	switch o.Format {
+	case "", "table":
+		render = r.table
+	case "json":
+		render = r.json
+	case "csv":
+		render = r.csv
+	case "markdown":
+		render = r.markdown
+	default:
+		return fmt.Errorf("write %s: %w %q: it must be one of %s", what, ErrFormat, o.Format, strings.Join(Formats(), ", "))
+	}
+	return flush(w, what, render)
+}
+
+func flush(w io.Writer, what string, render func(*bytes.Buffer) error) error {
+	var b bytes.Buffer
+	if err := render(&b); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	return nil
+}
+
+// Audit writes the audit in o.Format. It returns an error that is ErrFormat for an unknown one, and w's.
+func Audit(w io.Writer, r *analyze.Report, o Options) error {
+	return renderers{
+		table:    func(b *bytes.Buffer) error { auditTable(b, r, o); return nil },
+		json:     func(b *bytes.Buffer) error { return writeJSON(b, newAuditDoc(r)) },
+		csv:      func(b *bytes.Buffer) error { return auditCSV(b, r) },
+		markdown: func(b *bytes.Buffer) error { auditMarkdown(b, r, o); return nil },
+	}.write(w, "audit", o)
+}
