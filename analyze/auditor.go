@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/6dcca832/headroom/limits"
@@ -48,6 +49,7 @@ type Auditor struct {
 	lastRoute *store.Route
 	last      *route
 	scratch   *scratch
+	group     []Hit // the requests of the last start, for over-cap, when hits are explained
 
 	state
 }
@@ -118,6 +120,9 @@ func (a *Auditor) From(at int64) { a.from = at }
 // Add judges the next request. Its error is one of History's.
 func (a *Auditor) Add(r *store.Request) error {
 	rt := a.route(r.Route)
+	if r.StartedAt != a.Egress.At {
+		a.explainOver()
+	}
 	a.Egress.begin(&a.tenant, micros(a.policy.Egress.Window), r.StartedAt)
 	if r.StartedAt < a.from {
 		a.Egress.add(&a.tenant, r, rt.egress, false)
@@ -135,11 +140,25 @@ func (a *Auditor) Add(r *store.Request) error {
 		a.Egress.learnFrom(r, t.Role)
 	}
 	a.Egress.add(&a.tenant, r, rt.egress, true)
+	if a.explain != nil {
+		a.group = append(a.group, Hit{Rule: RuleOverCap, ID: r.ID, At: r.StartedAt})
+	}
 	a.react(r, rt, t)
 	if rt.egress {
-		return a.download(r, t.Role)
+		return a.download(r, t)
 	}
 	return nil
+}
+
+// explainOver explains over-cap for the requests of one start, once all of them are in the sum.
+func (a *Auditor) explainOver() {
+	if told := a.tenant.Cap.told(); told > 0 && a.Egress.Sum >= told {
+		for _, h := range a.group {
+			h.Why = fmt.Sprintf("%d bytes in the window, of a cap of %d", a.Egress.Sum, told)
+			a.explain(h)
+		}
+	}
+	a.group = a.group[:0]
 }
 
 func (w *window) learnFrom(r *store.Request, role limits.Role) {

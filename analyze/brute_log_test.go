@@ -131,7 +131,7 @@ func steps(r *rand.Rand) []step {
 		styles = append(styles, newStyle(r, string(rune('a'+i))+"corp"))
 	}
 	all := make([]step, nights)
-	var last int64
+	last := start
 	for i := range all {
 		st := &all[i]
 		st.refresh, st.imported = r.Float64() < refresh, r.Float64() < imports

@@ -3,6 +3,7 @@ package analyze_test
 import (
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -17,15 +18,13 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
+var histories = flag.Uint64("histories", 200, "how many random histories to audit twice")
+
 // TestAuditEqualsBruteForce asks for the audit of random histories, night after night, with and without the cache, from
 // the start and from saved states, whole and of ranges. A failure prints the fewest requests that still show it.
 func TestAuditEqualsBruteForce(t *testing.T) {
-	histories := uint64(200)
-	if testing.Short() {
-		histories = 50
-	}
 	resumed := 0
-	for seed := range histories {
+	for seed := range *histories {
 		all := steps(rand.New(rand.NewPCG(seed, 8)))
 		found, n := replay(t, all)
 		resumed += n

@@ -19,7 +19,7 @@ type downloads struct {
 	Keyless    bool // a complete download had no recording key that was kept
 }
 
-func (a *Auditor) download(r *store.Request, role limits.Role) error {
+func (a *Auditor) download(r *store.Request, t *tally) error {
 	d := &a.Load
 	if d.LastAt != 0 {
 		a.idle(&d.Stale, r.StartedAt)
@@ -30,7 +30,7 @@ func (a *Auditor) download(r *store.Request, role limits.Role) error {
 		a.hit(&d.Cut, RuleCutShort, r, func() string { return fmt.Sprintf("ended after %d bytes", r.ResponseBytes) })
 		return nil
 	}
-	if role != limits.RoleOK {
+	if t.Role != limits.RoleOK || !t.Expected {
 		return nil
 	}
 	d.Keyless = d.Keyless || r.ItemHash == 0
@@ -63,7 +63,8 @@ func (a *Auditor) downloaded(r *store.Request) (bool, error) {
 	earlier, err := a.history.Find(r.ItemHash, a.Resumed)
 	for i := range earlier {
 		e := &earlier[i]
-		if a.route(e.Route).egress && !e.CutShort && a.policy.Role(e.Status) == limits.RoleOK {
+		st, expected := a.policy.Status(e.Status, e.Route.Method)
+		if a.route(e.Route).egress && !e.CutShort && expected && st.Role == limits.RoleOK {
 			return true, err
 		}
 	}

@@ -103,6 +103,7 @@ func (a *Auditor) findings(asOf int64, e Egress) []Finding {
 
 // fired gives what each rule counted, as of asOf.
 func (a *Auditor) fired(asOf int64) map[string]hits {
+	a.explainOver()
 	w := a.Egress
 	w.Over.IDs = slices.Clone(w.Over.IDs)
 	w.close(a.tenant.Cap.told())
@@ -138,20 +139,22 @@ func (a *Auditor) lost(asOf int64) hits {
 
 // persistent counts parameters, not requests.
 func (a *Auditor) persistent() hits {
-	var often []hits
+	var all hits
+	var answers []failure
 	for _, f := range a.React.Failures {
-		if f.Hits.Count >= persistentErrors {
-			often = append(often, f.Hits)
+		if f.Count >= persistentErrors {
+			all.Count++
+			answers = append(answers, f.Early...)
+			all.Last = max(all.Last, f.Last)
 		}
 	}
-	slices.SortFunc(often, func(a, b hits) int {
-		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.IDs[0], b.IDs[0]))
-	})
-	var all hits
-	for _, h := range often {
-		all.merge(h)
+	slices.SortFunc(answers, func(a, b failure) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+	for i, f := range answers[:min(len(answers), MaxIDs)] {
+		if i == 0 {
+			all.First = f.At
+		}
+		all.IDs = append(all.IDs, f.ID)
 	}
-	all.Count = int64(len(often))
 	return all
 }
 

@@ -40,7 +40,13 @@ type deferral struct {
 }
 
 // failures are the answers of a server error that the same parameters got.
-type failures struct{ Hits hits }
+type failures struct {
+	Count int64
+	Last  int64     // start of the last
+	Early []failure // the first MaxIDs
+}
+
+type failure struct{ At, ID int64 }
 
 func (x *reactions) init() {
 	x.Backoff = map[string]*backoff{}
@@ -216,10 +222,27 @@ func (a *Auditor) remember(r *store.Request, role limits.Role) {
 			f = &failures{}
 			x.Failures[r.ParamsHash] = f
 		}
-		f.Hits.add(r)
-		if f.Hits.Count >= persistentErrors && a.explain != nil {
-			a.explain(Hit{RulePersistentError, r.ID, r.StartedAt, fmt.Sprintf("failure number %d with the same parameters", f.Hits.Count)})
-		}
+		a.fail(f, failure{r.StartedAt, r.ID})
+	}
+}
+
+// fail counts a failure at the server. The ones before the one that makes them persistent are explained with it.
+func (a *Auditor) fail(f *failures, now failure) {
+	f.Count++
+	f.Last = now.At
+	if len(f.Early) < MaxIDs {
+		f.Early = append(f.Early, now)
+	}
+	if a.explain == nil || f.Count < persistentErrors {
+		return
+	}
+	explain := []failure{now}
+	if f.Count == persistentErrors {
+		explain = f.Early
+	}
+	for i, e := range explain {
+		n := f.Count - int64(len(explain)-1-i)
+		a.explain(Hit{RulePersistentError, e.ID, e.At, fmt.Sprintf("failure number %d with the same parameters", n)})
 	}
 }
 

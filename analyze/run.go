@@ -239,7 +239,7 @@ func (r *runner) fromStart(ctx context.Context, t Tenant, scr *scratch, explain 
 	}
 	if !r.o.Since.IsZero() {
 		since := r.o.Since.UnixMicro()
-		rg.From = since - micros(r.o.Policy.Egress.Window)
+		rg.From = min(since, r.asOf) - micros(r.o.Policy.Egress.Window)
 		a.From(since)
 	} else {
 		rg.From = math.MinInt64

@@ -113,9 +113,10 @@ func pieces(word string, columns int) []string {
 	return append(parts, word[start:])
 }
 
-// shellQuote writes an argument so that a POSIX shell reads it back; ok is false for a text that cannot be shown whole.
+// shellQuote writes an argument so that a POSIX shell reads it back; ok is false for a text that cannot be shown whole,
+// or whose spaces a line break may swallow.
 func shellQuote(s string) (quoted string, ok bool) {
-	if !printable(s) || len(s) > maxName {
+	if !printable(s) || len(s) > maxName || strings.Join(strings.Fields(s), " ") != s {
 		return "", false
 	}
 	plain := func(r rune) bool {

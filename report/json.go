@@ -119,7 +119,7 @@ func newSpacingDoc(s analyze.Spacing) spacingDoc {
 func newEgressDoc(e analyze.Egress) egressDoc {
 	doc := egressDoc{
 		Window: json.Number(decimal(e.Window.Hours())), Current: e.Current, Peak: e.Peak, PeakAt: microsOrNull(e.PeakAt),
-		Cap: bytesOrNull(e.Cap.Bytes), CapSource: capSource(e.Cap), CapLow: bytesOrNull(e.Cap.Low), CapHigh: bytesOrNull(e.Cap.High),
+		Cap: positiveOrNull(e.Cap.Bytes), CapSource: capSource(e.Cap), CapLow: positiveOrNull(e.Cap.Low), CapHigh: positiveOrNull(e.Cap.High),
 		Total: e.Total,
 	}
 	if share, ok := e.Utilization(); ok {
@@ -153,7 +153,7 @@ func microsOrNull(us int64) *string {
 	return &s
 }
 
-func bytesOrNull(n int64) *int64 {
+func positiveOrNull(n int64) *int64 {
 	if n <= 0 {
 		return nil
 	}

@@ -21,7 +21,14 @@ func exact(t time.Time) string { return t.UTC().Format(exactTime) }
 func exactMicros(us int64) string { return exact(time.UnixMicro(us)) }
 
 // stamp writes a time for people: "2026-11-01 02:00:07Z".
-func stamp(t time.Time, loc *time.Location) string { return t.In(loc).Format("2006-01-02 15:04:05Z07:00") }
+func stamp(t time.Time, loc *time.Location) string {
+	return t.In(loc).Format("2006-01-02 15:04:05Z07:00")
+}
+
+// preciseStamp is stamp with milliseconds, for lists of requests.
+func preciseStamp(t time.Time, loc *time.Location) string {
+	return t.In(loc).Format("2006-01-02 15:04:05.000Z07:00")
+}
 
 // stampMicros is stamp for microseconds since 1970 UTC; 0 means that there is none.
 func stampMicros(us int64, loc *time.Location) string {

@@ -48,12 +48,19 @@ func (s *Store) Refresh(ctx context.Context) error {
 // refreshSome packs at most maxPending rows, so that no transaction lasts long, and says whether there are more.
 func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 	from, err := mark(ctx, w.conn)
+	if err == nil && from == 0 {
+		err = w.clearCache(ctx)
+	}
+	if err != nil {
+		return false, err
+	}
+	names, err := loadNames(ctx, w.conn)
 	if err != nil {
 		return false, err
 	}
 	b := newBuilder(from)
 	err = readRows(ctx, w.conn, rowsAfter, func(row *storedRow) error {
-		b.add(row.tenant, row.entry())
+		b.add(row.tenant, row.entry(names))
 		return nil
 	}, from, maxPending)
 	if err != nil || b.count == 0 {
@@ -62,9 +69,10 @@ func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 	return b.count == maxPending, w.flush(ctx, b)
 }
 
+// mark gives the id up to which all requests are in chunks. It is 0 where somebody emptied either table by hand.
 func mark(ctx context.Context, q queryer) (upto int64, err error) {
-	err = q.QueryRowContext(ctx, "SELECT upto FROM cache_mark").Scan(&upto)
-	if err == sql.ErrNoRows { // somebody emptied the cache
+	err = q.QueryRowContext(ctx, "SELECT upto FROM cache_mark WHERE EXISTS (SELECT 1 FROM cache_chunk)").Scan(&upto)
+	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
 	return upto, err
@@ -135,7 +143,7 @@ func (w *writer) touched(ctx context.Context, tenant int64, entries []entry) (id
 	first, last, n := entries[0].at, entries[len(entries)-1].at, int64(len(entries))
 	behind := true // no chunk lies after entries
 	err = each(ctx, w.conn, `SELECT id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant
-		WHERE tenant_id = ? ORDER BY first_at DESC`, func(scan func(...any) error) error {
+		WHERE tenant_id = ? ORDER BY first_at DESC, first_id DESC`, func(scan func(...any) error) error {
 		var c chunkMeta
 		if err := scan(&c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
 			return err
@@ -186,16 +194,17 @@ func (w *writer) putChunk(ctx context.Context, tenant int64, part []entry) error
 	if err != nil {
 		return err
 	}
-	if f := makeFilter(part); f != nil {
-		_, err = w.conn.ExecContext(ctx, "INSERT INTO cache_filter VALUES (?, ?)", id, f)
-	}
+	// REPLACE: somebody who empties cache_chunk by hand leaves the filters of chunks that had these ids.
+	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_filter VALUES (?, ?)", id, makeFilter(part))
 	return err
 }
 
 // DropCache empties everything derived. The next Refresh makes it anew from the rows.
 func (s *Store) DropCache(ctx context.Context) error {
-	return s.write(ctx, func(w *writer) error {
-		_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state; REPLACE INTO cache_mark VALUES (1, 0)")
-		return err
-	})
+	return s.write(ctx, func(w *writer) error { return w.clearCache(ctx) })
+}
+
+func (w *writer) clearCache(ctx context.Context) error {
+	_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state; REPLACE INTO cache_mark VALUES (1, 0)")
+	return err
 }

@@ -21,8 +21,9 @@ import (
 //	items       8 bytes for each row whose kind has hasItem
 //	params      8 bytes for each row whose kind has hasParams
 //	extras      duration and Retry-After for each row whose kind has hasExtra
+//	item times  seconds from the item's time to the request, zigzag, for each row whose kind has hasItemAt
 //
-// Numbers are varints. Some 18 bytes a request with a recording key, of which the key's hash is 8. It is a cache: a chunk
+// Numbers are varints. Some 21 bytes a request with a recording key, of which the key's hash is 8. It is a cache: a chunk
 // that does not decode is reported as damage, and emptying the cache_ tables mends it.
 
 const (
@@ -35,7 +36,8 @@ const (
 	hasItem
 	hasParams
 	hasExtra
-	errorShift = 4 // the flags above these bits are an index into errorClasses
+	hasItemAt
+	errorShift = 5 // the flags above these bits are an index into errorClasses
 )
 
 // errorClasses are the values of Request.Error; a file of a newer program may hold others, which read as the last.
@@ -54,6 +56,7 @@ type entry struct {
 	item, params  uint64
 	duration      int64 // only with hasExtra
 	retryAfter    int64 // only with hasExtra
+	itemAt        int64 // only with hasItemAt
 	kind          kind
 }
 
@@ -74,6 +77,10 @@ func pack(r *Request, f ref) entry {
 	}
 	if r.ItemHash != 0 {
 		e.kind.flags |= hasItem
+	}
+	if r.ItemAt != 0 {
+		e.kind.flags |= hasItemAt
+		e.itemAt = r.ItemAt
 	}
 	if r.Params != "" || r.Query != "" {
 		e.kind.flags |= hasParams
@@ -148,7 +155,21 @@ func appendHashes(b []byte, entries []entry) []byte {
 			b = binary.AppendUvarint(b, uint64(entries[i].retryAfter))
 		}
 	}
+	for i := range entries {
+		if entries[i].kind.flags&hasItemAt != 0 {
+			b = binary.AppendVarint(b, floorSeconds(entries[i].at)-entries[i].itemAt/1e6)
+		}
+	}
 	return b
+}
+
+// floorSeconds turns microseconds into whole seconds, also before 1970.
+func floorSeconds(us int64) int64 {
+	s := us / 1e6
+	if us < s*1e6 {
+		s--
+	}
+	return s
 }
 
 var errChunk = errors.New("a packed chunk does not decode; empty the cache_ tables to have them made anew")
@@ -234,6 +255,7 @@ type columns struct {
 	which                []int64 // index into kinds
 	item, params         []uint64
 	duration, retryAfter []int64
+	itemAt               []int64
 }
 
 // decode unpacks a chunk. routes gives the hash of a route, for requests whose parameters are not packed.
@@ -244,7 +266,7 @@ func (c *columns) decode(data []byte, routes func(id int64) uint64) (err error) 
 	}
 	c.at, c.id, c.bytes = resize(c.at, c.n), resize(c.id, c.n), resize(c.bytes, c.n)
 	c.which, c.item, c.params = resize(c.which, c.n), resize(c.item, c.n), resize(c.params, c.n)
-	c.duration, c.retryAfter = resize(c.duration, c.n), resize(c.retryAfter, c.n)
+	c.duration, c.retryAfter, c.itemAt = resize(c.duration, c.n), resize(c.retryAfter, c.n), resize(c.itemAt, c.n)
 	d.column(c.at)
 	d.column(c.id)
 	d.column(c.which)
@@ -291,13 +313,21 @@ func (c *columns) hashes(d *decoder, routes func(id int64) uint64) {
 			c.duration[i], c.retryAfter[i] = int64(d.uvarint()), int64(d.uvarint())
 		}
 	}
+	for i, k := range c.which {
+		c.itemAt[i] = 0
+		if c.kinds[k].flags&hasItemAt != 0 {
+			v := int64(d.uvarint())
+			v = v>>1&math.MaxInt64 ^ -(v & 1) // zigzag
+			c.itemAt[i] = (floorSeconds(c.at[i]) - v) * 1e6
+		}
+	}
 }
 
 // entry gives row i.
 func (c *columns) entry(i int) entry {
 	return entry{
 		at: c.at[i], id: c.id[i], bytes: c.bytes[i], item: c.item[i], params: c.params[i],
-		duration: c.duration[i], retryAfter: c.retryAfter[i], kind: c.kinds[c.which[i]],
+		duration: c.duration[i], retryAfter: c.retryAfter[i], itemAt: c.itemAt[i], kind: c.kinds[c.which[i]],
 	}
 }
 

@@ -13,16 +13,13 @@ const (
 	blockBytes   = 64
 )
 
-// makeFilter holds the entries' items; nil where there are none.
+// makeFilter holds the entries' items. Where there are none it is empty, not nil: a chunk without a filter may hold any.
 func makeFilter(entries []entry) []byte {
 	n := 0
 	for i := range entries {
 		if entries[i].item != 0 {
 			n++
 		}
-	}
-	if n == 0 {
-		return nil
 	}
 	blocks := (n*filterBits + blockBytes*8 - 1) / (blockBytes * 8)
 	f := make([]byte, blocks*blockBytes)

@@ -30,7 +30,7 @@ func (h *History) Find(item uint64, until int64) ([]Request, error) {
 		if c.firstAt > until {
 			break
 		}
-		if !mayHold(h.filters[c.id], item) {
+		if f, ok := h.filters[c.id]; ok && !mayHold(f, item) {
 			continue
 		}
 		entries, err := h.snap.entries(h.ctx, c.id)
@@ -55,15 +55,19 @@ func (h *History) load() error {
 	if h.filters != nil {
 		return nil
 	}
-	h.filters = map[int64][]byte{}
+	filters := map[int64][]byte{}
 	h.snap.mu.Lock()
 	defer h.snap.mu.Unlock()
-	return each(h.ctx, h.snap.conn, `SELECT f.chunk_id, f.bits FROM cache_chunk c INDEXED BY cache_chunk_tenant
+	err := each(h.ctx, h.snap.conn, `SELECT f.chunk_id, f.bits FROM cache_chunk c INDEXED BY cache_chunk_tenant
 		JOIN cache_filter f ON f.chunk_id = c.id WHERE c.tenant_id = ?`, func(scan func(...any) error) error {
 		var id int64
 		var bits []byte
 		err := scan(&id, &bits)
-		h.filters[id] = bits
+		filters[id] = bits
 		return err
 	}, h.id)
+	if err == nil {
+		h.filters = filters
+	}
+	return err
 }

@@ -4,12 +4,12 @@ package store
 // computed from what the row holds anyway, so they reveal nothing more. Two of a tenant's n recordings share a hash with
 // a chance of about n²/2⁶⁵: one in 3·10⁷ for a million.
 
-// Identify fills ItemHash and ParamsHash from Route, Key, Query and Params. Requests that come out of a store have them;
+// Identify fills ItemHash, ItemAt and ParamsHash from Route, Key, Query and Params. Requests that come out of a store have them;
 // it is for requests made by hand.
 func (r *Request) Identify() {
-	r.ItemHash, r.ParamsHash = 0, 0
+	r.ItemHash, r.ItemAt, r.ParamsHash = 0, 0, 0
 	if r.Key != "" {
-		r.ItemHash = hashText(hashSeed, r.Key)
+		r.ItemHash, r.ItemAt = hashText(hashSeed, r.Key), keyTime(r.Key)
 	}
 	switch {
 	case r.Params != "":
@@ -19,6 +19,23 @@ func (r *Request) Identify() {
 	default:
 		r.ParamsHash = plainParams(r.Route.hash(), r.ItemHash)
 	}
+}
+
+// keyTime reads the time at the end of a key, see Request.ItemAt.
+func keyTime(key string) int64 {
+	const digits = 13 // milliseconds from 2001 to 2286
+	i := len(key) - digits
+	if i < 1 || key[i-1] != '-' {
+		return 0
+	}
+	var ms int64
+	for _, c := range []byte(key[i:]) {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		ms = ms*10 + int64(c-'0')
+	}
+	return ms / 1000 * 1e6
 }
 
 // plainParams is the ParamsHash of a request whose route and item say it all.

@@ -26,6 +26,7 @@ type Import struct {
 	kept       []Request
 	added      int64
 	duplicates int64
+	err        error // the first of Add
 }
 
 // BeginImport starts the import of one file. It must be closed.
@@ -55,12 +56,19 @@ func (im *Import) Added() int64      { return im.added }
 func (im *Import) Duplicates() int64 { return im.duplicates }
 
 // Add adds those of the batch that are not in the store. The batch may be used again after the call. After an error,
-// which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay.
+// which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the import can only be closed.
 func (im *Import) Add(ctx context.Context, batch []Request) error {
 	for part := range slices.Chunk(batch, maxBatch) {
-		if err := im.store.write(ctx, func(w *writer) error { return im.add(ctx, w, part) }); err != nil {
-			return err
+		if im.err != nil {
+			return im.err
 		}
+		im.err = im.store.write(ctx, func(w *writer) error { return im.add(ctx, w, part) })
+		if im.err != nil {
+			im.build.reset() // it may hold rows that were rolled back; the next refresh reads what is there
+			return im.err
+		}
+		im.added += int64(len(im.kept))
+		im.duplicates += int64(len(part) - len(im.kept))
 	}
 	return nil
 }
@@ -86,8 +94,6 @@ func (im *Import) add(ctx context.Context, w *writer, batch []Request) error {
 	if err := w.append(ctx, im.kept); err != nil {
 		return err
 	}
-	im.duplicates += int64(len(batch) - len(im.kept))
-	im.added += int64(len(im.kept))
 	for i := range im.kept {
 		im.build.add(refs[i].tenant, pack(&im.kept[i], refs[i]))
 		im.seen = im.kept[i].ID
@@ -121,7 +127,7 @@ func (im *Import) meetOthers(ctx context.Context, w *writer) error {
 
 // likeness is what equal requests have in common.
 func likeness(tenant int64, e *entry) entry {
-	return entry{at: e.at, id: tenant, bytes: e.bytes, params: e.params, kind: kind{route: e.kind.route, status: e.kind.status}}
+	return entry{at: e.at, id: tenant, bytes: e.bytes, item: e.item, params: e.params, kind: kind{route: e.kind.route, status: e.kind.status}}
 }
 
 // known says whether the store has a request equal to r that no earlier request of the file was matched with.

@@ -9,13 +9,19 @@ import (
 	"time"
 )
 
-const (
+// These are variables for tests only.
+var (
 	// queueLength bounds what a Recorder holds in memory while the file is locked: some 15 MB.
 	queueLength = 65536
+	// closePatience is how long Close waits for the file, give or take busyTimeout.
+	closePatience = 30 * time.Second
+	// tellPatience is how long Close then waits to leave the number of dropped requests in the file.
+	tellPatience = time.Second
+)
+
+const (
 	// flushEvery is how long a finished request may wait for company before it is written.
 	flushEvery = 50 * time.Millisecond
-	// closePatience is how long Close waits for the file.
-	closePatience = 30 * time.Second
 )
 
 // Recorder writes requests in the background. Record never blocks and never fails: what does not fit its queue, or cannot
@@ -27,21 +33,25 @@ type Recorder struct {
 	dropped atomic.Int64
 	closing sync.RWMutex // held for writing by Close, so that no Record sends on a closed channel
 	closed  bool
-	err     error // the last write error; read after done is closed
+	err     error           // the last write error; read after done is closed
+	ctx     context.Context // ends closePatience after Close began
+	giveUp  context.CancelFunc
 }
 
 // Recorder starts a recorder. It must be closed before the store.
 func (s *Store) Recorder() *Recorder {
 	r := &Recorder{store: s, queue: make(chan Request, queueLength), done: make(chan struct{})}
+	r.ctx, r.giveUp = context.WithCancel(context.Background())
 	go r.run()
 	return r
 }
 
-// Record queues a finished request. It is safe for use by several goroutines, and after Close it counts a drop.
+// Record queues a finished request. It is safe for use by several goroutines. A request without tenant, route or source
+// counts as dropped, and so does one after Close.
 func (r *Recorder) Record(q Request) {
 	r.closing.RLock()
 	defer r.closing.RUnlock()
-	if r.closed {
+	if r.closed || q.check() != nil {
 		r.dropped.Add(1)
 		return
 	}
@@ -63,7 +73,9 @@ func (r *Recorder) Close() error {
 		close(r.queue)
 	}
 	r.closing.Unlock()
+	defer time.AfterFunc(closePatience, r.giveUp).Stop()
 	<-r.done
+	r.giveUp()
 	if n := r.dropped.Load(); n > 0 {
 		return errors.Join(fmt.Errorf("record requests: %d were not recorded", n), r.err)
 	}
@@ -102,27 +114,19 @@ func (r *Recorder) collect(batch []Request, enough <-chan time.Time) []Request {
 // flush writes batch. A file that is merely locked is asked again; any other error, or a lock that outlasts the time
 // that Close waits, loses the batch, which is counted.
 func (r *Recorder) flush(batch []Request) {
-	var closing time.Time
 	for {
-		err := r.store.Append(context.Background(), batch)
+		err := r.store.Append(r.ctx, batch)
 		if err == nil {
 			return
 		}
-		r.err = err
-		if closing.IsZero() && r.isClosed() {
-			closing = time.Now()
+		if r.ctx.Err() == nil || r.err == nil {
+			r.err = err
 		}
-		if !errors.Is(err, ErrLocked) || !closing.IsZero() && time.Since(closing) > closePatience {
+		if !errors.Is(err, ErrLocked) || r.ctx.Err() != nil {
 			r.dropped.Add(int64(len(batch)))
 			return
 		}
 	}
-}
-
-func (r *Recorder) isClosed() bool {
-	r.closing.RLock()
-	defer r.closing.RUnlock()
-	return r.closed
 }
 
 // tellDropped leaves the count in the file for the audit. Where the file cannot be written, Close's error has it.
@@ -132,7 +136,9 @@ func (r *Recorder) tellDropped() {
 		return
 	}
 	e := Event{Kind: EventDropped, At: time.Now().UnixMicro(), Count: n, Note: "the recorder's queue was full or the file could not be written"}
-	if err := r.store.AddEvent(context.Background(), e); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), tellPatience)
+	defer cancel()
+	if err := r.store.AddEvent(ctx, e); err != nil {
 		r.err = errors.Join(r.err, err)
 	}
 }

@@ -44,8 +44,11 @@ type Request struct {
 	// Source is how the request got into the file. Route, Source and Client are shared between many Requests.
 	Source *Source
 
-	// ItemHash identifies Key, ParamsHash the parameters (Params, or method and URL), within one file. Only scans of
-	// the packed columns fill them, which leave Key, Query and Params empty.
+	// ItemAt is the time that Key ends in, when its last part is "-" and 13 digits, milliseconds since 1970 UTC: the
+	// start of a recording. It is floored to whole seconds, in microseconds; 0 means that the key tells no time.
+	ItemAt int64
+	// ItemHash identifies Key, ParamsHash the parameters (Params, or method and URL), within one file. All
+	// three are derived, by Identify; scans of the packed columns have them but not Key, Query and Params.
 	ItemHash   uint64
 	ParamsHash uint64
 }

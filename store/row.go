@@ -51,11 +51,14 @@ func (r *storedRow) request(n *names) Request {
 	return q
 }
 
-// entry packs the row. Its params are right only where they are packed: without names the route has no hash.
-func (r *storedRow) entry() entry {
+// entry packs the row. The route is needed only for the hash of a query: hashing it for each row would cost too much.
+func (r *storedRow) entry(n *names) entry {
 	q := Request{
 		ID: r.id, StartedAt: r.at, Duration: r.duration, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort,
 		RetryAfter: r.retryAfter, Error: r.err.String, Key: r.key.String, Query: r.query.String, Params: r.params.String,
+	}
+	if q.Query != "" {
+		q.Route = n.routes[r.route]
 	}
 	return pack(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
 }

@@ -52,8 +52,11 @@ func identify(path string) (identity, error) {
 	}
 	header := make([]byte, headerSize)
 	n, err := io.ReadFull(f, header)
-	if n == 0 {
+	if n == 0 && err == io.EOF {
 		return identity{empty: true}, nil
+	}
+	if err != nil && err != io.ErrUnexpectedEOF {
+		return identity{}, err
 	}
 	if err != nil || string(header[:16]) != "SQLite format 3\x00" {
 		return identity{}, fmt.Errorf("%w: it is no SQLite file, and was not touched; name another one with --db", ErrNotOurs)
@@ -63,9 +66,18 @@ func identify(path string) (identity, error) {
 		return identity{}, fmt.Errorf("%w: it is another program's SQLite file, and was not touched; name another one with --db", ErrNotOurs)
 	}
 	if version > formatVersion {
-		return identity{}, fmt.Errorf("%w (format %d, this one knows up to %d): install the newer headroom", ErrNewer, version, formatVersion)
+		return identity{}, newer(version)
 	}
 	return identity{version: version}, nil
+}
+
+func newer(version int) error {
+	return fmt.Errorf("%w (format %d, this one knows up to %d): install the newer headroom", ErrNewer, version, formatVersion)
+}
+
+func userVersion(ctx context.Context, q queryer) (version int, err error) {
+	err = q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	return version, err
 }
 
 // create makes the tables of a new file. Two processes may do so at once: the second finds it done.
@@ -75,22 +87,17 @@ func create(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer conn.Close()
-	// 8 KiB pages hold 80 rows of the log; they must be chosen before the first table. WAL lasts in the file.
+	// 8 KiB pages hold 80 rows of the log; they must be chosen before the first table.
 	if _, err := conn.ExecContext(ctx, "PRAGMA page_size = 8192"); err != nil {
 		return err
 	}
-	err = inImmediate(ctx, conn, func() error {
+	return inImmediate(ctx, conn, func() error {
 		var id int
 		if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil || id == applicationID {
 			return err
 		}
 		return createTables(ctx, conn)
 	})
-	if err != nil {
-		return err
-	}
-	_, err = conn.ExecContext(ctx, "PRAGMA journal_mode = WAL")
-	return err
 }
 
 func createTables(ctx context.Context, conn *sql.Conn) error {
@@ -103,17 +110,25 @@ func createTables(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-// migrate brings an older file to this format, all steps in one transaction.
+// migrate brings an older file to this format, all steps in one transaction. The header that identify read may be older
+// than what the write-ahead log holds, so the file may turn out to be migrated already, or even to be a newer headroom's.
 func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	version, err := userVersion(ctx, conn)
+	if err != nil || version == target {
+		return err
+	}
 	return inImmediate(ctx, conn, func() error {
-		var version int
-		if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		version, err := userVersion(ctx, conn)
+		if err != nil {
 			return err
+		}
+		if version > target {
+			return newer(version)
 		}
 		for ; version < target; version++ {
 			step, ok := steps[version]

@@ -118,7 +118,7 @@ CREATE TABLE cache_chunk (
   data      BLOB NOT NULL                        -- columns, see store/chunk.go
 ) STRICT;
 
-CREATE INDEX cache_chunk_tenant ON cache_chunk (tenant_id, first_at, last_at, rows);
+CREATE INDEX cache_chunk_tenant ON cache_chunk (tenant_id, first_at, first_id, last_at, rows);
 
 -- Which recordings a chunk may hold: a Bloom filter over its item hashes.
 CREATE TABLE cache_filter (

@@ -70,7 +70,10 @@ func (n *Snapshot) load(ctx context.Context) (err error) {
 }
 
 func (n *Snapshot) loadChunks(ctx context.Context) error {
-	return each(ctx, n.conn, "SELECT tenant_id, id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant ORDER BY tenant_id, first_at",
+	if n.mark == 0 {
+		return nil
+	}
+	return each(ctx, n.conn, "SELECT tenant_id, id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant ORDER BY tenant_id, first_at, first_id",
 		func(scan func(...any) error) error {
 			var tenant int64
 			var c chunkMeta
@@ -164,7 +167,7 @@ func (r Range) end() int64 {
 }
 
 // Scan gives a tenant's requests in order of (StartedAt, ID), in batches that are valid until the next one. It reads the
-// packed columns: Key, Query, Params, FirstByte and RequestBytes are not filled (ItemHash and ParamsHash are), Duration
+// packed columns: Key, Query, Params, FirstByte and RequestBytes are not filled (ItemHash, ItemAt and ParamsHash are), Duration
 // and RetryAfter only for answers from 400 on and for no answer. An unknown tenant has no requests.
 func (n *Snapshot) Scan(ctx context.Context, tenant string, r Range) iter.Seq2[[]Request, error] {
 	id := n.names.byName[tenant]
@@ -241,7 +244,7 @@ func (s *scan) chunk(ctx context.Context, c chunkMeta) ([]Request, error) {
 		q := &s.batch[len(s.batch)-1]
 		q.StartedAt, q.ID, q.ResponseBytes = at, id, s.cols.bytes[i]
 		q.ItemHash, q.ParamsHash = s.cols.item[i], s.cols.params[i]
-		q.Duration, q.RetryAfter = s.cols.duration[i], s.cols.retryAfter[i]
+		q.Duration, q.RetryAfter, q.ItemAt = s.cols.duration[i], s.cols.retryAfter[i], s.cols.itemAt[i]
 	}
 	return s.batch, nil
 }
@@ -276,7 +279,7 @@ func (n *Snapshot) template(tenant string, k kind) Request {
 func (n *Snapshot) unpack(tenant string, e *entry) Request {
 	q := n.template(tenant, e.kind)
 	q.StartedAt, q.ID, q.ResponseBytes, q.ItemHash, q.ParamsHash = e.at, e.id, e.bytes, e.item, e.params
-	q.Duration, q.RetryAfter = e.duration, e.retryAfter
+	q.Duration, q.RetryAfter, q.ItemAt = e.duration, e.retryAfter, e.itemAt
 	return q
 }
 

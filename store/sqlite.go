@@ -19,8 +19,8 @@ import (
 // This is the one file that knows the SQLite driver.
 
 // busyTimeout is how long a statement waits for another process's transaction. Our own transactions are far shorter
-// (see maxBatch); this bounds only strangers.
-const busyTimeout = 10 * time.Second
+// (see maxBatch); this bounds only strangers. It is a variable for tests only.
+var busyTimeout = 10 * time.Second
 
 // mode is how a file is opened.
 type mode int
@@ -32,14 +32,23 @@ const (
 )
 
 // pragmas are read back after connecting, because the driver ignores DSN parameters that it does not know.
-var pragmas = map[mode]map[string]string{
-	readWrite: {"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds())), "synchronous": "1", "cache_size": "-16384"},
-	readOnly:  {"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds())), "query_only": "1"},
-	immutable: {"query_only": "1"},
+func pragmas(m mode) map[string]string {
+	want := map[string]string{"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds()))}
+	if m == readWrite {
+		want["synchronous"], want["cache_size"] = "1", "-16384"
+	} else {
+		want["query_only"] = "1"
+	}
+	return want
 }
 
-// connect opens a pool on the file. It does not look inside the file.
+// connect opens a pool on the file. It does not look inside the file. SQLite gives some relative names, such as "" and
+// ":memory:", a meaning of their own.
 func connect(path string, m mode) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
 	q := url.Values{"_busy_timeout": {strconv.Itoa(int(busyTimeout.Milliseconds()))}, "_stmt_cache_size": {"64"}}
 	switch m {
 	case readWrite:
@@ -61,7 +70,7 @@ func connect(path string, m mode) (*sql.DB, error) {
 
 // checkPragmas reports a setting that did not take.
 func checkPragmas(ctx context.Context, db *sql.DB, m mode) error {
-	for name, want := range pragmas[m] {
+	for name, want := range pragmas(m) {
 		var got string
 		if err := db.QueryRowContext(ctx, "PRAGMA "+name).Scan(&got); err != nil {
 			return err

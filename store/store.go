@@ -79,12 +79,8 @@ func openMode(path string, id identity, m mode) (_ *Store, err error) {
 	if err := checkPragmas(ctx, db, m); err != nil {
 		return nil, err
 	}
-	if id.empty {
-		if err := create(ctx, db); err != nil {
-			return nil, err
-		}
-	} else if id.version < formatVersion && m == readWrite {
-		if err := migrate(ctx, db, migrations, formatVersion); err != nil {
+	if m == readWrite {
+		if err := prepare(ctx, db, id); err != nil {
 			return nil, err
 		}
 	}
@@ -94,6 +90,20 @@ func openMode(path string, id identity, m mode) (_ *Store, err error) {
 		err = fmt.Errorf("%w: meta.hash_key is missing", ErrDamaged)
 	}
 	return s, err
+}
+
+// prepare makes or migrates what is in the file. WAL lasts in it, but a process that was killed while it made the file
+// may not have come that far.
+func prepare(ctx context.Context, db *sql.DB, id identity) (err error) {
+	if id.empty {
+		err = create(ctx, db)
+	} else {
+		err = migrate(ctx, db, migrations, formatVersion)
+	}
+	if err == nil {
+		_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+	}
+	return err
 }
 
 // writable says whether a file or folder can be opened for writing, without changing it.

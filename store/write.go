@@ -5,19 +5,21 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
 const (
 	// maxBatch is the most rows in one transaction: some 30 ms with the lock held, so that others get their turn.
 	maxBatch = 16384
-	// lockPatience is how long a writer goes on asking for the lock. Our own transactions are short, so this bounds only
-	// what a stranger, a shell with an open transaction, can hold up.
-	lockPatience = time.Minute
 	// walPages is when a commit also moves the log into the file: 64 MiB of it, instead of SQLite's 8 MiB here, for fewer
 	// fsyncs in a large import.
 	walPages = 8192
 )
+
+// lockPatience is how long a writer goes on asking for the lock. Our own transactions are short, so this bounds only what
+// a stranger, a shell with an open transaction, can hold up. It is a variable for tests only.
+var lockPatience = time.Minute
 
 // The columns of request that every row has, and the ones that rows of a plain log leave at their defaults.
 var (
@@ -67,7 +69,8 @@ func (s *Store) writer(ctx context.Context) (*writer, error) {
 
 func (w *writer) close() error { return errors.Join(w.log.close(), w.all.close(), w.conn.Close()) }
 
-// write runs f in a transaction with the write lock. It keeps asking for the lock until lockPatience or ctx ends.
+// write runs f in a transaction with the write lock, at most once: f may change what belongs to its caller. It keeps
+// asking for the lock until lockPatience or ctx ends.
 func (s *Store) write(ctx context.Context, f func(w *writer) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,12 +79,15 @@ func (s *Store) write(ctx context.Context, f func(w *writer) error) error {
 		return fmt.Errorf("write database %q: %w", s.path, explain(err))
 	}
 	for until := time.Now().Add(lockPatience); ; {
-		err = inImmediate(ctx, w.conn, func() error { return f(w) })
+		ran := false
+		err = inImmediate(ctx, w.conn, func() error { ran = true; return f(w) })
 		if err == nil {
 			return nil
 		}
-		w.ids = newIDs(w.conn) // what was added to the small tables has been rolled back
-		if !busy(err) || time.Now().After(until) || ctx.Err() != nil {
+		if ran {
+			w.ids = newIDs(w.conn) // what was added to the small tables has been rolled back
+		}
+		if ran || !busy(err) || time.Now().After(until) || ctx.Err() != nil {
 			return fmt.Errorf("write database %q: %w", s.path, explain(err))
 		}
 	}
@@ -94,6 +100,20 @@ func (s *Store) Append(ctx context.Context, requests []Request) error {
 		return nil
 	}
 	return s.write(ctx, func(w *writer) error { return w.append(ctx, requests) })
+}
+
+// check refuses what the rest of the package could not give back.
+func (r *Request) check() error {
+	if r.Tenant == "" || r.Route == nil || r.Source == nil {
+		return errors.New("tenant, route and source are required")
+	}
+	if r.StartedAt < 0 || r.ResponseBytes < 0 {
+		return errors.New("a time before 1970 or a negative size is out of range")
+	}
+	if r.Status < 0 || r.Status > math.MaxInt16 {
+		return fmt.Errorf("status %d is out of range", r.Status)
+	}
+	return nil
 }
 
 // append inserts inside the caller's transaction and sets the requests' IDs.
@@ -129,8 +149,8 @@ func (w *writer) resolve(ctx context.Context, requests []Request) (err error) {
 	w.refs = w.refs[:0]
 	for i := range requests {
 		r := &requests[i]
-		if r.Tenant == "" || r.Route == nil || r.Source == nil {
-			return fmt.Errorf("append request %d: tenant, route and source are required", i)
+		if err := r.check(); err != nil {
+			return fmt.Errorf("append request %d: %w", i, err)
 		}
 		var f ref
 		if f.tenant, err = w.ids.tenant(ctx, r.Tenant); err != nil {

@@ -16,7 +16,7 @@ var shapes = [...]struct {
 }
 
 const (
-	// shapeSigma is the deviation from its shape a day may have, in mean volumes; .2 and .45 lose .004.
+	// shapeSigma is the deviation from its shape a day may have, in mean volumes; .2 and .45 score .001 and .004 worse.
 	shapeSigma = .3
 	// shapeOutlier bounds what one day can say against a shape (in σ): a holiday is no proof of a closed weekend.
 	shapeOutlier = 3.

@@ -7,18 +7,18 @@ import (
 
 const (
 	// warmFrom and warmFull are the days of history between which the experts take over from the weekly shapes.
-	// Seven days earlier costs .2 of the cold pinball loss (a week's medians are single days), later costs nothing.
+	// Seven days earlier adds .2 to the cold pinball loss (a weekday's median is then a single day); later is no better.
 	warmFrom, warmFull = 2 * week, 4 * week
 
-	medianWeeks  = 6 // 4 scores .001 worse; both together are no better
-	meanWeeks    = 8 // .7^8 is 6 %: what is older does not count
-	meanDecay    = .7
-	weightPower  = 4. // 10 scores .001 worse, equal weights .003
+	medianWeeks  = 6  // 4 scores .003 worse; both together are no better
+	meanWeeks    = 8  // .7^8 is 6 %: what is older hardly counts
+	meanDecay    = .7 // .6 and .8 score the same
+	weightPower  = 4. // 10 scores .003 worse, equal weights .006
 	expertsCount = 2 + len(filterSpeeds)
 )
 
 // filterSpeeds are the shares of an innovation that move the level: one slow filter and one that follows within a few
-// days. A grid of 18 filters scores .004 worse: it picks winners by chance.
+// days. Six speeds from .02 to .35 score .002 worse; one of .15 scores the same but costs .007 of the Brier skill.
 var filterSpeeds = [...]float64{.1, .3}
 
 // expertDecay halves the weight of an expert's past error in 80 days; 40 and 160 score the same.
@@ -134,10 +134,10 @@ func (e *experts) combined() profile {
 // holtWinters is a robust level and weekly season without trend: v ≈ level·season[weekday].
 //
 //	e = v − level·season,  clipped at 1.9 mean deviations of that weekday (1.5 σ)
-//	level += speed·e·season/mean(season²),  season += γ·e/level
+//	level += speed·e·season/max(season², mean(season²)),  season += γ·e/level
 //
-// The level moves by the gradient, not by e/season: a weekend of near zero volume then says near nothing of it. The
-// textbook form scores .013 worse.
+// The level moves by the normalised gradient, not by e/season: a weekend of near zero volume then says near nothing of
+// it (the textbook form scores .01 worse), and a tenant that pulls once a week cannot overshoot.
 type holtWinters struct {
 	speed, level float64
 	season, dev  profile
@@ -145,8 +145,8 @@ type holtWinters struct {
 
 const (
 	seasonSpeed = .15   // γ; .05 scores .001 worse, .3 the same
-	clipAt      = 1.875 // mean deviations: 1.5 σ of a normal error; 3 σ scores .005 worse
-	devSpeed    = .1
+	clipAt      = 1.875 // mean deviations: 1.5 σ of a normal error; 3 σ scores .004 worse
+	devSpeed    = .1    // .05 and .2 score the same
 )
 
 func newHoltWinters(speed, level float64, mean profile) holtWinters {
@@ -170,13 +170,15 @@ func (f *holtWinters) learn(weekday int, v float64) {
 		return
 	}
 	e = math.Max(-limit, math.Min(limit, e))
+	own := f.season[weekday]
+	norm := own * own
 	var squares float64
 	for _, s := range f.season {
 		squares += s * s / week
 	}
 	before := f.level
-	if squares > 0 {
-		f.level = math.Max(0, f.level+f.speed*e*f.season[weekday]/squares)
+	if norm = math.Max(norm, squares); norm > 0 {
+		f.level = math.Max(0, f.level+f.speed*e*own/norm)
 	}
 	f.season[weekday] = math.Max(0, f.season[weekday]+seasonSpeed*e/before)
 }

@@ -18,7 +18,7 @@ const (
 //	s = max(1.4826·MAD, .08 m, .02·median of the 28 days before)
 //
 // a surplus above m + 5 s is first given back to nearly empty days directly before (it was a catch-up); what is left
-// is clipped at m + 5 s. Without giving back it does harm, with it the pinball loss of faulty series falls by 1 %.
+// is clipped at m + 5 s. Clipping alone does harm; with giving back the pinball loss of faulty series falls by 1 %.
 func repair(volume []float64) int {
 	t := len(volume) - 1
 	var buf [repairWeeks]float64

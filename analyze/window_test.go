@@ -1,0 +1,51 @@
+package analyze
+
+import (
+	"testing"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// feedWindow adds requests of (start, bytes) to a window of length 100.
+func feedWindow(t *Tenant, requests ...[2]int64) *window {
+	w := &window{Refused: -1}
+	for i, r := range requests {
+		w.begin(t, 100, r[0])
+		w.add(t, &store.Request{ID: int64(i + 1), StartedAt: r[0], ResponseBytes: r[1]}, true, true)
+	}
+	w.close(t.Cap.told())
+	return w
+}
+
+func TestWindow(t *testing.T) {
+	tests := map[string]struct {
+		told           int64
+		resets         []int64
+		requests       [][2]int64
+		peak, at, over int64
+		asOf, current  int64
+	}{
+		"the far edge is outside":     {0, nil, [][2]int64{{1000, 5}, {1100, 7}}, 7, 1100, 0, 1100, 7},
+		"next to it is inside":        {0, nil, [][2]int64{{1001, 5}, {1100, 7}}, 12, 1100, 0, 1100, 12},
+		"one start is one sum":        {12, nil, [][2]int64{{1000, 5}, {1000, 7}}, 12, 1000, 2, 1000, 12},
+		"the first peak counts":       {0, nil, [][2]int64{{1000, 5}, {1200, 5}}, 5, 1000, 0, 1400, 0},
+		"at the cap is over":          {5, nil, [][2]int64{{1000, 4}, {1001, 1}, {1101, 4}}, 5, 1001, 2, 1101, 4},
+		"a reset drops its own start": {0, []int64{1000}, [][2]int64{{1000, 5}, {1001, 2}}, 2, 1001, 0, 1001, 2},
+		"and not what comes after":    {0, []int64{999}, [][2]int64{{998, 1}, {1000, 5}}, 5, 1000, 0, 1000, 5},
+		"a reset after the last":      {0, []int64{1050}, [][2]int64{{1000, 5}}, 5, 1000, 0, 1060, 0},
+		"a reset still to come":       {0, []int64{1070}, [][2]int64{{1000, 5}}, 5, 1000, 0, 1060, 5},
+		"zero bytes have a peak":      {0, nil, [][2]int64{{1000, 0}, {1001, 0}}, 0, 1000, 0, 1001, 0},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			tenant := &Tenant{Resets: c.resets, Cap: CapFacts{Told: c.told}}
+			w := feedWindow(tenant, c.requests...)
+			if w.Peak != c.peak || w.PeakAt != c.at || w.Over.Count != c.over {
+				t.Errorf("peak %d at %d, %d over, want %d at %d, %d over", w.Peak, w.PeakAt, w.Over.Count, c.peak, c.at, c.over)
+			}
+			if got := w.current(c.resets, c.asOf, 100); got != c.current {
+				t.Errorf("current %d, want %d", got, c.current)
+			}
+		})
+	}
+}

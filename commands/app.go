@@ -1,0 +1,130 @@
+// Package commands is the command line: it reads flags, environment and headroom.toml, calls the packages below, and
+// prints. Nothing is decided here about requests or limits.
+//
+// Main is the whole program but for the exit. Each command is a file with its flags (newXCommand), a struct of what they
+// say (xOptions) and what it does (runX). A command says what is wrong with an error; Main prints it as one line and
+// turns it into the exit code:
+//
+//	0  done, and nothing found at or above --fail-on
+//	1  done, with findings
+//	2  not carried out; nothing half-written
+//	3  done in part
+//
+// # What it does not do
+//
+// It never exits and never writes to the process's own streams: both are the caller's, which makes every command
+// testable in a script.
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+// The exit codes.
+const (
+	exitDone     = 0
+	exitFindings = 1
+	exitFailed   = 2
+	exitPartly   = 3
+)
+
+// Errors that are exit codes: whatever there is to say has been said.
+var (
+	errFindings = errors.New("findings")
+	errPartly   = errors.New("done in part")
+)
+
+// Main runs the command line args (the program's name first) and returns the exit code. SIGINT and SIGTERM end what can
+// be ended in between; a second one kills.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	app := newApp(&streams{stdin, stdout, stderr})
+	args, err := arrange(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errFindings):
+		return exitFindings
+	case errors.Is(err, errPartly):
+		return exitPartly
+	}
+	fmt.Fprintf(stderr, "headroom: %s\n", oneLine(err.Error()))
+	return exitFailed
+}
+
+// streams are where a command reads and prints.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// tell prints a message that is no result.
+func (s *streams) tell(format string, args ...any) {
+	fmt.Fprintln(s.err, oneLine(fmt.Sprintf(format, args...)))
+}
+
+func newApp(s *streams) *cli.App {
+	return &cli.App{
+		Name:      "headroom",
+		Usage:     "how much room is left under a contact-centre vendor's API limits, and what was done under them",
+		UsageText: "headroom [--db FILE] [--config FILE] [--policy FILE|NAME] COMMAND …",
+		Version:   version(),
+		Flags:     globalFlags(),
+		Commands: []*cli.Command{
+			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s),
+			newReportCommand(s), newResetCommand(s), newTenantsCommand(s), newVersionCommand(s),
+		},
+		Reader: s.in, Writer: s.out, ErrWriter: s.err,
+		ExitErrHandler:            func(*cli.Context, error) {}, // only main exits
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },
+		HideHelpCommand:           false,
+		DisableSliceFlagSeparator: true, // a tenant's name may hold a comma
+	}
+}
+
+// action makes a command's action of f: what goes wrong is told under the command's name.
+func action(f func(*cli.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		err := f(c)
+		if err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) {
+			return err
+		}
+		if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		return fmt.Errorf("%s: %w", c.Command.Name, err)
+	}
+}
+
+// noArguments refuses what a command does not take.
+func noArguments(c *cli.Context) error {
+	if c.Args().Present() {
+		return fmt.Errorf("argument %q is not expected; see \"headroom help %s\"", c.Args().First(), c.Command.Name)
+	}
+	return nil
+}
+
+// oneLine makes a message safe for a terminal and a log: no line breaks, no control characters.
+func oneLine(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}

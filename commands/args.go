@@ -1,0 +1,178 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// arrange puts arguments into the order that the cli package needs: global flags, command, its flags, its arguments. So
+// a flag may stand anywhere, as people write them. A command or flag that there is none of is an error that names the
+// nearest.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	a := arranger{app: app}
+	rest := args[min(1, len(args)):]
+	for len(rest) > 0 {
+		var err error
+		if rest, err = a.take(rest); err != nil {
+			return nil, err
+		}
+	}
+	ordered := append([]string{app.Name}, a.global...)
+	if a.command != "" {
+		ordered = append(append(ordered, a.command), a.own...)
+	}
+	if len(a.plain) > 0 && a.command != "help" && a.command != "h" {
+		ordered = append(ordered, "--") // an argument may look like a flag from here on
+	}
+	return append(ordered, a.plain...), nil
+}
+
+// arranger sorts arguments one by one.
+type arranger struct {
+	app                *cli.App
+	command            string
+	cmd                *cli.Command // nil before the command, and for help
+	global, own, plain []string
+}
+
+// take sorts the first argument, and its value if it has one, and returns the others.
+func (a *arranger) take(args []string) ([]string, error) {
+	arg := args[0]
+	switch {
+	case arg == "--":
+		a.plain = append(a.plain, args[1:]...)
+		return nil, nil
+	case len(arg) > 1 && arg[0] == '-':
+		return a.flag(args)
+	case a.command == "":
+		return args[1:], a.setCommand(arg)
+	case a.cmd == nil && a.app.Command(arg) == nil:
+		return nil, a.unknownCommand(arg)
+	}
+	a.plain = append(a.plain, arg)
+	return args[1:], nil
+}
+
+func (a *arranger) setCommand(name string) error {
+	a.command = name
+	a.cmd = a.app.Command(name)
+	if a.cmd == nil && name != "help" && name != "h" {
+		return a.unknownCommand(name)
+	}
+	return nil
+}
+
+func (a *arranger) unknownCommand(name string) error {
+	var names []string
+	for _, c := range a.app.Commands {
+		names = append(names, c.Name)
+	}
+	return fmt.Errorf("unknown command %q%s; \"headroom help\" lists the commands", name, didYouMean(name, append(names, "help")))
+}
+
+// flag sorts a flag with its value.
+func (a *arranger) flag(args []string) ([]string, error) {
+	name, _, hasValue := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
+	list, f := &a.global, find(a.app.Flags, name)
+	if a.cmd != nil && find(a.cmd.Flags, name) != nil {
+		list, f = &a.own, find(a.cmd.Flags, name)
+	}
+	if name == "help" || name == "h" {
+		list, f = &a.own, cli.HelpFlag
+		if a.command == "" {
+			list = &a.global
+		}
+	}
+	if name == "version" || name == "v" {
+		list, f = &a.global, cli.VersionFlag
+	}
+	if f == nil {
+		return nil, a.unknownFlag(args[0], name)
+	}
+	n := 1
+	if _, isBool := f.(*cli.BoolFlag); !isBool && !hasValue {
+		n = 2
+	}
+	if len(args) < n {
+		return nil, fmt.Errorf("%sflag %s needs a value", a.where(), args[0])
+	}
+	*list = append(*list, args[:n]...)
+	return args[n:], nil
+}
+
+func (a *arranger) unknownFlag(arg, name string) error {
+	var names []string
+	flags := a.app.Flags
+	if a.cmd != nil {
+		flags = slices.Concat(a.cmd.Flags, flags)
+	}
+	for _, f := range flags {
+		names = append(names, "--"+f.Names()[0])
+	}
+	arg, _, _ = strings.Cut(arg, "=")
+	return fmt.Errorf("%sunknown flag %q%s; see \"%s\"", a.where(), arg, didYouMean("--"+name, names),
+		strings.TrimSpace("headroom help "+a.command))
+}
+
+func (a *arranger) where() string {
+	if a.command == "" {
+		return ""
+	}
+	return a.command + ": "
+}
+
+func find(flags []cli.Flag, name string) cli.Flag {
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// didYouMean is a hint to the candidate that word is nearest to, "" where none is near.
+func didYouMean(word string, candidates []string) string {
+	best, distance := "", len(word)/3+2
+	for _, c := range candidates {
+		if d := editDistance(word, c); d < distance {
+			best, distance = c, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// editDistance is how many bytes must be changed, added, dropped or exchanged with their neighbour to turn a into b.
+func editDistance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return max(len(a), len(b))
+	}
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			row[j] = min(row[j-1]+1, last[j]+1, last[j-1]+differ(a[i-1], b[j-1]))
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
+
+func differ(a, b byte) int {
+	if a == b {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,172 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/store"
+)
+
+// failOnNever is the --fail-on that lets no finding set the exit code.
+const failOnNever = "never"
+
+func newAuditCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "audit",
+		Usage: "tell per tenant whether the vendor's rules were kept",
+		Description: "Judges what was recorded, worst tenant first. Exits with 1 where a finding weighs as much as\n" +
+			"--fail-on or more, so that a nightly job can act on it.\n\n" +
+			"Examples:\n" +
+			"  headroom audit\n" +
+			"  headroom audit --tenant acme --since 7d --format json\n" +
+			"  headroom audit --explain spacing --tenant acme",
+		Flags: slices.Concat([]cli.Flag{
+			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(),
+			&cli.StringFlag{Name: "fail-on", Value: string(analyze.Violation), Usage: "the least `SEVERITY` that makes the exit code 1: violation, warning, notice or never"},
+			&cli.StringFlag{Name: "explain", Usage: "list the requests that made `RULE` fire for one tenant"},
+		}, rangeFlags()),
+		Action: withStore(s, readAuditOptions, runAudit, store.MustExist()),
+	}
+}
+
+type auditOptions struct {
+	span
+	tenants []string
+	failOn  string
+	explain string
+	output  string
+	look    report.Options
+}
+
+func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
+	if err := noArguments(c); err != nil {
+		return o, err
+	}
+	if o.span, err = readSpan(c); err != nil {
+		return o, err
+	}
+	o.failOn, err = choice(c, "fail-on", string(analyze.Violation), string(analyze.Warning), string(analyze.Notice), failOnNever)
+	if err != nil {
+		return o, err
+	}
+	o.tenants, o.output = c.StringSlice("tenant"), c.String("output")
+	if o.explain, err = readRule(c.String("explain")); err != nil {
+		return o, err
+	}
+	o.look, err = readLook(c, s)
+	return o, err
+}
+
+func readRule(name string) (string, error) {
+	if name == "" || slices.Contains(analyze.Rules(), name) {
+		return name, nil
+	}
+	return "", fmt.Errorf("flag --explain: there is no rule %q%s; the rules are %s", name,
+		didYouMean(name, analyze.Rules()), strings.Join(analyze.Rules(), ", "))
+}
+
+func runAudit(c *cli.Context, se *session, o auditOptions) error {
+	if err := se.refresh(c.Context); err != nil {
+		return err
+	}
+	snap, err := se.store.Snapshot(c.Context)
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	if err := se.checkTenants(snap, o.tenants); err != nil {
+		return err
+	}
+	if o.explain != "" {
+		return explain(c.Context, se, snap, o)
+	}
+	r, err := se.audit(c.Context, snap, o.span, o.tenants)
+	if err != nil {
+		return err
+	}
+	err = se.write(o.output, func(w io.Writer) error { return report.Audit(w, r, o.look) })
+	if err == nil && fails(r, o.failOn) {
+		err = errFindings
+	}
+	return err
+}
+
+// audit runs the analysis and keeps its states for the next run.
+func (s *session) audit(ctx context.Context, snap *store.Snapshot, sp span, tenants []string) (*analyze.Report, error) {
+	r, saved, err := analyze.Run(ctx, snap, s.analysis(sp, tenants))
+	if err != nil {
+		return nil, err
+	}
+	return r, s.tolerate(s.store.SaveStates(ctx, snap, saved.Key, saved.States))
+}
+
+func (s *session) analysis(sp span, tenants []string) analyze.Options {
+	return analyze.Options{
+		Policy: s.policy, AsOf: sp.asOf, Since: sp.since, Until: sp.until, Tenants: tenants, About: s.config.about,
+	}
+}
+
+// fails says whether a finding weighs as much as failOn or more.
+func fails(r *analyze.Report, failOn string) bool {
+	if failOn == failOnNever {
+		return false
+	}
+	for _, t := range r.Tenants {
+		for _, f := range t.Findings {
+			if f.Severity.AtLeast(analyze.Severity(failOn)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// explain lists what made a rule fire for one tenant.
+func explain(ctx context.Context, se *session, snap *store.Snapshot, o auditOptions) error {
+	tenants := o.tenants
+	if known := snap.Tenants(); len(tenants) == 0 && len(known) == 1 {
+		tenants = []string{known[0].Name}
+	}
+	if len(tenants) != 1 {
+		return errors.New("flag --explain: needs exactly one --tenant")
+	}
+	rows, err := explained(ctx, snap, se.analysis(o.span, nil), tenants[0], o.explain)
+	if err != nil {
+		return err
+	}
+	return se.write(o.output, func(w io.Writer) error { return report.Explain(w, rows, o.look) })
+}
+
+func explained(ctx context.Context, snap *store.Snapshot, o analyze.Options, tenant, rule string) ([]report.ExplainedRow, error) {
+	var hits []analyze.Hit
+	var ids []int64
+	err := analyze.Explain(ctx, snap, o, tenant, func(h analyze.Hit) {
+		if h.Rule == rule {
+			hits, ids = append(hits, h), append(ids, h.ID)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	requests, err := snap.ByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]store.Request, len(requests))
+	for _, r := range requests {
+		byID[r.ID] = r
+	}
+	rows := make([]report.ExplainedRow, len(hits))
+	for i, h := range hits {
+		rows[i] = report.ExplainedRow{Request: byID[h.ID], Why: h.Why}
+	}
+	return rows, nil
+}

@@ -1,0 +1,89 @@
+package commands
+
+import (
+	"io"
+	"iter"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/store"
+)
+
+func newExportCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "export",
+		Usage: "write the requests as JSON Lines",
+		Description: "Writes one JSON object a line, in order of arrival. \"headroom import\" reads them again, and an audit\n" +
+			"of the copy says the same. Resets are no requests and are not exported.\n\n" +
+			"Examples:\n" +
+			"  headroom export --output requests.jsonl\n" +
+			"  headroom export --tenant acme --since 7d | jq .status",
+		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), outputFlag()}, rangeFlags()),
+		Action: withStore(s, readExportOptions, runExport, store.MustExist()),
+	}
+}
+
+type exportOptions struct {
+	span
+	tenants []string
+	output  string
+}
+
+func readExportOptions(c *cli.Context, _ *streams) (o exportOptions, err error) {
+	if err := noArguments(c); err != nil {
+		return o, err
+	}
+	o.tenants, o.output = c.StringSlice("tenant"), c.String("output")
+	o.span, err = readSpan(c)
+	return o, err
+}
+
+func runExport(c *cli.Context, se *session, o exportOptions) error {
+	snap, err := se.store.Snapshot(c.Context)
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	if err := se.checkTenants(snap, o.tenants); err != nil {
+		return err
+	}
+	one := ""
+	if len(o.tenants) == 1 {
+		one = o.tenants[0]
+	}
+	rows := only(o.tenants, snap.Rows(c.Context, one, o.rows(c.IsSet("as-of"))))
+	return se.write(o.output, func(w io.Writer) error { return ingest.WriteJSONL(w, rows) })
+}
+
+// rows is the range of the span. Later requests than as-of are left out only where somebody asked for a moment.
+func (s span) rows(bounded bool) store.Range {
+	r := store.Range{From: math.MinInt64}
+	if !s.since.IsZero() {
+		r.From = s.since.UnixMicro()
+	}
+	if !s.until.IsZero() {
+		r.To = s.until.UnixMicro()
+	}
+	if end := s.asOf.Add(time.Microsecond).UnixMicro(); bounded && (r.To == 0 || end < r.To) {
+		r.To = end
+	}
+	return r
+}
+
+// only leaves out the requests of other tenants; no tenants means all.
+func only(tenants []string, rows iter.Seq2[store.Request, error]) iter.Seq2[store.Request, error] {
+	if len(tenants) == 0 {
+		return rows
+	}
+	return func(yield func(store.Request, error) bool) {
+		for r, err := range rows {
+			if (err != nil || slices.Contains(tenants, r.Tenant)) && !yield(r, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	defaultDatabase = "headroom.db"
+	defaultConfig   = "headroom.toml"
+	defaultPolicy   = "xima"
+)
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "db", EnvVars: []string{"HEADROOM_DB"}, Value: defaultDatabase, Usage: "the request log, a SQLite `FILE`"},
+		&cli.StringFlag{Name: "config", EnvVars: []string{"HEADROOM_CONFIG"}, Usage: "what is known of the tenants, a TOML `FILE` (default: \"" + defaultConfig + "\" where it exists)"},
+		&cli.StringFlag{Name: "policy", EnvVars: []string{"HEADROOM_POLICY"}, Value: defaultPolicy, Usage: "the vendor's rules: a built-in name, or a TOML `FILE`"},
+	}
+}
+
+func tenantsFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "tenant", Usage: "only the tenant with this `NAME`; may be given more than once"}
+}
+
+func rangeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "since", Usage: "only requests from this `TIME` on: RFC 3339, \"2026-11-01\" (midnight UTC), or back from now, \"36h\" or \"7d\""},
+		&cli.StringFlag{Name: "until", Usage: "only requests before this `TIME`"},
+		asOfFlag(),
+	}
+}
+
+func asOfFlag() cli.Flag {
+	return &cli.StringFlag{Name: "as-of", Usage: "take this `TIME` as now"}
+}
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Usage: "write to this `FILE`, whole or not at all (default: standard output, \"-\")"}
+}
+
+// formatFlag is a choice of formats, the first of which is the default.
+func formatFlag(formats ...string) cli.Flag {
+	return &cli.StringFlag{Name: "format", Value: formats[0], Usage: "`FORMAT` of the output: " + strings.Join(formats, ", ")}
+}
+
+// tableFormats are those of every command that lists something.
+var tableFormats = []string{"table", "json", "csv", "markdown"}
+
+// choice is a flag's value, which must be one of a few.
+func choice(c *cli.Context, flag string, among ...string) (string, error) {
+	v := c.String(flag)
+	if !slices.Contains(among, v) {
+		return "", fmt.Errorf("flag --%s: %q is none of %s%s", flag, v, strings.Join(among, ", "), didYouMean(v, among))
+	}
+	return v, nil
+}
+
+// span is which requests a command is about, and what time it is taken to be.
+type span struct {
+	asOf         time.Time
+	since, until time.Time // zero means no bound
+}
+
+// readSpan reads --as-of, --since and --until.
+func readSpan(c *cli.Context) (span, error) {
+	s := span{}
+	var err error
+	if s.asOf, err = readTime(c, "as-of", time.Now()); err != nil {
+		return span{}, err
+	}
+	if s.asOf.IsZero() {
+		s.asOf = time.Now().UTC().Truncate(time.Microsecond)
+	}
+	if s.since, err = readTime(c, "since", s.asOf); err != nil {
+		return span{}, err
+	}
+	if s.until, err = readTime(c, "until", s.asOf); err != nil {
+		return span{}, err
+	}
+	if !s.since.IsZero() && !s.until.IsZero() && !s.since.Before(s.until) {
+		return span{}, errors.New("flag --until: must be later than --since")
+	}
+	return s, nil
+}
+
+// readTime reads a flag that is a time; the zero time means that it was not given.
+func readTime(c *cli.Context, flag string, now time.Time) (time.Time, error) {
+	if !c.IsSet(flag) {
+		return time.Time{}, nil
+	}
+	t, err := ParseTime(c.String(flag), now)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("flag --%s: %w", flag, err)
+	}
+	return t, nil
+}

@@ -1,0 +1,288 @@
+package commands
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/store"
+)
+
+// standardInput is how the command line names it.
+const standardInput = "-"
+
+func newImportCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:      "import",
+		Usage:     "read requests from log files",
+		ArgsUsage: "FILE…",
+		Description: "Reads JSON Lines, HAR 1.2, access logs in combined form and CSV with a header; \"-\" is standard input, and\n" +
+			"gzip is unpacked. What was imported before is not counted twice.\n\n" +
+			"Examples:\n" +
+			"  headroom import access.log access.log.1.gz\n" +
+			"  zcat old.gz | headroom import --tenant acme --rejects rejected.txt -",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "input-format", Value: ingest.FormatAuto, Usage: "`FORMAT` of the files: auto, jsonl, har, combined or csv"},
+			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant, for requests that do not say"},
+			&cli.StringFlag{Name: "rejects", Usage: "write what cannot be read to this `FILE`, with file, line and reason (default: standard error)"},
+		},
+		Action: withFacts(s, readImportOptions, runImport),
+	}
+}
+
+type importOptions struct {
+	files                   []string
+	format, tenant, rejects string
+}
+
+func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) {
+	o.files, o.tenant, o.rejects = c.Args().Slice(), c.String("tenant"), c.String("rejects")
+	if len(o.files) == 0 {
+		return o, errors.New("no file is named; name one or more, or \"-\" for standard input")
+	}
+	o.format, err = choice(c, "input-format", ingest.FormatAuto, ingest.FormatJSONL, ingest.FormatHAR, ingest.FormatCombined, ingest.FormatCSV)
+	if err != nil {
+		return o, err
+	}
+	return o, checkInputs(o.files, c.String("db"), o.rejects)
+}
+
+// checkInputs refuses what cannot be read before anything is, so that a slip of the hand leaves nothing half-done.
+func checkInputs(files []string, db, rejects string) error {
+	stdin := 0
+	for _, name := range files {
+		if name == standardInput {
+			stdin++
+			continue
+		}
+		if err := readable(name); err != nil {
+			return err
+		}
+		if sameFile(name, db) {
+			return fmt.Errorf("open %q: is the database itself", name)
+		}
+		if rejects != "" && sameFile(name, rejects) {
+			return fmt.Errorf("flag --rejects: %q is one of the files to be read", rejects)
+		}
+	}
+	if rejects != "" && sameFile(rejects, db) {
+		return fmt.Errorf("flag --rejects: %q is the database", rejects)
+	}
+	if stdin > 1 {
+		return errors.New("standard input, \"-\", can be read only once")
+	}
+	return nil
+}
+
+func readable(name string) error {
+	st, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if st.IsDir() {
+		return fmt.Errorf("open %q: is a folder; name the files in it", name)
+	}
+	if !st.Mode().IsRegular() {
+		return nil // opening a pipe to look at it would break it for its writer
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func runImport(c *cli.Context, se *session, o importOptions) error {
+	return se.open(c.String("db"), func() (err error) {
+		if err := se.writable(); err != nil {
+			return err
+		}
+		rejects, done, err := openRejects(o.rejects, se.err)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		im := importer{session: se, o: o, rejects: rejects}
+		return im.all(c.Context)
+	})
+}
+
+// openRejects makes the file for rejects, whose lines are as many as those of the input may be.
+func openRejects(name string, stderr io.Writer) (w *bufio.Writer, done func() error, err error) {
+	if name == "" {
+		w = bufio.NewWriter(stderr)
+		return w, w.Flush, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("flag --rejects: %w", err)
+	}
+	w = bufio.NewWriter(f)
+	return w, func() error { return errors.Join(w.Flush(), f.Close()) }, nil
+}
+
+// importer imports one file after the other.
+type importer struct {
+	*session
+	o       importOptions
+	rejects *bufio.Writer
+	total   counts
+	failed  int // files that could not be read, or not to their end
+}
+
+// counts are those of the result line, whose sum is always right.
+type counts struct{ added, duplicate, rejected int64 }
+
+func (n counts) read() int64 { return n.added + n.duplicate + n.rejected }
+
+func (n counts) String() string {
+	return fmt.Sprintf("read %d = new %d + duplicate %d + rejected %d", n.read(), n.added, n.duplicate, n.rejected)
+}
+
+// all imports the files. An error of the database ends it; a file that cannot be read is told, and the others go on.
+func (im *importer) all(ctx context.Context) error {
+	for _, name := range im.o.files {
+		n, err := im.file(ctx, name)
+		im.total.added += n.added
+		im.total.duplicate += n.duplicate
+		im.total.rejected += n.rejected
+		if err != nil {
+			im.failed++
+			if n.read() == 0 && (len(im.o.files) == 1 || storeFailed(err) && im.total.read() == 0) {
+				return err
+			}
+			im.tell("headroom: import: %v", im.explain(ctx, err))
+		}
+		if err == nil || n.read() > 0 {
+			fmt.Fprintf(im.out, "%s: %v\n", shown(name), n)
+		}
+		if ctx.Err() != nil || storeFailed(err) {
+			break
+		}
+	}
+	if len(im.o.files) > 1 {
+		fmt.Fprintf(im.out, "total: %v\n", im.total)
+	}
+	return im.verdict()
+}
+
+func (im *importer) verdict() error {
+	switch {
+	case im.failed == len(im.o.files) && im.total.read() == 0:
+		return errors.New("none of the files could be read")
+	case im.failed > 0 || im.total.rejected > 0:
+		return errPartly
+	}
+	return nil
+}
+
+// explain says what an interruption means.
+func (im *importer) explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted: what was counted is in the database; import the files again to add the rest")
+	}
+	return err
+}
+
+// storeFailed says that the trouble is with the database and not with the input.
+func storeFailed(err error) bool {
+	return slices.ContainsFunc([]error{store.ErrDamaged, store.ErrFull, store.ErrLocked, store.ErrReadOnly}, func(e error) bool {
+		return errors.Is(err, e)
+	})
+}
+
+// file imports one file and says what became of its records, also where it fails on the way.
+func (im *importer) file(ctx context.Context, name string) (n counts, err error) {
+	in, size, err := im.openInput(ctx, name)
+	if err != nil {
+		return counts{}, err
+	}
+	defer in.Close()
+	// What was read is kept when the user interrupts, so the store does not hear of it.
+	storing := context.WithoutCancel(ctx)
+	sink, err := im.store.BeginImport(storing)
+	if err != nil {
+		return counts{}, err
+	}
+	bar := startBar(im.err, shown(name), size)
+	result, err := ingest.Import(ctx, in, uninterrupted{sink}, ingest.ImportOptions{
+		Format: im.o.format, Tenant: im.o.tenant, Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
+		OnProgress: bar.set,
+		OnReject: func(r ingest.Reject) {
+			n.rejected++
+			fmt.Fprintf(im.rejects, "%s:%d: %s\n", oneLine(shown(name)), r.Line, oneLine(r.Reason))
+		},
+	})
+	bar.stop()
+	err = errors.Join(err, sink.Close(storing), im.rejects.Flush())
+	n.added, n.duplicate = sink.Added(), sink.Duplicates()
+	if err == nil && n.read() != result.Read {
+		err = fmt.Errorf("%d records were read, but %d are accounted for", result.Read, n.read())
+	}
+	im.tellUnknownSizes(name, result.UnknownSize)
+	if err != nil {
+		err = fmt.Errorf("read %s: %w", shown(name), err)
+	}
+	return n, err
+}
+
+func (im *importer) tellUnknownSizes(name string, n int64) {
+	if n > 0 {
+		im.tell("headroom: import: %s does not tell the size of %d answers on the wire; they count as 0 bytes", shown(name), n)
+	}
+}
+
+// uninterrupted finishes a batch that was begun.
+type uninterrupted struct{ *store.Import }
+
+func (u uninterrupted) Add(ctx context.Context, batch []store.Request) error {
+	return u.Import.Add(context.WithoutCancel(ctx), batch)
+}
+
+// shown is what messages call a file.
+func shown(name string) string {
+	if name == standardInput {
+		return "stdin"
+	}
+	return name
+}
+
+// openInput opens a file; size is 0 where it is not known.
+func (im *importer) openInput(ctx context.Context, name string) (in io.ReadCloser, size int64, err error) {
+	if name == standardInput {
+		return interruptible(ctx, im.in), 0, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	if !st.Mode().IsRegular() {
+		return interruptible(ctx, f), 0, nil
+	}
+	return f, st.Size(), nil
+}
+
+// interruptible reads from what may never send anything, such as a terminal or a pipe, until ctx is done.
+func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
+	out, in := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(in, r)
+		stop()
+		in.CloseWithError(err)
+	}()
+	return out
+}

@@ -1,0 +1,72 @@
+package commands
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/store"
+)
+
+const formatHTML = "html"
+
+func newReportCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "report",
+		Usage: "write the whole picture as one file",
+		Description: "Writes a page that needs neither network nor headroom to be read.\n\n" +
+			"Examples:\n" +
+			"  headroom report --output report.html\n" +
+			"  headroom report --format markdown --output - --tenant acme",
+		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), formatFlag(formatHTML, "markdown", "json"), outputFlag()}, rangeFlags()),
+		Action: withStore(s, readReportOptions, runReport, store.MustExist()),
+	}
+}
+
+type reportOptions struct {
+	span
+	tenants        []string
+	format, output string
+}
+
+func readReportOptions(c *cli.Context, _ *streams) (o reportOptions, err error) {
+	if err := noArguments(c); err != nil {
+		return o, err
+	}
+	if o.format, err = choice(c, "format", formatHTML, "markdown", "json"); err != nil {
+		return o, err
+	}
+	if o.output = c.String("output"); o.output == "" {
+		return o, errors.New("flag --output: is needed; name a file such as report.html, or \"-\" for standard output")
+	}
+	o.tenants = c.StringSlice("tenant")
+	o.span, err = readSpan(c)
+	return o, err
+}
+
+func runReport(c *cli.Context, se *session, o reportOptions) error {
+	if err := se.refresh(c.Context); err != nil {
+		return err
+	}
+	snap, err := se.store.Snapshot(c.Context)
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	if err := se.checkTenants(snap, o.tenants); err != nil {
+		return err
+	}
+	r, err := se.audit(c.Context, snap, o.span, o.tenants)
+	if err != nil {
+		return err
+	}
+	return se.write(o.output, func(w io.Writer) error {
+		if o.format == formatHTML {
+			return report.HTML(w, r)
+		}
+		return report.Audit(w, r, report.Options{Format: o.format})
+	})
+}

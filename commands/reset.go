@@ -1,0 +1,104 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// clockSlack is how far a time may be ahead of this machine's clock and still be taken as now.
+const clockSlack = 5 * time.Minute
+
+func newResetCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "reset",
+		Usage: "record that support reset a tenant's egress window",
+		Description: "What was downloaded up to that time no longer counts against the tenant's cap.\n\n" +
+			"Example:\n" +
+			"  headroom reset --tenant acme --at 2026-11-03T14:20:00Z --note \"ticket 4711\"",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant; needed"},
+			&cli.StringFlag{Name: "at", Usage: "the `TIME` of the reset, as support told it: RFC 3339, or back from now, \"2h\"; needed"},
+			&cli.StringFlag{Name: "note", Usage: "why, and who said so: a `TEXT` such as the ticket's number; needed"},
+		},
+		Action: withFacts(s, readResetOptions, runReset),
+	}
+}
+
+type resetOptions struct {
+	tenant, note string
+	at           time.Time
+}
+
+func readResetOptions(c *cli.Context, _ *streams) (o resetOptions, err error) {
+	if err := noArguments(c); err != nil {
+		return o, err
+	}
+	for _, flag := range []string{"tenant", "at", "note"} {
+		if c.String(flag) == "" {
+			return o, fmt.Errorf("flag --%s: is needed; see \"headroom help reset\"", flag)
+		}
+	}
+	now := time.Now()
+	if o.at, err = readTime(c, "at", now); err != nil {
+		return o, err
+	}
+	if o.at.After(now.Add(clockSlack)) {
+		return o, fmt.Errorf("flag --at: %s is in the future", stamp(o.at))
+	}
+	o.tenant, o.note = c.String("tenant"), c.String("note")
+	return o, nil
+}
+
+func runReset(c *cli.Context, se *session, o resetOptions) error {
+	var opts []store.Option
+	if _, configured := se.config.Tenants[o.tenant]; !configured {
+		opts = append(opts, store.MustExist()) // a new file would not know the tenant
+	}
+	return se.open(c.String("db"), func() error { return addReset(c.Context, se, o) }, opts...)
+}
+
+func addReset(ctx context.Context, se *session, o resetOptions) error {
+	if err := se.writable(); err != nil {
+		return err
+	}
+	known, err := alreadyReset(ctx, se, o)
+	if err != nil {
+		return err
+	}
+	if known {
+		_, err := fmt.Fprintf(se.out, "%s: the reset at %s was recorded before; nothing was added\n", oneLine(o.tenant), stamp(o.at))
+		return err
+	}
+	e := store.Event{Kind: store.EventReset, At: o.at.UnixMicro(), Tenant: o.tenant, Note: o.note}
+	if err := se.store.AddEvent(ctx, e); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(se.out, "%s: recorded the reset at %s (%s)\n", oneLine(o.tenant), stamp(o.at), oneLine(o.note))
+	return err
+}
+
+// alreadyReset looks for the same reset, after making sure that the tenant is known.
+func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool, err error) {
+	snap, err := se.store.Snapshot(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	if err := se.checkTenants(snap, []string{o.tenant}); err != nil {
+		return false, err
+	}
+	events, err := snap.Events(ctx)
+	return slices.ContainsFunc(events, func(e store.Event) bool {
+		return e.Kind == store.EventReset && e.Tenant == o.tenant && e.At == o.at.UnixMicro()
+	}), err
+}
+
+// stamp is a time as messages show it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }

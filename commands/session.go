@@ -1,0 +1,170 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// session is what most commands need: the open log, the tenants' facts and the vendor's rules.
+type session struct {
+	*streams
+	store  *store.Store
+	config *Config
+	policy *limits.Policy
+}
+
+// withFacts makes an action that runs with a session without a log. What the user typed is checked by options before any
+// file is touched.
+func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error), run func(*cli.Context, *session, O) error) cli.ActionFunc {
+	return action(func(c *cli.Context) error {
+		o, err := options(c, s)
+		if err != nil {
+			return err
+		}
+		se := &session{streams: s}
+		if se.config, err = loadConfig(c); err != nil {
+			return err
+		}
+		if se.policy, err = loadPolicy(c.String("policy")); err != nil {
+			return err
+		}
+		return run(c, se, o)
+	})
+}
+
+// withStore makes an action that runs with a session whose log is open.
+func withStore[O any](s *streams, options func(*cli.Context, *streams) (O, error), run func(*cli.Context, *session, O) error, opts ...store.Option) cli.ActionFunc {
+	return withFacts(s, options, func(c *cli.Context, se *session, o O) error {
+		return se.open(c.String("db"), func() error { return run(c, se, o) }, opts...)
+	})
+}
+
+// open opens the log for as long as run lasts.
+func (s *session) open(db string, run func() error, opts ...store.Option) (err error) {
+	if s.store, err = store.Open(db, opts...); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.store.Close()) }()
+	return run()
+}
+
+// writable refuses a log that can only be read, for commands whose purpose is to write to it.
+func (s *session) writable() error {
+	if s.store.ReadOnly() {
+		return fmt.Errorf("open database %q: %w: check the permissions of the file and of its folder", s.store.Path(), store.ErrReadOnly)
+	}
+	return nil
+}
+
+// loadConfig reads the named config, which must exist, or the default one, which need not.
+func loadConfig(c *cli.Context) (*Config, error) {
+	if name := c.String("config"); name != "" {
+		return LoadConfig(name)
+	}
+	config, err := LoadConfig(defaultConfig)
+	if errors.Is(err, fs.ErrNotExist) && !fileExists(defaultConfig) {
+		return ParseConfig("", nil)
+	}
+	return config, err
+}
+
+// loadPolicy takes the file of that name where it looks like one or exists, else the built-in policy.
+func loadPolicy(name string) (*limits.Policy, error) {
+	if !strings.ContainsAny(name, `/\.`) && !fileExists(name) {
+		return limits.Builtin(name)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	return limits.Parse(name, data)
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// refresh brings the log's cache up to date. Where that cannot be, reading is slower and no less right.
+func (s *session) refresh(ctx context.Context) error {
+	return s.tolerate(s.store.Refresh(ctx))
+}
+
+// write writes a result to the named file or to standard output, but never over the log itself.
+func (s *session) write(output string, f func(io.Writer) error) error {
+	return writeOutput(s.out, output, s.store.Path(), f)
+}
+
+// tolerate tells of an error that only the cache suffers from.
+func (s *session) tolerate(err error) error {
+	for _, harmless := range []error{store.ErrLocked, store.ErrFull, store.ErrReadOnly} {
+		if errors.Is(err, harmless) {
+			s.tell("headroom: the next run will be slower: %v", err)
+			return nil
+		}
+	}
+	return err
+}
+
+// about gives the analysis what the config knows of a tenant.
+func (c *Config) about(name string) analyze.Tenant {
+	t := c.Tenant(name)
+	a := analyze.Tenant{
+		Name: name, Chance: -1,
+		Cap: analyze.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
+	}
+	if !t.Window.IsZero() {
+		a.Window = zonedWindow{t.Window}
+	}
+	return a
+}
+
+// zonedWindow is a Window that names its zone too: saved states go by what it prints.
+type zonedWindow struct{ Window }
+
+func (w zonedWindow) String() string { return fmt.Sprintf("%s %v", w.Window.String(), w.zone) }
+
+// checkTenants refuses names that neither the log nor the config knows.
+func (s *session) checkTenants(snap *store.Snapshot, names []string) error {
+	known := map[string]bool{}
+	for name := range s.config.Tenants {
+		known[name] = true
+	}
+	for _, t := range snap.Tenants() {
+		known[t.Name] = true
+	}
+	for _, name := range names {
+		if !known[name] {
+			return unknownTenant(name, slices.Sorted(maps.Keys(known)))
+		}
+	}
+	return nil
+}
+
+// unknownTenant names the nearest known tenant, or the first few.
+func unknownTenant(name string, known []string) error {
+	const few = 8
+	switch hint := didYouMean(name, known); {
+	case hint != "":
+		return fmt.Errorf("flag --tenant: %q is not known%s", name, hint)
+	case len(known) == 0:
+		return fmt.Errorf("flag --tenant: %q is not known: no tenant is, in the database or in the config", name)
+	case len(known) > few:
+		return fmt.Errorf("flag --tenant: %q is not known; known are %s and %d more, which \"headroom tenants\" lists",
+			name, strings.Join(known[:few], ", "), len(known)-few)
+	}
+	return fmt.Errorf("flag --tenant: %q is not known; known are %s", name, strings.Join(known, ", "))
+}

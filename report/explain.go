@@ -1,0 +1,77 @@
+package report
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// ExplainedRow is a request that made a rule fire, and why.
+type ExplainedRow struct {
+	Request store.Request
+	Why     string
+}
+
+// explainDoc is the JSON of Explain.
+type explainDoc struct {
+	Schema   string         `json:"schema"`
+	Requests []explainedDoc `json:"requests"`
+}
+
+type explainedDoc struct {
+	ID            int64  `json:"id"`
+	StartedAt     string `json:"started_at"`
+	Tenant        string `json:"tenant"`
+	Method        string `json:"method"`
+	URL           string `json:"url"`
+	Status        int    `json:"status"`
+	ResponseBytes int64  `json:"response_bytes"`
+	Client        string `json:"client"`
+	Why           string `json:"why"`
+}
+
+// Explain lists the requests behind a finding, in the order given. A request need not have its Route; it then has
+// neither method nor URL. It returns an error that is ErrFormat for an unknown format, and w's.
+func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
+	l := &listing{
+		what: "explanation", empty: "No request made this rule fire.",
+		columns: []column{
+			{head: "Id", right: true},
+			{head: "Started at"},
+			{head: "Method", soft: 8, hard: 6},
+			{head: "URL", soft: 30, hard: 10, wrap: true},
+			{head: "Status", right: true},
+			{head: "Bytes", right: true},
+			{head: "Client", soft: 12, hard: 6},
+			{head: "Why", soft: 24, hard: 10, wrap: true},
+		},
+		head: []string{"id", "started_at", "tenant", "method", "url", "status", "response_bytes", "client", "why"},
+	}
+	doc := explainDoc{Schema: "headroom.explain/v1", Requests: []explainedDoc{}}
+	for i := range rows {
+		d := newExplainedDoc(&rows[i])
+		doc.Requests = append(doc.Requests, d)
+		l.rows = append(l.rows, []string{
+			strconv.FormatInt(d.ID, 10), preciseStamp(rows[i].Request.Start(), o.location()), d.Method, d.URL, statusWord(d.Status), size(d.ResponseBytes), d.Client, d.Why,
+		})
+		l.records = append(l.records, map[string]cell{
+			"id": whole(d.ID), "started_at": words(d.StartedAt), "tenant": words(d.Tenant), "method": words(d.Method), "url": words(d.URL),
+			"status": whole(int64(d.Status)), "response_bytes": whole(d.ResponseBytes), "client": words(d.Client), "why": words(d.Why),
+		})
+	}
+	l.doc = doc
+	return l.write(w, o)
+}
+
+func newExplainedDoc(row *ExplainedRow) explainedDoc {
+	r := &row.Request
+	d := explainedDoc{
+		ID: r.ID, StartedAt: exactMicros(r.StartedAt), Tenant: r.Tenant, URL: r.URL(), Status: r.Status, ResponseBytes: r.ResponseBytes,
+		Client: r.Client, Why: row.Why,
+	}
+	if r.Route != nil {
+		d.Method = r.Route.Method
+	}
+	return d
+}

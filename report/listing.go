@@ -1,0 +1,60 @@
+package report
+
+import (
+	"bytes"
+	"io"
+)
+
+// listing is a plain list of records in every format.
+type listing struct {
+	what    string // what errors call it
+	columns []column
+	rows    [][]string // whole texts, not yet clean
+	head    []string
+	records []map[string]cell
+	doc     any
+	empty   string // what people read instead of an empty table
+}
+
+func (l *listing) write(w io.Writer, o Options) error {
+	return renderers{
+		table:    func(b *bytes.Buffer) error { l.table(b, o); return nil },
+		json:     func(b *bytes.Buffer) error { return writeJSON(b, l.doc) },
+		csv:      func(b *bytes.Buffer) error { return writeCSV(b, l.head, l.records) },
+		markdown: func(b *bytes.Buffer) error { l.markdown(b); return nil },
+	}.write(w, l.what, o)
+}
+
+func (l *listing) table(b *bytes.Buffer, o Options) {
+	if len(l.rows) == 0 {
+		paragraph(b, l.empty, "", o)
+		return
+	}
+	g := &grid{columns: l.columns, rows: mapCells(l.rows, func(s string) string { return brief(s, maxDetail) })}
+	b.WriteString(g.render(o.width()))
+}
+
+func (l *listing) markdown(b *bytes.Buffer) {
+	if len(l.rows) == 0 {
+		b.WriteString(l.empty + "\n")
+		return
+	}
+	var head []string
+	var right []byte
+	for _, c := range l.columns {
+		head = append(head, c.head)
+		right = append(right, map[bool]byte{true: 'r', false: 'l'}[c.right])
+	}
+	markdownTable(b, head, string(right), mapCells(l.rows, markdown))
+}
+
+func mapCells(rows [][]string, f func(string) string) [][]string {
+	out := make([][]string, len(rows))
+	for i, row := range rows {
+		out[i] = make([]string, len(row))
+		for k, s := range row {
+			out[i][k] = f(s)
+		}
+	}
+	return out
+}

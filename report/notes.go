@@ -1,0 +1,55 @@
+package report
+
+import (
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// sourceNotes explain where a cap is from, best known first.
+var sourceNotes = []struct {
+	source analyze.CapSource
+	note   string
+}{
+	{analyze.CapTold, "Cap told: as the vendor's support said."},
+	{analyze.CapLearned, "Cap learned: from the rolling sums at which requests were refused or still served."},
+	{analyze.CapMeasured, "Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour."},
+	{analyze.CapAssumed, "Cap assumed: an estimate from the number of agents and the policy's bytes per recorded hour; ask support for the real one."},
+	{analyze.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured."},
+}
+
+// notes are what a reader must know to trust the figures.
+func notes(r *analyze.Report) []string {
+	var all []string
+	if r.Dropped > 0 {
+		all = append(all, plural(r.Dropped, "request was", "requests were")+" dropped while recording: the figures are too low by them.")
+	}
+	if r.Later > 0 {
+		all = append(all, plural(r.Later, "request starts", "requests start")+" later than the moment of the audit and "+
+			map[bool]string{true: "is", false: "are"}[r.Later == 1]+" left out.")
+	}
+	var undecided int64
+	sources := map[analyze.CapSource]bool{}
+	for i := range r.Tenants {
+		undecided += r.Tenants[i].Spacing.Indeterminate
+		sources[capSource(r.Tenants[i].Egress.Cap)] = true
+	}
+	if undecided > 0 {
+		all = append(all, plural(undecided, "gap is", "gaps are")+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")
+	}
+	for _, s := range sourceNotes {
+		if sources[s.source] {
+			all = append(all, s.note)
+		}
+	}
+	return all
+}
+
+// nothing says that a report is about no tenant at all.
+func nothing(r *analyze.Report) string {
+	switch {
+	case r.Later > 0:
+		return "Nothing to audit: all requests start later than the moment of the audit."
+	case !r.Since.IsZero() || !r.Until.IsZero():
+		return "Nothing to audit: no tenant has a request in the range that was selected."
+	}
+	return "Nothing to audit: no requests are recorded."
+}

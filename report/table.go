@@ -1,0 +1,178 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// The colours, all that a table may send to a terminal beside text.
+const (
+	red, yellow, green, dim, bold, plain = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+)
+
+// colored wraps each line of a text into a colour, as one for a verdict or severity.
+func colored(s, color string, o Options) string {
+	if !o.Color || s == "" {
+		return s
+	}
+	return color + strings.ReplaceAll(s, "\n", plain+"\n"+color) + plain
+}
+
+func colorOf(word string) string {
+	switch sign(word) {
+	case "✗":
+		return red
+	case "!":
+		return yellow
+	case "✓":
+		return green
+	}
+	return dim
+}
+
+func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
+	v := newView(r, o.location())
+	if len(r.Tenants) == 0 {
+		paragraph(b, nothing(r), "", o)
+		return
+	}
+	paragraph(b, v.Title+", policy "+v.Policy, "", o)
+	if v.Range != "" {
+		paragraph(b, v.Range, "", o)
+	}
+	paragraph(b, v.Tally, "", o)
+	b.WriteByte('\n')
+	g := verdictGrid(v, o)
+	b.WriteString(g.render(o.width()))
+	hidden := findingBlocks(b, v, o)
+	if hidden > 0 {
+		v.Notes = append(v.Notes, plural(hidden, "notice", "notices")+" about tenants that pass: --tenant NAME or --format json shows them.")
+	}
+	if len(v.Notes) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, n := range v.Notes {
+		paragraph(b, n, "  ", o)
+	}
+}
+
+// paragraph writes wrapped text whose further lines are indented.
+func paragraph(b *bytes.Buffer, s, indent string, o Options) {
+	for i, line := range wrap(s, o.width()-len(indent)) {
+		if i > 0 {
+			b.WriteString(indent)
+		}
+		b.WriteString(line + "\n")
+	}
+}
+
+func verdictGrid(v *view, o Options) *grid {
+	g := &grid{columns: []column{
+		{head: "Verdict"},
+		{head: "Tenant", soft: 14, hard: 8},
+		{head: "Requests", right: true},
+		{head: "Too\nclose", right: true, soft: 16, hard: 7, wrap: true},
+		{head: "Gap\np50", right: true},
+		{head: "Egress in " + v.Window + "\nof cap", soft: 40, hard: 12, wrap: true},
+		{head: "Peak", right: true},
+		{head: "Bad\nanswers", soft: 8, hard: 8, wrap: true},
+		{head: "Last\npull", right: true},
+	}}
+	for i := range v.Tenants {
+		g.rows = append(g.rows, verdictRow(&v.Tenants[i]))
+	}
+	if o.Color {
+		g.paint = func(row, column int, cell string) string {
+			if column == 0 {
+				return colored(cell, colorOf(string(v.Tenants[row].Verdict)), o)
+			}
+			return cell
+		}
+	}
+	return g
+}
+
+func verdictRow(t *tenantView) []string {
+	last := t.Ago
+	if last != none {
+		last += " ago"
+	}
+	return []string{
+		sign(string(t.Verdict)) + " " + clean(string(t.Verdict)), shorten(t.Name, maxName), briefCount(t.Requests), tooClose(t.Spacing),
+		gap(t.Spacing.P50), egressWords(t), size(t.Egress.Peak), strings.Join(t.Answers, ", "), last,
+	}
+}
+
+// tooClose tells violations, and with a question mark what cannot be decided: "12 +3?".
+func tooClose(s analyze.Spacing) string {
+	if s.Indeterminate == 0 {
+		return briefCount(s.Violations)
+	}
+	return briefCount(s.Violations) + " +" + briefCount(s.Indeterminate) + "?"
+}
+
+// egressWords puts what is used beside the cap and how that is known: "12.4/34.6 GB 36% assumed".
+func egressWords(t *tenantView) string {
+	if t.Egress.Cap.Bytes <= 0 {
+		return size(t.Egress.Current) + ", cap unknown"
+	}
+	return sizeOf(t.Egress.Current, t.Egress.Cap.Bytes) + " " + t.Used + " " + t.Source
+}
+
+// findingBlocks writes the findings of the tenants that do not pass, and of a single one. It returns how many it left
+// out.
+func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
+	for i := range v.Tenants {
+		t := &v.Tenants[i]
+		if t.Verdict == analyze.Pass && len(v.Tenants) > 1 {
+			hidden += int64(len(t.Findings))
+			continue
+		}
+		if len(t.Findings) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "\n%s: %s\n", colored(shorten(t.Name, maxName), bold, o), colored(clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
+		for _, f := range t.Findings {
+			findingBlock(b, f, o)
+		}
+	}
+	return hidden
+}
+
+func findingBlock(b *bytes.Buffer, f findingView, o Options) {
+	when := f.First
+	if f.Last != f.First {
+		when += " – " + f.Last
+	}
+	head := fmt.Sprintf("%s %s  %s ×%s", sign(string(f.Severity)), clean(string(f.Severity)), f.Rule, f.Count)
+	if width(head)+width(when)+4 <= o.width() {
+		head, when = head+"  "+when, ""
+	}
+	fmt.Fprintf(b, "  %s\n", colored(shorten(head, o.width()-2), colorOf(string(f.Severity)), o))
+	lines := []string{when, shorten(f.Detail, maxDetail), labelled("Do: ", f.Advice), labelled("See: ", f.Section), rowsWords(f)}
+	for _, line := range lines {
+		if line == "" {
+			continue
+		}
+		for _, part := range wrap(line, o.width()-4) {
+			b.WriteString("    " + part + "\n")
+		}
+	}
+}
+
+func labelled(label, s string) string {
+	if s == "" {
+		return ""
+	}
+	return label + s
+}
+
+func rowsWords(f findingView) string {
+	if f.Rows == "" {
+		return ""
+	}
+	return "Rows: " + f.Rows + " (" + f.Explain + ")"
+}

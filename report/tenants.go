@@ -1,0 +1,134 @@
+package report
+
+import (
+	"io"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// TenantRow is what is known of a tenant.
+type TenantRow struct {
+	Tenant   string
+	Requests int64
+	// First and Last are the starts of the first and the last request, microseconds since 1970 UTC; 0 without requests.
+	First, Last int64
+	// Agents is the number of licensed recorded agents; 0 means unknown.
+	Agents int
+	Cap    analyze.Cap
+	// Window is when recordings should be pulled, as it is configured; "" means any time.
+	Window string
+	// Zone is the tenant's time zone; "" means UTC.
+	Zone string
+}
+
+// tenantsDoc is the JSON of Tenants.
+type tenantsDoc struct {
+	Schema  string           `json:"schema"`
+	Tenants []knownTenantDoc `json:"tenants"`
+}
+
+type knownTenantDoc struct {
+	Tenant    string            `json:"tenant"`
+	Requests  int64             `json:"requests"`
+	First     *string           `json:"first"`
+	Last      *string           `json:"last"`
+	Agents    *int64            `json:"agents"`
+	Cap       *int64            `json:"cap_bytes"`
+	CapSource analyze.CapSource `json:"cap_source"`
+	CapLow    *int64            `json:"cap_low_bytes"`
+	CapHigh   *int64            `json:"cap_high_bytes"`
+	Window    *string           `json:"window"`
+	Zone      string            `json:"time_zone"`
+}
+
+// Tenants lists tenants in the order given. It returns an error that is ErrFormat for an unknown format, and w's.
+func Tenants(w io.Writer, rows []TenantRow, o Options) error {
+	l := &listing{
+		what: "tenants", empty: "No tenants are known: none is recorded and none is configured.",
+		columns: []column{
+			{head: "Tenant", soft: 16, hard: 8},
+			{head: "Requests", right: true},
+			{head: "First"},
+			{head: "Last"},
+			{head: "Agents", right: true},
+			{head: "Cap", soft: 18, hard: 8, wrap: true},
+			{head: "Bounds", soft: 16, hard: 8, wrap: true},
+			{head: "Window", soft: 16, hard: 6, wrap: true},
+			{head: "Zone", soft: 12, hard: 6, wrap: true},
+		},
+		head: []string{"tenant", "requests", "first", "last", "agents", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes", "window", "time_zone"},
+	}
+	doc := tenantsDoc{Schema: "headroom.tenants/v1", Tenants: []knownTenantDoc{}}
+	for i := range rows {
+		doc.Tenants = append(doc.Tenants, newKnownTenantDoc(&rows[i]))
+		l.rows = append(l.rows, knownTenantCells(&rows[i], o.location()))
+		l.records = append(l.records, knownTenantRecord(&rows[i]))
+	}
+	l.doc = doc
+	return l.write(w, o)
+}
+
+func newKnownTenantDoc(t *TenantRow) knownTenantDoc {
+	d := knownTenantDoc{
+		Tenant: t.Tenant, Requests: t.Requests, First: microsOrNull(t.First), Last: microsOrNull(t.Last), Agents: positiveOrNull(int64(t.Agents)),
+		Cap: positiveOrNull(t.Cap.Bytes), CapSource: capSource(t.Cap), CapLow: positiveOrNull(t.Cap.Low), CapHigh: positiveOrNull(t.Cap.High),
+		Zone: zone(t.Zone),
+	}
+	if t.Window != "" {
+		d.Window = &t.Window
+	}
+	return d
+}
+
+func zone(name string) string {
+	if name == "" {
+		return "UTC"
+	}
+	return name
+}
+
+func knownTenantCells(t *TenantRow, loc *time.Location) []string {
+	agents, limit, window := none, "unknown", "any time"
+	if t.Agents > 0 {
+		agents = count(int64(t.Agents))
+	}
+	if t.Cap.Bytes > 0 {
+		limit = size(t.Cap.Bytes) + " " + string(capSource(t.Cap))
+	}
+	if t.Window != "" {
+		window = t.Window
+	}
+	return []string{
+		brief(t.Tenant, maxName), briefCount(t.Requests), day(t.First, loc), day(t.Last, loc), agents, limit, bounds(t.Cap), window, zone(t.Zone),
+	}
+}
+
+// day is the date of a time, microseconds since 1970 UTC; 0 means that there is none.
+func day(us int64, loc *time.Location) string {
+	if us == 0 {
+		return none
+	}
+	return time.UnixMicro(us).In(loc).Format(time.DateOnly)
+}
+
+// bounds tells between what the cap must lie.
+func bounds(c analyze.Cap) string {
+	switch {
+	case c.Low > 0 && c.High > 0:
+		return size(c.Low) + " – " + size(c.High)
+	case c.Low > 0:
+		return "≥ " + size(c.Low)
+	case c.High > 0:
+		return "≤ " + size(c.High)
+	}
+	return none
+}
+
+func knownTenantRecord(t *TenantRow) map[string]cell {
+	return map[string]cell{
+		"tenant": words(t.Tenant), "requests": whole(t.Requests), "first": instant(t.First), "last": instant(t.Last),
+		"agents": known(int64(t.Agents)), "cap_bytes": known(t.Cap.Bytes), "cap_source": words(string(capSource(t.Cap))),
+		"cap_low_bytes": known(t.Cap.Low), "cap_high_bytes": known(t.Cap.High), "window": words(t.Window), "time_zone": words(zone(t.Zone)),
+	}
+}
