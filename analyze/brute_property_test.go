@@ -38,6 +38,38 @@ func TestAuditEqualsBruteForce(t *testing.T) {
 	}
 }
 
+// TestLongAuditEqualsBruteForce has enough requests for several packed chunks, nights that are continued from saved
+// states, a log that arrives late, and recordings downloaded again long after.
+func TestLongAuditEqualsBruteForce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	r := rand.New(rand.NewPCG(1, 9))
+	s := newStyle(r, "acorp")
+	s.routes, s.keys = s.routes[:1], 3000
+	s.statuses, s.repeat = slices.Concat(slices.Repeat([]int{200}, 60), statuses), 0
+	s.gaps, s.sources = slices.Concat(slices.Repeat(shortGaps, 20), longGaps), slices.Concat(exact, whole)
+	start := int64(1_793_000_000) * second
+	rows := s.requests(r, start, 8000)
+	late := slices.Concat(s.requests(r, start, 40), s.requests(r, rows[5000].StartedAt, 5))
+	know := map[string]analyze.Tenant{"acorp": {Name: "acorp", Cap: analyze.CapFacts{Told: 4000 * 5e9}, Chance: -1}}
+	last := rows[len(rows)-1].StartedAt
+	all := []step{
+		{rows: rows[:4500], refresh: true, save: true, abouts: know, asOf: rows[4499].StartedAt},
+		{rows: rows[4500:7500], imported: true, save: true, abouts: know, asOf: rows[7499].StartedAt + day},
+		{rows: rows[7500:], refresh: true, save: true, abouts: know, asOf: last + 2*day},
+		{rows: late, refresh: true, save: true, abouts: know, asOf: last + 2*day,
+			ranges: []question{{last, rows[2000].StartedAt, rows[6000].StartedAt}}},
+	}
+	found, resumed := replay(t, all)
+	if found != "" {
+		t.Fatal(found)
+	}
+	if resumed < 3 {
+		t.Errorf("%d audits were continued from a saved state, want at least the repeated ones", resumed)
+	}
+}
+
 // trial is a history as it is being replayed.
 type trial struct {
 	policy  *limits.Policy

@@ -135,6 +135,15 @@ func (b *brute) where(f func(i int, c *call) bool) (at []int) {
 	return at
 }
 
+func anyOf(calls []call, f func(*call) bool) bool {
+	for i := range calls {
+		if f(&calls[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 func (b *brute) spacing() {
 	s := &b.result.Spacing
 	s.Class, s.MinInterval, s.Min, s.P50, s.P95 = audio, 3*time.Second, -1, -1, -1
@@ -242,12 +251,13 @@ func (b *brute) egress(got analyze.Cap) {
 func (b *brute) cap(got analyze.Cap) {
 	known, c := b.about.Cap, &b.result.Egress.Cap
 	guess := b.policy.Egress.Cap(known.Agents, known.BytesPerHour)
-	refused := slices.ContainsFunc(b.seen, func(c call) bool { return c.Status == 509 })
-	disproved := slices.ContainsFunc(b.seen, func(c call) bool { return guess > 0 && b.rolling(c.StartedAt) > guess })
+	learnable := func() bool {
+		return anyOf(b.seen, func(c *call) bool { return c.Status == 509 || guess > 0 && b.rolling(c.StartedAt) > guess })
+	}
 	switch {
 	case known.Told > 0:
 		*c = analyze.Cap{Bytes: known.Told, Source: analyze.CapTold}
-	case got.Source == analyze.CapLearned && (refused || disproved):
+	case got.Source == analyze.CapLearned && learnable():
 		*c = analyze.Cap{Bytes: got.Bytes, Source: analyze.CapLearned}
 	case known.Agents > 0 && known.BytesPerHour > 0:
 		*c = analyze.Cap{Bytes: guess, Source: analyze.CapMeasured}
@@ -338,7 +348,7 @@ func (b *brute) auth() {
 
 func (b *brute) retryRules() {
 	b.fire(analyze.RuleBlindRetry, analyze.Warning, b.where(func(i int, c *call) bool {
-		return slices.ContainsFunc(b.rows[:i], func(before call) bool {
+		return anyOf(b.rows[:i], func(before *call) bool {
 			return before.params == c.params && slices.Contains([]int{400, 404, 405, 422}, before.Status) &&
 				c.StartedAt-before.StartedAt <= 10*minute
 		})
@@ -357,7 +367,7 @@ func (b *brute) retryRules() {
 func (b *brute) lostReports() {
 	b.fire(analyze.RuleLostReport, analyze.Violation, b.where(func(i int, c *call) bool {
 		return c.Status == 202 && b.asOf-c.StartedAt > day &&
-			!slices.ContainsFunc(b.rows[i+1:], func(later call) bool {
+			!anyOf(b.rows[i+1:], func(later *call) bool {
 				return later.params == c.params && later.StartedAt-c.StartedAt <= day
 			})
 	}))
@@ -389,9 +399,7 @@ func (b *brute) persistentErrors() {
 func (b *brute) duplicates() {
 	whole := func(c *call) bool { return c.class == audio && c.Status == 200 && !c.CutShort }
 	b.fire(analyze.RuleDuplicateDownload, analyze.Warning, b.where(func(i int, c *call) bool {
-		return whole(c) && slices.ContainsFunc(b.rows[:i], func(before call) bool {
-			return whole(&before) && before.item == c.item
-		})
+		return whole(c) && anyOf(b.rows[:i], func(before *call) bool { return whole(before) && before.item == c.item })
 	}))
 }
 

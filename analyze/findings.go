@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -167,8 +168,8 @@ func (a *Auditor) near(asOf int64, e Egress) (Finding, bool) {
 	}
 	var why []string
 	if full {
-		why = append(why, fmt.Sprintf("%d bytes in the last %s are %.0f %% of the cap of %d (%s)",
-			e.Current, hours(e.Window), 100*share, e.Cap.Bytes, e.Cap.Source))
+		why = append(why, fmt.Sprintf("%s bytes in the last %s are %.0f %% of the cap of %s (%s)",
+			grouped(e.Current), hours(e.Window), 100*share, grouped(e.Cap.Bytes), e.Cap.Source))
 	}
 	if likely {
 		why = append(why, fmt.Sprintf("the forecast gives %.0f %% for reaching the cap within 7 days", 100*a.tenant.Chance))
@@ -181,51 +182,74 @@ func hours(d time.Duration) string { return fmt.Sprintf("%g h", d.Hours()) }
 // detail says in one sentence what happened.
 func (a *Auditor) detail(name string, f Finding, e Egress) string {
 	p, x := a.policy, &a.React
+	n := func(thing string) string { return counted(f.Count, thing) }
 	switch name {
 	case RuleSpacing:
-		s := fmt.Sprintf("%d of %d gaps between %s requests were under %s; the shortest was %s",
-			f.Count, a.Spacing.Requests-1, p.Frequency.Class, seconds(micros(p.Frequency.MinInterval)), seconds(a.Spacing.Shortest))
-		if n := a.Spacing.Indeterminate; n > 0 {
-			s += fmt.Sprintf("; %d more cannot be decided at the log's resolution", n)
+		s := fmt.Sprintf("%s under %s, of %s between %s requests; the shortest was %s",
+			n("gap"), seconds(micros(p.Frequency.MinInterval)), grouped(a.Spacing.Requests-1), p.Frequency.Class, seconds(a.Spacing.Shortest))
+		if more := a.Spacing.Indeterminate; more > 0 {
+			s += fmt.Sprintf("; %s more cannot be decided at the log's resolution", grouped(more))
 		}
 		return s
 	case RuleInterleaved:
 		return "the two requests came from different clients: " + strings.Join(slices.Sorted(maps.Keys(a.Spacing.Pairs)), "; ")
 	case RuleRateLimited:
-		return fmt.Sprintf("%d requests were refused as too frequent", f.Count)
+		return n("request") + " refused as too frequent"
 	case RuleNoBackoff:
-		return fmt.Sprintf("%d requests came too soon after a refusal", f.Count)
+		return n("request") + " sent too soon after a refusal"
 	case RuleEgressCap:
-		return fmt.Sprintf("%d requests were refused because the rolling egress cap was reached; the largest sum just before a served request was %d bytes", f.Count, a.Egress.Survived)
+		return fmt.Sprintf("%s refused because the rolling egress cap was reached; the largest sum just before a served request was %s bytes",
+			n("request"), grouped(a.Egress.Survived))
 	case RuleOverCap:
-		return fmt.Sprintf("at %d requests the last %s held at least the cap of %d bytes that support told; the peak was %d", f.Count, hours(p.Egress.Window), e.Cap.Bytes, e.Peak)
+		return fmt.Sprintf("at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",
+			n("request"), hours(p.Egress.Window), grouped(e.Cap.Bytes), grouped(e.Peak))
 	case RuleAfter509:
-		return fmt.Sprintf("%d %s requests started within %s after a refusal for egress", f.Count, p.Egress.Class, minutes(afterCapWait))
+		return fmt.Sprintf("%s started within %s after a refusal for egress", n(p.Egress.Class+" request"), minutes(afterCapWait))
 	case RuleUnexpectedStatus:
 		return "answers that the vendor's table does not list for the method: " + a.unexpected()
 	case RuleNoAnswer:
-		return fmt.Sprintf("%d requests got no answer: %s", f.Count, tallyWords(x.Errors))
+		return n("request") + " without an answer: " + tallyWords(x.Errors)
 	case RuleLostReport:
-		return fmt.Sprintf("%d reports were deferred and not asked for again within %s", f.Count, hours(reportWait))
+		return fmt.Sprintf("%s deferred and not asked for again within %s", n("report"), hours(reportWait))
 	case RuleAuth:
-		return fmt.Sprintf("%d requests were refused for their token or its rights, up to %d in a row", f.Count, x.AuthRunMax)
+		return fmt.Sprintf("%s refused for the token or its rights, up to %d in a row", n("request"), x.AuthRunMax)
 	case RuleBlindRetry:
-		return fmt.Sprintf("%d requests repeated parameters that had just been refused as wrong", f.Count)
+		return n("request") + " repeating parameters that had just been refused as wrong"
 	case RuleHastyRetry:
-		return fmt.Sprintf("%d requests were repeated less than %s after they had failed at the server", f.Count, seconds(micros(hastyRetryDelay)))
+		return fmt.Sprintf("%s repeated less than %s after a failure at the server", n("request"), seconds(micros(hastyRetryDelay)))
 	case RulePersistentError:
-		return fmt.Sprintf("%d different requests failed at the server %d times or more", f.Count, persistentErrors)
+		return fmt.Sprintf("%s that failed at the server %d times or more", n("different request"), persistentErrors)
 	case RuleDuplicateDownload:
-		return fmt.Sprintf("%d downloads of recordings that were complete already wasted %d bytes, %.1f %% of all audio bytes",
-			f.Count, a.Load.AgainBytes, 100*share(a.Load.AgainBytes, e.Total))
+		return fmt.Sprintf("%s of recordings that were complete already wasted %s bytes, %.1f %% of all audio bytes",
+			n("download"), grouped(a.Load.AgainBytes), 100*share(a.Load.AgainBytes, e.Total))
 	case RuleCutShort:
-		return fmt.Sprintf("%d downloads ended before their end and cost %d bytes", f.Count, a.Load.CutBytes)
+		return fmt.Sprintf("%s broken off, which cost %s bytes", n("download"), grouped(a.Load.CutBytes))
 	case RuleOutsideWindow:
-		return fmt.Sprintf("%d %s requests started outside the nightly window", f.Count, p.Egress.Class)
+		return n(p.Egress.Class+" request") + " outside the nightly window"
 	case RuleStalePull:
-		return fmt.Sprintf("%d stretches of more than %s without a %s request", f.Count, days(micros(p.Frequency.PullEvery)), p.Egress.Class)
+		return fmt.Sprintf("%s of more than %s without a %s request", n("stretch"), days(micros(p.Frequency.PullEvery)), p.Egress.Class)
 	}
 	return ""
+}
+
+// counted writes "1 request", "1,623 requests" or "2 stretches".
+func counted(n int64, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "ch"):
+		return grouped(n) + " " + thing + "es"
+	}
+	return grouped(n) + " " + thing + "s"
+}
+
+// grouped writes 1234567 as "1,234,567".
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func minutes(d time.Duration) string { return fmt.Sprintf("%g min", d.Minutes()) }

@@ -109,11 +109,11 @@ func anyStatusSection(p *limits.Policy) string {
 // rules are in the order in which findings of equal severity are told.
 var rules = []rule{
 	{RuleSpacing, Violation, "Start recording downloads one after the other, with the minimum interval between two starts; one program per tenant.", frequencySection},
-	{RuleRateLimited, Violation, "Slow down: keep the minimum interval between starts, and after a refusal wait before asking again.", statusSection(limits.RoleRateLimited)},
+	{RuleRateLimited, Violation, "Slow down: keep the minimum interval between starts, and after a refusal wait before asking again.", frequencySection},
 	{RuleNoBackoff, Violation, "After a refusal wait as long as Retry-After says, else double the wait with each refusal up to a minute.", statusSection(limits.RoleRateLimited)},
-	{RuleEgressCap, Violation, "Stop pulling recordings of this tenant and contact the vendor's support: ask for a review of the usage, and for a reset if a bug caused it.", statusSection(limits.RoleEgressCap)},
+	{RuleEgressCap, Violation, "Stop pulling recordings of this tenant and contact the vendor's support: ask for a review of the usage, and for a reset if a bug caused it.", egressSection},
 	{RuleOverCap, Violation, "Pull less until enough bytes have left the rolling window, or ask support whether the cap still fits the number of licensed agents.", egressSection},
-	{RuleAfter509, Violation, "Stop at the first refusal for egress: further requests cannot succeed before bytes leave the window or support resets it.", statusSection(limits.RoleEgressCap)},
+	{RuleAfter509, Violation, "Stop at the first refusal for egress: further requests cannot succeed before bytes leave the window or support resets it.", egressSection},
 	{RuleLostReport, Violation, "Send the same request with the same parameters again some minutes later: the vendor has kept the finished report.", statusSection(limits.RoleDeferred)},
 	{RuleAuth, Warning, "Check that the token is current (refreshing one invalidates the old at once) and that its Service User has the role; stop after the first refusal.", statusSection(limits.RoleAuth)},
 	{RuleInterleaved, Warning, "Two programs pull the same tenant and break the interval together: let one of them pull, or pace both through one place.", frequencySection},

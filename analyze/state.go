@@ -28,7 +28,7 @@ func (t *Tenant) facts() string {
 	return fmt.Sprintf("%d %v %v", t.Cap.told(), t.Resets, t.Window)
 }
 
-// saved is a state as it is written.
+// saved is a state as it is written, by gob and after a SHA-256 sum of that.
 type saved struct {
 	Facts string
 	State state
@@ -42,14 +42,26 @@ func (a *Auditor) save() (data []byte, ok bool, err error) {
 	s := a.state
 	s.Spacing.Gaps.Shrink(0.50, 0.95)
 	s.Resumed = s.Upto
-	var b bytes.Buffer
-	err = gob.NewEncoder(&b).Encode(saved{a.tenant.facts(), s})
-	return b.Bytes(), err == nil, err
+	b := bytes.NewBuffer(make([]byte, sha256.Size))
+	if err = gob.NewEncoder(b).Encode(saved{a.tenant.facts(), s}); err != nil {
+		return nil, false, err
+	}
+	data = b.Bytes()
+	sum := sha256.Sum256(data[sha256.Size:])
+	copy(data, sum[:])
+	return data, true, nil
 }
 
 // resume continues from a saved state; ok is false where it does not fit.
 func (a *Auditor) resume(data []byte, h History) (ok bool) {
+	if len(data) < sha256.Size {
+		return false
+	}
 	var s saved
+	sum, data := data[:sha256.Size], data[sha256.Size:]
+	if sha256.Sum256(data) != [sha256.Size]byte(sum) {
+		return false // a damaged state may decode, and then lie
+	}
 	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil || s.Facts != a.tenant.facts() {
 		return false // a cache: whatever is wrong with it, the requests are there
 	}

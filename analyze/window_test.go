@@ -29,7 +29,7 @@ func TestWindow(t *testing.T) {
 		"next to it is inside":        {0, nil, [][2]int64{{1001, 5}, {1100, 7}}, 12, 1100, 0, 1100, 12},
 		"one start is one sum":        {12, nil, [][2]int64{{1000, 5}, {1000, 7}}, 12, 1000, 2, 1000, 12},
 		"the first peak counts":       {0, nil, [][2]int64{{1000, 5}, {1200, 5}}, 5, 1000, 0, 1400, 0},
-		"at the cap is over":          {5, nil, [][2]int64{{1000, 4}, {1001, 1}, {1101, 4}}, 5, 1001, 2, 1101, 4},
+		"at the cap is over":          {5, nil, [][2]int64{{1000, 4}, {1001, 1}, {1100, 4}}, 5, 1001, 2, 1100, 5},
 		"a reset drops its own start": {0, []int64{1000}, [][2]int64{{1000, 5}, {1001, 2}}, 2, 1001, 0, 1001, 2},
 		"and not what comes after":    {0, []int64{999}, [][2]int64{{998, 1}, {1000, 5}}, 5, 1000, 0, 1000, 5},
 		"a reset after the last":      {0, []int64{1050}, [][2]int64{{1000, 5}}, 5, 1000, 0, 1060, 0},

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -240,7 +241,7 @@ func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptio
 
 // tellNext says what to try on the demo's files.
 func tellNext(w io.Writer, o demoOptions) {
-	run := fmt.Sprintf("headroom --db %s --config %s", filepath.Join(o.dir, defaultDatabase), filepath.Join(o.dir, defaultConfig))
+	run := fmt.Sprintf("headroom --db %s --config %s", quoted(filepath.Join(o.dir, defaultDatabase)), quoted(filepath.Join(o.dir, defaultConfig)))
 	fmt.Fprintf(w, "\nThe page: %s\nTry next:\n", filepath.Join(o.dir, demoReport))
 	for _, next := range []string{
 		"audit --as-of " + stamp(o.asOf),
@@ -249,4 +250,12 @@ func tellNext(w io.Writer, o demoOptions) {
 	} {
 		fmt.Fprintf(w, "  %s %s\n", run, next)
 	}
+}
+
+// quoted is a file name as a shell takes it.
+func quoted(name string) string {
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+") == "" {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

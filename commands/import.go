@@ -55,52 +55,10 @@ func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) 
 	return o, checkInputs(o.files, c.String("db"), o.rejects)
 }
 
-// checkInputs refuses what cannot be read before anything is, so that a slip of the hand leaves nothing half-done.
-func checkInputs(files []string, db, rejects string) error {
-	stdin := 0
-	for _, name := range files {
-		if name == standardInput {
-			stdin++
-			continue
-		}
-		if err := readable(name); err != nil {
-			return err
-		}
-		if sameFile(name, db) {
-			return fmt.Errorf("open %q: is the database itself", name)
-		}
-		if rejects != "" && sameFile(name, rejects) {
-			return fmt.Errorf("flag --rejects: %q is one of the files to be read", rejects)
-		}
-	}
-	if rejects != "" && sameFile(rejects, db) {
-		return fmt.Errorf("flag --rejects: %q is the database", rejects)
-	}
-	if stdin > 1 {
-		return errors.New("standard input, \"-\", can be read only once")
-	}
-	return nil
-}
-
-func readable(name string) error {
-	st, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if st.IsDir() {
-		return fmt.Errorf("open %q: is a folder; name the files in it", name)
-	}
-	if !st.Mode().IsRegular() {
-		return nil // opening a pipe to look at it would break it for its writer
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
 func runImport(c *cli.Context, se *session, o importOptions) error {
+	if err := recognisable(c.Context, se, o, c.String("db")); err != nil {
+		return err
+	}
 	return se.open(c.String("db"), func() (err error) {
 		if err := se.writable(); err != nil {
 			return err
@@ -245,44 +203,4 @@ type uninterrupted struct{ *store.Import }
 
 func (u uninterrupted) Add(ctx context.Context, batch []store.Request) error {
 	return u.Import.Add(context.WithoutCancel(ctx), batch)
-}
-
-// shown is what messages call a file.
-func shown(name string) string {
-	if name == standardInput {
-		return "stdin"
-	}
-	return name
-}
-
-// openInput opens a file; size is 0 where it is not known.
-func (im *importer) openInput(ctx context.Context, name string) (in io.ReadCloser, size int64, err error) {
-	if name == standardInput {
-		return interruptible(ctx, im.in), 0, nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	st, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, 0, err
-	}
-	if !st.Mode().IsRegular() {
-		return interruptible(ctx, f), 0, nil
-	}
-	return f, st.Size(), nil
-}
-
-// interruptible reads from what may never send anything, such as a terminal or a pipe, until ctx is done.
-func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
-	out, in := io.Pipe()
-	stop := context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
-	go func() {
-		_, err := io.Copy(in, r)
-		stop()
-		in.CloseWithError(err)
-	}()
-	return out
 }

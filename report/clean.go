@@ -69,6 +69,20 @@ func shorten(s string, columns int) string {
 	return s
 }
 
+// shortenMiddle keeps both ends: names often differ in the last letters only.
+func shortenMiddle(s string, columns int) string {
+	if utf8.RuneCountInString(s) <= columns && width(s) <= columns {
+		return s
+	}
+	runes := []rune(s)
+	tail, room := len(runes), columns/2
+	for tail > 0 && room >= max(1, text.RuneWidth(runes[tail-1])) {
+		room -= max(1, text.RuneWidth(runes[tail-1]))
+		tail--
+	}
+	return shorten(s, columns-columns/2) + string(runes[tail:])
+}
+
 // width is how many columns a text takes on a terminal, colours aside.
 func width(s string) int {
 	narrow()

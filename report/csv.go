@@ -23,7 +23,7 @@ func words(s string) cell {
 		return !strings.ContainsRune(formulaStarts, r) && (unicode.IsSpace(r) || !unicode.IsPrint(r))
 	})
 	if inner != "" && strings.ContainsAny(inner[:firstLen(inner)], formulaStarts) {
-		return cell("'" + clean(s))
+		return cell(clean(s))
 	}
 	return cell(clean(s))
 }
@@ -94,7 +94,7 @@ func writeCSV(b *bytes.Buffer, head []string, rows []map[string]cell) error {
 var auditHead = []string{
 	"kind", "as_of", "tenant", "verdict", "count",
 	"method", "class", "status", "expected",
-	"rule", "severity", "first", "last", "detail", "advice", "section", "requests",
+	"rule", "severity", "first", "last", "detail", "advice", "section", "request_ids",
 	"min_interval_s", "violations", "indeterminate", "min_s", "p50_s", "p95_s",
 	"window_h", "current_bytes", "peak_bytes", "peak_at", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes",
 	"utilization", "total_bytes", "last_pull",
@@ -142,6 +142,6 @@ func findingRecord(f analyze.Finding) map[string]cell {
 	return map[string]cell{
 		"kind": "finding", "count": whole(f.Count), "rule": words(f.Rule), "severity": words(string(f.Severity)),
 		"first": cell(exactMicros(f.First)), "last": cell(exactMicros(f.Last)), "detail": words(f.Detail), "advice": words(f.Advice),
-		"section": words(f.Section), "requests": ids(f.Requests),
+		"section": words(f.Section), "request_ids": ids(f.Requests),
 	}
 }

@@ -31,6 +31,9 @@ type explainedDoc struct {
 	Why           string `json:"why"`
 }
 
+// Columns of the table.
+const startColumn, methodColumn, urlColumn, clientColumn, whyColumn = 1, 2, 3, 6, 7
+
 // Explain lists the requests behind a finding, in the order given. A request need not have its Route; it then has
 // neither method nor URL. It returns an error that is ErrFormat for an unknown format, and w's.
 func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
@@ -38,15 +41,16 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 		what: "explanation", empty: "No request made this rule fire.",
 		columns: []column{
 			{head: "Id", right: true},
-			{head: "Started at"},
-			{head: "Method", soft: 8, hard: 6},
-			{head: "URL", soft: 30, hard: 10, wrap: true},
+			{head: "Started at", wrap: true},
+			{head: "Method"},
+			{head: "URL", wrap: true},
 			{head: "Status", right: true},
-			{head: "Bytes", right: true},
-			{head: "Client", soft: 12, hard: 6},
-			{head: "Why", soft: 24, hard: 10, wrap: true},
+			{head: "Bytes", right: true, spare: true},
+			{head: "Client", spare: true},
+			{head: "Why", wrap: true},
 		},
-		head: []string{"id", "started_at", "tenant", "method", "url", "status", "response_bytes", "client", "why"},
+		squeeze: []squeeze{{whyColumn, 32}, {clientColumn, 12}, {startColumn, 13}, {urlColumn, 24}, {whyColumn, 20}, {urlColumn, 10}, {methodColumn, 6}},
+		head:    []string{"id", "started_at", "tenant", "method", "url", "status", "response_bytes", "client", "why"},
 	}
 	doc := explainDoc{Schema: "headroom.explain/v1", Requests: []explainedDoc{}}
 	for i := range rows {

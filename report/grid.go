@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,20 +16,24 @@ var narrow = sync.OnceFunc(func() { text.OverrideRuneWidthEastAsianWidth(false) 
 // gutter is the space between two columns.
 const gutter = 2
 
-// column is a column of a grid. Where the grid is too wide, columns shrink: the widest first, all to soft and then to
-// hard; soft 0 keeps the column as it is.
+// column is a column of a grid.
 type column struct {
-	head       string
-	right      bool
-	soft, hard int
-	wrap       bool // breaks its text into lines instead of cutting it
+	head  string
+	right bool
+	wrap  bool // breaks its text into lines instead of cutting it
+	spare bool // is left out where the others do not fit otherwise
 }
+
+// squeeze makes a column narrower, to no less than least and its head.
+type squeeze struct{ column, least int }
 
 // grid is a table of clean cells; "\n" in a cell starts a line.
 type grid struct {
 	columns []column
 	rows    [][]string
-	paint   func(row, column int, cell string) string // adds colour, nil for none
+	// squeezes are done in order until the grid fits.
+	squeezes []squeeze
+	paint    func(row, column int, cell string) string // adds colour, nil for none
 }
 
 // render gives the lines of the table, each at most columns wide where the columns allow it.
@@ -45,7 +50,9 @@ func (g *grid) render(columns int) string {
 		if c.right {
 			align = text.AlignRight
 		}
-		configs = append(configs, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align, VAlignHeader: text.VAlignBottom})
+		configs = append(configs, table.ColumnConfig{
+			Number: i + 1, Hidden: widths[i] == 0, Align: align, AlignHeader: align, VAlignHeader: text.VAlignBottom,
+		})
 	}
 	w.AppendHeader(heads)
 	w.SetColumnConfigs(configs)
@@ -71,7 +78,7 @@ func (g *grid) cell(row, i int, cell string, columns int) string {
 			lines = append(lines[:n], append(broken, lines[n+1:]...)...)
 			n += len(broken) - 1
 		} else {
-			lines[n] = shorten(lines[n], columns)
+			lines[n] = shortenMiddle(lines[n], columns)
 		}
 	}
 	cell = strings.Join(lines, "\n")
@@ -81,10 +88,44 @@ func (g *grid) cell(row, i int, cell string, columns int) string {
 	return cell
 }
 
-// fit chooses the widths of the columns.
+// fit chooses the widths of the columns; 0 leaves a column out.
 func (g *grid) fit(columns int) []int {
+	natural := g.natural()
+	for {
+		widths := slices.Clone(natural)
+		excess := -gutter - columns
+		for _, w := range widths {
+			if w > 0 {
+				excess += w + gutter
+			}
+		}
+		for _, s := range g.squeezes {
+			least := max(s.least, text.LongestLineLen(g.columns[s.column].head))
+			if give := min(excess, widths[s.column]-least); give > 0 {
+				widths[s.column] -= give
+				excess -= give
+			}
+		}
+		if excess <= 0 || !g.leaveOut(natural) {
+			return widths
+		}
+	}
+}
+
+// leaveOut takes the first spare column that is still there from the widths.
+func (g *grid) leaveOut(widths []int) bool {
+	for i, c := range g.columns {
+		if c.spare && widths[i] > 0 {
+			widths[i] = 0
+			return true
+		}
+	}
+	return false
+}
+
+// natural is how wide the columns would like to be.
+func (g *grid) natural() []int {
 	widths := make([]int, len(g.columns))
-	total := gutter * (len(widths) - 1)
 	for i, c := range g.columns {
 		widths[i] = text.LongestLineLen(c.head)
 		for _, row := range g.rows {
@@ -92,30 +133,8 @@ func (g *grid) fit(columns int) []int {
 				widths[i] = max(widths[i], width(line))
 			}
 		}
-		total += widths[i]
 	}
-	total = g.shrink(widths, total, columns, func(c column) int { return c.soft })
-	g.shrink(widths, total, columns, func(c column) int { return c.hard })
 	return widths
-}
-
-// shrink takes a column from the widest as long as the total is too much and one may give; it returns the new total.
-func (g *grid) shrink(widths []int, total, columns int, least func(column) int) int {
-	for total > columns {
-		widest := -1
-		for i, c := range g.columns {
-			floor := max(least(c), text.LongestLineLen(c.head))
-			if c.soft > 0 && widths[i] > floor && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
-			}
-		}
-		if widest < 0 {
-			break
-		}
-		widths[widest]--
-		total--
-	}
-	return total
 }
 
 func plainStyle() table.Style {

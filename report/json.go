@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -168,6 +170,14 @@ func gapOrNull(us int64) *json.Number {
 	return &n
 }
 
+// numberLists are the lists of row ids, which are easier to read on one line. Text cannot look like one: in JSON it has
+// no line ends.
+var numberLists = regexp.MustCompile(`\[\n\s+\d+(,\n\s+\d+)*\n\s+\]`)
+
+func oneLine(list string) string {
+	return strings.NewReplacer("[ ", "[", " ]", "]").Replace(strings.Join(strings.Fields(list), " "))
+}
+
 // writeJSON writes v indented. Characters that would act on a terminal are escaped; they can only stand inside strings.
 func writeJSON(b *bytes.Buffer, v any) error {
 	var plain bytes.Buffer
@@ -177,7 +187,7 @@ func writeJSON(b *bytes.Buffer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	for _, r := range plain.String() {
+	for _, r := range numberLists.ReplaceAllStringFunc(plain.String(), oneLine) {
 		switch {
 		case r == '\n' || unicode.IsPrint(r):
 			b.WriteRune(r)

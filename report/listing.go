@@ -9,6 +9,7 @@ import (
 type listing struct {
 	what    string // what errors call it
 	columns []column
+	squeeze []squeeze
 	rows    [][]string // whole texts, not yet clean
 	head    []string
 	records []map[string]cell
@@ -30,7 +31,7 @@ func (l *listing) table(b *bytes.Buffer, o Options) {
 		paragraph(b, l.empty, "", o)
 		return
 	}
-	g := &grid{columns: l.columns, rows: mapCells(l.rows, func(s string) string { return brief(s, maxDetail) })}
+	g := &grid{columns: l.columns, squeezes: l.squeeze, rows: mapCells(l.rows, func(s string) string { return brief(s, maxDetail) })}
 	b.WriteString(g.render(o.width()))
 }
 

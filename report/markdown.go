@@ -71,7 +71,7 @@ func markdownVerdict(t *tenantView) []string {
 		limit = size(t.Egress.Cap.Bytes) + " " + t.Source
 	}
 	return []string{
-		sign(string(t.Verdict)) + " " + markdown(string(t.Verdict)), markdown(shorten(t.Name, maxName)), count(t.Requests), tooClose(t.Spacing),
+		sign(string(t.Verdict)) + " " + markdown(string(t.Verdict)), markdown(shortenMiddle(t.Name, maxName)), count(t.Requests), tooClose(t.Spacing),
 		gap(t.Spacing.P50), size(t.Egress.Current), markdown(limit), t.Used, size(t.Egress.Peak), markdown(strings.Join(t.Answers, ", ")),
 		t.LastPull,
 	}
@@ -81,7 +81,7 @@ func markdownFindings(b *bytes.Buffer, t *tenantView) {
 	if len(t.Findings) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n## %s\n\n", markdown(shorten(t.Name, maxName)))
+	fmt.Fprintf(b, "\n## %s\n\n", markdown(shortenMiddle(t.Name, maxName)))
 	var rows [][]string
 	for _, f := range t.Findings {
 		rows = append(rows, []string{

@@ -20,8 +20,8 @@ func Formats() []string { return []string{"table", "json", "csv", "markdown"} }
 // defaultWidth is what a table keeps to when nobody says how wide the terminal is.
 const defaultWidth = 100
 
-// minWidth is what the fixed columns of a table need.
-const minWidth = 60
+// minWidth is what the columns of a table need that can be neither narrowed nor left out.
+const minWidth = 80
 
 // Options say how something is written.
 type Options struct {
@@ -29,7 +29,7 @@ type Options struct {
 	Format string
 	// Color allows colours in a table.
 	Color bool
-	// Width is the number of columns that a table may take, at least 60. By default, 100.
+	// Width is the number of columns that a table may take, at least 80. By default, 100.
 	Width int
 	// Location is the time zone of the times in tables and Markdown. By default, UTC. JSON and CSV are always in UTC.
 	Location *time.Location

@@ -267,7 +267,7 @@ func TestWidths(t *testing.T) {
 	rows[0].Request.ID, rows[0].Request.Key, rows[0].Request.Client = 12_345_678, strings.Repeat("k", 300), strings.Repeat("c", 300)
 	tenants := sampleTenants()
 	tenants[0].Tenant = strings.Repeat("t", 300)
-	for _, columns := range []int{100, 120, 200} {
+	for _, columns := range []int{80, 90, 100, 120, 200} {
 		for _, r := range []*analyze.Report{sample(), long} {
 			for name, got := range outputs(t, r, rows, tenants, Options{Width: columns}) {
 				if !strings.HasSuffix(name, ".table") {

@@ -13,6 +13,9 @@ const (
 	red, yellow, green, dim, bold, plain = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 )
 
+// maxHeading leaves room for the verdict beside a tenant's name.
+const maxHeading = minWidth - 10
+
 // colored wraps each line of a text into a colour, as one for a verdict or severity.
 func colored(s, color string, o Options) string {
 	if !o.Color || s == "" {
@@ -69,18 +72,25 @@ func paragraph(b *bytes.Buffer, s, indent string, o Options) {
 	}
 }
 
+// Columns of the verdict table.
+const tenantColumn, closeColumn, egressColumn, answersColumn = 1, 3, 5, 7
+
 func verdictGrid(v *view, o Options) *grid {
-	g := &grid{columns: []column{
-		{head: "Verdict"},
-		{head: "Tenant", soft: 14, hard: 8},
-		{head: "Requests", right: true},
-		{head: "Too\nclose", right: true, soft: 16, hard: 7, wrap: true},
-		{head: "Gap\np50", right: true},
-		{head: "Egress in " + v.Window + "\nof cap", soft: 40, hard: 12, wrap: true},
-		{head: "Peak", right: true},
-		{head: "Bad\nanswers", soft: 8, hard: 8, wrap: true},
-		{head: "Last\npull", right: true},
-	}}
+	g := &grid{
+		columns: []column{
+			{}, // the verdict needs no head
+			{head: "Tenant"},
+			{head: "Requests", right: true},
+			{head: "Too\nclose", right: true, wrap: true},
+			{head: "Gap\np50", right: true, spare: true},
+			{head: "Egress in " + v.Window + "\nof cap", wrap: true},
+			{head: "Peak", right: true, spare: true},
+			{head: "Bad\nanswers", wrap: true},
+			{head: "Pulled\nago", right: true},
+		},
+		// A tenant that passes has nothing in the columns that are broken first, and stays on one line.
+		squeezes: []squeeze{{tenantColumn, 16}, {answersColumn, 8}, {closeColumn, 7}, {tenantColumn, 8}, {egressColumn, 12}},
+	}
 	for i := range v.Tenants {
 		g.rows = append(g.rows, verdictRow(&v.Tenants[i]))
 	}
@@ -96,13 +106,9 @@ func verdictGrid(v *view, o Options) *grid {
 }
 
 func verdictRow(t *tenantView) []string {
-	last := t.Ago
-	if last != none {
-		last += " ago"
-	}
 	return []string{
-		sign(string(t.Verdict)) + " " + clean(string(t.Verdict)), shorten(t.Name, maxName), briefCount(t.Requests), tooClose(t.Spacing),
-		gap(t.Spacing.P50), egressWords(t), size(t.Egress.Peak), strings.Join(t.Answers, ", "), last,
+		sign(string(t.Verdict)) + " " + clean(string(t.Verdict)), shortenMiddle(t.Name, maxName), briefCount(t.Requests), tooClose(t.Spacing),
+		gap(t.Spacing.P50), egressWords(t), size(t.Egress.Peak), strings.Join(t.Answers, ", "), t.Ago,
 	}
 }
 
@@ -134,7 +140,7 @@ func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
 		if len(t.Findings) == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "\n%s: %s\n", colored(shorten(t.Name, maxName), bold, o), colored(clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
+		fmt.Fprintf(b, "\n%s: %s\n", colored(shortenMiddle(t.Name, maxHeading), bold, o), colored(clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
 		for _, f := range t.Findings {
 			findingBlock(b, f, o)
 		}

@@ -47,17 +47,19 @@ func Tenants(w io.Writer, rows []TenantRow, o Options) error {
 	l := &listing{
 		what: "tenants", empty: "No tenants are known: none is recorded and none is configured.",
 		columns: []column{
-			{head: "Tenant", soft: 16, hard: 8},
+			{head: "Tenant"},
 			{head: "Requests", right: true},
-			{head: "First"},
+			{head: "First", spare: true},
 			{head: "Last"},
 			{head: "Agents", right: true},
-			{head: "Cap", soft: 18, hard: 8, wrap: true},
-			{head: "Bounds", soft: 16, hard: 8, wrap: true},
-			{head: "Window", soft: 16, hard: 6, wrap: true},
-			{head: "Zone", soft: 12, hard: 6, wrap: true},
+			{head: "Cap", wrap: true},
+			{head: "Bounds", wrap: true},
+			{head: "Window", wrap: true},
+			{head: "Zone", wrap: true},
 		},
-		head: []string{"tenant", "requests", "first", "last", "agents", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes", "window", "time_zone"},
+		// tenant, bounds, cap, window, zone
+		squeeze: []squeeze{{0, 20}, {6, 9}, {5, 8}, {7, 11}, {8, 16}, {0, 10}, {8, 8}, {7, 6}},
+		head:    []string{"tenant", "requests", "first", "last", "agents", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes", "window", "time_zone"},
 	}
 	doc := tenantsDoc{Schema: "headroom.tenants/v1", Tenants: []knownTenantDoc{}}
 	for i := range rows {
@@ -100,7 +102,7 @@ func knownTenantCells(t *TenantRow, loc *time.Location) []string {
 		window = t.Window
 	}
 	return []string{
-		brief(t.Tenant, maxName), briefCount(t.Requests), day(t.First, loc), day(t.Last, loc), agents, limit, bounds(t.Cap), window, zone(t.Zone),
+		shortenMiddle(clean(t.Tenant), maxName), briefCount(t.Requests), day(t.First, loc), day(t.Last, loc), agents, limit, bounds(t.Cap), window, zone(t.Zone),
 	}
 }
 

@@ -31,7 +31,7 @@ type tenantView struct {
 	Source   string // of the cap
 	Used     string // share of the cap
 	PeakAt   string
-	Answers  []string // unexpected or bad ones: "429 ×12"
+	Answers  []string // unexpected or bad ones: "429×12"
 	LastPull string
 	Ago      string
 	Statuses []analyze.StatusCount
@@ -180,9 +180,9 @@ func badAnswers(statuses []analyze.StatusCount) []string {
 	var words []string
 	for i, code := range codes {
 		if i == shownAnswers {
-			return append(words, fmt.Sprintf("+%d kinds", len(codes)-i))
+			return append(words, fmt.Sprintf("+%d more", len(codes)-i))
 		}
-		words = append(words, statusWord(code)+" ×"+briefCount(n[code]))
+		words = append(words, statusWord(code)+"×"+briefCount(n[code]))
 	}
 	return words
 }

@@ -73,7 +73,8 @@ func assemble(rows []reading) (Series, error) {
 	s := Series{Start: dayStart(first.day), Bytes: make([]float64, 0, last.day-first.day+1), Closures: map[int]string{}}
 	for i, r := range rows {
 		if i > 0 && r.day == rows[i-1].day {
-			return Series{}, fmt.Errorf("line %d: day %s was in line %d already", r.line, dayStart(r.day).Format(time.DateOnly), rows[i-1].line)
+			day := dayStart(r.day).Format(time.DateOnly)
+			return Series{}, fmt.Errorf("line %d: day %s was in line %d already", r.line, day, rows[i-1].line)
 		}
 		for len(s.Bytes) < r.day-first.day {
 			s.Bytes = append(s.Bytes, math.NaN())
@@ -174,7 +175,7 @@ func NewRowWriter(w io.Writer) *RowWriter {
 		out.buf = append(append(out.buf, ','), levelName(p)...)
 	}
 	out.buf = append(out.buf, '\n')
-	out.w.Write(out.buf) // bufio keeps the error until Flush
+	_, _ = out.w.Write(out.buf) // bufio keeps the error until Flush
 	return out
 }
 

@@ -112,13 +112,19 @@ func (e *experts) score(m *Model, t int) {
 
 // combined is the mean of the experts' last profiles, weighted by (mean |error|)^−weightPower.
 func (e *experts) combined() profile {
-	best := slices.Min(e.errors[:])
+	said := &e.said[e.latest]
+	// An error of a millionth of the volume is as good as none: no rounding may decide between perfect experts.
+	var floor float64
+	for _, v := range said[0] {
+		floor += v * 1e-6
+	}
+	best := slices.Min(e.errors[:]) + floor
 	var out profile
 	var total float64
-	for k, p := range e.said[e.latest] {
+	for k, p := range said {
 		w := 1.
-		if e.errors[k] > 0 {
-			w = math.Pow(best/e.errors[k], weightPower)
+		if err := e.errors[k] + floor; err > 0 {
+			w = math.Pow(best/err, weightPower)
 		}
 		total += w
 		for d := range out {
@@ -166,7 +172,7 @@ func (f *holtWinters) learn(weekday int, v float64) {
 	limit := clipAt * f.dev[weekday]
 	f.dev[weekday] += devSpeed * (math.Min(math.Abs(e), 2*limit) - f.dev[weekday])
 	if f.level <= 0 {
-		f.restart(weekday, v)
+		f.restart(v)
 		return
 	}
 	e = math.Max(-limit, math.Min(limit, e))
@@ -184,7 +190,7 @@ func (f *holtWinters) learn(weekday int, v float64) {
 }
 
 // restart begins a filter that has seen no volume, with the first it sees.
-func (f *holtWinters) restart(weekday int, v float64) {
+func (f *holtWinters) restart(v float64) {
 	if v <= 0 {
 		return
 	}

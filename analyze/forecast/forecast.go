@@ -17,11 +17,11 @@
 //
 //	point(h)  = known + Σ ratio·p[weekday] over the window's unknown days
 //	S(h)      ~ point(h) ± scale(h) · E,  E with the piecewise exponential tails of band.go, never below known
-//	scale(h)  = (Σ w·|error(h)| + 10·.35·√k·mean(p)) / (Σ w + 10),  k unknown days in the window
+//	scale(h)  = (n·e(h) + 10·.35·√k·mean(p)) / (n + 10),  k unknown days in the window
 //
-// w halves every 120 days and counts origins of the same weekday three times; ratio is 1, or on closure days the mean
-// ratio of past ones to what would have been expected, with a prior of ½. The chance of reaching a cap within H days is
-// the largest P(S(h) ≥ cap), h ≤ H.
+// e(h) is the mean of the n past |errors| h days ahead; their weight halves every 120 days, and is three times as large
+// for origins on the same weekday. ratio is 1, or on closure days the mean ratio of past ones to what would have been
+// expected, with a prior of ½. The chance of reaching a cap within H days is the largest P(S(h) ≥ cap), h ≤ H.
 //
 // # Failure modes
 //

@@ -1,0 +1,408 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// raw opens a file with the driver alone, as a stranger would.
+func raw(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", path)
+	must(t, err)
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// stranger makes a SQLite file with a table of its own.
+func stranger(t *testing.T, path string, more string) {
+	t.Helper()
+	db := raw(t, path)
+	_, err := db.Exec("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1); " + more)
+	must(t, err)
+	must(t, db.Close())
+}
+
+func TestOpenRefuses(t *testing.T) {
+	tests := []struct {
+		name string
+		make func(t *testing.T, path string)
+		want error
+	}{
+		{"a text file", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("hello\n"), 0o600)) }, ErrNotOurs},
+		{"a long text file", func(t *testing.T, path string) {
+			must(t, os.WriteFile(path, bytes.Repeat([]byte("hello\n"), 999), 0o600))
+		}, ErrNotOurs},
+		{"another program's", func(t *testing.T, path string) { stranger(t, path, "") }, ErrNotOurs},
+		{"another program's in WAL mode", func(t *testing.T, path string) { stranger(t, path, "PRAGMA journal_mode = WAL") }, ErrNotOurs},
+		{"another application id", func(t *testing.T, path string) { stranger(t, path, "PRAGMA application_id = 7") }, ErrNotOurs},
+		{"newer", func(t *testing.T, path string) {
+			stranger(t, path, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, formatVersion+1))
+		}, ErrNewer},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "file")
+			tt.make(t, path)
+			before, err := os.ReadFile(path)
+			must(t, err)
+			for _, opts := range [][]Option{nil, {ReadOnly()}, {MustExist()}} {
+				_, err := Open(path, opts...)
+				if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), path) {
+					t.Errorf("Open says %v", err)
+				}
+			}
+			after, err := os.ReadFile(path)
+			must(t, err)
+			if !bytes.Equal(before, after) {
+				t.Error("the file was changed")
+			}
+			if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+				t.Errorf("the folder now has %v", entries)
+			}
+		})
+	}
+}
+
+func TestOpenFolder(t *testing.T) {
+	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNotOurs) {
+		t.Errorf("Open of a folder says %v", err)
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "missing", "file.db")); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("Open in a missing folder says %v", err)
+	}
+}
+
+func TestOpenMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "missing.db")
+	for _, opt := range []Option{MustExist(), ReadOnly()} {
+		if _, err := Open(path, opt); !errors.Is(err, ErrNoFile) {
+			t.Errorf("Open says %v", err)
+		}
+	}
+	if exists(path) {
+		t.Error("the file was made")
+	}
+}
+
+func TestOpenEmptyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "empty")
+	must(t, os.WriteFile(path, nil, 0o600))
+	st := openTest(t, path)
+	must(t, st.Append(context.Background(), numbered(0, 0, 3)))
+	if size := number(t, st.db, "PRAGMA page_size"); size != 8192 {
+		t.Errorf("pages have %d bytes", size)
+	}
+}
+
+// Names that SQLite, or a URL, would read in another way are files like all others.
+func TestOpenOddNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{":memory:", "a?mode=ro", "100%41#b", "file:x", "sp ace", "ü"} {
+		st, err := Open(name)
+		must(t, err)
+		must(t, st.Append(context.Background(), numbered(0, 0, 1)))
+		must(t, st.Close())
+		st, err = Open(name, MustExist())
+		must(t, err)
+		if got := numbers(t, st, 0); len(got) != 1 {
+			t.Errorf("%q holds %d requests", name, len(got))
+		}
+		if !exists(name) {
+			t.Errorf("there is no file %q", name)
+		}
+		st.Close()
+	}
+	if st, err := Open(""); err == nil {
+		st.Close()
+		t.Error("Open takes an empty name")
+	}
+}
+
+// Two processes see the very same header only after a checkpoint, so Open asks again.
+func TestOpenNewerInLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "requests.db")
+	st := openTest(t, path)
+	_, err := st.db.Exec(fmt.Sprintf("PRAGMA user_version = %d", formatVersion+1))
+	must(t, err)
+	if _, err := Open(path); !errors.Is(err, ErrNewer) {
+		t.Errorf("Open says %v", err)
+	}
+}
+
+// A process that died between making the tables and choosing WAL leaves a file without WAL.
+func TestOpenRestoresWAL(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "requests.db")
+	must(t, openTest(t, path).Close())
+	db := raw(t, path)
+	_, err := db.Exec("PRAGMA journal_mode = DELETE")
+	must(t, err)
+	must(t, db.Close())
+	if mode := textOf(t, openTest(t, path).db, "PRAGMA journal_mode"); mode != "wal" {
+		t.Errorf("the journal mode is %s", mode)
+	}
+}
+
+func TestOpenWithoutMeta(t *testing.T) {
+	for query, want := range map[string]error{"DELETE FROM meta": ErrDamaged, "DROP TABLE meta": ErrDamaged} {
+		path := filepath.Join(t.TempDir(), "requests.db")
+		must(t, openTest(t, path).Close())
+		db := raw(t, path)
+		_, err := db.Exec(query)
+		must(t, err)
+		must(t, db.Close())
+		if _, err := Open(path); !errors.Is(err, want) {
+			t.Errorf("after %s, Open says %v", query, err)
+		}
+	}
+}
+
+func TestDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "requests.db")
+	st := openTest(t, path)
+	must(t, st.Append(context.Background(), numbered(0, 0, 20_000)))
+	must(t, st.Refresh(context.Background()))
+	must(t, st.Close())
+	data, err := os.ReadFile(path)
+	must(t, err)
+	for from := 8192 * 30; from < len(data); from += 8192 { // most of it
+		copy(data[from:], bytes.Repeat([]byte{0xdb}, 8192))
+	}
+	must(t, os.WriteFile(path, data, 0o600))
+	st = openTest(t, path)
+	checks := map[string]func() error{
+		"Check":   func() error { return st.Check(context.Background()) },
+		"Append":  func() error { return st.Append(context.Background(), numbered(0, 0, 9999)) },
+		"Refresh": func() error { return errors.Join(st.DropCache(context.Background()), st.Refresh(context.Background())) },
+		"Rows": func() error {
+			n, err := st.Snapshot(context.Background())
+			if err != nil {
+				return err
+			}
+			defer n.Close()
+			for _, err := range n.Rows(context.Background(), "", Range{}) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	for name, check := range checks {
+		if err := check(); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s says %v", name, err)
+		}
+	}
+}
+
+func TestDamagedChunk(t *testing.T) {
+	ctx := context.Background()
+	st := openTest(t, "")
+	must(t, st.Append(ctx, numbered(0, 0, 5000)))
+	must(t, st.Refresh(ctx))
+	_, err := st.db.Exec("UPDATE cache_chunk SET data = substr(data, 1, length(data) - 1)")
+	must(t, err)
+	var got error
+	for _, err := range snapshot(t, st).Scan(ctx, "writer 0", Range{}) {
+		got = errors.Join(got, err)
+	}
+	if !errors.Is(got, ErrDamaged) {
+		t.Errorf("Scan says %v", got)
+	}
+	must(t, st.DropCache(ctx)) // as the error says
+	must(t, st.Refresh(ctx))
+	checkCache(t, st)
+}
+
+// Whatever table of the cache somebody empties by hand, the answers stay right, and the next refresh mends it.
+func TestEmptiedByHand(t *testing.T) {
+	ctx := context.Background()
+	for _, table := range []string{"cache_chunk", "cache_filter", "cache_state", "cache_mark"} {
+		t.Run(table, func(t *testing.T) {
+			st := openTest(t, "")
+			must(t, st.Append(ctx, numbered(0, 0, 9000)))
+			must(t, st.Refresh(ctx))
+			_, err := st.db.Exec("DELETE FROM " + table)
+			must(t, err)
+			for range 2 {
+				n := snapshot(t, st)
+				rows := 0
+				for batch, err := range n.Scan(ctx, "writer 0", Range{}) {
+					must(t, err)
+					rows += len(batch)
+				}
+				if rows != 9000 {
+					t.Fatalf("Scan gives %d requests of 9000", rows)
+				}
+				q := numbered(0, 17, 1)[0]
+				q.Identify()
+				if found, err := n.History(ctx, "writer 0").Find(q.ItemHash, 1e9); err != nil || len(found) != 1 {
+					t.Fatalf("Find gives %d requests, %v", len(found), err)
+				}
+				must(t, st.Refresh(ctx))
+				must(t, st.Append(ctx, nil))
+			}
+			if table != "cache_filter" {
+				checkCache(t, st)
+			}
+		})
+	}
+}
+
+func TestLocked(t *testing.T) {
+	set(t, &busyTimeout, 20*time.Millisecond)
+	set(t, &lockPatience, 50*time.Millisecond)
+	path := filepath.Join(t.TempDir(), "requests.db")
+	st := openTest(t, path)
+	must(t, st.Append(context.Background(), numbered(0, 0, 3)))
+	db := raw(t, path)
+	_, err := db.Exec("BEGIN EXCLUSIVE")
+	must(t, err)
+	if err := st.Append(context.Background(), numbered(0, 3, 3)); !errors.Is(err, ErrLocked) {
+		t.Errorf("Append says %v", err)
+	}
+	if got := numbers(t, openTest(t, path), 0); len(got) != 3 { // reading goes on
+		t.Errorf("%d rows are there, not 3", len(got))
+	}
+	_, err = db.Exec("ROLLBACK")
+	must(t, err)
+	must(t, st.Append(context.Background(), numbered(0, 3, 3)))
+	if got := numbers(t, st, 0); len(got) != 6 {
+		t.Errorf("%d rows are there, not 6", len(got))
+	}
+}
+
+// A stranger that holds the file for itself alone keeps even readers out.
+func TestOpenLocked(t *testing.T) {
+	set(t, &busyTimeout, 20*time.Millisecond)
+	path := filepath.Join(t.TempDir(), "requests.db")
+	must(t, openTest(t, path).Close())
+	db := raw(t, path)
+	_, err := db.Exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+	must(t, err)
+	if st, err := Open(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("Open says %v", err)
+		if err == nil {
+			st.Close()
+		}
+	}
+}
+
+// fillDisk leaves the store room for a number of pages more, and no disk beyond.
+func fillDisk(t *testing.T, st *Store, room int64) {
+	t.Helper()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	w, err := st.writer(context.Background())
+	must(t, err)
+	pages := number(t, w.conn, "PRAGMA page_count") + room
+	if got := number(t, w.conn, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); got != pages {
+		t.Fatalf("at most %d pages, not %d", got, pages)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	ctx := context.Background()
+	st := openTest(t, "")
+	must(t, st.Append(ctx, numbered(0, 0, 100)))
+	fillDisk(t, st, 10)
+	if err := st.Append(ctx, numbered(0, 100, 100_000)); !errors.Is(err, ErrFull) {
+		t.Errorf("Append says %v", err)
+	}
+	if got := numbers(t, st, 0); len(got) != 100 {
+		t.Errorf("%d rows are there, not 100", len(got))
+	}
+	fillDisk(t, st, 1000)
+	must(t, st.Append(ctx, numbered(9, 0, 100)))
+	if got := numbers(t, st, 9); len(got) != 100 {
+		t.Errorf("with room again, %d rows are there", len(got))
+	}
+	must(t, st.Check(ctx))
+}
+
+// The rows of an import whose commit failed were rolled back: closing the import must not pack them.
+func TestImportOnFullDisk(t *testing.T) {
+	ctx := context.Background()
+	for _, room := range []int64{0, 1, 5, 20, 60, 110} {
+		st := openTest(t, "")
+		im, err := st.BeginImport(ctx)
+		must(t, err)
+		must(t, im.Add(ctx, numbered(0, 0, 100)))
+		fillDisk(t, st, room)
+		for from := 100; err == nil && from < 50_000; from += 1000 {
+			err = im.Add(ctx, numbered(0, from, 1000))
+		}
+		if !errors.Is(err, ErrFull) {
+			t.Fatalf("Add says %v", err)
+		}
+		fillDisk(t, st, 1_000_000)
+		must(t, st.Append(ctx, numbered(1, 0, 10))) // takes the ids of what was rolled back
+		must(t, im.Close(ctx))
+		if n := int64(len(numbers(t, st, 0))); im.Added() != n {
+			t.Errorf("room %d: %d added, but %d are there", room, im.Added(), n)
+		}
+		checkCache(t, st)
+		must(t, st.Refresh(ctx))
+		checkCache(t, st)
+		st.Close()
+	}
+}
+
+// The failure comes after all rows of the batch were inserted, when they are packed.
+func TestImportFailsWhilePacking(t *testing.T) {
+	ctx := context.Background()
+	st := openTest(t, "")
+	_, err := st.db.Exec("CREATE TRIGGER no_chunks BEFORE INSERT ON cache_chunk BEGIN SELECT RAISE(ABORT, 'no chunks today'); END")
+	must(t, err)
+	im, err := st.BeginImport(ctx)
+	must(t, err)
+	for from := 0; err == nil && from < 2*maxPending; from += maxBatch {
+		err = im.Add(ctx, numbered(0, from, maxBatch))
+	}
+	if err == nil {
+		t.Fatal("Add did not fail")
+	}
+	_, err = st.db.Exec("DROP TRIGGER no_chunks")
+	must(t, err)
+	must(t, im.Close(ctx))
+	rows := number(t, st.db, "SELECT count(*) FROM request")
+	if rows != im.Added() || number(t, st.db, "SELECT coalesce(sum(rows), 0) FROM cache_chunk") > rows {
+		t.Errorf("%d rows, %d added", rows, im.Added())
+	}
+}
+
+func TestAppendOnly(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "requests.db")
+	st := openTest(t, path)
+	must(t, st.Append(ctx, numbered(0, 0, 3)))
+	must(t, st.AddEvent(ctx, Event{Kind: EventReset, At: 5, Tenant: "writer 0"}))
+	for name, db := range map[string]*sql.DB{"ours": st.db, "a stranger's": raw(t, path)} {
+		for _, query := range []string{
+			"UPDATE request SET status = 201", "DELETE FROM request", "UPDATE request SET id = 9 WHERE id = 1",
+			"DELETE FROM event", "UPDATE event SET at = 6",
+		} {
+			if _, err := db.Exec(query); err == nil || !strings.Contains(err.Error(), "append-only") {
+				t.Errorf("%q over %s connection: %v", query, name, err)
+			}
+		}
+	}
+	if got := numbers(t, st, 0); len(got) != 3 {
+		t.Errorf("%d rows are left", len(got))
+	}
+	must(t, st.AddEvent(ctx, Event{Kind: EventPrune, At: 2, Count: 2}))
+	for query, ok := range map[string]bool{"DELETE FROM request WHERE started_at < 2": true, "DELETE FROM request WHERE started_at = 2": false} {
+		if _, err := st.db.Exec(query); (err == nil) != ok {
+			t.Errorf("after a prune, %q: %v", query, err)
+		}
+	}
+}

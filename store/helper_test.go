@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// openTest opens a store that the test closes; "" is a new file.
+func openTest(t testing.TB, path string, opts ...Option) *Store {
+	t.Helper()
+	if path == "" {
+		path = filepath.Join(t.TempDir(), "requests.db")
+	}
+	st, err := Open(path, opts...)
+	must(t, err)
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+func snapshot(t testing.TB, st *Store) *Snapshot {
+	t.Helper()
+	n, err := st.Snapshot(context.Background())
+	must(t, err)
+	t.Cleanup(func() { n.Close() })
+	return n
+}
+
+func number(t testing.TB, q queryer, query string, args ...any) (n int64) {
+	t.Helper()
+	must(t, q.QueryRowContext(context.Background(), query, args...).Scan(&n))
+	return n
+}
+
+func textOf(t testing.TB, q queryer, query string, args ...any) (s string) {
+	t.Helper()
+	must(t, q.QueryRowContext(context.Background(), query, args...).Scan(&s))
+	return s
+}
+
+// set changes a variable for the length of the test.
+func set[T any](t *testing.T, variable *T, value T) {
+	was := *variable
+	*variable = value
+	t.Cleanup(func() { *variable = was })
+}
+
+// checkCache proves what schema.sql says of the chunks: they hold exactly the rows up to the mark, in order, at most
+// chunkRows each, without overlaps, and their columns and filters tell the truth.
+func checkCache(t *testing.T, st *Store) {
+	t.Helper()
+	ctx := context.Background()
+	names, err := loadNames(ctx, st.db)
+	must(t, err)
+	upto, err := mark(ctx, st.db)
+	must(t, err)
+	want := map[int64]map[int64]entry{}
+	must(t, readRows(ctx, st.db, rowsBetween, func(r *storedRow) error {
+		q := r.request(names)
+		if want[r.tenant] == nil {
+			want[r.tenant] = map[int64]entry{}
+		}
+		want[r.tenant][r.id] = pack(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
+		return nil
+	}, 0, upto))
+	hash := func(id int64) uint64 { return names.routes[id].hash() }
+	last := map[int64]entry{}
+	must(t, each(ctx, st.db, `SELECT c.tenant_id, c.rows, c.first_at, c.first_id, c.last_at, c.last_id, c.data, f.bits
+		FROM cache_chunk c JOIN cache_filter f ON f.chunk_id = c.id ORDER BY c.tenant_id, c.first_at, c.first_id`, func(scan func(...any) error) error {
+		var tenant, rows, firstAt, firstID, lastAt, lastID int64
+		var data, bits []byte
+		must(t, scan(&tenant, &rows, &firstAt, &firstID, &lastAt, &lastID, &data, &bits))
+		var c columns
+		must(t, c.decode(data, hash))
+		if int64(c.n) != rows || rows < 1 || rows > chunkRows {
+			t.Fatalf("a chunk says %d rows and holds %d", rows, c.n)
+		}
+		first, end := c.entry(0), c.entry(c.n-1)
+		if first.at != firstAt || first.id != firstID || end.at != lastAt || end.id != lastID {
+			t.Fatalf("a chunk from %d/%d to %d/%d says otherwise", first.at, first.id, end.at, end.id)
+		}
+		for i := range c.n {
+			e := c.entry(i)
+			if w, ok := want[tenant][e.id]; !ok || w != e {
+				t.Fatalf("a chunk holds %+v, the row is %+v", e, w)
+			}
+			if prev, ok := last[tenant]; ok && compareEntries(prev, e) >= 0 {
+				t.Fatalf("%d/%d comes after %d/%d", e.at, e.id, prev.at, prev.id)
+			}
+			if e.item != 0 && !mayHold(bits, e.item) {
+				t.Fatalf("the filter denies item %d", e.item)
+			}
+			last[tenant] = e
+			delete(want[tenant], e.id)
+		}
+		return nil
+	}))
+	for tenant, left := range want {
+		if len(left) > 0 {
+			t.Fatalf("%d requests of tenant %d up to the mark are in no chunk", len(left), tenant)
+		}
+	}
+}
