@@ -23,7 +23,7 @@ func words(s string) cell {
 		return !strings.ContainsRune(formulaStarts, r) && (unicode.IsSpace(r) || !unicode.IsPrint(r))
 	})
 	if inner != "" && strings.ContainsAny(inner[:firstLen(inner)], formulaStarts) {
-		return cell(clean(s))
+		return cell("'" + clean(s))
 	}
 	return cell(clean(s))
 }
