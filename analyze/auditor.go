@@ -27,6 +27,16 @@ type Tenant struct {
 	Window Window
 	// Chance is the forecast chance of reaching the cap within seven days; negative means that there is none.
 	Chance float64
+
+	// What follows is for forecasts only.
+
+	// Zone is where the calls are made, which decides what weekday a recording is of; nil means UTC.
+	Zone *time.Location
+	// Closed says whether the day of a time is one without calls; nil means that there is none.
+	Closed func(time.Time) bool
+	// Pending are bytes that were due with an earlier pull and are known, from a recording list, to be still to come.
+	// The next pull brings them on top of its own.
+	Pending int64
 }
 
 // Hit is one request, or one stretch of time, that made a rule fire.
@@ -71,8 +81,9 @@ type state struct {
 // scratch is what one auditor after another can use again. Its set holds the recordings downloaded completely since the
 // auditor's state began.
 type scratch struct {
-	seen set
-	gaps []int64
+	seen   set
+	gaps   []int64
+	states stateReader
 }
 
 type statusKey struct {

@@ -91,8 +91,8 @@ func (s style) requests(r *rand.Rand, at int64, n int) []store.Request {
 		if r.Float64() >= s.repeat {
 			status = pick(r, s.statuses...)
 		}
-		at += pick(r, s.gaps...)
 		rows = append(rows, s.request(r, at, status))
+		at += pick(r, s.gaps...)
 	}
 	return rows
 }
@@ -131,23 +131,25 @@ func steps(r *rand.Rand) []step {
 		styles = append(styles, newStyle(r, string(rune('a'+i))+"corp"))
 	}
 	all := make([]step, nights)
-	last := start
+	last, ends := start, map[string]int64{}
+	orderly := r.IntN(2) == 0 // each night comes after the one before, and no sooner than it is asked about
 	for i := range all {
 		st := &all[i]
 		st.refresh, st.imported = r.Float64() < refresh, r.Float64() < imports
 		st.drop, st.save = r.IntN(8) == 0, r.IntN(4) > 0
 		for _, s := range styles {
 			at := start
-			if i > 0 {
-				at = pick(r, start, last, last+1, last+day, last-hour)
+			if end, ok := ends[s.tenant]; ok && orderly {
+				at = pick(r, end, end+1, end+second, end+day)
+			} else if i > 0 {
+				at = pick(r, start, end, last, last+1, last+day, last-hour)
 			}
 			rows := s.requests(r, at, r.IntN(40))
 			st.rows = append(st.rows, rows...)
-			for range r.IntN(2) * r.IntN(3) {
-				if len(rows) > 0 {
-					st.resets = append(st.resets, store.Event{Kind: store.EventReset, Tenant: s.tenant, At: pick(r, rows...).StartedAt + pick[int64](r, -1, 0, 1, 3*second)})
-				}
+			for _, q := range rows {
+				ends[s.tenant] = max(ends[s.tenant], q.StartedAt)
 			}
+			st.resets = append(st.resets, someResets(r, all[:i+1], s.tenant)...)
 		}
 		for _, q := range st.rows {
 			last = max(last, q.StartedAt)
@@ -156,8 +158,30 @@ func steps(r *rand.Rand) []step {
 			r.Shuffle(len(st.rows), func(i, j int) { st.rows[i], st.rows[j] = st.rows[j], st.rows[i] })
 		}
 		ask(r, all[:i+1], styles, last)
+		if orderly {
+			st.save, st.drop, st.asOf = true, false, max(st.asOf, last)
+		}
 	}
 	return all
+}
+
+// someResets are close to requests of any night so far: support's reset may be told late.
+func someResets(r *rand.Rand, all []step, tenant string) (resets []store.Event) {
+	var starts []int64
+	for _, s := range all {
+		for _, q := range s.rows {
+			if q.Tenant == tenant {
+				starts = append(starts, q.StartedAt)
+			}
+		}
+	}
+	for range r.IntN(2) * r.IntN(3) {
+		if len(starts) > 0 {
+			at := pick(r, starts...) + pick[int64](r, -1, 0, 1, 3*second)
+			resets = append(resets, store.Event{Kind: store.EventReset, Tenant: tenant, At: at})
+		}
+	}
+	return resets
 }
 
 // ask fills in what is asked after the last of the steps.

@@ -50,16 +50,16 @@ func TestLongAuditEqualsBruteForce(t *testing.T) {
 	s.statuses, s.repeat = slices.Concat(slices.Repeat([]int{200}, 60), statuses), 0
 	s.gaps, s.sources = slices.Concat(slices.Repeat(shortGaps, 20), longGaps), slices.Concat(exact, whole)
 	start := int64(1_793_000_000) * second
-	rows := s.requests(r, start, 8000)
-	late := slices.Concat(s.requests(r, start, 40), s.requests(r, rows[5000].StartedAt, 5))
-	know := map[string]analyze.Tenant{"acorp": {Name: "acorp", Cap: analyze.CapFacts{Told: 4000 * 5e9}, Chance: -1}}
+	rows := s.requests(r, start, 5500)
+	late := slices.Concat(s.requests(r, start, 40), s.requests(r, rows[4000].StartedAt, 5))
+	know := map[string]analyze.Tenant{"acorp": {Name: "acorp", Cap: analyze.CapFacts{Told: 3000 * 5e9}, Chance: -1}}
 	last := rows[len(rows)-1].StartedAt
 	all := []step{
-		{rows: rows[:4500], refresh: true, save: true, abouts: know, asOf: rows[4499].StartedAt},
-		{rows: rows[4500:7500], imported: true, save: true, abouts: know, asOf: rows[7499].StartedAt + day},
-		{rows: rows[7500:], refresh: true, save: true, abouts: know, asOf: last + 2*day},
+		{rows: rows[:3000], refresh: true, save: true, abouts: know, asOf: rows[2999].StartedAt},
+		{rows: rows[3000:5000], imported: true, save: true, abouts: know, asOf: rows[4999].StartedAt + day},
+		{rows: rows[5000:], refresh: true, save: true, abouts: know, asOf: last + 2*day},
 		{rows: late, refresh: true, save: true, abouts: know, asOf: last + 2*day,
-			ranges: []question{{last, rows[2000].StartedAt, rows[6000].StartedAt}}},
+			ranges: []question{{last, rows[2000].StartedAt, rows[5000].StartedAt}}},
 	}
 	found, resumed := replay(t, all)
 	if found != "" {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/6dcca832/headroom/limits"
@@ -19,8 +20,11 @@ func stateKey(p *limits.Policy) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identify policy: %w", err)
 	}
-	sum := sha256.Sum256(append([]byte(engine), rules...))
-	return sum[:], nil
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(engine), stateTypes, rules} {
+		h.Write(part) // never fails: hash.Hash
+	}
+	return h.Sum(nil), nil
 }
 
 // facts identifies what a tenant's state depends on beside requests and policy.
@@ -34,6 +38,42 @@ type saved struct {
 	State state
 }
 
+// stateTypes is what gob writes before the first value to describe its types. It is left out of saved states, because
+// reading it takes longer than reading a state; stateKey has it, so that states of other types are not used.
+var stateTypes = func() []byte {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(saved{}); err != nil {
+		panic(err) // a type that gob cannot write: a mistake in this file
+	}
+	return b.Bytes()
+}()
+
+// stateReader reads one saved state after another.
+type stateReader struct {
+	buf bytes.Buffer
+	dec *gob.Decoder // nil before the first state, and after a fault
+}
+
+func (r *stateReader) read(data []byte) (s saved, err error) {
+	if r.dec == nil {
+		r.buf.Reset()
+		r.buf.Write(stateTypes)
+		r.dec = gob.NewDecoder(&r.buf)
+		if err := r.dec.Decode(new(saved)); err != nil {
+			return s, err
+		}
+	}
+	r.buf.Write(data)
+	err = r.dec.Decode(&s)
+	if err == nil && r.buf.Len() > 0 {
+		err = errors.New("more than one state")
+	}
+	if err != nil {
+		r.dec = nil
+	}
+	return s, err
+}
+
 // save writes the auditor's state. It cannot be saved where requests have no recording key to look up later.
 func (a *Auditor) save() (data []byte, ok bool, err error) {
 	if a.Load.Keyless {
@@ -42,14 +82,17 @@ func (a *Auditor) save() (data []byte, ok bool, err error) {
 	s := a.state
 	s.Spacing.Gaps.Shrink(0.50, 0.95)
 	s.Resumed = s.Upto
-	b := bytes.NewBuffer(make([]byte, sha256.Size))
-	if err = gob.NewEncoder(b).Encode(saved{a.tenant.facts(), s}); err != nil {
+	var b bytes.Buffer
+	enc := gob.NewEncoder(&b)
+	if err := enc.Encode(saved{}); err != nil { // the types go first; see stateTypes
 		return nil, false, err
 	}
-	data = b.Bytes()
-	sum := sha256.Sum256(data[sha256.Size:])
-	copy(data, sum[:])
-	return data, true, nil
+	b.Reset()
+	if err := enc.Encode(saved{a.tenant.facts(), s}); err != nil {
+		return nil, false, err
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return append(sum[:], b.Bytes()...), true, nil
 }
 
 // resume continues from a saved state; ok is false where it does not fit.
@@ -57,12 +100,12 @@ func (a *Auditor) resume(data []byte, h History) (ok bool) {
 	if len(data) < sha256.Size {
 		return false
 	}
-	var s saved
 	sum, data := data[:sha256.Size], data[sha256.Size:]
 	if sha256.Sum256(data) != [sha256.Size]byte(sum) {
 		return false // a damaged state may decode, and then lie
 	}
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil || s.Facts != a.tenant.facts() {
+	s, err := a.scratch.states.read(data)
+	if err != nil || s.Facts != a.tenant.facts() {
 		return false // a cache: whatever is wrong with it, the requests are there
 	}
 	fresh := a.React

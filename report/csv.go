@@ -101,24 +101,30 @@ var auditHead = []string{
 }
 
 func auditCSV(b *bytes.Buffer, r *analyze.Report) error {
-	var rows []map[string]cell
+	var all []map[string]cell
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
-		rows = append(rows, tenantRecord(t))
-		for _, s := range t.Statuses {
-			rows = append(rows, map[string]cell{
-				"kind": "status", "count": whole(s.Requests), "method": words(s.Method), "class": words(s.Class),
-				"status": whole(int64(s.Status)), "expected": truth(s.Expected),
-			})
-		}
-		for _, f := range t.Findings {
-			rows = append(rows, findingRecord(f))
-		}
-		for _, row := range rows[len(rows)-1-len(t.Statuses)-len(t.Findings):] {
+		for _, row := range tenantRecords(t) {
 			row["as_of"], row["tenant"], row["verdict"] = cell(exact(r.AsOf)), words(t.Tenant), words(string(t.Verdict))
+			all = append(all, row)
 		}
 	}
-	return writeCSV(b, auditHead, rows)
+	return writeCSV(b, auditHead, all)
+}
+
+// tenantRecords are a tenant's rows: itself, its statuses, its findings.
+func tenantRecords(t *analyze.Result) []map[string]cell {
+	rows := []map[string]cell{tenantRecord(t)}
+	for _, s := range t.Statuses {
+		rows = append(rows, map[string]cell{
+			"kind": "status", "count": whole(s.Requests), "method": words(s.Method), "class": words(s.Class),
+			"status": whole(int64(s.Status)), "expected": truth(s.Expected),
+		})
+	}
+	for _, f := range t.Findings {
+		rows = append(rows, findingRecord(f))
+	}
+	return rows
 }
 
 func tenantRecord(t *analyze.Result) map[string]cell {

@@ -101,7 +101,7 @@ func (g *grid) fit(columns int) []int {
 		}
 		for _, s := range g.squeezes {
 			least := max(s.least, text.LongestLineLen(g.columns[s.column].head))
-			if give := min(excess, widths[s.column]-least); give > 99 {
+			if give := min(excess, widths[s.column]-least); give > 0 {
 				widths[s.column] -= give
 				excess -= give
 			}

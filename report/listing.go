@@ -44,7 +44,11 @@ func (l *listing) markdown(b *bytes.Buffer) {
 	var right []byte
 	for _, c := range l.columns {
 		head = append(head, c.head)
-		right = append(right, map[bool]byte{true: 'r', false: 'l'}[c.right])
+		if c.right {
+			right = append(right, 'r')
+		} else {
+			right = append(right, 'l')
+		}
 	}
 	markdownTable(b, head, string(right), mapCells(l.rows, markdown))
 }

@@ -23,8 +23,7 @@ func notes(r *analyze.Report) []string {
 		all = append(all, plural(r.Dropped, "request was", "requests were")+" dropped while recording: the figures are too low by them.")
 	}
 	if r.Later > 0 {
-		all = append(all, plural(r.Later, "request starts", "requests start")+" later than the moment of the audit and "+
-			map[bool]string{true: "is", false: "are"}[r.Later == 1]+" left out.")
+		all = append(all, plural(r.Later, "request is", "requests are")+" left out, being later than the moment of the audit.")
 	}
 	var undecided int64
 	sources := map[analyze.CapSource]bool{}

@@ -58,3 +58,68 @@ func BenchmarkImport(b *testing.B) {
 	}
 	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// BenchmarkScan reads all packed requests of a store, as an audit does.
+func BenchmarkScan(b *testing.B) {
+	const rows, tenants = 500_000, 20
+	ctx := context.Background()
+	st, err := store.Open(filepath.Join(b.TempDir(), "bench.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	logBatches(rows, tenants, func(batch []store.Request) {
+		if err := st.Append(ctx, batch); err != nil {
+			b.Fatal(err)
+		}
+	})
+	if err := st.Refresh(ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if n := scanAll(b, st); n != rows {
+			b.Fatalf("%d requests, not %d", n, rows)
+		}
+	}
+	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func scanAll(b *testing.B, st *store.Store) (rows int) {
+	n, err := st.Snapshot(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.Close()
+	for _, t := range n.Tenants() {
+		for batch, err := range n.Scan(context.Background(), t.Name, store.Range{}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			rows += len(batch)
+		}
+	}
+	return rows
+}
+
+// BenchmarkAppend writes what a recorder collects in one turn: small transactions, not packed.
+func BenchmarkAppend(b *testing.B) {
+	for _, size := range []int{1, 64, 4096} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			st, err := store.Open(filepath.Join(b.TempDir(), "bench.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer st.Close()
+			var batch []store.Request
+			logBatches(size, 20, func(made []store.Request) { batch = append(batch, made...) })
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := st.Append(context.Background(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -16,8 +17,8 @@ type builder struct {
 	count      int
 }
 
-// maxPending bounds a builder's memory: some 30 MB.
-const maxPending = 384 * 1024
+// maxPending bounds a builder's memory: some 30 MB. It is a variable for tests only.
+var maxPending = 384 * 1024
 
 func newBuilder(from int64) *builder {
 	return &builder{from: from, upto: from, pending: map[int64][]entry{}}
@@ -66,7 +67,8 @@ func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 	if err != nil || b.count == 0 {
 		return false, err
 	}
-	return b.count == maxPending, w.flush(ctx, b)
+	more = b.count == maxPending // before flush empties b
+	return more, w.flush(ctx, b)
 }
 
 // mark gives the id up to which all requests are in chunks. It is 0 where somebody emptied either table by hand.
@@ -110,26 +112,83 @@ func (b *builder) reset() {
 	}
 }
 
-// flushTenant merges entries with the chunks that they overlap. Behind the last chunk, it merges with smaller ones only:
-// so a request is packed again at most log2(chunkRows) times however small the flushes are, and a tenant has few small chunks.
+// flushTenant packs entries together with the chunks that they meet, and leaves all others as they are: a late request
+// makes one chunk anew, wherever else the tenant has new ones.
 func (w *writer) flushTenant(ctx context.Context, tenant int64, entries []entry) error {
 	slices.SortFunc(entries, compareEntries)
 	if _, err := w.conn.ExecContext(ctx, "DELETE FROM cache_state WHERE tenant_id = ? AND upto_at >= ?", tenant, entries[0].at); err != nil {
 		return err
 	}
-	touched, err := w.touched(ctx, tenant, entries)
+	chunks, err := w.chunksFrom(ctx, tenant, entries[0].at)
 	if err != nil {
 		return err
 	}
-	if len(touched) > 0 {
-		old, err := w.takeChunks(ctx, touched)
+	for after := int64(math.MinInt64); len(entries) > 0; {
+		n := groupEnd(chunks, entries)
+		if err := w.flushGroup(ctx, tenant, entries[:n], chunks, after); err != nil {
+			return err
+		}
+		after, entries = entries[n-1].at, entries[n:]
+	}
+	return nil
+}
+
+// chunksFrom gives the tenant's chunks, latest first, as far back as packing requests from a time on may need them.
+func (w *writer) chunksFrom(ctx context.Context, tenant, from int64) (chunks []chunkMeta, err error) {
+	err = each(ctx, w.conn, `SELECT id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant
+		WHERE tenant_id = ? ORDER BY first_at DESC, first_id DESC`, func(scan func(...any) error) error {
+		var c chunkMeta
+		if err := scan(&c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
+			return err
+		}
+		if c.lastAt < from && c.rows >= chunkRows {
+			return errStopped
+		}
+		chunks = append(chunks, c)
+		return nil
+	}, tenant)
+	if errors.Is(err, errStopped) {
+		err = nil
+	}
+	return chunks, err
+}
+
+// groupEnd says how many of the first entries have no whole chunk between them.
+func groupEnd(chunks []chunkMeta, entries []entry) int {
+	oldest := len(chunks) - 1
+	for i := 1; i < len(entries); i++ {
+		for oldest >= 0 && chunks[oldest].firstAt <= entries[i-1].at {
+			oldest--
+		}
+		if oldest < 0 {
+			break
+		}
+		if chunks[oldest].lastAt < entries[i].at {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// flushGroup merges entries with the chunks that they overlap, and with smaller ones just before, where those begin later
+// than the group before. So a request is packed again at most log2(chunkRows) times however small the flushes are, and a
+// tenant has few small chunks. At the end of the log chunks are filled; amid others they are halved, for the next late one.
+func (w *writer) flushGroup(ctx context.Context, tenant int64, entries []entry, chunks []chunkMeta, after int64) error {
+	ids, amid := touched(chunks, entries, after)
+	if len(ids) > 0 {
+		old, err := w.takeChunks(ctx, ids)
 		if err != nil {
 			return err
 		}
 		entries = append(old, entries...)
 		slices.SortFunc(entries, compareEntries) // two sorted runs: close to linear
 	}
-	for part := range slices.Chunk(entries, chunkRows) {
+	size := chunkRows
+	if amid {
+		parts := (len(entries) + chunkRows - 1) / chunkRows
+		size = (len(entries) + parts - 1) / parts
+	}
+	for part := range slices.Chunk(entries, size) {
 		if err := w.putChunk(ctx, tenant, part); err != nil {
 			return err
 		}
@@ -137,31 +196,20 @@ func (w *writer) flushTenant(ctx context.Context, tenant int64, entries []entry)
 	return nil
 }
 
-// touched gives the chunks to pack again with entries: those that overlap them in time, and from there towards the past
-// while a chunk is no larger than what follows it.
-func (w *writer) touched(ctx context.Context, tenant int64, entries []entry) (ids []int64, err error) {
+// touched gives the chunks to pack again with entries, and says whether others lie after them.
+func touched(chunks []chunkMeta, entries []entry, after int64) (ids []int64, amid bool) {
 	first, last, n := entries[0].at, entries[len(entries)-1].at, int64(len(entries))
-	behind := true // no chunk lies after entries
-	err = each(ctx, w.conn, `SELECT id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant
-		WHERE tenant_id = ? ORDER BY first_at DESC, first_id DESC`, func(scan func(...any) error) error {
-		var c chunkMeta
-		if err := scan(&c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
-			return err
-		}
-		switch overlaps := c.lastAt >= first; {
+	for _, c := range chunks {
+		switch {
 		case c.firstAt > last:
-			behind = false
-		case overlaps, behind && c.rows < chunkRows && c.rows <= n:
+			amid = true
+		case c.lastAt >= first, c.firstAt > after && c.rows < chunkRows && c.rows <= n:
 			ids, n = append(ids, c.id), n+c.rows
 		default:
-			return errStopped // chunks are disjoint: all others lie further back
+			return ids, amid // chunks are disjoint: all others lie further back
 		}
-		return nil
-	}, tenant)
-	if errors.Is(err, errStopped) {
-		err = nil
 	}
-	return ids, err
+	return ids, amid
 }
 
 // takeChunks removes chunks and gives what was in them.

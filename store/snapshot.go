@@ -305,7 +305,8 @@ func (n *Snapshot) read(ctx context.Context, chunk int64, buf *[]byte) error {
 // errStopped ends a reading whose caller wants no more.
 var errStopped = errors.New("stopped")
 
-// Rows gives whole requests in order of arrival (ID), of one tenant, or of all where tenant is "".
+// Rows gives whole requests in order of arrival (ID), of one tenant, or of all where tenant is "". It reads every row of
+// the file. Until it ends, it keeps the snapshot to itself: the loop must call none of the methods that take a context.
 func (n *Snapshot) Rows(ctx context.Context, tenant string, r Range) iter.Seq2[Request, error] {
 	return func(yield func(Request, error) bool) {
 		err := n.rows(ctx, rowColumns+"WHERE started_at >= ? AND started_at < ? AND (? = '' OR tenant_id = ?) ORDER BY id", func(q Request) error {

@@ -111,6 +111,12 @@ func busy(err error) bool {
 	return errors.As(err, &e) && (e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked)
 }
 
+// misfits says whether a statement does not fit the tables that the file has.
+func misfits(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == sqlite3.ErrError
+}
+
 // bulk inserts rows of one shape, many a statement. It goes around database/sql: the driver's own Query binds all
 // values and steps in one call into C, which is what makes 64 rows a statement pay.
 type bulk struct {

@@ -86,8 +86,8 @@ func openMode(path string, id identity, m mode) (_ *Store, err error) {
 	}
 	s := &Store{db: db, path: path, readOnly: m != readWrite}
 	err = db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'hash_key'").Scan(&s.hashKey)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("%w: meta.hash_key is missing", ErrDamaged)
+	if errors.Is(err, sql.ErrNoRows) || misfits(err) {
+		err = fmt.Errorf("%w: meta.hash_key is missing; restore a copy", ErrDamaged)
 	}
 	return s, err
 }

@@ -1,0 +1,109 @@
+package analyze
+
+import (
+	"context"
+	"math"
+
+	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/store"
+)
+
+// crossings are, for each day, the chance of having reached the cap by its end; nil without a cap.
+func crossings(fan [][2]forecast.Band, limits forecast.Cap) []float64 {
+	if len(limits) == 0 {
+		return nil
+	}
+	out := make([]float64, len(fan))
+	for _, limit := range limits {
+		var most float64
+		for i := range fan {
+			most = max(most, fan[i][0].Exceed(limit), fan[i][1].Exceed(limit))
+			out[i] += most / float64(len(limits))
+		}
+	}
+	return out
+}
+
+// How uncertain an estimated cap is taken to be: headroom's own numbers. The bytes of a recorded hour differ by codec
+// and stereo; those measured on the tenant's own list do not, but the number of agents that the vendor counts may.
+const (
+	assumedSpread  = .25
+	measuredSpread = .10
+)
+
+// spread turns a cap into its possible values; nil where it is unknown. No value lies below the largest sum that was
+// let through.
+func spread(c Cap) forecast.Cap {
+	low, high := float64(c.Bytes), float64(c.Bytes)
+	switch c.Source {
+	case CapTold:
+	case CapLearned:
+		low = float64(c.Low)
+		if c.High == 0 {
+			high = low * (1 + assumedSpread)
+		}
+	case CapMeasured:
+		low, high = low*(1-measuredSpread), high*(1+measuredSpread)
+	case CapAssumed:
+		low, high = low*(1-assumedSpread), high*(1+assumedSpread)
+	}
+	if c.Bytes <= 0 {
+		return nil
+	}
+	return forecast.CapBetween(math.Max(low, float64(c.Low)), math.Max(high, float64(c.Low)))
+}
+
+const (
+	// chanceDays are read for Chances: enough weeks for weekdays and errors, and the same work however long the log is.
+	chanceDays = 120
+	// farFromCap is the share of the cap under which a month's largest sum makes a forecast for the audit idle: the
+	// volume would have to triple within a week.
+	farFromCap = .3
+)
+
+// Chances gives the chance of reaching the cap within ChanceDays for the tenants of which that is worth knowing. It
+// reads no more than the last 120 days, so that it costs the same however long the log is: a refusal before them is not
+// known, nor a recording downloaded before them. A tenant that has no cap, or whose largest sum of a month is under 30 %
+// of it, is not in the map.
+func Chances(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (map[string]float64, error) {
+	o.Horizon = ChanceDays
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	resets, _, err := facts(ctx, snap, o.AsOf.UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	names := o.names(snap)
+	found := make([]float64, len(names))
+	err = parallel(ctx, len(names), func(i int, s *scratch) (err error) {
+		found[i], err = chance(ctx, snap, o.about(names[i], resets), o, s)
+		return wrapped(err, "forecast tenant %q", names[i])
+	})
+	chances := map[string]float64{}
+	for i, p := range found {
+		if p >= 0 {
+			chances[names[i]] = p
+		}
+	}
+	return chances, err
+}
+
+// chance is negative where there is none. What the last 35 days say decides whether the others are read.
+func chance(ctx context.Context, snap *store.Snapshot, t Tenant, o ForecastOptions, s *scratch) (float64, error) {
+	asOf := o.AsOf.UnixMicro()
+	for _, days := range []int64{35, chanceDays} {
+		c, err := collect(ctx, snap, o.Policy, t, asOf, asOf-days*dayMicros, s)
+		if err != nil {
+			return -1, err
+		}
+		limit := c.cap().Bytes
+		if limit <= 0 || len(c.days) == 0 || c.peak < farFromCap*float64(limit) {
+			return -1, nil
+		}
+		if days == chanceDays {
+			return project(c, o).Chance, nil
+		}
+	}
+	return -1, nil
+}

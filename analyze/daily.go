@@ -1,0 +1,70 @@
+package analyze
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze/forecast"
+)
+
+// ProjectDaily forecasts plain daily totals, with sums over five calendar days. Each series is a tenant of the report;
+// its days end at midnight UTC, and the report is as of the end of the latest. Of w, only Cap and Growth count.
+func ProjectDaily(series []forecast.Named, horizon int, w WhatIf) (*ForecastReport, error) {
+	o := ForecastOptions{Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	r := &ForecastReport{Horizon: o.Horizon, WhatIf: o.WhatIf}
+	for _, s := range series {
+		p := projectDaily(s, o)
+		if p.AsOf.After(r.AsOf) {
+			r.AsOf = p.AsOf
+		}
+		r.Tenants = append(r.Tenants, p)
+	}
+	slices.SortFunc(r.Tenants, compareProjections)
+	return r, nil
+}
+
+func projectDaily(s forecast.Named, o ForecastOptions) Projection {
+	n := len(s.Series.Bytes)
+	y, m, d := s.Series.Start.Date()
+	p := Projection{
+		Tenant: s.ID, AsOf: time.Date(y, m, d+n, 0, 0, 0, 0, time.UTC), History: n, Chance: -1, Series: s.Series,
+		Cap: Cap{Source: CapUnknown},
+	}
+	if c := o.WhatIf.Cap; c > 0 {
+		p.Cap = Cap{Bytes: c, Low: c, High: c, Source: CapTold}
+	}
+	p.Current = whole(lastSum(s.Series.Bytes))
+	model, err := forecast.Fit(s.Series)
+	if err != nil {
+		p.Reason = err.Error()
+		return p
+	}
+	p.Method = methodName(n)
+	bands, err := model.Forecast(model.Calendar(max(o.Horizon, ChanceDays)))
+	if err != nil {
+		p.Reason = err.Error()
+		return p
+	}
+	fan := make([][2]forecast.Band, len(bands))
+	for i := range bands {
+		b := grown(bands[i], 1+o.WhatIf.Growth)
+		fan[i] = [2]forecast.Band{b, b}
+	}
+	p.fill(fan, o.Horizon)
+	p.score()
+	return p
+}
+
+// lastSum is the sum of the last five days; a day that nobody knows counts nothing.
+func lastSum(y []float64) (sum float64) {
+	for _, v := range y[max(0, len(y)-5):] {
+		if !math.IsNaN(v) {
+			sum += v
+		}
+	}
+	return sum
+}

@@ -1,0 +1,298 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze/forecast"
+)
+
+const (
+	// sameDays are the same weekdays before that say whether a night is usual, and habitual how many of them had a pull
+	// for it to be missed.
+	sameDays, habitual = 6, 3
+	// lateDays is how much later than usual a recording must come to be a backfill.
+	lateDays = 2
+	// habitBytes and habitNights are the shares of bytes and of nights from which coming late is no fault but the way
+	// that this tenant pulls.
+	habitBytes, habitNights = .2, .5
+	// bugShare is the share of a night's bytes from which downloads repeated in two nights running look like a bug that
+	// goes on.
+	bugShare = .1
+)
+
+// habits are when a tenant pulls what, and which days were not like that.
+type habits struct {
+	c *collector
+	// share[j] is the share of a day's bytes that has been pulled when slot j begins; share[slots] is 1.
+	share [slots + 1]float64
+	// middle is when in the day the pull has its middle, microseconds.
+	middle int64
+	// lag is how long after its start a recording is usually pulled, microseconds.
+	lag    int64
+	missed []bool
+	// extra are the labelled bytes of each day: repeated, caught up, filled back, and missed.
+	again, caught, back, lost []float64
+}
+
+func (c *collector) habits() *habits {
+	n := len(c.days)
+	h := &habits{c: c, missed: make([]bool, n), again: make([]float64, n), caught: make([]float64, n), back: make([]float64, n), lost: make([]float64, n)}
+	h.shares()
+	h.usualLag()
+	h.findMissed()
+	h.label()
+	h.estimateLost()
+	return h
+}
+
+// shares averages when in the day bytes come, each day counting the same. Without any they come evenly.
+func (h *habits) shares() {
+	var at [slots]float64
+	var days float64
+	for _, day := range h.c.slots {
+		var total float64
+		for _, bytes := range day {
+			total += bytes
+		}
+		if total == 0 {
+			continue
+		}
+		days++
+		for j, bytes := range day {
+			at[j] += bytes / total
+		}
+	}
+	var east, north float64
+	for j := range at {
+		if days == 0 {
+			at[j] = 1. / slots
+		} else {
+			at[j] /= days
+		}
+		h.share[j+1] = math.Min(1, h.share[j]+at[j])
+		sin, cos := math.Sincos(2 * math.Pi * (float64(j) + .5) / slots)
+		east, north = east+at[j]*sin, north+at[j]*cos
+	}
+	h.share[slots] = 1
+	h.middle = middle(east, north)
+}
+
+// middle is the mean on the circle of a day's hours: a pull around midnight has no mean at noon.
+func middle(east, north float64) int64 {
+	if math.Hypot(east, north) < .01 {
+		return dayMicros / 2
+	}
+	turn := math.Atan2(east, north) / (2 * math.Pi)
+	return int64((turn - math.Floor(turn)) * dayMicros)
+}
+
+// pulled is the share of a day's bytes that has come so many microseconds after the day's beginning.
+func (h *habits) pulled(phase int64) float64 {
+	switch {
+	case phase <= 0:
+		return 0
+	case phase >= dayMicros:
+		return 1
+	}
+	j, part := phase/slotMicros, float64(phase%slotMicros)/slotMicros
+	return h.share[j] + part*(h.share[j+1]-h.share[j])
+}
+
+// pullAt is the middle of a day's pull, the last day being len(days) − 1.
+func (h *habits) pullAt(day int) int64 {
+	return h.c.asOf + int64(day-len(h.c.days))*dayMicros + h.middle
+}
+
+// usualLag is the median over the nights of their median lags, which no single backfill moves. Where the keys tell no
+// time, calls are taken to be half a day older than their pull.
+func (h *habits) usualLag() {
+	var lags []int64
+	for d := range h.c.days {
+		if hour, ok := medianHour(h.c.days[d].items); ok {
+			lags = append(lags, max(0, h.pullAt(d)-hour*hourMicros-hourMicros/2))
+		}
+	}
+	if len(lags) == 0 {
+		h.lag = dayMicros / 2
+		return
+	}
+	slices.Sort(lags)
+	h.lag = lags[len(lags)/2]
+}
+
+// medianHour is the hour by which half of the bytes were recorded.
+func medianHour(items []recorded) (int64, bool) {
+	var total, sum float64
+	for _, it := range items {
+		total += it.bytes
+	}
+	for _, it := range items {
+		if sum += it.bytes; 2*sum >= total {
+			return it.hour, true
+		}
+	}
+	return 0, false
+}
+
+// date is the tenant's calendar day whose calls a day's pull brings. Days are counted from the last one, so that a
+// clock change moves none of them.
+func (h *habits) date(day int) time.Time {
+	last := len(h.c.days) - 1
+	at := time.UnixMicro(h.pullAt(last) - h.lag).In(h.c.tenant.Zone)
+	return time.Date(at.Year(), at.Month(), at.Day()+day-last, 0, 0, 0, 0, time.UTC)
+}
+
+func (h *habits) closed(day int) bool {
+	if h.c.tenant.Closed == nil {
+		return false
+	}
+	y, m, d := h.date(day).Date()
+	return h.c.tenant.Closed(time.Date(y, m, d, 12, 0, 0, 0, h.c.tenant.Zone))
+}
+
+// findMissed marks the days without a request on which there usually are some, and those on which the vendor refused
+// for egress.
+func (h *habits) findMissed() {
+	for d := range h.c.days {
+		day := &h.c.days[d]
+		h.missed[d] = day.refused || day.requests == 0 && h.usual(d) && !h.closed(d)
+	}
+}
+
+// usual says whether there was a pull on at least half of the last same weekdays.
+func (h *habits) usual(d int) bool {
+	n := 0
+	for i := 1; i <= sameDays && d-7*i >= 0; i++ {
+		if h.c.days[d-7*i].requests > 0 {
+			n++
+		}
+	}
+	return n >= habitual
+}
+
+// due is the day with whose pull a recording would have come in the usual way.
+func (h *habits) due(hour int64) int {
+	at := hour*hourMicros + hourMicros/2 + h.lag
+	days := math.Round(float64(at-h.pullAt(0)) / dayMicros)
+	return int(math.Max(math.MinInt32, math.Min(days, math.MaxInt32)))
+}
+
+// label tells for each day what of it was downloaded again, caught up or filled back.
+func (h *habits) label() {
+	var all, late float64
+	var nights, lateNights int
+	for d := range h.c.days {
+		h.again[d] = h.c.days[d].again
+		for _, it := range h.c.days[d].items {
+			all += it.bytes
+			h.labelItems(d, it)
+		}
+		late += h.back[d]
+		if len(h.c.days[d].items) > 0 {
+			nights++
+		}
+		if h.back[d] > 0 {
+			lateNights++
+		}
+	}
+	if late > habitBytes*all && float64(lateNights) > habitNights*float64(nights) {
+		clear(h.back)
+	}
+}
+
+func (h *habits) labelItems(d int, it recorded) {
+	due := h.due(it.hour)
+	switch {
+	case due >= d:
+	case due >= 0 && h.missed[due]:
+		h.caught[d] += it.bytes
+		h.lost[due] += it.bytes
+	case h.pullAt(d)-it.hour*hourMicros > h.lag+lateDays*dayMicros:
+		h.back[d] += it.bytes
+	}
+}
+
+// estimateLost says of missed days that nothing was caught up of yet how much they would have had.
+func (h *habits) estimateLost() {
+	for d, missed := range h.missed {
+		if missed && h.lost[d] == 0 {
+			h.lost[d] = math.Max(0, h.usualBytes(d)-h.own(d))
+		}
+	}
+}
+
+// own are a day's bytes without labelled ones.
+func (h *habits) own(d int) float64 {
+	return math.Max(0, h.c.days[d].bytes-h.again[d]-h.caught[d]-h.back[d])
+}
+
+// usualBytes is the median of the last same weekdays that were not missed.
+func (h *habits) usualBytes(d int) float64 {
+	var past []float64
+	for i := d - 7; i >= 0 && len(past) < sameDays; i -= 7 {
+		if !h.missed[i] {
+			past = append(past, h.own(i))
+		}
+	}
+	if len(past) == 0 {
+		return 0
+	}
+	slices.Sort(past)
+	return (past[(len(past)-1)/2] + past[len(past)/2]) / 2
+}
+
+// series is what the forecast learns from, with closure days so many days ahead.
+func (h *habits) series(ahead int) forecast.Series {
+	n := len(h.c.days)
+	s := forecast.Series{Start: h.date(0), Bytes: make([]float64, n), Closures: map[int]string{}}
+	for d := range h.c.days {
+		s.Bytes[d] = h.c.days[d].bytes
+		for _, f := range []forecast.Fault{
+			{Day: d, Kind: forecast.Redownload, Bytes: h.again[d]}, {Day: d, Kind: forecast.CatchUp, Bytes: h.caught[d]},
+			{Day: d, Kind: forecast.Backfill, Bytes: h.back[d]}, {Day: d, Kind: forecast.MissedNight, Bytes: h.lost[d]},
+		} {
+			if f.Bytes > 0 {
+				s.Faults = append(s.Faults, f)
+			}
+		}
+	}
+	for d := range n + ahead {
+		if h.closed(d) {
+			s.Closures[d] = "closed"
+		}
+	}
+	return s
+}
+
+// repeating is what downloading again costs each night, when the last two nights look like a bug that goes on; else 0.
+func (h *habits) repeating() float64 {
+	n := len(h.c.days)
+	if n < 2 {
+		return 0
+	}
+	for d := n - 2; d < n; d++ {
+		if !(h.again[d] > bugShare*h.c.days[d].bytes) {
+			return 0
+		}
+	}
+	return (h.again[n-2] + h.again[n-1]) / 2
+}
+
+// notes are sentences on what the forecast takes into account.
+func (h *habits) notes() []string {
+	var notes []string
+	n := len(h.c.days)
+	if again := h.repeating(); again > 0 {
+		notes = append(notes, fmt.Sprintf("The last two nights downloaded recordings again, %.1f GB a night: taken to go on until it is fixed.", again/1e9))
+	}
+	if h.missed[n-1] {
+		notes = append(notes, fmt.Sprintf("The last night was missed: about %.1f GB may come on top of a coming night.", h.lost[n-1]/1e9))
+	}
+	if pending := h.c.tenant.Pending; pending > 0 {
+		notes = append(notes, fmt.Sprintf("%.1f GB are listed and overdue: taken to come with the next pull.", float64(pending)/1e9))
+	}
+	return notes
+}

@@ -1,0 +1,182 @@
+package analyze
+
+import (
+	"math"
+	"sort"
+
+	"github.com/6dcca832/headroom/analyze/forecast"
+)
+
+// How rolling sums of the coming nights are put together.
+//
+// The coming day i is the 24 hours (asOf + (i−1) d, asOf + i d]. A window that ends τ into it holds
+//
+//	S(i, τ) = bytes stored after its beginning, as far as no reset has dropped them
+//	        + Σ over coming days j of (x_j + y_j) · (F(end − day j's beginning) − F(start − day j's beginning))
+//
+// where F is the share of a day's bytes pulled by a time of day (0 before the day, 1 after it), y_j the forecast volume,
+// and x_j what is known of it (pending bytes, planned backfills, downloads repeated by a running bug). So a pull that
+// starts earlier than the one five nights ago puts parts of six pulls into one window.
+//
+// Of all τ, two windows of a day are forecast: the one whose expectation is largest, and the one whose expectation is
+// largest when the unknown part comes twice. A quantile of the day is the larger of theirs. Without the second, a window
+// that is just about to lose an old night, and holds nothing uncertain, would hide what the coming night can do.
+//
+// It fails where pulls move about: F is an average over four weeks, and a pull that is moved for good is seen only as
+// its bytes come.
+
+// outlook says what rolling sums the coming days have.
+type outlook struct {
+	c      *collector
+	model  *forecast.Model // nil where only what is given counts
+	growth float64         // factor on the unknown
+	extra  []float64       // x, from the first coming day on
+	y      []float64       // expected of the coming days, growth included
+	sums   []float64       // sums[k] is the bytes of the cells from the k-th on
+	stored [][slots]float64
+	// inside[m][j] is the share of a day's bytes in the window that ends in slot j, m days later.
+	inside [][slots]float64
+}
+
+// nights are what coming nights bring, where that is decided: tonight, or all of them.
+type nights struct {
+	first, all bool
+	bytes      float64
+}
+
+func (n nights) given(day int) bool { return n.all || n.first && day == 0 }
+
+func newOutlook(c *collector, h *habits, m *forecast.Model, o ForecastOptions) *outlook {
+	days := max(o.Horizon, ChanceDays)
+	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, extra: make([]float64, days), y: make([]float64, days)}
+	l.expect()
+	l.extra[0] = float64(max(c.tenant.Pending, 0))
+	for i, again := 0, h.repeating(); i < days; i++ {
+		l.extra[i] += again
+	}
+	for _, b := range o.WhatIf.Backfills {
+		l.extra[min(max(b.night(h), 0), days-1)] += b.Bytes
+	}
+	l.sumUp()
+	l.tabulate(h, days)
+	return l
+}
+
+// expect asks the model for each coming day alone.
+func (l *outlook) expect() {
+	if l.model == nil {
+		return
+	}
+	alone := make([]forecast.Window, len(l.y))
+	for i := range alone {
+		alone[i].Days = make([]float64, i+1)
+		alone[i].Days[i] = 1
+	}
+	fan, err := l.model.Forecast(alone)
+	if err != nil {
+		return // cannot be: shares are 0 and 1
+	}
+	for i := range fan {
+		l.y[i] = l.growth * fan[i].Point
+	}
+}
+
+func (l *outlook) sumUp() {
+	cells := l.c.window.Cells
+	l.sums = make([]float64, len(cells)+1)
+	for k := len(cells) - 1; k >= 0; k-- {
+		l.sums[k] = l.sums[k+1] + float64(cells[k].Bytes)
+	}
+}
+
+// after is what is stored after a time.
+func (l *outlook) after(at int64) float64 {
+	cells := l.c.window.Cells
+	return l.sums[sort.Search(len(cells), func(k int) bool { return cells[k].At > at })]
+}
+
+// tabulate prepares the parts of S(i, τ) for the ends of all slots.
+func (l *outlook) tabulate(h *habits, days int) {
+	length := micros(l.c.policy.Egress.Window)
+	l.stored = make([][slots]float64, days)
+	for i := range l.stored {
+		for j := range slots {
+			end := l.c.asOf + int64(i)*dayMicros + int64(j+1)*slotMicros
+			l.stored[i][j] = l.after(end - length)
+		}
+	}
+	l.inside = make([][slots]float64, min(int64(days), length/dayMicros+2))
+	for m := range l.inside {
+		for j := range slots {
+			end := int64(m)*dayMicros + int64(j+1)*slotMicros
+			l.inside[m][j] = h.pulled(end) - h.pulled(end-length)
+		}
+	}
+}
+
+// parts are what is known and what is expected of the window that ends in slot j of coming day i.
+func (l *outlook) parts(n nights, i, j int) (known, unknown float64) {
+	known = l.stored[i][j]
+	for m := 0; m <= i && m < len(l.inside); m++ {
+		if share := l.inside[m][j]; n.given(i - m) {
+			known += share * n.bytes
+		} else {
+			known += share * l.extra[i-m]
+			unknown += share * l.y[i-m]
+		}
+	}
+	return known, unknown
+}
+
+// worst is the slot of day i whose window has the largest known + weight · unknown part.
+func (l *outlook) worst(n nights, i int, weight float64) (slot int, sum float64) {
+	for j := range slots {
+		known, unknown := l.parts(n, i, j)
+		if s := known + weight*unknown; j == 0 || s > sum {
+			slot, sum = j, s
+		}
+	}
+	return slot, sum
+}
+
+// frame is the window that ends in slot j of day i, as the model wants it.
+func (l *outlook) frame(n nights, i, j int) forecast.Window {
+	known, _ := l.parts(n, i, j)
+	w := forecast.Window{Known: known, Days: make([]float64, i+1)}
+	for m := 0; m <= i && m < len(l.inside); m++ {
+		if !n.given(i - m) {
+			w.Days[i-m] = math.Max(0, math.Min(1, l.inside[m][j]))
+		}
+	}
+	return w
+}
+
+// fan gives the two bands of each of the coming days. It must have a model.
+func (l *outlook) fan(n nights, days int) [][2]forecast.Band {
+	out := make([][2]forecast.Band, days)
+	for k, weight := range []float64{1, 2} {
+		frames := make([]forecast.Window, days)
+		for i := range frames {
+			j, _ := l.worst(n, i, weight)
+			frames[i] = l.frame(n, i, j)
+		}
+		fan, err := l.model.Forecast(frames)
+		if err != nil {
+			return out // cannot be: sums of volumes are volumes, shares are between 0 and 1
+		}
+		for i := range fan {
+			out[i][k] = grown(fan[i], l.growth)
+		}
+	}
+	return out
+}
+
+// grown multiplies the unknown part of a band.
+func grown(b forecast.Band, factor float64) forecast.Band {
+	b.Point = b.Known + factor*(b.Point-b.Known)
+	b.Scale *= factor
+	for i, q := range b.Quantiles {
+		b.Quantiles[i] = b.Known + factor*(q-b.Known)
+	}
+	return b
+}

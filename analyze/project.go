@@ -1,0 +1,323 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+const (
+	// DefaultHorizon is how many days ahead a forecast looks.
+	DefaultHorizon = 14
+	// ChanceDays is how many days ahead the chance of reaching the cap and the budgets look, as egress-near does.
+	ChanceDays = 7
+	// scoredDays are the last days that a forecast is scored on: enough for a share in whole percents, and recent.
+	scoredDays = 120
+)
+
+// ForecastOptions say what to forecast.
+type ForecastOptions struct {
+	Policy *limits.Policy
+	// AsOf is the moment taken as "now"; later requests are left out. It must be set.
+	AsOf time.Time
+	// Horizon is how many days ahead to look, at most forecast.MaxHorizon. By default, DefaultHorizon.
+	Horizon int
+	// Tenants are the tenants to forecast; none means all.
+	Tenants []string
+	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
+	About func(name string) Tenant
+	// WhatIf changes what is assumed of the future.
+	WhatIf WhatIf
+}
+
+// ForecastReport is the forecast of several tenants, worst first.
+type ForecastReport struct {
+	AsOf    time.Time
+	Horizon int // days
+	WhatIf  WhatIf
+	Tenants []Projection
+}
+
+// Projection is the forecast of one tenant. Sizes are bytes.
+type Projection struct {
+	Tenant  string
+	AsOf    time.Time
+	Cap     Cap
+	Current int64 // in the window that ends at AsOf
+	// Method names how it was forecast; "" where it was not.
+	Method string
+	// History is the number of days from the first request that counts to AsOf.
+	History int
+	// Reason is a sentence on why there is no forecast; "" where there is one.
+	Reason string
+	Days   []ProjectedDay
+	// Chance is that of reaching the cap within ChanceDays, or the horizon if that is shorter; negative means that
+	// there is none, because the cap or the volume is unknown.
+	Chance float64
+	// Early, Likely and Late are when the chance of having reached the cap becomes 10, 50 and 90 %; the zero time means
+	// not within the horizon.
+	Early, Likely, Late time.Time
+	// Budget is nil where the cap is unknown.
+	Budget *Budget
+	// Scores tell how good forecasts were on the last Origins days, headroom's own first; nil where the history is too
+	// short or never changes.
+	Scores []forecast.Score
+	// Room is what leaves the window in each of the hours until it is empty.
+	Room []RoomHour
+	// Series is what was learned from, with its labels; its last day ends at AsOf.
+	Series forecast.Series
+	Notes  []string
+}
+
+// ProjectedDay is the largest rolling sum of the 24 hours up to At.
+type ProjectedDay struct {
+	At    time.Time
+	Point float64
+	// Quantiles are those at forecast.Levels.
+	Quantiles [len(forecast.Levels)]float64
+}
+
+// Quantile is the quantile at one of forecast.Levels; NaN at another.
+func (d *ProjectedDay) Quantile(level float64) float64 {
+	if i := slices.Index(forecast.Levels[:], level); i >= 0 {
+		return d.Quantiles[i]
+	}
+	return math.NaN()
+}
+
+// RoomHour is how many bytes leave the window in the hour up to At.
+type RoomHour struct {
+	At    time.Time
+	Bytes int64
+}
+
+// Project forecasts the rolling egress of the tenants of a snapshot. It reads all their requests, once.
+func Project(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (*ForecastReport, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	resets, _, err := facts(ctx, snap, o.AsOf.UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	names := o.names(snap)
+	out := make([]Projection, len(names))
+	err = parallel(ctx, len(names), func(i int, s *scratch) error {
+		c, err := collect(ctx, snap, o.Policy, o.about(names[i], resets), o.AsOf.UnixMicro(), math.MinInt64, s)
+		if err == nil {
+			out[i] = project(c, o)
+			out[i].score()
+		}
+		return wrapped(err, "forecast tenant %q", names[i])
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(out, compareProjections)
+	return &ForecastReport{AsOf: o.AsOf.UTC(), Horizon: o.Horizon, WhatIf: o.WhatIf, Tenants: out}, nil
+}
+
+func (o *ForecastOptions) check() error {
+	if o.Horizon == 0 {
+		o.Horizon = DefaultHorizon
+	}
+	if o.Horizon < 1 || o.Horizon > forecast.MaxHorizon {
+		return fmt.Errorf("forecast %d days ahead: 1 to %d are possible", o.Horizon, forecast.MaxHorizon)
+	}
+	return o.WhatIf.check(o.AsOf, o.Horizon)
+}
+
+// names are the tenants to forecast: those asked for, whether they have requests or not, or all of the snapshot.
+func (o *ForecastOptions) names(snap *store.Snapshot) []string {
+	if len(o.Tenants) > 0 {
+		return slices.Compact(slices.Sorted(slices.Values(o.Tenants)))
+	}
+	var names []string
+	for _, t := range snap.Tenants() {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+func (o *ForecastOptions) about(name string, resets map[string][]int64) Tenant {
+	t := Tenant{Chance: -1}
+	if o.About != nil {
+		t = o.About(name)
+	}
+	t.Name, t.Resets = name, resets[name]
+	if t.Zone == nil {
+		t.Zone = time.UTC
+	}
+	return t
+}
+
+// compareProjections puts the worst first: by chance, then by how full the window is, then by name.
+func compareProjections(a, b Projection) int {
+	return cmp.Or(cmp.Compare(b.Chance, a.Chance), cmp.Compare(b.used(), a.used()), cmp.Compare(a.Tenant, b.Tenant))
+}
+
+func (p *Projection) used() float64 {
+	if p.Cap.Bytes <= 0 {
+		return -1
+	}
+	return float64(p.Current) / float64(p.Cap.Bytes)
+}
+
+// project forecasts from what was collected of a tenant.
+func project(c *collector, o ForecastOptions) Projection {
+	p := newProjection(c, o)
+	if len(c.days) == 0 {
+		p.Reason = "no recording was requested yet"
+		p.modelless(c)
+		return p
+	}
+	habits := c.habits()
+	p.Series = habits.series(forecast.MaxHorizon)
+	p.Notes = append(p.Notes, habits.notes()...)
+	model, err := forecast.Fit(p.Series)
+	if err != nil {
+		p.Reason = err.Error()
+		p.modelless(c)
+		return p
+	}
+	p.Method = methodName(p.History)
+	if p.History < forecast.Reliable {
+		p.Notes = append(p.Notes, fmt.Sprintf("%d days of history: chances are not reliable before %d.", p.History, forecast.Reliable))
+	}
+	l := newOutlook(c, habits, model, o)
+	p.fill(l.fan(nights{}, max(o.Horizon, ChanceDays)), o.Horizon)
+	if limits := spread(p.Cap); limits != nil {
+		p.Budget = l.budget(limits)
+	}
+	return p
+}
+
+func newProjection(c *collector, o ForecastOptions) Projection {
+	limit, note := o.WhatIf.limit(c)
+	p := Projection{
+		Tenant: c.tenant.Name, AsOf: o.AsOf.UTC(), Cap: limit, Current: whole(c.current()), History: len(c.days), Chance: -1, Room: c.room(),
+	}
+	if note != "" {
+		p.Notes = append(p.Notes, note)
+	}
+	return p
+}
+
+// fill fills in what follows from the bands alone.
+func (p *Projection) fill(fan [][2]forecast.Band, horizon int) {
+	p.Days = projectDays(fan, p.AsOf, horizon)
+	chances := crossings(fan, spread(p.Cap))
+	if chances == nil {
+		return
+	}
+	p.Chance = chances[min(ChanceDays, horizon)-1]
+	p.Early, p.Likely, p.Late = p.by(chances[:horizon], .1), p.by(chances[:horizon], .5), p.by(chances[:horizon], .9)
+}
+
+// modelless gives the budget that needs no forecast.
+func (p *Projection) modelless(c *collector) {
+	if limits := spread(p.Cap); limits != nil {
+		p.Budget = newOutlook(c, c.habits(), nil, ForecastOptions{}).budget(limits)
+	}
+}
+
+// by is the end of the first day by which the chance is p.
+func (p *Projection) by(chances []float64, chance float64) time.Time {
+	for i, c := range chances {
+		if c >= chance {
+			return p.AsOf.Add(time.Duration(i+1) * 24 * time.Hour)
+		}
+	}
+	return time.Time{}
+}
+
+func projectDays(fan [][2]forecast.Band, asOf time.Time, horizon int) []ProjectedDay {
+	days := make([]ProjectedDay, horizon)
+	for i := range days {
+		a, b := &fan[i][0], &fan[i][1]
+		d := ProjectedDay{At: asOf.Add(time.Duration(i+1) * 24 * time.Hour), Point: math.Max(a.Point, b.Point)}
+		for q := range d.Quantiles {
+			d.Quantiles[q] = math.Max(a.Quantiles[q], b.Quantiles[q])
+		}
+		days[i] = d
+	}
+	return days
+}
+
+// score fills in how good forecasts of the tenant's own past would have been.
+func (p *Projection) score() {
+	if p.Reason == "" {
+		p.Scores, _ = forecast.Evaluate(p.Series, DefaultHorizon, scoredDays) // what cannot be scored has no scores
+	}
+}
+
+// methodName says what carries the forecast: shapes found elsewhere, the tenant's own weekdays, or both.
+func methodName(history int) string {
+	switch {
+	case history < 14:
+		return "weekly shapes"
+	case history < 28:
+		return "weekly shapes and weekday ensemble"
+	}
+	return "weekday ensemble"
+}
+
+// Past are the rolling sums at the ends of the last days up to AsOf, oldest first and resets aside: at most n, those of
+// which all five days are known.
+func (p *Projection) Past(n int) []float64 {
+	var sums []float64
+	y := p.Series.Bytes
+	for end := max(5, len(y)-n+1); end <= len(y); end++ {
+		sums = append(sums, lastSum(y[:end]))
+	}
+	return sums
+}
+
+// parallel calls f for 0 to n−1 on all processors and returns the first error.
+func parallel(ctx context.Context, n int, f func(i int, s *scratch) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		wg.Go(func() {
+			var s scratch
+			for i := range next {
+				if err := f(i, &s); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// wrapped is nil without an error.
+func wrapped(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// whole rounds bytes to what an int64 can hold.
+func whole(bytes float64) int64 {
+	if bytes >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(math.Round(math.Max(bytes, 0)))
+}
