@@ -70,14 +70,25 @@ CREATE TABLE request (
 CREATE TABLE event (
   id          INTEGER PRIMARY KEY,
   kind        TEXT NOT NULL,                     -- reset: support reset the egress window; dropped: requests that could
-                                                 -- not be recorded; prune: rows removed from this file
-  at          INTEGER NOT NULL,                  -- reset: when; dropped: when noticed; prune: rows before this went
+                                                 -- not be recorded; prune: rows removed from this file; paced:
+                                                 -- requests held back to keep the least interval
+  at          INTEGER NOT NULL,                  -- reset: when; dropped: when noticed; prune: rows before this went;
+                                                 -- paced: when the pacing ended
   tenant_id   INTEGER REFERENCES tenant,         -- NULL: not about one tenant
-  count       INTEGER NOT NULL DEFAULT 0,        -- dropped, prune: how many requests
+  count       INTEGER NOT NULL DEFAULT 0,        -- dropped, prune, paced: how many requests
   bytes       INTEGER NOT NULL DEFAULT 0,        -- prune: their response bytes
-  note        TEXT NOT NULL DEFAULT '',          -- what the user wrote
+  note        TEXT NOT NULL DEFAULT '',          -- what the user wrote; paced: how long they were held
   recorded_at INTEGER NOT NULL                   -- when this row was added
 ) STRICT;
+
+-- When the next request of a paced class may start: what processes with --pace tell each other. It is not part of the
+-- log: rows change with every paced request, and may be deleted when nothing is running.
+CREATE TABLE pace (
+  tenant_id INTEGER NOT NULL REFERENCES tenant,
+  class     TEXT NOT NULL,                       -- the policy's class that has a least interval
+  next_at   INTEGER NOT NULL,                    -- no request of the class may start before this
+  PRIMARY KEY (tenant_id, class)
+) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER request_no_update BEFORE UPDATE ON request
 BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;

@@ -75,8 +75,8 @@ func snapshotOf(t *testing.T, all []store.Request) *store.Snapshot {
 // together is what a reader makes of a range of days.
 type together struct {
 	requests, bytes, peak, peakAt, violations, indeterminate, least int64
-	answers                                                        map[string]int64
-	findings                                                       map[string]int64
+	answers                                                         map[string]int64
+	findings                                                        map[string]int64
 }
 
 func put(d *analyze.TenantDays, from, to int) together {

@@ -85,13 +85,12 @@ func newApp(s *streams) *cli.App {
 		Version:   version(),
 		Flags:     globalFlags(),
 		Commands: []*cli.Command{
-			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s),
+			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s), newForecastCommand(s),
 			newReportCommand(s), newResetCommand(s), newTenantsCommand(s), newVersionCommand(s),
 		},
 		Reader: s.in, Writer: s.out, ErrWriter: s.err,
 		ExitErrHandler:            func(*cli.Context, error) {}, // only main exits
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },
-		HideHelpCommand:           false,
 		DisableSliceFlagSeparator: true, // a tenant's name may hold a comma
 	}
 }
@@ -103,7 +102,7 @@ func action(f func(*cli.Context) error) cli.ActionFunc {
 		if err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) {
 			return err
 		}
-		if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
+		if errors.Is(err, context.Canceled) && c.Err() != nil {
 			err = errors.New("interrupted")
 		}
 		return fmt.Errorf("%s: %w", c.Command.Name, err)

@@ -37,7 +37,7 @@ func rangeFlags() []cli.Flag {
 }
 
 func asOfFlag() cli.Flag {
-	return &cli.StringFlag{Name: "as-of", Usage: "take this `TIME` as now"}
+	return &cli.StringFlag{Name: "as-of", Usage: "take this `TIME` as now (default: now, or --until where that is earlier)"}
 }
 
 func outputFlag() cli.Flag {
@@ -48,9 +48,6 @@ func outputFlag() cli.Flag {
 func formatFlag(formats ...string) cli.Flag {
 	return &cli.StringFlag{Name: "format", Value: formats[0], Usage: "`FORMAT` of the output: " + strings.Join(formats, ", ")}
 }
-
-// tableFormats are those of every command that lists something.
-var tableFormats = []string{"table", "json", "csv", "markdown"}
 
 // choice is a flag's value, which must be one of a few.
 func choice(c *cli.Context, flag string, among ...string) (string, error) {
@@ -74,7 +71,8 @@ func readSpan(c *cli.Context) (span, error) {
 	if s.asOf, err = readTime(c, "as-of", time.Now()); err != nil {
 		return span{}, err
 	}
-	if s.asOf.IsZero() {
+	given := !s.asOf.IsZero()
+	if !given {
 		s.asOf = time.Now().UTC().Truncate(time.Microsecond)
 	}
 	if s.since, err = readTime(c, "since", s.asOf); err != nil {
@@ -82,6 +80,9 @@ func readSpan(c *cli.Context) (span, error) {
 	}
 	if s.until, err = readTime(c, "until", s.asOf); err != nil {
 		return span{}, err
+	}
+	if !given && !s.until.IsZero() && s.until.Before(s.asOf) {
+		s.asOf = s.until // an audit of the past is made as of its end: what came later is no news to it
 	}
 	if !s.since.IsZero() && !s.until.IsZero() && !s.since.Before(s.until) {
 		return span{}, errors.New("flag --until: must be later than --since")

@@ -76,7 +76,8 @@ func runImport(c *cli.Context, se *session, o importOptions) error {
 // openRejects makes the file for rejects, whose lines are as many as those of the input may be.
 func openRejects(name string, stderr io.Writer) (w *bufio.Writer, done func() error, err error) {
 	if name == "" {
-		w = bufio.NewWriter(stderr)
+		const untilTheBarEnds = 1 << 20 // bytes; lines in between would be wiped out by a progress bar
+		w = bufio.NewWriterSize(stderr, untilTheBarEnds)
 		return w, w.Flush, nil
 	}
 	f, err := os.Create(name)
@@ -99,6 +100,12 @@ type importer struct {
 // counts are those of the result line, whose sum is always right.
 type counts struct{ added, duplicate, rejected int64 }
 
+func (n *counts) add(m counts) {
+	n.added += m.added
+	n.duplicate += m.duplicate
+	n.rejected += m.rejected
+}
+
 func (n counts) read() int64 { return n.added + n.duplicate + n.rejected }
 
 func (n counts) String() string {
@@ -109,9 +116,7 @@ func (n counts) String() string {
 func (im *importer) all(ctx context.Context) error {
 	for _, name := range im.o.files {
 		n, err := im.file(ctx, name)
-		im.total.added += n.added
-		im.total.duplicate += n.duplicate
-		im.total.rejected += n.rejected
+		im.total.add(n)
 		if err != nil {
 			im.failed++
 			if n.read() == 0 && (len(im.o.files) == 1 || storeFailed(err) && im.total.read() == 0) {
@@ -120,16 +125,29 @@ func (im *importer) all(ctx context.Context) error {
 			im.tell("headroom: import: %v", im.explain(ctx, err))
 		}
 		if err == nil || n.read() > 0 {
-			fmt.Fprintf(im.out, "%s: %v\n", shown(name), n)
+			if err := im.print(shown(name), n); err != nil {
+				return err
+			}
 		}
 		if ctx.Err() != nil || storeFailed(err) {
 			break
 		}
 	}
 	if len(im.o.files) > 1 {
-		fmt.Fprintf(im.out, "total: %v\n", im.total)
+		if err := im.print("total", im.total); err != nil {
+			return err
+		}
 	}
 	return im.verdict()
+}
+
+// print prints a result line.
+func (im *importer) print(of string, n counts) error {
+	_, err := fmt.Fprintf(im.out, "%s: %v\n", oneLine(of), n)
+	if err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
 }
 
 func (im *importer) verdict() error {
@@ -179,7 +197,7 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 			fmt.Fprintf(im.rejects, "%s:%d: %s\n", oneLine(shown(name)), r.Line, oneLine(r.Reason))
 		},
 	})
-	bar.stop()
+	bar.stop(err)
 	err = errors.Join(err, sink.Close(storing), im.rejects.Flush())
 	n.added, n.duplicate = sink.Added(), sink.Duplicates()
 	if err == nil && n.read() != result.Read {

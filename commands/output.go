@@ -58,7 +58,11 @@ func writeThrough(name string, write func(io.Writer) error) error {
 func replaceFile(name string, write func(io.Writer) error) (err error) {
 	f, err := createBeside(name)
 	if err != nil {
-		return fmt.Errorf("write output: %w", err)
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err // the name of the passing file would only confuse
+		}
+		return fmt.Errorf("write %q: %w", name, err)
 	}
 	defer func() {
 		if err != nil {
@@ -69,8 +73,11 @@ func replaceFile(name string, write func(io.Writer) error) (err error) {
 	if err := buffered(f, write); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), name)); err != nil {
-		return fmt.Errorf("write output: %w", err)
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %q: %w", name, err)
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return fmt.Errorf("write %q: %w", name, err)
 	}
 	return nil
 }

@@ -18,8 +18,9 @@ func startBar(stderr io.Writer, name string, size int64) *bar {
 	if _, ok := terminal(stderr); !ok || size == 0 {
 		return nil
 	}
-	b := &bar{progress.NewWriter(), &progress.Tracker{Message: oneLine(name), Total: size, Units: progress.UnitsBytes, RemoveOnCompletion: true}}
+	b := &bar{progress.NewWriter(), &progress.Tracker{Message: oneLine(name), Total: size, Units: progress.UnitsBytes}}
 	b.writer.SetOutputWriter(stderr)
+	b.writer.SetTrackerPosition(progress.PositionRight)
 	b.writer.SetAutoStop(false)
 	b.writer.SetUpdateFrequency(100 * time.Millisecond)
 	b.writer.AppendTracker(b.tracker)
@@ -33,12 +34,16 @@ func (b *bar) set(bytesRead int64) {
 	}
 }
 
-// stop removes the bar, so that what is printed next stands alone.
-func (b *bar) stop() {
+// stop ends the bar in the state that err says, so that what is printed next stands below it.
+func (b *bar) stop(err error) {
 	if b == nil {
 		return
 	}
-	b.tracker.MarkAsDone()
+	if err != nil {
+		b.tracker.MarkAsErrored()
+	} else {
+		b.tracker.MarkAsDone()
+	}
 	for b.writer.Stop(); b.writer.IsRenderInProgress(); {
 		time.Sleep(time.Millisecond)
 	}

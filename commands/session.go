@@ -124,7 +124,11 @@ func (c *Config) about(name string) analyze.Tenant {
 	t := c.Tenant(name)
 	a := analyze.Tenant{
 		Name: name, Chance: -1,
-		Cap: analyze.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
+		Cap:  analyze.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
+		Zone: t.Location,
+	}
+	if len(t.Closures) > 0 {
+		a.Closed = t.ClosedAt
 	}
 	if !t.Window.IsZero() {
 		a.Window = zonedWindow{t.Window}

@@ -42,7 +42,8 @@ func (s *Store) TakeSlot(ctx context.Context, tenant, class string, lease time.D
 	return slot, wait, err == nil && wait == 0, err
 }
 
-// slotWait is how long a class is not free, at most. Where the clock was set back, nothing waits longer than a lease.
+// slotWait is how long a class is not free, at most. A time that is farther away than any lease reaches is from before
+// the clock was set back, and holds nobody.
 func (s *Store) slotWait(ctx context.Context, q queryer, tenant, class string, lease time.Duration) (time.Duration, error) {
 	var next int64
 	err := q.QueryRowContext(ctx, `SELECT next_at FROM pace JOIN tenant ON tenant.id = tenant_id WHERE name = ? AND class = ?`,
@@ -53,7 +54,11 @@ func (s *Store) slotWait(ctx context.Context, q queryer, tenant, class string, l
 	if err != nil {
 		return 0, fmt.Errorf("read pace: %w", explain(err))
 	}
-	return max(0, min(time.Until(time.UnixMicro(next)), lease)), nil
+	wait := time.Until(time.UnixMicro(next))
+	if wait > 2*lease {
+		return 0, nil
+	}
+	return max(0, wait), nil
 }
 
 // SettleSlot says when the next request of the slot's class may start. A slot that has expired and was taken by another

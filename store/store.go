@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 // Store is an open request log. It is safe for use by several goroutines.
@@ -40,7 +41,14 @@ func Open(path string, opts ...Option) (*Store, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
+	until := time.Now().Add(busyTimeout)
 	s, err := open(path, o)
+	for busy(err) && time.Now().Before(until) {
+		// Two processes that make the file at once: where waiting could be a deadlock, as on the way to WAL, SQLite fails
+		// one of them at once, whatever the busy timeout.
+		time.Sleep(busyTimeout / 1000)
+		s, err = open(path, o)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open database %q: %w", path, explain(err))
 	}

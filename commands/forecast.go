@@ -1,0 +1,226 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/store"
+)
+
+func newForecastCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "forecast",
+		Usage: "tell when the rolling egress meets the cap, and what may be pulled tonight",
+		Description: "Forecasts the rolling sum per tenant, the likeliest to reach its cap first.\n\n" +
+			"Examples:\n" +
+			"  headroom forecast\n" +
+			"  headroom forecast --tenant acme --horizon 30d\n" +
+			"  headroom forecast --what-if agents=40,growth=20%,backfill=200GB@2026-12-01\n" +
+			"  headroom forecast --backtest --tenant acme\n" +
+			"  headroom forecast --daily volumes.csv --closures holidays.csv",
+		Flags: []cli.Flag{
+			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag(),
+			&cli.StringFlag{Name: "horizon", Value: fmt.Sprintf("%dd", analyze.DefaultHorizon), Usage: fmt.Sprintf("how many `DAYS` to look ahead, up to %dd", forecast.MaxHorizon)},
+			&cli.StringFlag{Name: "what-if", Usage: "suppose `CHANGES`: any of agents=40, cap=500GB, growth=20% and backfill=200GB@2026-12-01, separated by commas"},
+			&cli.BoolFlag{Name: "backtest", Usage: "score forecasts of the past instead; with --output, write them as rows of CSV"},
+			&cli.StringFlag{Name: "daily", Usage: "forecast the daily totals of a CSV `FILE` (series_id, day, bytes) instead of the database"},
+			&cli.StringFlag{Name: "closures", Usage: "the days without calls of --daily, a CSV `FILE` (series_id, day, name)"},
+		},
+		Action: withFacts(s, readForecastOptions, runForecast),
+	}
+}
+
+type forecastOptions struct {
+	span
+	tenants         []string
+	horizon         int
+	whatIf          analyze.WhatIf
+	backtest        bool
+	daily, closures string
+	output          string
+	look            report.Options
+}
+
+func readForecastOptions(c *cli.Context, s *streams) (o forecastOptions, err error) {
+	if err := noArguments(c); err != nil {
+		return o, err
+	}
+	o.tenants, o.output, o.backtest = c.StringSlice("tenant"), c.String("output"), c.Bool("backtest")
+	o.daily, o.closures = c.String("daily"), c.String("closures")
+	if o.span, err = readSpan(c); err != nil {
+		return o, err
+	}
+	if o.horizon, err = parseHorizon(c.String("horizon")); err != nil {
+		return o, fmt.Errorf("flag --horizon: %w", err)
+	}
+	if o.whatIf, err = parseWhatIf(c.String("what-if")); err != nil {
+		return o, fmt.Errorf("flag --what-if: %w", err)
+	}
+	if err := o.check(c); err != nil {
+		return o, err
+	}
+	o.look, err = readLook(c, s)
+	return o, err
+}
+
+// check refuses flags that do not go together.
+func (o *forecastOptions) check(c *cli.Context) error {
+	switch {
+	case o.closures != "" && o.daily == "":
+		return errors.New("flag --closures: goes with --daily; for the database, closures are in headroom.toml")
+	case o.daily != "" && c.IsSet("as-of"):
+		return errors.New("flag --as-of: goes with the database; with --daily, every series ends with its last day")
+	case o.daily != "" && (o.whatIf.Agents > 0 || len(o.whatIf.Backfills) > 0):
+		return errors.New("flag --what-if: with --daily, only cap and growth can be changed")
+	case o.backtest && !o.whatIf.IsZero():
+		return errors.New("flag --what-if: does not go with --backtest: the past is what it was")
+	case o.rows() && c.IsSet("format") && c.String("format") != "csv":
+		return errors.New("flag --format: --backtest --output writes rows of CSV; leave out --output for a table of scores")
+	}
+	return nil
+}
+
+// rows says that the forecasts of a backtest are wanted, not their scores.
+func (o *forecastOptions) rows() bool { return o.backtest && o.output != "" }
+
+// parseHorizon reads days: "14d" or "14".
+func parseHorizon(s string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(s), "d"))
+	if err != nil || n < 1 || n > forecast.MaxHorizon {
+		return 0, fmt.Errorf("horizon %q must be days from 1d to %dd", s, forecast.MaxHorizon)
+	}
+	return n, nil
+}
+
+func runForecast(c *cli.Context, se *session, o forecastOptions) error {
+	if o.daily != "" {
+		return runDaily(se, o)
+	}
+	return se.open(c.String("db"), func() error { return runStored(c, se, o) }, store.MustExist())
+}
+
+func runStored(c *cli.Context, se *session, o forecastOptions) error {
+	if err := se.refresh(c.Context); err != nil {
+		return err
+	}
+	snap, err := se.store.Snapshot(c.Context)
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	if err := se.checkTenants(snap, o.tenants); err != nil {
+		return err
+	}
+	r, err := analyze.Project(c.Context, snap, analyze.ForecastOptions{
+		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: o.tenants, About: se.config.about, WhatIf: o.whatIf,
+	})
+	if err != nil {
+		return err
+	}
+	return writeForecast(r, o, func(f func(io.Writer) error) error { return se.write(o.output, f) })
+}
+
+// runDaily needs no log.
+func runDaily(se *session, o forecastOptions) error {
+	series, err := readSeries(o.daily, o.closures, o.tenants)
+	if err != nil {
+		return err
+	}
+	write := func(f func(io.Writer) error) error { return writeOutput(se.out, o.output, o.daily, f) }
+	if o.rows() {
+		return write(func(w io.Writer) error { return writeRows(w, series, o.horizon) })
+	}
+	r, err := analyze.ProjectDaily(series, o.horizon, o.whatIf)
+	if err != nil {
+		return err
+	}
+	return writeForecast(r, o, write)
+}
+
+// readSeries reads daily totals, those named or all, and their closure days.
+func readSeries(daily, closures string, names []string) ([]forecast.Named, error) {
+	var series []forecast.Named
+	err := readFrom(daily, func(r io.Reader) (err error) {
+		series, err = forecast.ReadDaily(r)
+		return err
+	})
+	if err == nil && closures != "" {
+		err = readFrom(closures, func(r io.Reader) error { return forecast.ReadClosures(r, series) })
+	}
+	if err != nil || len(names) == 0 {
+		return series, err
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(series, func(s forecast.Named) bool { return s.ID == name }) {
+			return nil, fmt.Errorf("flag --tenant: there is no series %q in %q", name, daily)
+		}
+	}
+	return slices.DeleteFunc(series, func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil
+}
+
+func readFrom(name string, read func(io.Reader) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err // it says what could not be opened, and why
+	}
+	defer f.Close()
+	if err := read(f); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
+	}
+	return nil
+}
+
+// writeForecast writes what was asked for: a forecast, the scores of past ones, or those themselves.
+func writeForecast(r *analyze.ForecastReport, o forecastOptions, write func(func(io.Writer) error) error) error {
+	switch {
+	case o.rows():
+		return write(func(w io.Writer) error { return writeRows(w, stored(r), o.horizon) })
+	case o.backtest:
+		return write(func(w io.Writer) error { return report.Scores(w, scored(r), o.look) })
+	}
+	return write(func(w io.Writer) error { return report.Forecast(w, r, len(o.tenants) > 0, o.look) })
+}
+
+// stored are the series that were learned from.
+func stored(r *analyze.ForecastReport) []forecast.Named {
+	var series []forecast.Named
+	for i := range r.Tenants {
+		series = append(series, forecast.Named{ID: r.Tenants[i].Tenant, Series: r.Tenants[i].Series})
+	}
+	return series
+}
+
+func scored(r *analyze.ForecastReport) []report.Scored {
+	var all []report.Scored
+	for i := range r.Tenants {
+		p := &r.Tenants[i]
+		s := report.Scored{Name: p.Tenant, Scores: p.Scores, Reason: p.Reason}
+		if len(s.Scores) == 0 && s.Reason == "" {
+			s.Reason = "too short or too even a history to score"
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// writeRows writes every forecast that could have been made in the past. Series that are too short have none.
+func writeRows(w io.Writer, series []forecast.Named, horizon int) error {
+	rows := forecast.NewRowWriter(w)
+	for _, s := range series {
+		var short *forecast.ShortHistoryError
+		if err := forecast.WriteBacktest(rows, s, horizon); err != nil && !errors.As(err, &short) {
+			return err
+		}
+	}
+	return rows.Flush()
+}

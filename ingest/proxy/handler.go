@@ -1,0 +1,235 @@
+package proxy
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/6dcca832/headroom/ingest"
+)
+
+const (
+	// reversePrefix begins the paths of the reverse proxy; the tenant's name follows.
+	reversePrefix = "/t/"
+	// headerPatience is how long a client may take to send a request's header.
+	headerPatience = time.Minute
+	// maxClients bounds how many names of clients are told apart: they are the clients' own choice.
+	maxClients = 256
+	// maxName is the longest name of a client, in bytes.
+	maxName = 64
+)
+
+// target is where a request goes, decided once.
+type target struct {
+	url      *url.URL // as it is recorded
+	host     string   // the Host field; "" means that of the place where it is really sent
+	client   string
+	recorded bool
+	prefix   string // of the reverse proxy's paths; "" for a forward proxy
+}
+
+type targetKey struct{}
+
+func targetOf(ctx context.Context) *target { return ctx.Value(targetKey{}).(*target) }
+
+// ServeHTTP answers on the port: CONNECT, a forward proxy's absolute URLs, and the reverse proxy's paths.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	user, ok := p.admit(r)
+	switch {
+	case !ok:
+		w.Header().Set("Proxy-Authenticate", `Basic realm="headroom"`)
+		refuse(w, http.StatusProxyAuthRequired, "the password is missing or wrong: give it with Proxy-Authorization")
+	case r.Method == http.MethodConnect:
+		p.connect(w, r, p.client(user, r))
+	case r.URL.IsAbs() && !p.isSelf(r.URL.Host):
+		p.forward(w, r, p.client(user, r))
+	case strings.HasPrefix(r.URL.Path, reversePrefix):
+		p.serveReverse(w, r, p.client(user, r))
+	default:
+		refuse(w, http.StatusNotFound, "ask for "+reversePrefix+"TENANT/PATH, or use this address as a proxy")
+	}
+}
+
+// admit checks the password and gives the user name.
+func (p *Proxy) admit(r *http.Request) (user string, ok bool) {
+	// BasicAuth reads Authorization, which is the vendor's here.
+	asked := http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}
+	user, password, _ := asked.BasicAuth()
+	return user, p.cfg.Password == "" || subtle.ConstantTimeCompare([]byte(password), []byte(p.cfg.Password)) == 1
+}
+
+// client names who sent a request.
+func (p *Proxy) client(user string, r *http.Request) string {
+	if p.cfg.Client != "" {
+		return p.cfg.Client
+	}
+	name := user
+	if name == "" {
+		name, _, _ = strings.Cut(r.UserAgent(), "/")
+	}
+	plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
+	if len(name) > maxName || !plain {
+		return ""
+	}
+	return name
+}
+
+// forward serves a request of a client that uses us as its HTTP proxy. Host follows the URL (RFC 9112, section 3.2.2).
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
+	u := *r.URL
+	t := &target{url: &u, client: client, recorded: p.cfg.All}
+	if as, ok := p.known(u.Hostname()); ok {
+		t.recorded = true
+		if as != u.Hostname() {
+			u.Host, u.Scheme = as, "https"
+		}
+	}
+	p.send(w, r, t)
+}
+
+// serveReverse serves /t/TENANT/PATH.
+func (p *Proxy) serveReverse(w http.ResponseWriter, r *http.Request, client string) {
+	tenant, path, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), reversePrefix), "/")
+	host, ok := p.hostOf(strings.ToLower(tenant))
+	if !ok {
+		refuse(w, http.StatusNotFound, "the policy has no host for a tenant of that name")
+		return
+	}
+	u, err := url.Parse("https://" + host + "/" + path)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "the path cannot be read")
+		return
+	}
+	u.RawQuery, u.ForceQuery = r.URL.RawQuery, r.URL.ForceQuery
+	p.send(w, r, &target{url: u, client: client, recorded: true, prefix: reversePrefix + tenant})
+}
+
+// serveOpened serves a request on a connection that was opened with our certificate.
+func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
+	o := r.Context().Value(openedKey{}).(*openedConn)
+	u := *r.URL
+	u.Scheme, u.Host = o.scheme, o.as
+	client := o.client
+	if client == "" {
+		client = p.client("", r) // not every client names itself when it asks for a tunnel
+	}
+	p.send(w, r, &target{url: &u, host: r.Host, client: client, recorded: true})
+}
+
+// send passes a request on and its answer back.
+func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
+	p.work.add(1)
+	defer p.work.add(-1)
+	// An answer without these fields stays without them; net/http would add them.
+	w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
+	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
+}
+
+// passed are fields that ReverseProxy would drop; they are the client's business.
+var passed = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+
+func rewrite(pr *httputil.ProxyRequest) {
+	t := targetOf(pr.In.Context())
+	u := *t.url
+	pr.Out.URL, pr.Out.Host = &u, t.host
+	pr.Out.Trailer = pr.In.Trailer // filled when the body has been read
+	for _, name := range passed {
+		if values, ok := pr.In.Header[name]; ok {
+			pr.Out.Header[name] = values
+		}
+	}
+}
+
+// stayHere lets a redirect to the tenant's own host lead through the reverse proxy again.
+func stayHere(resp *http.Response) error {
+	t := targetOf(resp.Request.Context())
+	if t.prefix == "" {
+		return nil
+	}
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err == nil && to.Host != "" && to.Scheme == "https" && strings.EqualFold(to.Host, t.url.Host) {
+		to.Scheme, to.Host = "", ""
+		resp.Header.Set("Location", t.prefix+"/"+strings.TrimPrefix(to.String(), "/"))
+	} else if err == nil && to.Host == "" && strings.HasPrefix(to.Path, "/") {
+		resp.Header.Set("Location", t.prefix+to.String())
+	}
+	return nil
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// roundTrip sends a request through the transport of its client.
+func (p *Proxy) roundTrip(r *http.Request) (*http.Response, error) {
+	t := targetOf(r.Context())
+	if !t.recorded {
+		return p.base.RoundTrip(r)
+	}
+	rt := p.transport(t.client)
+	if p.cfg.Pacer == nil {
+		return rt.RoundTrip(r)
+	}
+	return p.cfg.Pacer.roundTrip(p.cfg.Policy, rt, r)
+}
+
+// transport is the recording transport of a client.
+func (p *Proxy) transport(client string) *ingest.Transport {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t, ok := p.transports[client]; ok {
+		return t
+	}
+	if len(p.transports) >= maxClients && client != "" {
+		client = ""
+	}
+	if t, ok := p.transports[client]; ok {
+		return t
+	}
+	opts := []ingest.Option{ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(client), ingest.WithSource(p.source)}
+	if p.cfg.HashKey != nil {
+		opts = append(opts, ingest.WithHashKey(p.cfg.HashKey))
+	}
+	t := ingest.NewTransport(p.base, p.cfg.Recorder, opts...)
+	p.transports[client] = t
+	return t
+}
+
+// fail answers for a vendor that did not.
+func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var timeout net.Error
+	switch {
+	case r.Context().Err() != nil: // nobody listens any more
+		panic(http.ErrAbortHandler)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		refuse(w, http.StatusGatewayTimeout, "no answer in time: "+err.Error())
+	default:
+		refuse(w, http.StatusBadGateway, "no answer: "+err.Error())
+	}
+}
+
+// refuse answers in our own name.
+func refuse(w http.ResponseWriter, status int, why string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "headroom: %s\n", why)
+}
+
+// buffers are what bodies are copied through: larger than httputil's 32 kB, for fewer system calls.
+type buffers struct{}
+
+const bufferSize = 64 << 10
+
+var bufferPool = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
+
+func (buffers) Get() []byte  { return *bufferPool.Get().(*[]byte) }
+func (buffers) Put(b []byte) { bufferPool.Put(&b) }

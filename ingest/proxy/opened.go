@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// openedConn is a connection that a client let us open; scheme and as tell where its requests go.
+type openedConn struct {
+	net.Conn
+	scheme, as, client string
+	who                peer
+	start              time.Time
+	used               atomic.Bool // a request has come
+}
+
+type openedKey struct{}
+
+func openedContext(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, openedKey{}, c)
+}
+
+// openedState watches for clients that close a connection without asking for anything. Node looks at a certificate only
+// after the handshake, so that is how it refuses one.
+func (p *Proxy) openedState(c net.Conn, state http.ConnState) {
+	o := c.(*openedConn)
+	switch state {
+	case http.StateActive:
+		if o.used.CompareAndSwap(false, true) {
+			p.refusals.trust(o.who)
+		}
+	case http.StateClosed:
+		if !o.used.Load() && o.scheme == "https" {
+			p.refused(o.who, o.start)
+		}
+	}
+}
+
+// peer is a client in its dealings with one host.
+type peer struct{ client, addr, host string }
+
+// maxPeers bounds what is remembered of clients; beyond it, all is forgotten.
+const maxPeers = 4096
+
+// refusals remember which clients trust our certificate. What is known stays: a client that refused is not tried again,
+// since each trial is a call of its that fails.
+type refusals struct {
+	mu    sync.Mutex
+	trusts map[peer]bool // true: a request came; false: refused
+}
+
+// has says whether the client refused before.
+func (r *refusals) has(who peer) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	trusts, known := r.trusts[who]
+	return known && !trusts
+}
+
+// add notes a refusal. It is not one where the client has made requests before: then it merely hung up.
+func (r *refusals) add(who peer) bool { return r.set(who, false) }
+
+// trust notes that a client has made a request.
+func (r *refusals) trust(who peer) { r.set(who, true) }
+
+// set notes what is not known yet, and says whether that was so.
+func (r *refusals) set(who peer, trusts bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.trusts[who]; known {
+		return false
+	}
+	if r.trusts == nil || len(r.trusts) >= maxPeers {
+		r.trusts = map[peer]bool{}
+	}
+	r.trusts[who] = trusts
+	return true
+}
+
+// queue is the listener of connections that are already there.
+type queue struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newQueue() *queue { return &queue{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+// push hands a connection to the server, or closes it when that has stopped.
+func (q *queue) push(c net.Conn) {
+	select {
+	case q.conns <- c:
+	case <-q.done:
+		c.Close()
+	}
+}
+
+// Accept waits for the next connection.
+func (q *queue) Accept() (net.Conn, error) {
+	select {
+	case c := <-q.conns:
+		return c, nil
+	case <-q.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close makes Accept return.
+func (q *queue) Close() error {
+	q.once.Do(func() { close(q.done) })
+	return nil
+}
+
+// Addr is a name for messages.
+func (q *queue) Addr() net.Addr { return opened{} }
+
+type opened struct{}
+
+func (opened) Network() string { return "tcp" }
+func (opened) String() string  { return "opened" }

@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// Config says what a Proxy does. Policy and Recorder are required.
+type Config struct {
+	Policy   *limits.Policy
+	Recorder ingest.Recorder
+	// HashKey is the database file's own, see ingest.WithHashKey. By default, a random key.
+	HashKey []byte
+	// Name is the name of the source that requests are stored under.
+	Name string
+	// Client names whoever sends requests. By default, the user name given to the proxy, else the product that the
+	// User-Agent begins with.
+	Client string
+	// Upstreams are the addresses of tenants whose host is not the one of the policy's first pattern. Requests are
+	// recorded under the policy's host all the same, so that they are classified.
+	Upstreams map[string]*url.URL
+	// All records the hosts, too, that the policy does not know. By default, they are passed without a trace.
+	All bool
+	// Authority opens the HTTPS of the policy's hosts. Without one they are tunnelled, and recorded as opaque.
+	Authority *Authority
+	// Password must be given, with any user name, in Proxy-Authorization. "" means that there is none.
+	Password string
+	// Roots verify the vendor's certificate. nil means the system's.
+	Roots *x509.CertPool
+	// Pacer holds requests back. nil means that nothing is.
+	Pacer *Pacer
+	// Tell is given what the operator should know, a line each. By default, it is lost.
+	Tell func(line string)
+}
+
+// Proxy is a running proxy. It is an http.Handler, but only Serve knows how to open HTTPS.
+type Proxy struct {
+	cfg      Config
+	base     *upstream
+	reverse  *httputil.ReverseProxy
+	outer    *http.Server // the port
+	inner    *http.Server // opened connections
+	opened   *queue       // inner's listener
+	refusals refusals
+	ctx      context.Context // ends when what is still under way must break
+	breakOff context.CancelFunc
+	work     work
+	stopping atomic.Bool
+
+	mu         sync.Mutex
+	transports map[string]*ingest.Transport // by client
+	source     *store.Source
+	addr       string
+}
+
+// New makes a Proxy. It fails for an upstream whose tenant the policy's host pattern does not fit.
+func New(cfg Config) (*Proxy, error) {
+	if cfg.Policy == nil || cfg.Recorder == nil {
+		return nil, errors.New("make proxy: a policy and a recorder are needed")
+	}
+	if cfg.Tell == nil {
+		cfg.Tell = func(string) {}
+	}
+	p := &Proxy{
+		cfg: cfg, transports: map[string]*ingest.Transport{}, source: &store.Source{Kind: "proxy", Name: cfg.Name},
+		opened: newQueue(),
+	}
+	p.ctx, p.breakOff = context.WithCancel(context.Background())
+	p.base = newUpstream(cfg.Roots, p.isSelf)
+	for tenant, to := range cfg.Upstreams {
+		host, ok := p.hostOf(tenant)
+		if !ok {
+			return nil, fmt.Errorf("make proxy: upstream of tenant %q: the policy's host pattern %q does not fit such a name", tenant, cfg.Policy.Hosts[0])
+		}
+		p.base.redirect[host] = to
+	}
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite: rewrite, Transport: roundTripper(p.roundTrip), BufferPool: buffers{}, ModifyResponse: stayHere,
+		ErrorHandler: p.fail, ErrorLog: log.New(discard{}, "", 0),
+	}
+	p.outer = p.server(http.HandlerFunc(p.ServeHTTP))
+	p.outer.ReadHeaderTimeout = headerPatience
+	p.inner = p.server(http.HandlerFunc(p.serveOpened))
+	p.inner.ConnContext = openedContext
+	p.inner.ConnState = p.openedState
+	return p, nil
+}
+
+func (p *Proxy) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ErrorLog: log.New(discard{}, "", 0),
+		BaseContext: func(net.Listener) context.Context { return p.ctx },
+	}
+}
+
+// discard is where servers log to: their messages repeat what clients sent.
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// Serve accepts connections until Shutdown, and then returns nil.
+func (p *Proxy) Serve(l net.Listener) error {
+	p.mu.Lock()
+	p.addr = l.Addr().String()
+	p.mu.Unlock()
+	go p.inner.Serve(p.opened) //nolint:errcheck // ends with Shutdown
+	if err := p.outer.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve proxy: %w", err)
+	}
+	return nil
+}
+
+// Shutdown stops accepting, lets what is under way finish until ctx ends, then breaks it; when it returns, all of it has
+// been handed to the Recorder. Its error is ctx's if something was broken off.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.stopping.Store(true)
+	var wg sync.WaitGroup
+	for _, s := range []*http.Server{p.outer, p.inner} {
+		wg.Go(func() { s.Shutdown(ctx) }) //nolint:errcheck // what is left is counted below
+	}
+	wg.Wait()
+	err := p.work.wait(ctx)
+	p.breakOff()
+	p.outer.Close()
+	p.inner.Close()
+	p.work.wait(context.Background()) //nolint:errcheck // everything has been broken off
+	p.base.close()
+	return err
+}
+
+// isSelf says whether an address is the proxy's own, so that it never sends to itself.
+func (p *Proxy) isSelf(addr string) bool {
+	p.mu.Lock()
+	own := p.addr
+	p.mu.Unlock()
+	host, port, err := net.SplitHostPort(addr)
+	ownHost, ownPort, ownErr := net.SplitHostPort(own)
+	return err == nil && ownErr == nil && port == ownPort && (host == ownHost || host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
+// hostOf is the tenant's host by the policy's first pattern.
+func (p *Proxy) hostOf(tenant string) (host string, ok bool) {
+	host = strings.Replace(p.cfg.Policy.Hosts[0], "{tenant}", tenant, 1)
+	return host, tenant != "" && p.tenantOf(host) == tenant
+}
+
+// tenantOf is the tenant that the policy sees in a host name; "" means none.
+func (p *Proxy) tenantOf(host string) string {
+	m, err := p.cfg.Policy.Match(http.MethodGet, "https://"+host+"/")
+	if err != nil {
+		return ""
+	}
+	return m.Tenant
+}
+
+// known is the host that a host name is recorded under: itself where the policy knows it, the policy's for the upstream
+// of a tenant; ok is false for all others.
+func (p *Proxy) known(host string) (as string, ok bool) {
+	if p.tenantOf(host) != "" {
+		return host, true
+	}
+	for as, to := range p.base.redirect {
+		if strings.EqualFold(to.Hostname(), host) {
+			return as, true
+		}
+	}
+	return host, false
+}
+
+// work counts what must be done before a Proxy has stopped.
+type work struct {
+	mu   sync.Mutex
+	n    int
+	idle chan struct{} // closed at n == 0; nil when nobody waits
+}
+
+func (w *work) add(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.n += n
+	if w.n == 0 && w.idle != nil {
+		close(w.idle)
+		w.idle = nil
+	}
+}
+
+// wait waits until nothing is under way, or for the end of ctx.
+func (w *work) wait(ctx context.Context) error {
+	w.mu.Lock()
+	if w.n == 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	if w.idle == nil {
+		w.idle = make(chan struct{})
+	}
+	idle := w.idle
+	w.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

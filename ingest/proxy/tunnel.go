@@ -1,0 +1,257 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+const (
+	// OpaqueClass is the class of a tunnel: what went through it could not be seen.
+	OpaqueClass = "opaque"
+	// firstRecord is the first byte of a TLS handshake (RFC 8446, section 5.1).
+	firstRecord = 0x16
+	// handshakePatience is how long a client may take for its part of a handshake.
+	handshakePatience = 30 * time.Second
+)
+
+// connect serves CONNECT: it opens the policy's hosts, and tunnels the others and those that the client does not let us
+// open.
+func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
+	p.work.add(1)
+	defer p.work.add(-1)
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || host == "" {
+		refuse(w, http.StatusBadRequest, "CONNECT needs a host and a port")
+		return
+	}
+	host = strings.ToLower(host)
+	as, known := p.known(host)
+	if port != "443" && as == host {
+		as = net.JoinHostPort(as, port)
+	}
+	who := peer{client: client, addr: remoteHost(r), host: as}
+	if known && p.cfg.Authority != nil && !p.refusals.has(who) {
+		p.open(w, host, who)
+		return
+	}
+	t := &tunnel{p: p, who: who, addr: r.Host, recorded: known || p.cfg.All, start: time.Now()}
+	t.serve(w, r)
+}
+
+func remoteHost(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
+}
+
+const established = "HTTP/1.1 200 Connection established\r\n\r\n"
+
+// take takes the client's connection over. An answer to CONNECT must not have a length, which net/http would give it.
+func take(w http.ResponseWriter) (*early, error) {
+	conn, b, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	conn.SetDeadline(time.Time{}) //nolint:errcheck // a broken connection shows itself
+	if _, err := io.WriteString(conn, established); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &early{Conn: conn, r: b.Reader}, nil
+}
+
+// early is a connection of which something has been read already.
+type early struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// Read reads what was buffered, then the connection.
+func (e *early) Read(b []byte) (int, error) {
+	if e.r.Buffered() > 0 {
+		return e.r.Read(b)
+	}
+	return e.Conn.Read(b)
+}
+
+// CloseWrite ends one direction.
+func (e *early) CloseWrite() error {
+	if c, ok := e.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return e.Conn.Close()
+}
+
+// open shows the client a certificate of ours and serves what it asks for.
+func (p *Proxy) open(w http.ResponseWriter, host string, who peer) {
+	start := time.Now()
+	conn, err := take(w)
+	if err != nil {
+		return
+	}
+	stop := context.AfterFunc(p.ctx, func() { conn.Close() })
+	defer stop()
+	o := &openedConn{Conn: conn, scheme: "http", as: who.host, client: who.client, who: who, start: start}
+	first, err := conn.r.Peek(1)
+	if err != nil {
+		conn.Close()
+		return
+	}
+	if first[0] == firstRecord {
+		o.scheme = "https"
+		secure, err := p.handshake(conn, host)
+		if err != nil {
+			conn.Close()
+			if !errors.Is(err, context.DeadlineExceeded) {
+				p.refused(who, start)
+			}
+			return
+		}
+		o.Conn = secure
+	}
+	p.opened.push(o)
+}
+
+// handshake is the server's side of TLS, in the name of host.
+func (p *Proxy) handshake(conn net.Conn, host string) (*tls.Conn, error) {
+	certificate, err := p.cfg.Authority.certificate(host)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, handshakePatience)
+	defer cancel()
+	secure := tls.Server(conn, &tls.Config{
+		Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+	})
+	return secure, secure.HandshakeContext(ctx)
+}
+
+// refused notes that a client does not let us open its connections, and records the one that failed.
+func (p *Proxy) refused(who peer, start time.Time) {
+	if p.stopping.Load() || !p.refusals.add(who) {
+		return
+	}
+	t := &tunnel{p: p, who: who, start: start}
+	t.record(0, "tls")
+	name := who.client
+	if name == "" {
+		name = "a client"
+	}
+	p.cfg.Tell(name + " does not trust headroom's certificate for " + who.host + ": its calls there are tunnelled from now on and recorded as opaque")
+}
+
+// tunnel is one CONNECT that is passed on unopened.
+type tunnel struct {
+	p        *Proxy
+	who      peer
+	addr     string
+	recorded bool
+	start    time.Time
+	up, down int64 // bytes to and from the host
+}
+
+func (t *tunnel) serve(w http.ResponseWriter, r *http.Request) {
+	host, err := t.p.base.dial(r.Context(), t.address())
+	if err != nil {
+		t.recordIf(0, dialClass(err))
+		refuse(w, http.StatusBadGateway, "no connection: "+err.Error())
+		return
+	}
+	defer host.Close()
+	client, err := take(w)
+	if err != nil {
+		t.recordIf(0, "reset")
+		return
+	}
+	defer client.Close()
+	stop := context.AfterFunc(t.p.ctx, func() { client.Close(); host.Close() })
+	defer stop()
+	t.copy(client, host)
+	t.recordIf(http.StatusOK, "")
+}
+
+// address is where the tunnel goes: to the upstream of a host that is redirected.
+func (t *tunnel) address() string {
+	to, ok := t.p.base.redirect[t.who.host]
+	if !ok || to.Scheme != "https" {
+		return t.addr
+	}
+	if to.Port() == "" {
+		return net.JoinHostPort(to.Hostname(), "443")
+	}
+	return to.Host
+}
+
+// copy passes bytes both ways until both ends have closed. The end of one direction is passed on; a broken one ends both.
+func (t *tunnel) copy(client *early, host net.Conn) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		early, _ := io.CopyN(host, client.r, int64(client.r.Buffered()))
+		n, err := io.Copy(host, client.Conn)
+		t.up = early + n
+		endWrite(host, err, client, host)
+	})
+	wg.Go(func() {
+		n, err := io.Copy(client.Conn, host)
+		t.down = n
+		endWrite(client, err, client, host)
+	})
+	wg.Wait()
+}
+
+func endWrite(to net.Conn, err error, both ...net.Conn) {
+	c, ok := to.(interface{ CloseWrite() error })
+	if err == nil && ok && c.CloseWrite() == nil {
+		return
+	}
+	for _, c := range both {
+		c.Close()
+	}
+}
+
+func (t *tunnel) recordIf(status int, class string) {
+	if t.recorded {
+		t.record(status, class)
+	}
+}
+
+// record adds the opaque row. A status of 0 says that there was no tunnel.
+func (t *tunnel) record(status int, class string) {
+	m, err := t.p.cfg.Policy.Match(http.MethodConnect, "https://"+t.who.host+"/")
+	if err != nil {
+		return // a name that is none: nothing was connected to
+	}
+	tenant := m.Tenant
+	if tenant == "" {
+		tenant, _, _ = strings.Cut(t.who.host, ":")
+	}
+	t.p.cfg.Recorder.Record(store.Request{
+		Tenant: tenant, StartedAt: t.start.UnixMicro(), Duration: max(1, time.Since(t.start).Microseconds()),
+		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client, Source: t.p.source,
+		Route: &store.Route{Method: http.MethodConnect, Origin: m.Origin, Template: "/", Class: OpaqueClass},
+	})
+}
+
+// dialClass is what may be known of why there was no connection.
+func dialClass(err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.As(err, &dns):
+		return "dns"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	}
+	return "connect"
+}

@@ -1,0 +1,324 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// Forecast writes a forecast in o.Format. With detail, a table and Markdown also have all days, the room that frees and
+// the notes of each tenant; JSON and CSV always have all days. It returns an error that is ErrFormat for an unknown
+// format, and w's.
+func Forecast(w io.Writer, r *analyze.ForecastReport, detail bool, o Options) error {
+	return renderers{
+		table:    func(b *bytes.Buffer) error { forecastTable(b, r, detail, o); return nil },
+		json:     func(b *bytes.Buffer) error { return writeJSON(b, newForecastDoc(r)) },
+		csv:      func(b *bytes.Buffer) error { return forecastCSV(b, r) },
+		markdown: func(b *bytes.Buffer) error { forecastMarkdown(b, r, detail, o); return nil },
+	}.write(w, "forecast", o)
+}
+
+// noForecast is what people read instead of an empty table.
+const noForecast = "Nothing to forecast: no tenant is known."
+
+func forecastTitle(r *analyze.ForecastReport, loc *time.Location) string {
+	return fmt.Sprintf("Forecast as of %s, %s ahead", stamp(r.AsOf, loc), plural(int64(r.Horizon), "day", "days"))
+}
+
+// whatIfWords says under which changes a forecast was made; "" for none.
+func whatIfWords(w analyze.WhatIf) string {
+	var parts []string
+	if w.Agents > 0 {
+		parts = append(parts, plural(int64(w.Agents), "agent", "agents"))
+	}
+	if w.Cap > 0 {
+		parts = append(parts, "a cap of "+size(w.Cap))
+	}
+	if w.Growth != 0 {
+		parts = append(parts, fmt.Sprintf("a volume of %+.4g %%", 100*w.Growth))
+	}
+	for _, b := range w.Backfills {
+		parts = append(parts, fmt.Sprintf("a backfill of %s on %s", size(wholeBytes(b.Bytes)), b.Date.Format(time.DateOnly)))
+	}
+	if parts == nil {
+		return ""
+	}
+	return "What if there were " + strings.Join(parts, ", ")
+}
+
+var forecastColumns = []column{
+	{head: "Tenant"},
+	{head: "Now", right: true},
+	{head: "Cap", wrap: true},
+	{head: "Chance\nto reach", right: true},
+	{head: "Expected\n(10 – 90 %)", wrap: true},
+	{head: "Tonight\nat most", right: true},
+	{head: "Last │ next days"},
+}
+
+// forecastSqueezes are tenant, cap, expected, tenant.
+var forecastSqueezes = []squeeze{{0, 16}, {2, 9}, {4, 16}, {0, 8}}
+
+// forecastCells is a tenant's row, not yet clean.
+func forecastCells(p *analyze.Projection, loc *time.Location) []string {
+	limit, budget := "unknown", none
+	if p.Cap.Bytes > 0 {
+		limit = size(p.Cap.Bytes) + " " + string(capSource(p.Cap))
+	}
+	if p.Budget != nil {
+		budget = size(p.Budget.Tonight)
+	}
+	return []string{p.Tenant, size(p.Current), limit, chanceWord(p.Chance), crossWords(p, loc), budget, sparkline(p)}
+}
+
+func chanceWord(chance float64) string {
+	switch {
+	case chance < 0:
+		return none
+	case chance > 0 && chance < .01:
+		return "<1%"
+	}
+	return percent(chance)
+}
+
+// crossWords is the expected date with its range: "12-03 (11-29 – …)". An end that lies beyond the horizon is "…".
+func crossWords(p *analyze.Projection, loc *time.Location) string {
+	if p.Chance < 0 {
+		return none
+	}
+	if p.Early.IsZero() {
+		return "not in sight"
+	}
+	return fmt.Sprintf("%s (%s – %s)", shortDay(p.Likely, loc), shortDay(p.Early, loc), shortDay(p.Late, loc))
+}
+
+func shortDay(t time.Time, loc *time.Location) string {
+	if t.IsZero() {
+		return "…"
+	}
+	return t.In(loc).Format("01-02")
+}
+
+// The sparkline has sparkPast days up to now and at most sparkNext after it. Its full height is the cap, and days at or
+// over it are sparkOver.
+const (
+	sparkPast = 7
+	sparkNext = 14
+	sparkOver = '×'
+)
+
+var sparks = []rune("▁▂▃▄▅▆▇█")
+
+func sparkline(p *analyze.Projection) string {
+	past := p.Past(sparkPast)
+	next := p.Days[:min(len(p.Days), sparkNext)]
+	top := float64(p.Cap.Bytes)
+	if top <= 0 {
+		for _, v := range past {
+			top = math.Max(top, 1.001*v)
+		}
+		for i := range next {
+			top = math.Max(top, 1.001*next[i].Point)
+		}
+	}
+	var s strings.Builder
+	for _, v := range past {
+		s.WriteRune(spark(v, top))
+	}
+	s.WriteRune('│')
+	for i := range next {
+		s.WriteRune(spark(next[i].Point, top))
+	}
+	return s.String()
+}
+
+func spark(v, top float64) rune {
+	switch {
+	case top <= 0:
+		return sparks[0]
+	case v >= top:
+		return sparkOver
+	}
+	return sparks[min(int(v/top*float64(len(sparks))), len(sparks)-1)]
+}
+
+func forecastTable(b *bytes.Buffer, r *analyze.ForecastReport, detail bool, o Options) {
+	if len(r.Tenants) == 0 {
+		paragraph(b, noForecast, "", o)
+		return
+	}
+	paragraph(b, forecastTitle(r, o.location()), "", o)
+	if s := whatIfWords(r.WhatIf); s != "" {
+		paragraph(b, s, "", o)
+	}
+	b.WriteByte('\n')
+	g := &grid{columns: forecastColumns, squeezes: forecastSqueezes}
+	for i := range r.Tenants {
+		row := forecastCells(&r.Tenants[i], o.location())
+		row[0] = brief(row[0], maxName)
+		g.rows = append(g.rows, row)
+	}
+	g.paint = paintForecast(r, o)
+	b.WriteString(g.render(o.width()))
+	b.WriteByte('\n')
+	for _, n := range forecastNotes(r, detail) {
+		paragraph(b, n, "  ", o)
+	}
+	for i := range r.Tenants {
+		if detail {
+			fanTable(b, &r.Tenants[i], o)
+		}
+	}
+}
+
+// paintForecast colours the chance as egress-near sees it: from 10 % on, and from 50 %.
+func paintForecast(r *analyze.ForecastReport, o Options) func(row, column int, cell string) string {
+	if !o.Color {
+		return nil
+	}
+	return func(row, column int, cell string) string {
+		switch p := &r.Tenants[row]; {
+		case column != 3 || p.Chance < .1:
+			return cell
+		case p.Chance >= .5:
+			return colored(cell, red, o)
+		}
+		return colored(cell, yellow, o)
+	}
+}
+
+// forecastNotes are what a reader must know to trust the figures. Notes on a single tenant are left to the detail, but
+// for those that may reach their cap.
+func forecastNotes(r *analyze.ForecastReport, detail bool) []string {
+	var all []string
+	sources := map[analyze.CapSource]bool{}
+	for i := range r.Tenants {
+		p := &r.Tenants[i]
+		sources[capSource(p.Cap)] = true
+		name := brief(p.Tenant, maxName)
+		if p.Reason != "" {
+			all = append(all, name+": no forecast: "+clean(p.Reason)+".")
+		}
+		if p.Budget != nil && p.Budget.Binds == analyze.BindsTime {
+			all = append(all, name+": what may be pulled tonight is bound by time, not by the cap.")
+		}
+		if !detail && (p.Chance >= .1 || len(r.Tenants) == 1) {
+			for _, n := range p.Notes {
+				all = append(all, name+": "+clean(n))
+			}
+		}
+	}
+	if s := heldWords(r); s != "" {
+		all = append(all, s)
+	}
+	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Tonight: keeps that under 5%%. %c marks days at or over the cap.",
+		plural(int64(min(r.Horizon, analyze.ChanceDays)), "day", "days"), sparkOver))
+	for _, s := range sourceNotes {
+		if sources[s.source] {
+			all = append(all, s.note)
+		}
+	}
+	return all
+}
+
+// heldWords says how often the 80 % bands would have held, over all tenants.
+func heldWords(r *analyze.ForecastReport) string {
+	var held float64
+	var origins, most, tenants int
+	for i := range r.Tenants {
+		if s := r.Tenants[i].Scores; len(s) > 0 {
+			tenants++
+			most = max(most, s[0].Origins)
+			origins += s[0].Origins
+			held += float64(s[0].Origins) * s[0].Cover80
+		}
+	}
+	if origins == 0 {
+		return ""
+	}
+	return fmt.Sprintf("On your last %s the 80 %% band held %.0f %%.", plural(int64(most), "day", "days"), 100*held/float64(origins))
+}
+
+// fanTable has all days of a tenant, then how room frees.
+func fanTable(b *bytes.Buffer, p *analyze.Projection, o Options) {
+	fmt.Fprintf(b, "\n%s\n", colored(brief(p.Tenant, maxName), bold, o))
+	for _, s := range detailLines(p) {
+		b.WriteString("  ")
+		paragraph(b, s, "    ", o)
+	}
+	for _, l := range []*listing{fanListing(p, o.location()), roomListing(p, o.location())} {
+		if len(l.rows) > 0 {
+			b.WriteByte('\n')
+			l.table(b, o)
+		}
+	}
+}
+
+func detailLines(p *analyze.Projection) []string {
+	var lines []string
+	if p.Method != "" {
+		lines = append(lines, fmt.Sprintf("Method: %s, from %s of history.", p.Method, plural(int64(p.History), "day", "days")))
+	}
+	if p.Budget != nil {
+		lines = append(lines, fmt.Sprintf("At most %s tonight (bound by %s), or %s every night from now on, for a chance under 5%%.",
+			size(p.Budget.Tonight), p.Budget.Binds, size(p.Budget.Daily)))
+	}
+	if len(p.Scores) > 0 {
+		s := p.Scores[0]
+		lines = append(lines, fmt.Sprintf("On your last %s the 80 %% band held %.0f %%, the 95 %% band %.0f %%.",
+			plural(int64(s.Origins), "day", "days"), 100*s.Cover80, 100*s.Cover95))
+	}
+	for _, n := range p.Notes {
+		lines = append(lines, clean(n))
+	}
+	return lines
+}
+
+// fanLevels are the quantiles that people get to see; JSON and CSV have more.
+var fanLevels = []float64{.1, .25, .5, .75, .9, .975}
+
+func fanListing(p *analyze.Projection, loc *time.Location) *listing {
+	l := &listing{columns: []column{{head: "24 h up to"}}}
+	for _, q := range fanLevels {
+		l.columns = append(l.columns, column{head: fmt.Sprintf("p%g", 100*q), right: true})
+	}
+	l.columns = append(l.columns, column{head: "p50 of cap", right: true})
+	for i := range p.Days {
+		d := &p.Days[i]
+		row := []string{d.At.In(loc).Format("Mon 2006-01-02 15:04")}
+		for _, q := range fanLevels {
+			row = append(row, size(wholeBytes(d.Quantile(q))))
+		}
+		share := none
+		if p.Cap.Bytes > 0 {
+			share = percent(d.Quantile(.5) / float64(p.Cap.Bytes))
+		}
+		l.rows = append(l.rows, append(row, share))
+	}
+	return l
+}
+
+// roomListing leaves out the hours in which nothing leaves the window.
+func roomListing(p *analyze.Projection, loc *time.Location) *listing {
+	l := &listing{columns: []column{{head: "Room frees up to"}, {head: "Leaves", right: true}, {head: "Still in the window", right: true}}}
+	left := p.Current
+	for _, h := range p.Room {
+		if left -= h.Bytes; h.Bytes > 0 {
+			l.rows = append(l.rows, []string{h.At.In(loc).Format("Mon 2006-01-02 15:04"), size(h.Bytes), size(left)})
+		}
+	}
+	return l
+}
+
+// wholeBytes rounds to what an int64 holds.
+func wholeBytes(v float64) int64 {
+	if !(v < math.MaxInt64) {
+		return math.MaxInt64
+	}
+	return int64(math.Round(math.Max(v, 0)))
+}
