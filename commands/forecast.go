@@ -204,11 +204,7 @@ func scored(r *analyze.ForecastReport) []report.Scored {
 	var all []report.Scored
 	for i := range r.Tenants {
 		p := &r.Tenants[i]
-		s := report.Scored{Name: p.Tenant, Scores: p.Scores, Reason: p.Reason}
-		if len(s.Scores) == 0 && s.Reason == "" {
-			s.Reason = "too short or too even a history to score"
-		}
-		all = append(all, s)
+		all = append(all, report.Scored{Name: p.Tenant, Scores: p.Scores, Reason: p.Unscored})
 	}
 	return all
 }

@@ -17,8 +17,8 @@ type builder struct {
 	count      int
 }
 
-// maxPending bounds a builder's memory: some 30 MB. It is a variable for tests only.
-var maxPending = 384 * 1024
+// maxPending bounds a builder's memory: some 20 MB. It is a variable for tests only.
+var maxPending = 256 * 1024
 
 func newBuilder(from int64) *builder {
 	return &builder{from: from, upto: from, pending: map[int64][]entry{}}
@@ -215,7 +215,7 @@ func touched(chunks []chunkMeta, entries []entry, after int64) (ids []int64, ami
 // takeChunks removes chunks and gives what was in them.
 func (w *writer) takeChunks(ctx context.Context, chunks []int64) ([]entry, error) {
 	var entries []entry
-	var c columns
+	c := &w.columns
 	for _, id := range chunks {
 		var data []byte
 		if err := w.conn.QueryRowContext(ctx, "DELETE FROM cache_chunk WHERE id = ? RETURNING data", id).Scan(&data); err != nil {

@@ -35,6 +35,8 @@ type writer struct {
 	all  *bulk // allColumns
 	ids  *ids
 	refs []ref // scratch
+
+	columns columns // scratch
 }
 
 // ref is what a request's names became.
