@@ -1,0 +1,220 @@
+package commands
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/proxy"
+	"github.com/6dcca832/headroom/store"
+)
+
+// captureOptions are what the commands that capture other programs' calls have in common.
+type captureOptions struct {
+	client    string
+	upstreams map[string]*url.URL
+	roots     *x509.CertPool // nil means the system's
+	all, pace bool
+}
+
+func captureFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "client", Usage: "record the requests as sent by this `NAME`"},
+		&cli.StringSliceFlag{Name: "upstream", Usage: "send a tenant's requests to another place than the policy's host, `TENANT=URL`; may be given more than once"},
+		&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too, when calling the vendor"},
+		&cli.BoolFlag{Name: "all", Usage: "record calls to hosts that the policy does not know, too; their HTTPS stays closed"},
+		&cli.BoolFlag{Name: "pace", Usage: "hold requests back so that they keep the policy's least interval, together with all others on this database"},
+	}
+}
+
+func readCaptureOptions(c *cli.Context) (o captureOptions, err error) {
+	o = captureOptions{client: c.String("client"), all: c.Bool("all"), pace: c.Bool("pace"), upstreams: map[string]*url.URL{}}
+	for _, pair := range c.StringSlice("upstream") {
+		tenant, to, found := strings.Cut(pair, "=")
+		u, err := url.Parse(to)
+		if !found || tenant == "" || err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+			return o, fmt.Errorf("flag --upstream: %q must be written like \"acme=https://acme.example.com\"", pair)
+		}
+		o.upstreams[strings.ToLower(tenant)] = u
+	}
+	o.roots, err = readRoots(c.String("upstream-ca"))
+	return o, err
+}
+
+// readRoots adds the authorities of a file to the system's; without a file it gives nil.
+func readRoots(name string) (*x509.CertPool, error) {
+	if name == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("flag --upstream-ca: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("flag --upstream-ca: %q holds no certificate in PEM form", name)
+	}
+	return roots, nil
+}
+
+// addHosts adds the hosts that the config gives to tenants. Flags come first.
+func (o *captureOptions) addHosts(config *Config) {
+	for name, t := range config.Tenants {
+		if _, ok := o.upstreams[name]; !ok && t.Host != "" {
+			o.upstreams[name] = &url.URL{Scheme: "https", Host: t.Host}
+		}
+	}
+}
+
+// hosts are the upstreams' host names.
+func (o *captureOptions) hosts() []string {
+	var hosts []string
+	for _, u := range o.upstreams {
+		if net.ParseIP(u.Hostname()) == nil {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	return hosts
+}
+
+// tally counts what passes on its way to the recorder.
+type tally struct {
+	to              ingest.Recorder
+	requests, bytes atomic.Int64
+	opaque          atomic.Int64
+}
+
+// Record counts a request and passes it on.
+func (t *tally) Record(r store.Request) {
+	t.requests.Add(1)
+	t.bytes.Add(r.ResponseBytes)
+	if r.Route.Class == proxy.OpaqueClass {
+		t.opaque.Add(1)
+	}
+	t.to.Record(r)
+}
+
+// capture is a proxy that records into a session's log.
+type capture struct {
+	*session
+	proxy    *proxy.Proxy
+	listener net.Listener
+	recorder *store.Recorder
+	tally    *tally
+	pacer    *proxy.Pacer
+	served   chan error
+}
+
+// startCapture starts a proxy on an address. The caller must stop it.
+func (s *session) startCapture(o captureOptions, authority *proxy.Authority, name, listen, password string) (*capture, error) {
+	if err := s.writable(); err != nil {
+		return nil, err
+	}
+	c := &capture{session: s, served: make(chan error, 1)}
+	if o.pace {
+		if c.pacer = proxy.NewPacer(s.policy, s.store); c.pacer == nil {
+			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
+		}
+	}
+	c.recorder = s.store.Recorder()
+	c.tally = &tally{to: c.recorder}
+	var err error
+	c.proxy, err = proxy.New(proxy.Config{
+		Policy: s.policy, Recorder: c.tally, HashKey: s.store.HashKey(), Name: name, Client: o.client, Upstreams: o.upstreams,
+		All: o.all, Authority: authority, Password: password, Roots: o.roots, Pacer: c.pacer,
+		Tell: func(line string) { s.tell("headroom: %s", line) },
+	})
+	if err == nil {
+		c.listener, err = net.Listen("tcp", listen)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.recorder.Close())
+	}
+	go func() { c.served <- c.proxy.Serve(c.listener) }()
+	return c, nil
+}
+
+func (c *capture) addr() string { return c.listener.Addr().String() }
+
+// stop lets what is under way finish for the time grace, and writes what there is to write. It returns when all is in
+// the file.
+func (c *capture) stop(grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := c.proxy.Shutdown(ctx); err != nil {
+		c.tell("headroom: what was still under way after %v was broken off, and is recorded as cut short", grace)
+	}
+	return errors.Join(c.recorder.Close(), c.recordHeld())
+}
+
+// recordHeld leaves in the log what pacing did.
+func (c *capture) recordHeld() error {
+	if c.pacer == nil {
+		return nil
+	}
+	held := c.pacer.Held()
+	for _, tenant := range slices.Sorted(maps.Keys(held)) {
+		h := held[tenant]
+		e := store.Event{
+			Kind: store.EventPaced, At: time.Now().UnixMicro(), Tenant: tenant, Count: h.Requests,
+			Note: fmt.Sprintf("held for %.3f s in all", h.Time.Seconds()),
+		}
+		if err := c.store.AddEvent(context.Background(), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// summary is what was captured, in one line.
+func (c *capture) summary() string {
+	line := count(c.tally.requests.Load(), "request") + ", " + sizeText(c.tally.bytes.Load())
+	if n := c.tally.opaque.Load(); n > 0 {
+		line += fmt.Sprintf(", %d of them opaque (see \"headroom doctor\")", n)
+	}
+	if c.pacer == nil {
+		return line
+	}
+	var all proxy.Held
+	for _, h := range c.pacer.Held() {
+		all.Requests += h.Requests
+		all.Time += h.Time
+	}
+	return line + fmt.Sprintf(", %d held back for %v", all.Requests, all.Time.Round(100*time.Millisecond))
+}
+
+// count is a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// sizeText is a number of bytes as people write it, with SI prefixes.
+func sizeText(n int64) string {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, i := float64(n)/1000, 0
+	for ; v >= 999.95 && i < len(units)-1; i++ {
+		v /= 1000
+	}
+	return fmt.Sprintf("%.1f %cB", v, units[i])
+}

@@ -1,0 +1,124 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/ingest/proxy"
+)
+
+const (
+	defaultListen = "127.0.0.1:8480"
+	defaultCAFile = "headroom-ca.pem"
+	defaultGrace  = 30 * time.Second
+)
+
+func newProxyCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "proxy",
+		Usage: "record the calls of programs that use a proxy, until it is stopped",
+		Description: "Two ways lead through the one port. Reverse: a program asks for http://127.0.0.1:8480/t/acme/rest/… instead of\n" +
+			"https://acme.xima.cloud/rest/…, and needs no certificate. Forward: a program uses http://127.0.0.1:8480 as its proxy\n" +
+			"for HTTP and HTTPS, and trusts the certificate in --ca-file, which is new at each start; a program that does not is\n" +
+			"passed unseen from its second call on, and recorded as opaque. A user name given to the proxy\n" +
+			"(http://nightly@127.0.0.1:8480) is recorded as the client. SIGTERM lets what is under way finish.\n\n" +
+			"Examples:\n" +
+			"  headroom proxy\n" +
+			"  headroom proxy --pace --upstream acme=https://gateway.example.com/acme",
+		Flags: slices.Concat(captureFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "listen", Value: defaultListen, Usage: "listen on this `ADDRESS`"},
+			&cli.BoolFlag{Name: "allow-remote", Usage: "listen on an address that other machines reach; needs --password-env"},
+			&cli.StringFlag{Name: "password-env", Usage: "ask for the password in the environment variable of this `NAME`, with any user name, in Proxy-Authorization"},
+			&cli.StringFlag{Name: "ca-file", Value: defaultCAFile, Usage: "write the certificate that programs must trust to this `FILE`, and remove it in the end"},
+			&cli.DurationFlag{Name: "grace", Value: defaultGrace, Usage: "how long what is under way may take once the proxy is stopped"},
+		}),
+		Action: withFacts(s, readProxyOptions, runProxy),
+	}
+}
+
+type proxyOptions struct {
+	captureOptions
+	listen, password, caFile string
+	grace                    time.Duration
+}
+
+func readProxyOptions(c *cli.Context, _ *streams) (o proxyOptions, err error) {
+	if err := noArguments(c); err != nil {
+		return o, err
+	}
+	if o.captureOptions, err = readCaptureOptions(c); err != nil {
+		return o, err
+	}
+	o.listen, o.caFile, o.grace = c.String("listen"), c.String("ca-file"), c.Duration("grace")
+	if name := c.String("password-env"); name != "" {
+		if o.password = os.Getenv(name); o.password == "" {
+			return o, fmt.Errorf("flag --password-env: the environment variable %q is empty", name)
+		}
+	}
+	return o, o.checkListen(c.Bool("allow-remote"))
+}
+
+// checkListen refuses an address that other machines reach, unless that is wanted and guarded.
+func (o *proxyOptions) checkListen(remote bool) error {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return fmt.Errorf("flag --listen: %q must be written like %q", o.listen, defaultListen)
+	}
+	switch local := host == "localhost" || net.ParseIP(host).IsLoopback(); {
+	case local:
+		return nil
+	case !remote:
+		return fmt.Errorf("flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote and --password-env", o.listen)
+	case o.password == "":
+		return errors.New("flag --allow-remote: needs --password-env, or anybody could call the vendor from this machine")
+	}
+	return nil
+}
+
+func runProxy(c *cli.Context, se *session, o proxyOptions) error {
+	return se.open(c.String("db"), func() error { return serveProxy(c, se, o) })
+}
+
+func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
+	o.addHosts(se.config)
+	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
+	if err != nil {
+		return err
+	}
+	capture, err := se.startCapture(o.captureOptions, authority, "proxy", o.listen, o.password)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, capture.stop(o.grace))
+		se.tell("headroom: %s; headroom audit", capture.summary())
+	}()
+	if err := writeCA(o.caFile, authority.PEM()); err != nil {
+		return err
+	}
+	defer os.Remove(o.caFile)
+	se.tell("headroom: recording on http://%s (reverse: /t/TENANT/…; forward: trust %s)", capture.addr(), o.caFile)
+	select {
+	case <-c.Context.Done():
+		return nil
+	case err := <-capture.served:
+		return err
+	}
+}
+
+// writeCA writes the certificate; a file that holds something else stays.
+func writeCA(name string, certificate []byte) error {
+	if old, err := os.ReadFile(name); err == nil && !isCertificate(old) {
+		return fmt.Errorf("flag --ca-file: %q is there and holds no certificate; name another", name)
+	}
+	if err := os.WriteFile(name, certificate, 0o644); err != nil {
+		return fmt.Errorf("write certificate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/ingest/proxy"
+)
+
+// The exit codes of shells for what could not be run.
+const (
+	exitNotRunnable = 126
+	exitNotFound    = 127
+	exitSignalled   = 128 // and the signal's number
+)
+
+// runGrace is how long calls that outlive the program may go on, such as those of its background jobs.
+const runGrace = time.Second
+
+func newRunCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "run a program and record its calls",
+		UsageText: "headroom run [--client NAME] [--pace] -- COMMAND [ARGUMENT…]",
+		Description: "The program runs as it is, with an environment that leads its HTTP and HTTPS through a proxy that lives as\n" +
+			"long as it does. The proxy opens only the vendor's hosts, with a certificate made for this run. Exits with the\n" +
+			"program's code, or as shells do with 126, 127 or 128 and the signal. \"headroom doctor\" tells which runtimes heed it.\n\n" +
+			"Examples:\n" +
+			"  headroom run -- ./nightly-pull.sh\n" +
+			"  headroom run --client export --pace -- python3 export.py --day 2026-11-01",
+		Flags:  captureFlags(),
+		Action: withStore(s, readRunOptions, runRun),
+	}
+}
+
+type runOptions struct {
+	captureOptions
+	command []string
+}
+
+func readRunOptions(c *cli.Context, _ *streams) (o runOptions, err error) {
+	if o.command = c.Args().Slice(); len(o.command) == 0 {
+		return o, errors.New("name the program to run: headroom run -- COMMAND")
+	}
+	if o.captureOptions, err = readCaptureOptions(c); err == nil && o.client == "" {
+		o.client = filepath.Base(o.command[0])
+	}
+	return o, err
+}
+
+func runRun(_ *cli.Context, se *session, o runOptions) error {
+	o.addHosts(se.config)
+	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "headroom-run-*") // of mode 0700
+	if err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	started := time.Now()
+	capture, err := se.startCapture(o.captureOptions, authority, "run", "127.0.0.1:0", "")
+	if err != nil {
+		return err
+	}
+	env, err := authority.Environment(folder, capture.addr(), os.Environ())
+	var exit error
+	if err == nil {
+		exit = runChild(se.streams, o.command, env)
+	}
+	if err = errors.Join(err, capture.stop(runGrace)); err != nil {
+		se.tell("headroom: %v", err)
+	}
+	capture.tellEnd(started)
+	return exit
+}
+
+// tellEnd prints the line that ends a run. It never changes the program's exit code.
+func (c *capture) tellEnd(started time.Time) {
+	line := "headroom: " + c.summary()
+	switch n, err := c.findings(started); {
+	case err != nil:
+		line += fmt.Sprintf("; cannot audit: %v", err)
+	case c.tally.requests.Load() > 0:
+		line += ", " + count(n, "finding")
+	}
+	c.tell("%s; headroom audit", line)
+}
+
+// findings is how many findings there are about the requests since a time.
+func (s *session) findings(since time.Time) (n int64, err error) {
+	ctx := context.Background()
+	if err := s.refresh(ctx); err != nil {
+		return 0, err
+	}
+	snap, err := s.store.Snapshot(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	r, err := s.audit(ctx, snap, span{asOf: time.Now(), since: since}, nil)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range r.Tenants {
+		n += int64(len(t.Findings))
+	}
+	return n, nil
+}
+
+// runChild runs the program on our own streams; its error is an exitCode, or nil for 0.
+func runChild(s *streams, command, env []string) error {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = s.in, s.out, s.err, env
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, forwarded(s)...)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		s.tell("headroom: run: %v", err)
+		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+			return exitCode(exitNotFound)
+		}
+		return exitCode(exitNotRunnable)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case sig := <-signals:
+			_ = cmd.Process.Signal(sig) // it may have ended by now
+		case err := <-done:
+			return childCode(cmd, err)
+		}
+	}
+}
+
+// forwarded are the signals that the program is to get. A terminal sends those of its keys to the program, too; sent
+// once more by us, they would count twice.
+func forwarded(s *streams) []os.Signal {
+	signals := []os.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT}
+	if _, ok := terminal(s.in); ok {
+		signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
+		return signals
+	}
+	return slices.Concat(signals, []os.Signal{syscall.SIGINT, syscall.SIGQUIT})
+}
+
+func childCode(cmd *exec.Cmd, err error) error {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &exit):
+		return fmt.Errorf("wait for %q: %w", cmd.Path, err)
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exitCode(exitSignalled + int(status.Signal()))
+	}
+	return exitCode(exit.ExitCode())
+}
