@@ -202,6 +202,7 @@ func (f *feeder) add(d *draft) error {
 		f.cur.requests = f.cur.requests[:n]
 		return f.reject(d.line, reason)
 	}
+	f.cur.requests[n].Identify() // here and not in the store, which is the slower of the two goroutines
 	f.result.Read++
 	if d.unknownSize {
 		f.result.UnknownSize++

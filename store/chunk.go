@@ -69,7 +69,9 @@ func compareEntries(a, b entry) int {
 
 // pack makes an entry of a request whose names have become f.
 func pack(r *Request, f ref) entry {
-	r.Identify()
+	if r.ParamsHash == 0 {
+		r.Identify()
+	}
 	e := entry{at: r.StartedAt, id: r.ID, bytes: r.ResponseBytes, item: r.ItemHash, params: r.ParamsHash}
 	e.kind = kind{route: uint32(f.route), source: uint32(f.source), client: uint32(f.client), status: int16(r.Status)}
 	if r.CutShort {

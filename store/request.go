@@ -48,7 +48,8 @@ type Request struct {
 	// start of a recording. It is floored to whole seconds, in microseconds; 0 means that the key tells no time.
 	ItemAt int64
 	// ItemHash identifies Key, ParamsHash the parameters (Params, or method and URL), within one file. All
-	// three are derived, by Identify; scans of the packed columns have them but not Key, Query and Params.
+	// three are derived, by Identify, which the store calls for requests whose ParamsHash is 0; scans of the packed columns
+	// have them but not Key, Query and Params.
 	ItemHash   uint64
 	ParamsHash uint64
 }

@@ -49,7 +49,8 @@ func connect(path string, m mode) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := url.Values{"_busy_timeout": {strconv.Itoa(int(busyTimeout.Milliseconds()))}, "_stmt_cache_size": {"64"}}
+	q := url.Values{"_busy_timeout": {strconv.Itoa(int(busyTimeout.Milliseconds()))}, "_stmt_cache_size": {"64"},
+		"_mutex": {"no"}} // database/sql gives a connection to one goroutine at a time
 	switch m {
 	case readWrite:
 		q.Set("mode", "rwc")

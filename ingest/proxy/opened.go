@@ -49,7 +49,7 @@ const maxPeers = 4096
 // refusals remember which clients trust our certificate. What is known stays: a client that refused is not tried again,
 // since each trial is a call of its that fails.
 type refusals struct {
-	mu    sync.Mutex
+	mu     sync.Mutex
 	trusts map[peer]bool // true: a request came; false: refused
 }
 

@@ -91,7 +91,6 @@ func (p *Pacer) roundTrip(policy *limits.Policy, rt http.RoundTripper, r *http.R
 	return resp, err
 }
 
-
 // take waits for the tenant's slot: first for its turn in this process, then for other processes.
 func (p *Pacer) take(ctx context.Context, tenant string) (store.Slot, error) {
 	start := time.Now()
