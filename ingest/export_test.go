@@ -43,6 +43,7 @@ func randomRequest(t *testing.T, r *rand.Rand, o ImportOptions, sources []*store
 		q.Params = fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
 	}
 	q.StartedAt -= q.StartedAt % max(q.Source.Resolution, 1)
+	q.Identify()
 	return q
 }
 
