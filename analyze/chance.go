@@ -66,7 +66,7 @@ const (
 // known, nor a recording downloaded before them. A tenant that has no cap, or whose largest sum of a month is under 30 %
 // of it, is not in the map.
 func Chances(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (map[string]float64, error) {
-	o.Horizon = ChanceDays
+	o.Horizon, o.chanceOnly = ChanceDays, true
 	if err := o.check(); err != nil {
 		return nil, err
 	}

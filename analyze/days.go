@@ -139,3 +139,14 @@ func Days(ctx context.Context, snap *store.Snapshot, o Options) (*Daily, error) 
 	out.Tenants = slices.DeleteFunc(out.Tenants, func(t TenantDays) bool { return len(t.Days) == 0 })
 	return out, nil
 }
+
+// SeverityOf is the severity that findings of a rule have, "" for what is no rule. From a burst on, auth is a Violation.
+func SeverityOf(rule string) Severity {
+	if i, ok := ruleIndex[rule]; ok {
+		return rules[i].severity
+	}
+	return ""
+}
+
+// AuthBurst is how many consecutive refusals of the token make the finding auth a Violation.
+const AuthBurst = authBurst

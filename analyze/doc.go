@@ -5,6 +5,9 @@
 //
 //	report, err := analyze.Run(ctx, snap, analyze.Options{Policy: policy, AsOf: time.Now()})
 //
+// Project forecasts the rolling egress of the same snapshot, and Chances its chance of reaching the cap, which Run takes
+// as Tenant.Chance.
+//
 // Requests from elsewhere go through an Auditor, one for each tenant: Add them in order of (StartedAt, ID), then ask for
 // the Result.
 //

@@ -18,9 +18,9 @@ const (
 	// habitBytes and habitNights are the shares of bytes and of nights from which coming late is no fault but the way
 	// that this tenant pulls.
 	habitBytes, habitNights = .2, .5
-	// bugShare is the share of a night's bytes from which downloads repeated in two nights running look like a bug that
-	// goes on.
-	bugShare = .1
+	// runningShare is the share of a night's bytes from which downloads repeated, or backfilled, in two nights running
+	// look like something that goes on.
+	runningShare = .1
 )
 
 // habits are when a tenant pulls what, and which days were not like that.
@@ -35,6 +35,8 @@ type habits struct {
 	missed []bool
 	// extra are the labelled bytes of each day: repeated, caught up, filled back, and missed.
 	again, caught, back, lost []float64
+	// surprise is how far the sums of the last days lay above their forecasts, from 1 to mostSurprise.
+	surprise float64
 }
 
 func (c *collector) habits() *habits {
@@ -45,6 +47,7 @@ func (c *collector) habits() *habits {
 	h.findMissed()
 	h.label()
 	h.estimateLost()
+	h.surprise = h.lately()
 	return h
 }
 
@@ -267,32 +270,78 @@ func (h *habits) series(ahead int) forecast.Series {
 	return s
 }
 
-// repeating is what downloading again costs each night, when the last two nights look like a bug that goes on; else 0.
-func (h *habits) repeating() float64 {
+// running is what a fault that goes on brings each night, when both of the last two nights had much of it: downloads
+// repeated by a bug, or a backfill under way. Else it is 0.
+func (h *habits) running() float64 {
 	n := len(h.c.days)
 	if n < 2 {
 		return 0
 	}
+	var sum float64
 	for d := n - 2; d < n; d++ {
-		if !(h.again[d] > bugShare*h.c.days[d].bytes) {
+		more := h.again[d] + h.back[d]
+		if !(more > runningShare*h.c.days[d].bytes) {
 			return 0
 		}
+		sum += more
 	}
-	return (h.again[n-2] + h.again[n-1]) / 2
+	return sum / 2
 }
 
 // notes are sentences on what the forecast takes into account.
 func (h *habits) notes() []string {
 	var notes []string
-	n := len(h.c.days)
-	if again := h.repeating(); again > 0 {
-		notes = append(notes, fmt.Sprintf("The last two nights downloaded recordings again, %.1f GB a night: taken to go on until it is fixed.", again/1e9))
+	say := func(format string, bytes float64) {
+		if bytes > 0 {
+			notes = append(notes, fmt.Sprintf(format, grouped(whole(bytes))))
+		}
 	}
-	if h.missed[n-1] {
-		notes = append(notes, fmt.Sprintf("The last night was missed: about %.1f GB may come on top of a coming night.", h.lost[n-1]/1e9))
+	say("The last two nights pulled %s bytes a night again or late, beside the usual volume: taken to go on until that ends.", h.running())
+	if n := len(h.c.days); h.missed[n-1] {
+		say("The last night was missed, or cut off by the cap: %s bytes may come on top of a coming one.", h.lost[n-1])
 	}
-	if pending := h.c.tenant.Pending; pending > 0 {
-		notes = append(notes, fmt.Sprintf("%.1f GB are listed and overdue: taken to come with the next pull.", float64(pending)/1e9))
+	say("%s bytes are listed and overdue: taken to come with the next pull.", float64(h.c.tenant.Pending))
+	if f := h.surprise; f > mentionedSurprise {
+		notes = append(notes, fmt.Sprintf("The last sums came out %.1f mean errors above their forecasts: the volume may be growing, and the bands are raised.", f))
 	}
 	return notes
+}
+
+// mentionedSurprise is where a surprise is worth a note: one of 1 is mean.
+const mentionedSurprise = 1.5
+
+// surpriseDays are the last days whose sums are compared to what was forecast of them, up to so many days before, and
+// mostSurprise is as far as a surprise is believed: a volume that grows by a tenth each night reaches 4.
+const (
+	surpriseDays = 5
+	mostSurprise = 4.
+)
+
+// lately is by how many mean errors the sums of the last days lay above their forecasts: the mean over all of them, from
+// 1 to mostSurprise. Labelled bytes are no surprise.
+func (h *habits) lately() float64 {
+	s := h.series(0)
+	origins, err := forecast.Origins(s, surpriseDays)
+	if err != nil {
+		return 1
+	}
+	n := len(s.Bytes)
+	var sum, count float64
+	for t, fan := range origins {
+		for ahead := max(1, n-surpriseDays-t); ahead <= surpriseDays && t+ahead < n; ahead++ {
+			if b := fan[ahead-1]; b.Scale > 0 && n > 2*7 {
+				sum += (h.usualSum(t+1, t+ahead) - (b.Point - b.Known)) / b.Scale
+				count++
+			}
+		}
+	}
+	return math.Min(math.Max(1, sum/math.Max(count, 1)), mostSurprise)
+}
+
+// usualSum adds up what came, or would have come, without labelled bytes.
+func (h *habits) usualSum(from, to int) (sum float64) {
+	for d := from; d <= to; d++ {
+		sum += h.own(d) + h.lost[d]
+	}
+	return sum
 }

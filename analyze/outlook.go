@@ -15,25 +15,29 @@ import (
 //	        + Σ over coming days j of (x_j + y_j) · (F(end − day j's beginning) − F(start − day j's beginning))
 //
 // where F is the share of a day's bytes pulled by a time of day (0 before the day, 1 after it), y_j the forecast volume,
-// and x_j what is known of it (pending bytes, planned backfills, downloads repeated by a running bug). So a pull that
+// and x_j what is known of it (pending bytes, planned backfills, what a running fault brings). So a pull that
 // starts earlier than the one five nights ago puts parts of six pulls into one window.
 //
 // Of all τ, two windows of a day are forecast: the one whose expectation is largest, and the one whose expectation is
 // largest when the unknown part comes twice. A quantile of the day is the larger of theirs. Without the second, a window
 // that is just about to lose an old night, and holds nothing uncertain, would hide what the coming night can do.
 //
+// Bands are raised and widened after a week whose sums came out above their forecasts (see surprised), since the forecast
+// follows a growing volume only after a week or two.
+//
 // It fails where pulls move about: F is an average over four weeks, and a pull that is moved for good is seen only as
 // its bytes come.
 
 // outlook says what rolling sums the coming days have.
 type outlook struct {
-	c      *collector
-	model  *forecast.Model // nil where only what is given counts
-	growth float64         // factor on the unknown
-	extra  []float64       // x, from the first coming day on
-	y      []float64       // expected of the coming days, growth included
-	sums   []float64       // sums[k] is the bytes of the cells from the k-th on
-	stored [][slots]float64
+	c        *collector
+	model    *forecast.Model // nil where only what is given counts
+	growth   float64         // factor on the unknown
+	surprise float64         // see habits.surprise
+	extra    []float64       // x, from the first coming day on
+	y        []float64       // expected of the coming days, growth included
+	sums     []float64       // sums[k] is the bytes of the cells from the k-th on
+	stored   [][slots]float64
 	// inside[m][j] is the share of a day's bytes in the window that ends in slot j, m days later.
 	inside [][slots]float64
 }
@@ -49,10 +53,11 @@ func (n nights) given(day int) bool { return n.all || n.first && day == 0 }
 func newOutlook(c *collector, h *habits, m *forecast.Model, o ForecastOptions) *outlook {
 	days := max(o.Horizon, ChanceDays)
 	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, extra: make([]float64, days), y: make([]float64, days)}
+	l.surprise = h.surprise
 	l.expect()
 	l.extra[0] = float64(max(c.tenant.Pending, 0))
-	for i, again := 0, h.repeating(); i < days; i++ {
-		l.extra[i] += again
+	for i, more := 0, h.running(); i < days; i++ {
+		l.extra[i] += more
 	}
 	for _, b := range o.WhatIf.Backfills {
 		l.extra[min(max(b.night(h), 0), days-1)] += b.Bytes
@@ -165,7 +170,7 @@ func (l *outlook) fan(n nights, days int) [][2]forecast.Band {
 			return out // cannot be: sums of volumes are volumes, shares are between 0 and 1
 		}
 		for i := range fan {
-			out[i][k] = grown(fan[i], l.growth)
+			out[i][k] = grown(surprised(fan[i], l.surprise), l.growth)
 		}
 	}
 	return out
@@ -177,6 +182,19 @@ func grown(b forecast.Band, factor float64) forecast.Band {
 	b.Scale *= factor
 	for i, q := range b.Quantiles {
 		b.Quantiles[i] = b.Known + factor*(q-b.Known)
+	}
+	return b
+}
+
+// surprised raises a band, and widens its upper half, after sums that lay factor mean errors above their forecasts: what
+// is beyond 1 is taken to go on, and errors to be that much larger. The lower half stays: the growth may also end.
+func surprised(b forecast.Band, factor float64) forecast.Band {
+	b.Point += (factor - 1) * b.Scale
+	b.Scale *= factor
+	for i, p := range forecast.Levels {
+		if p >= .5 {
+			b.Quantiles[i] = b.Quantile(p)
+		}
 	}
 	return b
 }

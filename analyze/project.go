@@ -37,6 +37,8 @@ type ForecastOptions struct {
 	About func(name string) Tenant
 	// WhatIf changes what is assumed of the future.
 	WhatIf WhatIf
+
+	chanceOnly bool // leaves out the budget
 }
 
 // ForecastReport is the forecast of several tenants, worst first.
@@ -69,8 +71,9 @@ type Projection struct {
 	// Budget is nil where the cap is unknown.
 	Budget *Budget
 	// Scores tell how good forecasts were on the last Origins days, headroom's own first; nil where the history is too
-	// short or never changes.
-	Scores []forecast.Score
+	// short or never changes, and Unscored then says so.
+	Scores   []forecast.Score
+	Unscored string
 	// Room is what leaves the window in each of the hours until it is empty.
 	Room []RoomHour
 	// Series is what was learned from, with its labels; its last day ends at AsOf.
@@ -195,7 +198,7 @@ func project(c *collector, o ForecastOptions) Projection {
 	}
 	l := newOutlook(c, habits, model, o)
 	p.fill(l.fan(nights{}, max(o.Horizon, ChanceDays)), o.Horizon)
-	if limits := spread(p.Cap); limits != nil {
+	if limits := spread(p.Cap); limits != nil && !o.chanceOnly {
 		p.Budget = l.budget(limits)
 	}
 	return p
@@ -255,9 +258,16 @@ func projectDays(fan [][2]forecast.Band, asOf time.Time, horizon int) []Projecte
 
 // score fills in how good forecasts of the tenant's own past would have been.
 func (p *Projection) score() {
-	if p.Reason == "" {
-		p.Scores, _ = forecast.Evaluate(p.Series, DefaultHorizon, scoredDays) // what cannot be scored has no scores
+	if p.Reason != "" {
+		p.Unscored = p.Reason
+		return
 	}
+	scores, err := forecast.Evaluate(p.Series, DefaultHorizon, scoredDays)
+	if err != nil {
+		p.Unscored = err.Error()
+		return
+	}
+	p.Scores = scores
 }
 
 // methodName says what carries the forecast: shapes found elsewhere, the tenant's own weekdays, or both.

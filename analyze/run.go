@@ -26,6 +26,9 @@ type Options struct {
 	Tenants []string
 	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
 	About func(name string) Tenant
+	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near; a Chance that
+	// About gives goes before. By default, egress-near looks at what is there.
+	Forecast bool
 }
 
 // Run audits the tenants of a snapshot. The states it returns may be saved with store.SaveStates under the key, to make
@@ -217,8 +220,8 @@ func (r *runner) fromState(ctx context.Context, t Tenant, s store.State, last in
 			return Result{}, false, err
 		}
 	}
-	if result, ok = a.Result(r.asOf); !ok {
-		return Result{}, false, nil
+	if result, ok, err = r.judge(ctx, a); !ok || err != nil {
+		return Result{}, false, err
 	}
 	if last > s.UptoAt {
 		err = r.keep(a)
@@ -247,11 +250,34 @@ func (r *runner) fromStart(ctx context.Context, t Tenant, scr *scratch, explain 
 	if err := r.feed(ctx, a, rg); err != nil {
 		return Result{}, err
 	}
-	result, _ := a.Result(r.asOf) // exact: it saw every request
-	if explain == nil && r.whole() {
-		return result, r.keep(a)
+	if explain != nil {
+		a.Result(r.asOf) // explains what can only be judged now
+		return Result{}, nil
 	}
-	return result, nil
+	result, _, err := r.judge(ctx, a) // exact: it saw every request
+	if err == nil && r.whole() {
+		err = r.keep(a)
+	}
+	return result, err
+}
+
+// judge gives the auditor's result, with the forecast's word where the cap is not far. ok is Auditor.Result's.
+func (r *runner) judge(ctx context.Context, a *Auditor) (result Result, ok bool, err error) {
+	result, ok = a.Result(r.asOf)
+	limit := result.Egress.Cap.Bytes
+	if !ok || !r.o.Forecast || a.tenant.Chance >= 0 || limit <= 0 || float64(result.Egress.Peak) < farFromCap*float64(limit) {
+		return result, ok, nil
+	}
+	o := ForecastOptions{Policy: r.o.Policy, AsOf: r.o.AsOf, Horizon: ChanceDays, chanceOnly: true}
+	t := a.tenant
+	if t.Zone == nil {
+		t.Zone = time.UTC
+	}
+	if a.tenant.Chance, err = chance(ctx, r.snap, t, o, a.scratch); err != nil {
+		return result, ok, fmt.Errorf("forecast: %w", err)
+	}
+	result, ok = a.Result(r.asOf)
+	return result, ok, nil
 }
 
 func (r *runner) feed(ctx context.Context, a *Auditor, rg store.Range) error {

@@ -102,17 +102,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 // audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next run.
 func (s *session) audit(ctx context.Context, snap *store.Snapshot, sp span, tenants []string) (*analyze.Report, error) {
 	o := s.analysis(sp, tenants)
-	chances, err := analyze.Chances(ctx, snap, analyze.ForecastOptions{Policy: o.Policy, AsOf: o.AsOf, Tenants: tenants, About: o.About})
-	if err != nil {
-		return nil, err
-	}
-	o.About = func(name string) analyze.Tenant {
-		t := s.config.about(name)
-		if p, ok := chances[name]; ok {
-			t.Chance = p
-		}
-		return t
-	}
+	o.Forecast = true
 	r, saved, err := analyze.Run(ctx, snap, o)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,7 @@
 //
 //	err := report.Audit(os.Stdout, r, report.Options{Format: "table", Color: true})
 //
-// HTML writes the same as one page that needs nothing else. Explain lists the requests behind a finding, Tenants the
+// HTML writes the same as one page that needs nothing else. Forecast and Scores write forecasts and how good they were. Explain lists the requests behind a finding, Tenants the
 // tenants known.
 //
 // # Formats

@@ -91,7 +91,10 @@ func crossWords(p *analyze.Projection, loc *time.Location) string {
 	if p.Chance < 0 {
 		return none
 	}
-	if p.Early.IsZero() {
+	switch {
+	case p.Current >= p.Cap.Bytes:
+		return "reached"
+	case p.Early.IsZero():
 		return "not in sight"
 	}
 	return fmt.Sprintf("%s (%s – %s)", shortDay(p.Likely, loc), shortDay(p.Early, loc), shortDay(p.Late, loc))
@@ -195,24 +198,24 @@ func paintForecast(r *analyze.ForecastReport, o Options) func(row, column int, c
 // forecastNotes are what a reader must know to trust the figures. Notes on a single tenant are left to the detail, but
 // for those that may reach their cap.
 func forecastNotes(r *analyze.ForecastReport, detail bool) []string {
-	var all []string
+	var own sayings
 	sources := map[analyze.CapSource]bool{}
 	for i := range r.Tenants {
 		p := &r.Tenants[i]
 		sources[capSource(p.Cap)] = true
-		name := brief(p.Tenant, maxName)
 		if p.Reason != "" {
-			all = append(all, name+": no forecast: "+clean(p.Reason)+".")
+			own.add("no forecast: "+p.Reason+".", p.Tenant)
 		}
 		if p.Budget != nil && p.Budget.Binds == analyze.BindsTime {
-			all = append(all, name+": what may be pulled tonight is bound by time, not by the cap.")
+			own.add("tonight is bound by time, not by the cap.", p.Tenant)
 		}
-		if !detail && (p.Chance >= .1 || len(r.Tenants) == 1) {
-			for _, n := range p.Notes {
-				all = append(all, name+": "+clean(n))
+		for _, n := range p.Notes {
+			if !detail && (p.Chance >= .1 || len(r.Tenants) == 1) {
+				own.add(n, p.Tenant)
 			}
 		}
 	}
+	all := own.lines()
 	if s := heldWords(r); s != "" {
 		all = append(all, s)
 	}
@@ -224,6 +227,37 @@ func forecastNotes(r *analyze.ForecastReport, detail bool) []string {
 		}
 	}
 	return all
+}
+
+// sayings are sentences with the tenants that each is about, so that none is said twice.
+type sayings struct {
+	order []string
+	about map[string][]string
+}
+
+func (s *sayings) add(sentence, tenant string) {
+	if s.about == nil {
+		s.about = map[string][]string{}
+	}
+	if s.about[sentence] == nil {
+		s.order = append(s.order, sentence)
+	}
+	s.about[sentence] = append(s.about[sentence], brief(tenant, maxName))
+}
+
+// lines name the first few tenants before each sentence.
+func (s *sayings) lines() []string {
+	const few = 3
+	var lines []string
+	for _, sentence := range s.order {
+		names := s.about[sentence]
+		who := strings.Join(names[:min(few, len(names))], ", ")
+		if more := len(names) - few; more > 0 {
+			who += fmt.Sprintf(" and %d more", more)
+		}
+		lines = append(lines, who+": "+clean(sentence))
+	}
+	return lines
 }
 
 // heldWords says how often the 80 % bands would have held, over all tenants.

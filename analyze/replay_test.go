@@ -1,0 +1,257 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/sim"
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
+)
+
+// A history is what a tenant's program pulls, night by night, from the simulator: its cap decides, not ours.
+//
+// Three causes bring a tenant to its cap. All of them can be seen two nights before: a volume that grows from night to
+// night, a backfill and a bug that repeats downloads which both need four nights or more to fill the window. A cause
+// that fills it in a single night cannot be warned of two nights ahead, by anybody.
+type history struct {
+	tb     testing.TB
+	vendor *sim.Vendor
+	clock  *sim.Clock
+	token  string
+	rng    *rand.Rand
+	cause  string
+	start  int     // the night of the cause's beginning
+	share  float64 // of the recordings that the program pulls
+	speed  float64 // of the cause: a factor a night, or bytes a night
+	behind time.Time
+	log    []store.Request
+	route  *store.Route
+}
+
+const (
+	replayTenant = "acme"
+	replayNights = 110
+	quietNights  = 60
+	causeNight   = 42
+)
+
+var replayFirst = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+
+func newHistory(tb testing.TB, seed uint64, cause string) *history {
+	tb.Helper()
+	rng := rand.New(rand.NewPCG(seed, 99))
+	clock := sim.NewClock(replayFirst)
+	h := &history{
+		tb: tb, clock: clock, rng: rng, cause: cause, start: causeNight + rng.IntN(7), share: 1, behind: replayFirst.AddDate(0, 0, -30),
+		route: &store.Route{Method: "GET", Origin: "https://" + replayTenant + sim.Domain, Template: "/rest/api/v2/recordings/{+recording_key}/audio"},
+	}
+	config := sim.Config{
+		Name: replayTenant, Agents: 4, MeanCall: 25 * time.Minute, BytesPerSecond: 1, Weekend: .5 * float64(seed%3), Seed: seed, Now: clock.Now,
+	}
+	most := fiveDays(tb, config)
+	room := 2 * most // as the vendor has it: double the expected volume
+	switch cause {
+	case "growth":
+		h.share, h.speed = .35, 1.03+.05*rng.Float64()
+		room *= h.share
+	case "quiet":
+		room = (1.15 + .65*rng.Float64()) * most
+	default:
+		h.speed = most / (3.1 + .8*rng.Float64()) // from half full to the cap in four nights, never in three
+	}
+	config.CapBytes = int64(room)
+	vendor, err := sim.NewVendor(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.vendor, h.token = vendor, vendor.AddUser(replayTenant, "Recording Export")
+	return h
+}
+
+// fiveDays is the largest volume of five days of the tenant's recordings.
+func fiveDays(tb testing.TB, config sim.Config) (most float64) {
+	tb.Helper()
+	v, err := sim.NewVendor(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for d := range quietNights {
+		var sum float64
+		for _, r := range v.Recordings(replayTenant, replayFirst.AddDate(0, 0, d-5), replayFirst.AddDate(0, 0, d)) {
+			sum += float64(r.Size)
+		}
+		most = math.Max(most, sum)
+	}
+	return most
+}
+
+// night pulls the recordings of the day before and whatever the cause adds, and says whether the cap was hit.
+func (h *history) night(n int) (hit bool) {
+	midnight := replayFirst.AddDate(0, 0, n)
+	h.clock.Set(midnight.Add(2*time.Hour + time.Duration(h.rng.IntN(1800))*time.Second))
+	for _, r := range h.vendor.Recordings(replayTenant, midnight.AddDate(0, 0, -1), midnight) {
+		if keyShare(r.RecordingKey) < h.wanted(n) {
+			hit = h.pull(r) || hit
+		}
+	}
+	if n >= h.start && h.cause != "growth" && h.cause != "quiet" {
+		hit = h.more(midnight, h.speed) || hit
+	}
+	return hit
+}
+
+// wanted is the share of the recordings that the program pulls: under growth, more from night to night.
+func (h *history) wanted(n int) float64 {
+	if h.cause != "growth" {
+		return 1
+	}
+	return math.Min(1, h.share*math.Pow(h.speed, float64(max(0, n-h.start+1))))
+}
+
+// more pulls so many bytes of older recordings: of new ones ever further back, or the latest ones again.
+func (h *history) more(midnight time.Time, bytes float64) (hit bool) {
+	until := midnight.AddDate(0, 0, -1)
+	if h.cause == "backfill" {
+		until = h.behind
+	}
+	for bytes > 0 {
+		from := until.AddDate(0, 0, -1)
+		for _, r := range h.vendor.Recordings(replayTenant, from, until) {
+			if bytes -= float64(r.Size); bytes > 0 {
+				hit = h.pull(r) || hit
+			}
+		}
+		until = from
+	}
+	h.behind = until
+	return hit
+}
+
+// pull asks the simulator for a recording and keeps what came of it.
+func (h *history) pull(r sim.Recording) (hit bool) {
+	h.clock.Advance(4 * time.Second)
+	req := httptest.NewRequest(http.MethodGet, h.route.Origin+"/rest/api/v2/recordings/"+r.RecordingKey+"/audio", nil)
+	req.Header.Set("Authorization", "Bearer "+h.token)
+	w := httptest.NewRecorder()
+	h.vendor.ServeHTTP(w, req)
+	q := store.Request{
+		ID: int64(len(h.log) + 1), Tenant: replayTenant, StartedAt: h.clock.Now().UnixMicro(), Status: w.Code, ResponseBytes: int64(w.Body.Len()),
+		Route: h.route, Key: r.RecordingKey,
+	}
+	q.Identify()
+	h.log = append(h.log, q)
+	if w.Code != http.StatusOK && w.Code != 509 {
+		h.tb.Fatalf("the simulator answered %d to %s", w.Code, req.URL)
+	}
+	return w.Code == 509
+}
+
+// keyShare spreads keys over [0, 1).
+func keyShare(key string) float64 {
+	var v uint32
+	fmt.Sscanf(key[:6], "%x", &v)
+	return float64(v) / (1 << 24)
+}
+
+// chanceAfter is the chance told in the morning after the n-th night.
+func (h *history) chanceAfter(p *limits.Policy, n int) float64 {
+	asOf := replayFirst.AddDate(0, 0, n).Add(9 * time.Hour)
+	var s scratch
+	c := newCollector(p, Tenant{Name: replayTenant, Zone: time.UTC, Cap: CapFacts{Told: h.vendor.Cap(replayTenant)}}, asOf.UnixMicro(), &s.seen)
+	for i := range h.log {
+		c.add(&h.log[i])
+	}
+	c.finish()
+	return project(c, ForecastOptions{Policy: p, AsOf: asOf, Horizon: ChanceDays, chanceOnly: true}).Chance
+}
+
+// TestWarnsTwoNightsAhead replays 100 histories that end at the simulator's cap: in each, the chance was 10 % or more in
+// some morning at least two nights before.
+func TestWarnsTwoNightsAhead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("replays 100 histories through the simulator")
+	}
+	t.Parallel()
+	p := mustPolicy(t)
+	lead := map[int]int{}
+	var early, mornings int
+	for seed := range uint64(100) {
+		h := newHistory(t, seed, []string{"growth", "backfill", "redownload"}[seed%3])
+		warned, hit := -1, -1
+		for n := 0; n < replayNights && hit < 0; n++ {
+			if h.night(n) {
+				hit = n
+				break
+			}
+			if n < 30 {
+				continue
+			}
+			switch alarm := h.chanceAfter(p, n) >= nearCapChance; {
+			case n < h.start:
+				mornings++
+				if alarm {
+					early++
+				}
+			case alarm && warned < 0:
+				warned = n
+			}
+		}
+		if hit < 0 {
+			t.Fatalf("seed %d (%s): the cap was never hit", seed, h.cause)
+		}
+		if warned < 0 || hit-warned < 2 {
+			t.Errorf("seed %d (%s %.2f from night %d): hit in night %d, first warned after night %d", seed, h.cause, h.speed, h.start, hit, warned)
+			continue
+		}
+		lead[hit-warned]++
+	}
+	t.Logf("nights between warning and hit: %v; alarms before the cause began: %d of %d mornings", lead, early, mornings)
+}
+
+// TestQuietHistories counts false alarms where nothing happens and the cap is 1.15 to 1.8 times the largest sum.
+func TestQuietHistories(t *testing.T) {
+	if testing.Short() {
+		t.Skip("replays 100 histories through the simulator")
+	}
+	t.Parallel()
+	p := mustPolicy(t)
+	var alarms, mornings, histories int
+	for seed := range uint64(100) {
+		h := newHistory(t, 1000+seed, "quiet")
+		any := false
+		for n := range quietNights {
+			if h.night(n) {
+				t.Fatalf("seed %d: a quiet history hit its cap", seed)
+			}
+			if n >= 30 && n%3 == 0 {
+				mornings++
+				if h.chanceAfter(p, n) >= nearCapChance {
+					alarms++
+					any = true
+				}
+			}
+		}
+		if any {
+			histories++
+		}
+	}
+	t.Logf("false alarms: %d of %d mornings, in %d of 100 histories", alarms, mornings, histories)
+	if alarms*20 > mornings {
+		t.Errorf("%d false alarms in %d mornings: more than 5 %%", alarms, mornings)
+	}
+}
+
+func mustPolicy(tb testing.TB) *limits.Policy {
+	tb.Helper()
+	p, err := limits.Builtin("xima")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
