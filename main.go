@@ -12,6 +12,6 @@ import (
 func main() {
 	// Live data is small and garbage plenty: collecting less often halves an audit's time, the limit bounds its memory.
 	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(88 << 20)
+	debug.SetMemoryLimit(80 << 20)
 	os.Exit(commands.Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }

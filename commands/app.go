@@ -43,6 +43,11 @@ var (
 	errPartly   = errors.New("done in part")
 )
 
+// exitCode is an error that is the exit code of a program that was run.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 // Main runs the command line args (the program's name first) and returns the exit code. SIGINT and SIGTERM end what can
 // be ended in between; a second one kills.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -54,9 +59,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
+	var code exitCode
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &code):
+		return int(code)
 	case errors.Is(err, errFindings):
 		return exitFindings
 	case errors.Is(err, errPartly):
@@ -86,7 +94,8 @@ func newApp(s *streams) *cli.App {
 		Flags:     globalFlags(),
 		Commands: []*cli.Command{
 			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s), newForecastCommand(s),
-			newReportCommand(s), newResetCommand(s), newTenantsCommand(s), newVersionCommand(s),
+			newReportCommand(s), newServeCommand(s), newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s), newCallCommand(s), newDoctorCommand(s),
+			newVersionCommand(s),
 		},
 		Reader: s.in, Writer: s.out, ErrWriter: s.err,
 		ExitErrHandler:            func(*cli.Context, error) {}, // only main exits
@@ -99,7 +108,8 @@ func newApp(s *streams) *cli.App {
 func action(f func(*cli.Context) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		err := f(c)
-		if err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) {
+		var code exitCode
+		if err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) || errors.As(err, &code) {
 			return err
 		}
 		if errors.Is(err, context.Canceled) && c.Err() != nil {

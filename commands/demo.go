@@ -229,14 +229,14 @@ func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptio
 		return err
 	}
 	defer snap.Close()
-	r, err := s.audit(ctx, snap, span{asOf: o.asOf}, nil)
+	p, err := s.picture(ctx, snap, span{asOf: o.asOf}, nil)
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(html, func(w io.Writer) error { return report.HTML(w, r) }); err != nil {
+	if err := replaceFile(html, func(w io.Writer) error { return report.Page(w, p) }); err != nil {
 		return err
 	}
-	return report.Audit(w, r, o.look)
+	return report.Audit(w, p.Audit, o.look)
 }
 
 // tellNext says what to try on the demo's files.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -114,7 +115,8 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 
 // writeCA writes the certificate; a file that holds something else stays.
 func writeCA(name string, certificate []byte) error {
-	if old, err := os.ReadFile(name); err == nil && !isCertificate(old) {
+	old, err := os.ReadFile(name)
+	if block, _ := pem.Decode(old); err == nil && (block == nil || block.Type != "CERTIFICATE") {
 		return fmt.Errorf("flag --ca-file: %q is there and holds no certificate; name another", name)
 	}
 	if err := os.WriteFile(name, certificate, 0o644); err != nil {

@@ -13,6 +13,8 @@ import (
 
 const formatHTML = "html"
 
+func pageFormats() []string { return append([]string{formatHTML}, report.PictureFormats()...) }
+
 func newReportCommand(s *streams) *cli.Command {
 	return &cli.Command{
 		Name:  "report",
@@ -21,7 +23,7 @@ func newReportCommand(s *streams) *cli.Command {
 			"Examples:\n" +
 			"  headroom report --output report.html\n" +
 			"  headroom report --format markdown --output - --tenant acme",
-		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), formatFlag(formatHTML, "markdown", "json"), outputFlag()}, rangeFlags()),
+		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), formatFlag(pageFormats()...), outputFlag()}, rangeFlags()),
 		Action: withStore(s, readReportOptions, runReport, store.MustExist()),
 	}
 }
@@ -36,7 +38,7 @@ func readReportOptions(c *cli.Context, _ *streams) (o reportOptions, err error) 
 	if err := noArguments(c); err != nil {
 		return o, err
 	}
-	if o.format, err = choice(c, "format", formatHTML, "markdown", "json"); err != nil {
+	if o.format, err = choice(c, "format", pageFormats()...); err != nil {
 		return o, err
 	}
 	if o.output = c.String("output"); o.output == "" {
@@ -59,14 +61,14 @@ func runReport(c *cli.Context, se *session, o reportOptions) error {
 	if err := se.checkTenants(snap, o.tenants); err != nil {
 		return err
 	}
-	r, err := se.audit(c.Context, snap, o.span, o.tenants)
+	p, err := se.picture(c.Context, snap, o.span, o.tenants)
 	if err != nil {
 		return err
 	}
 	return se.write(o.output, func(w io.Writer) error {
 		if o.format == formatHTML {
-			return report.HTML(w, r)
+			return report.Page(w, p)
 		}
-		return report.Audit(w, r, report.Options{Format: o.format})
+		return report.WritePicture(w, p, report.Options{Format: o.format})
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
@@ -125,7 +124,7 @@ func runChild(s *streams, command, env []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = s.in, s.out, s.err, env
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded(s)...)
+	signal.Notify(signals, forwarded...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		s.tell("headroom: run: %v", err)
@@ -139,22 +138,24 @@ func runChild(s *streams, command, env []string) error {
 	for {
 		select {
 		case sig := <-signals:
-			_ = cmd.Process.Signal(sig) // it may have ended by now
+			if !fromKeyboard(s, sig) {
+				_ = cmd.Process.Signal(sig) // it may have ended by now
+			}
 		case err := <-done:
 			return childCode(cmd, err)
 		}
 	}
 }
 
-// forwarded are the signals that the program is to get. A terminal sends those of its keys to the program, too; sent
-// once more by us, they would count twice.
-func forwarded(s *streams) []os.Signal {
-	signals := []os.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT}
-	if _, ok := terminal(s.in); ok {
-		signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
-		return signals
-	}
-	return slices.Concat(signals, []os.Signal{syscall.SIGINT, syscall.SIGQUIT})
+// forwarded are the signals that the program is to get.
+var forwarded = []os.Signal{
+	syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT,
+}
+
+// fromKeyboard says that a terminal has sent a signal to the program, too; sent once more by us, it would count twice.
+func fromKeyboard(s *streams, sig os.Signal) bool {
+	_, ok := terminal(s.in)
+	return ok && (sig == syscall.SIGINT || sig == syscall.SIGQUIT)
 }
 
 func childCode(cmd *exec.Cmd, err error) error {

@@ -68,7 +68,7 @@ func rollingChart() *charts.Line {
 	for _, band := range []struct {
 		name    string
 		opacity float32
-	}{{"low", 0}, {"Forecast, 80 % of outcomes", .18}, {"mid", 0}, {"Forecast, 50 % of outcomes", .32}} {
+	}{{"low", 0}, {"Forecast, 80 %", .18}, {"mid", 0}, {"Forecast, 50 %", .32}} {
 		stack := "wide"
 		if band.name == "mid" || band.opacity > .3 {
 			stack = "narrow"

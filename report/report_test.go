@@ -152,7 +152,7 @@ func outputs(t testing.TB, r *analyze.Report, rows []ExplainedRow, tenants []Ten
 		add("explain."+format, func(b *bytes.Buffer) error { return Explain(b, rows, o) })
 		add("tenants."+format, func(b *bytes.Buffer) error { return Tenants(b, tenants, o) })
 	}
-	add("audit.html", func(b *bytes.Buffer) error { return HTML(b, r) })
+	add("page.html", func(b *bytes.Buffer) error { return readable(b, r) })
 	return out
 }
 
@@ -187,7 +187,7 @@ func TestEmpty(t *testing.T) {
 		{analyze.Report{Since: time.Unix(1, 0)}, "in the range"},
 	} {
 		out := outputs(t, &c.report, nil, nil, Options{})
-		for _, name := range []string{"audit.table", "audit.markdown", "audit.html"} {
+		for _, name := range []string{"audit.table", "audit.markdown", "page.html"} {
 			if !strings.Contains(string(out[name]), c.want) {
 				t.Errorf("%s does not say %q:\n%s", name, c.want, out[name])
 			}
@@ -243,7 +243,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestWriterFails(t *testing.T) {
-	for _, err := range []error{Audit(broken{}, sample(), Options{}), HTML(broken{}, sample())} {
+	for _, err := range []error{Audit(broken{}, sample(), Options{}), Page(broken{}, &Picture{Audit: sample()}), WritePicture(broken{}, &Picture{Audit: sample()}, Options{Format: "json"})} {
 		if !errors.Is(err, os.ErrClosed) {
 			t.Errorf("error %v", err)
 		}

@@ -21,6 +21,8 @@ const (
 	reversePrefix = "/t/"
 	// headerPatience is how long a client may take to send a request's header.
 	headerPatience = time.Minute
+	// flushEvery is how long bytes of an answer that has just begun may wait for company.
+	flushEvery = 10 * time.Millisecond
 	// maxClients bounds how many names of clients are told apart: they are the clients' own choice.
 	maxClients = 256
 	// maxName is the longest name of a client, in bytes.
@@ -148,12 +150,20 @@ func rewrite(pr *httputil.ProxyRequest) {
 	}
 }
 
-// stayHere lets a redirect to the tenant's own host lead through the reverse proxy again.
-func stayHere(resp *http.Response) error {
-	t := targetOf(resp.Request.Context())
-	if t.prefix == "" {
-		return nil
+// adapt makes an answer fit for the client's side: HTTP/2 has trailers after a body of known length, HTTP/1.1 only after
+// one in chunks.
+func adapt(resp *http.Response) error {
+	if len(resp.Trailer) > 0 {
+		resp.Header.Del("Content-Length")
 	}
+	if t := targetOf(resp.Request.Context()); t.prefix != "" {
+		stayHere(resp, t)
+	}
+	return nil
+}
+
+// stayHere lets a redirect to the tenant's own host lead through the reverse proxy again.
+func stayHere(resp *http.Response, t *target) {
 	to, err := url.Parse(resp.Header.Get("Location"))
 	if err == nil && to.Host != "" && to.Scheme == "https" && strings.EqualFold(to.Host, t.url.Host) {
 		to.Scheme, to.Host = "", ""
@@ -161,7 +171,6 @@ func stayHere(resp *http.Response) error {
 	} else if err == nil && to.Host == "" && strings.HasPrefix(to.Path, "/") {
 		resp.Header.Set("Location", t.prefix+to.String())
 	}
-	return nil
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -89,8 +89,8 @@ func New(cfg Config) (*Proxy, error) {
 		p.base.redirect[host] = to
 	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite: rewrite, Transport: roundTripper(p.roundTrip), BufferPool: buffers{}, ModifyResponse: stayHere,
-		ErrorHandler: p.fail, ErrorLog: log.New(discard{}, "", 0),
+		Rewrite: rewrite, Transport: roundTripper(p.roundTrip), BufferPool: buffers{}, ModifyResponse: adapt,
+		FlushInterval: flushEvery, ErrorHandler: p.fail, ErrorLog: log.New(discard{}, "", 0),
 	}
 	p.outer = p.server(http.HandlerFunc(p.ServeHTTP))
 	p.outer.ReadHeaderTimeout = headerPatience

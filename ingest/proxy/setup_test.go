@@ -235,3 +235,6 @@ func (s *setup) tunnelTo(t *testing.T, addr, agent string) net.Conn {
 func (s *setup) shake(conn net.Conn, name string) error {
 	return tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake()
 }
+
+// Router is router, for the tests from outside.
+var Router = router
