@@ -40,7 +40,7 @@ func chartOptions() (map[string]json.RawMessage, error) {
 }
 
 // common is what all charts share: an id that is not random, and room for the axes.
-func common(name string, trigger string) []charts.GlobalOpts {
+func common(name, trigger string) []charts.GlobalOpts {
 	return []charts.GlobalOpts{
 		charts.WithInitializationOpts(opts.Initialization{ChartID: name}),
 		charts.WithAnimation(false),
@@ -51,10 +51,10 @@ func common(name string, trigger string) []charts.GlobalOpts {
 	}
 }
 
-func axes(x, y string) []charts.GlobalOpts {
+func axes() []charts.GlobalOpts {
 	return []charts.GlobalOpts{
-		charts.WithXAxisOpts(opts.XAxis{Type: "category", Name: x, NameLocation: "middle"}),
-		charts.WithYAxisOpts(opts.YAxis{Type: "value", Name: y, NameLocation: "end"}),
+		charts.WithXAxisOpts(opts.XAxis{Type: "category"}),
+		charts.WithYAxisOpts(opts.YAxis{Type: "value"}),
 	}
 }
 
@@ -62,7 +62,7 @@ func axes(x, y string) []charts.GlobalOpts {
 func rollingChart() *charts.Line {
 	c := charts.NewLine()
 	c.SetGlobalOptions(common(chartRolling, "axis")...)
-	c.SetGlobalOptions(axes("", "")...)
+	c.SetGlobalOptions(axes()...)
 	c.AddSeries("Rolling sum, largest of the day", nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "circle", SymbolSize: 5, ConnectNulls: opts.Bool(true)}))
 	c.AddSeries("Forecast, median", nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "none"}), charts.WithLineStyleOpts(opts.LineStyle{Type: "dashed", Width: 2}))
 	for _, band := range []struct {
@@ -83,7 +83,7 @@ func rollingChart() *charts.Line {
 func gapsChart() *charts.Bar {
 	c := charts.NewBar()
 	c.SetGlobalOptions(common(chartGaps, "axis")...)
-	c.SetGlobalOptions(axes("", "")...)
+	c.SetGlobalOptions(axes()...)
 	for _, name := range []string{"Gaps under the limit", "Gaps at the limit or above"} {
 		c.AddSeries(name, nil, charts.WithBarChartOpts(opts.BarChart{Stack: "gaps", BarCategoryGap: "10%"}))
 	}
@@ -93,7 +93,7 @@ func gapsChart() *charts.Bar {
 func timelineChart() *charts.Bar {
 	c := charts.NewBar()
 	c.SetGlobalOptions(common(chartTimeline, "axis")...)
-	c.SetGlobalOptions(axes("", "")...)
+	c.SetGlobalOptions(axes()...)
 	for _, name := range []string{"Violations", "Indeterminate"} {
 		c.AddSeries(name, nil, charts.WithBarChartOpts(opts.BarChart{Stack: "day"}))
 	}
@@ -104,7 +104,7 @@ func timelineChart() *charts.Bar {
 func answersChart() *charts.Bar {
 	c := charts.NewBar()
 	c.SetGlobalOptions(common(chartAnswers, "axis")...)
-	c.SetGlobalOptions(axes("", "")...)
+	c.SetGlobalOptions(axes()...)
 	return c
 }
 

@@ -66,9 +66,18 @@ function install(proxy) {
     const [options, ...rest] = args;
     const host = options && options.host;
     if (!host || options.socket || options.path || notProxied.includes(host)) return connect.apply(this, args);
-    const socket = new Tunnel(proxy, host, options.port || 443);
+    const tunnel = new Tunnel(proxy, host, options.port || 443);
     const servername = net.isIP(host) ? '' : host;
-    return connect.call(this, { servername, ...options, socket }, ...rest);
+    const socket = connect.call(this, { servername, ...options, socket: tunnel }, ...rest);
+    // An idle connection must not keep the program alive.
+    for (const name of ['ref', 'unref']) {
+      const own = socket[name];
+      socket[name] = function () {
+        tunnel.raw[name]();
+        return own.call(this);
+      };
+    }
+    return socket;
   };
 }
 

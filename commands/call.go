@@ -1,0 +1,259 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/store"
+)
+
+const (
+	// defaultTokenEnv is the environment variable of the token where the config names none.
+	defaultTokenEnv = "HEADROOM_TOKEN"
+	// barFrom is the size in bytes from which a download shows its progress.
+	barFrom = 1 << 20
+)
+
+func newCallCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:      "call",
+		Usage:     "make one recorded call",
+		UsageText: "headroom call [-H 'NAME: VALUE'] [-d BODY|@FILE] [-o FILE] METHOD URL",
+		Description: "Prints the answer's body. The token comes from the environment, HEADROOM_TOKEN or what the config's token_env names,\n" +
+			"and goes to the tenant's host alone, by HTTPS, or to this machine. Redirects are not followed. As with curl --fail, an\n" +
+			"answer of 400 or more makes the exit code 1 and never fills FILE; a body that breaks off gives 3, no answer 2.\n\n" +
+			"Examples:\n" +
+			"  headroom call GET 'https://acme.xima.cloud/rest/api/v2/recordings?startTime=2026-11-01T00:00:00Z&endTime=2026-11-02T00:00:00Z'\n" +
+			"  headroom call POST https://acme.xima.cloud/rest/api/v1/historic-data/agent-summary -d @report.json -o report.out",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send this `'NAME: VALUE'`; may be given more than once"},
+			&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "send this `BODY`, or that of @FILE, or of standard input with @-"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the body to this `FILE`, whole or not at all (default: standard output)"},
+			&cli.BoolFlag{Name: "no-token", Usage: "send no token"},
+			&cli.StringFlag{Name: "client", Value: "headroom", Usage: "record the call as sent by this `NAME`"},
+			&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too"},
+		},
+		Action: withStore(s, readCallOptions, runCall),
+	}
+}
+
+type callOptions struct {
+	request *http.Request
+	output  string
+	client  string
+	noToken bool
+	base    *http.Transport
+}
+
+func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
+	if c.NArg() != 2 {
+		return o, errors.New("name a method and a URL; see \"headroom help call\"")
+	}
+	u, err := url.Parse(c.Args().Get(1))
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return o, errors.New("the URL must begin with https:// and a host") // it is not repeated: it may hold anything
+	}
+	if u.User != nil {
+		return o, errors.New("the URL must not hold a user or password: others see it in the list of processes")
+	}
+	if o.request, err = http.NewRequestWithContext(c.Context, strings.ToUpper(c.Args().First()), u.String(), nil); err != nil {
+		return o, fmt.Errorf("method %q is none", c.Args().First())
+	}
+	if err := setHeaders(o.request.Header, c.StringSlice("header")); err != nil {
+		return o, err
+	}
+	roots, err := readRoots(c.String("upstream-ca"))
+	if err != nil {
+		return o, err
+	}
+	o.base = http.DefaultTransport.(*http.Transport).Clone()
+	if roots != nil {
+		o.base.TLSClientConfig.RootCAs = roots
+	}
+	o.output, o.client, o.noToken = c.String("output"), c.String("client"), c.Bool("no-token")
+	if c.IsSet("data") {
+		err = setBody(o.request, c.String("data"), s.in)
+	}
+	return o, err
+}
+
+func setHeaders(h http.Header, fields []string) error {
+	for _, f := range fields {
+		name, value, found := strings.Cut(f, ":")
+		name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+		switch {
+		case !found || name == "":
+			return fmt.Errorf("flag -H: a header must be written like 'Accept: audio/wav'")
+		case name == "Authorization" || name == "Cookie" || name == "Proxy-Authorization":
+			return fmt.Errorf("flag -H: %s is a secret that others see in the list of processes; put the token into %s", name, defaultTokenEnv)
+		}
+		h.Add(name, strings.TrimSpace(value))
+	}
+	return nil
+}
+
+// setBody takes the body of the command line, of a file or of standard input.
+func setBody(r *http.Request, data string, stdin io.Reader) error {
+	if r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	name, isFile := strings.CutPrefix(data, "@")
+	switch {
+	case !isFile:
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(data)), int64(len(data))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(data)), nil }
+	case name == "-":
+		r.Body, r.ContentLength = io.NopCloser(stdin), -1
+	default:
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("flag -d: %w", err)
+		}
+		r.Body, r.ContentLength = f, -1
+		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+			r.ContentLength = st.Size()
+		}
+	}
+	return nil
+}
+
+func runCall(c *cli.Context, se *session, o callOptions) (err error) {
+	if err := se.writable(); err != nil {
+		return err
+	}
+	if !o.noToken {
+		if err := se.authorize(o.request); err != nil {
+			return err
+		}
+	}
+	recorder := se.store.Recorder()
+	defer func() { err = errors.Join(err, recorder.Close()) }()
+	transport := ingest.NewTransport(o.base, recorder, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
+		ingest.WithClient(o.client), ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(o.request)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the URL
+		}
+		return fmt.Errorf("no answer from %s: %w", o.request.URL.Host, err)
+	}
+	defer resp.Body.Close()
+	return se.answer(resp, o)
+}
+
+// authorize adds the token, if its going there is safe.
+func (s *session) authorize(r *http.Request) error {
+	m, err := s.policy.Match(r.Method, r.URL.Scheme+"://"+r.URL.Host+"/")
+	if err != nil {
+		return err
+	}
+	tenant, env := m.Tenant, defaultTokenEnv
+	if tenant == "" {
+		tenant = s.tenantAt(r.URL.Hostname())
+	}
+	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
+		env = name
+	}
+	token := os.Getenv(env)
+	host := r.URL.Hostname()
+	local := host == "localhost" || net.ParseIP(host).IsLoopback()
+	switch {
+	case token == "":
+		return fmt.Errorf("there is no token: put it into the environment variable %s, or add --no-token", env)
+	case local:
+	case tenant == "":
+		return fmt.Errorf("the token is not sent to %s, which is no host of the policy or the config; add --no-token to call it without", host)
+	case r.URL.Scheme != "https":
+		return fmt.Errorf("the token is not sent to %s without encryption: write https://, or add --no-token", host)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	return nil
+}
+
+// tenantAt is the tenant whose host the config gives; "" means none.
+func (s *session) tenantAt(host string) string {
+	for name, t := range s.config.Tenants {
+		if t.Host != "" && strings.EqualFold(t.Host, host) {
+			return name
+		}
+	}
+	return ""
+}
+
+// answer prints an answer, and says what it means where it is an error.
+func (s *session) answer(resp *http.Response, o callOptions) error {
+	output := o.output
+	if resp.StatusCode >= http.StatusBadRequest {
+		output = ""
+	}
+	var broken error
+	err := s.write(output, func(w io.Writer) error {
+		_, broken = io.Copy(w, s.watched(resp, output))
+		return broken
+	})
+	switch {
+	case broken != nil && errors.Is(broken, context.Canceled):
+		return broken
+	case broken != nil:
+		s.tell("headroom: call: the body broke off: %v", broken)
+		return errPartly
+	case err != nil:
+		return err
+	case resp.StatusCode >= http.StatusBadRequest:
+		s.tell("headroom: call: %s", s.meaning(resp))
+		return errFindings
+	}
+	return nil
+}
+
+func (s *session) meaning(resp *http.Response) string {
+	st, expected := s.policy.Status(resp.StatusCode, resp.Request.Method)
+	if !expected || st.Meaning == "" {
+		return resp.Status
+	}
+	return fmt.Sprintf("%d %s: %s %s", st.Code, st.Name, st.Meaning, st.Advice)
+}
+
+// watched is the body, with a bar on the terminal for a large one, unless it goes to the terminal itself.
+func (s *session) watched(resp *http.Response, output string) io.Reader {
+	_, shown := terminal(s.out)
+	if toFile := !slices.Contains([]string{"", "-"}, output); resp.ContentLength < barFrom || shown && !toFile {
+		return resp.Body
+	}
+	b := startBar(s.err, resp.Request.URL.Host, resp.ContentLength)
+	return &barReader{r: resp.Body, bar: b}
+}
+
+// barReader moves a bar along; the end of r removes it.
+type barReader struct {
+	r   io.Reader
+	bar *bar
+	n   int64
+}
+
+func (b *barReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.n += int64(n)
+	b.bar.set(b.n)
+	switch err {
+	case nil:
+	case io.EOF:
+		b.bar.stop(nil)
+	default:
+		b.bar.stop(err)
+	}
+	return n, err
+}

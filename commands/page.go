@@ -1,0 +1,22 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/store"
+)
+
+// picture gathers what the page shows. The forecast is made of all requests, whatever range is selected.
+func (s *session) picture(ctx context.Context, snap *store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
+	p = &report.Picture{Policy: s.policy, About: s.config.about}
+	if p.Audit, err = s.audit(ctx, snap, sp, tenants); err != nil {
+		return nil, err
+	}
+	if p.Days, err = analyze.Days(ctx, snap, s.analysis(sp, tenants)); err != nil {
+		return nil, err
+	}
+	p.Forecast, err = analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.about})
+	return p, err
+}

@@ -1,0 +1,97 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+const (
+	defaultServe = "127.0.0.1:8484"
+	// serveGrace is how long answers under way may take once the server is stopped.
+	serveGrace = 5 * time.Second
+)
+
+func newServeCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "show the report live in a browser, with /metrics for Prometheus, until it is stopped",
+		Description: "Serves the page of \"headroom report\", which follows the log as it grows, and /metrics: rolling bytes, cap,\n" +
+			"utilization, violations and the age of the last pull of each tenant. It answers nobody but this machine, unless\n" +
+			"--allow-remote is given: the page names tenants and clients, and asks for no password.\n\n" +
+			"Examples:\n" +
+			"  headroom serve\n" +
+			"  headroom serve --listen 127.0.0.1:9000 --tenant acme",
+		Flags: []cli.Flag{
+			tenantsFlag(), asOfFlag(),
+			&cli.StringFlag{Name: "listen", Value: defaultServe, Usage: "listen on this `ADDRESS`"},
+			&cli.BoolFlag{Name: "allow-remote", Usage: "listen on an address that other machines reach, where anybody may read the page"},
+		},
+		Action: withStore(s, readServeOptions, runServe, store.MustExist()),
+	}
+}
+
+type serveOptions struct {
+	tenants []string
+	listen  string
+	remote  bool
+	// asOf is the zero time for a clock that goes on.
+	asOf time.Time
+}
+
+func readServeOptions(c *cli.Context, _ *streams) (o serveOptions, err error) {
+	if err := noArguments(c); err != nil {
+		return o, err
+	}
+	o.tenants, o.listen, o.remote = c.StringSlice("tenant"), c.String("listen"), c.Bool("allow-remote")
+	if o.asOf, err = readTime(c, "as-of", time.Now()); err != nil {
+		return o, err
+	}
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return o, fmt.Errorf("flag --listen: %q must be written like %q", o.listen, defaultServe)
+	}
+	if !o.remote && !local(host) {
+		return o, fmt.Errorf("flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote", o.listen)
+	}
+	return o, nil
+}
+
+// local says whether a host's name or address is this machine's own.
+func local(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+func runServe(c *cli.Context, se *session, o serveOptions) error {
+	l, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	site, err := newSite(se, o)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	server := &http.Server{
+		Handler: site.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		BaseContext: func(net.Listener) context.Context { return c.Context },
+	}
+	se.tell("headroom: the page is at http://%s/, for Prometheus http://%s/metrics", l.Addr(), l.Addr())
+	ctx := c.Context
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), serveGrace)
+	defer cancel()
+	return server.Shutdown(grace)
+}

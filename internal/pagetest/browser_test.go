@@ -1,0 +1,222 @@
+package pagetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/6dcca832/headroom/commands"
+)
+
+const asOf = "2026-11-01T12:00:00Z"
+
+// missing skips a test for want of a tool; in CI the tool must be there.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("HEADROOM_CI") == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+func chromium(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	missing(t, "chromium is not installed")
+	return ""
+}
+
+// headroom runs a command line and returns what it printed and its exit code.
+func headroom(t testing.TB, args ...string) (string, int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := commands.Main(t.Context(), append([]string{"headroom"}, args...), strings.NewReader(""), &out, &errs)
+	if code > 1 {
+		t.Fatalf("headroom %s: exit %d: %s", strings.Join(args, " "), code, errs.String())
+	}
+	return out.String(), code
+}
+
+// demo is a folder with the demo's files, made once for all tests.
+func demo(t testing.TB) string {
+	t.Helper()
+	dir, err := demoOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+var demoOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "headroom-pagetest-*")
+	if err != nil {
+		return "", err
+	}
+	var errs bytes.Buffer
+	if code := commands.Main(context.Background(), []string{"headroom", "demo", "--dir", filepath.Join(dir, "demo"), "--as-of", asOf}, strings.NewReader(""), &errs, &errs); code != 0 {
+		return "", fmt.Errorf("demo: exit %d: %s", code, errs.String())
+	}
+	return filepath.Join(dir, "demo"), nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := demoOnce(); err == nil {
+		os.RemoveAll(filepath.Dir(dir))
+	}
+	os.Exit(code)
+}
+
+// profile is a new folder for a browser, which may still write there while it ends.
+func profile(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "headroom-profile-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// browser is one tab, and what went wrong in it.
+type browser struct {
+	context.Context
+	t testing.TB
+
+	mu       sync.Mutex
+	requests []string
+	errors   []string
+}
+
+// open starts a browser without network and a tab of the given size.
+func open(t testing.TB, width, height int64) *browser {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(profile(t)), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "en-US"))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	b := &browser{Context: ctx, t: t}
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
+	chromedp.ListenTarget(ctx, b.listen)
+	b.do(network.Enable(), log.Enable(), runtime.Enable(), emulation.SetDeviceMetricsOverride(width, height, 1, false))
+	return b
+}
+
+func (b *browser) listen(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; !strings.HasPrefix(u, "data:") {
+			b.requests = append(b.requests, u)
+		}
+	case *runtime.EventExceptionThrown:
+		b.errors = append(b.errors, e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+			var words []string
+			for _, a := range e.Args {
+				words = append(words, string(a.Value)+a.Description)
+			}
+			b.errors = append(b.errors, strings.Join(words, " "))
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
+			b.errors = append(b.errors, e.Entry.Text)
+		}
+	}
+}
+
+func (b *browser) do(actions ...chromedp.Action) {
+	b.t.Helper()
+	if err := chromedp.Run(b, actions...); err != nil {
+		b.t.Fatalf("%v\nerrors on the page: %q", err, b.errors)
+	}
+}
+
+// load opens a file, cut off from every network.
+func (b *browser) load(file, fragment string) {
+	b.t.Helper()
+	b.do(network.EmulateNetworkConditions(true, 0, -1, -1))
+	b.goTo("file://" + file + fragment)
+}
+
+func (b *browser) goTo(url string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url), chromedp.WaitReady("html[data-ready]"))
+}
+
+// eval runs a script in the page and returns its value.
+func eval[T any](b *browser, script string) (v T) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate(script, &v))
+	return v
+}
+
+// text is the text of the first element that a selector finds.
+func (b *browser) text(selector string) string {
+	b.t.Helper()
+	return eval[string](b, fmt.Sprintf("document.querySelector(%q).textContent", selector))
+}
+
+// clean fails the test if the page asked for anything but itself, or complained.
+func (b *browser) clean(pages int) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.requests) != pages {
+		b.t.Errorf("%d requests, want %d: %q", len(b.requests), pages, b.requests)
+	}
+	if len(b.errors) > 0 {
+		b.t.Errorf("errors on the page: %q", b.errors)
+	}
+}
+
+// show scrolls a tenant's section into view and waits until its charts are drawn.
+func (b *browser) show(i, charts int) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate(fmt.Sprintf("document.getElementById('t%d').scrollIntoView()", i), nil),
+		chromedp.Poll(fmt.Sprintf("((s) => s.dataset.period === `${(Date.parse(document.getElementById('from').value) - Date.parse(document.getElementById('from').min)) / 864e5} ${(Date.parse(document.getElementById('to').value) - Date.parse(document.getElementById('from').min)) / 864e5} ` + (s.dataset.period || '').split(' ')[2])(document.getElementById('t%d'))", i), nil, chromedp.WithPollingTimeout(20*time.Second)),
+		chromedp.Poll(fmt.Sprintf("document.querySelectorAll('#t%d .chart svg').length >= %d", i, charts), nil, chromedp.WithPollingTimeout(20*time.Second)))
+}
+
+// keep writes what the tab shows into a file.
+func (b *browser) keep(file string, whole bool) {
+	b.t.Helper()
+	var picture []byte
+	if whole {
+		b.do(chromedp.FullScreenshot(&picture, 100))
+	} else {
+		b.do(chromedp.CaptureScreenshot(&picture))
+	}
+	if err := os.WriteFile(file, picture, 0o666); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// prefer makes the reader's system "light" or "dark".
+func (b *browser) prefer(scheme string) {
+	b.t.Helper()
+	b.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}

@@ -1,0 +1,77 @@
+package pagetest
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/6dcca832/headroom/commands"
+)
+
+// serve runs the live page over a log and returns its address.
+func serve(t *testing.T, db string) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	read, written := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- commands.Main(ctx, []string{"headroom", "--db", db, "serve", "--listen", "127.0.0.1:0"}, strings.NewReader(""), io.Discard, written)
+		written.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-done; code != 0 {
+			t.Errorf("serve: exit %d", code)
+		}
+	})
+	lines := bufio.NewScanner(read)
+	for lines.Scan() {
+		if at := regexp.MustCompile(`http://[^/]+/`).FindString(lines.Text()); at != "" {
+			go func() { _, _ = io.Copy(io.Discard, read) }()
+			return at
+		}
+	}
+	t.Fatal("serve did not say where it listens")
+	return ""
+}
+
+func TestLivePageFollowsTheLog(t *testing.T) {
+	dir := t.TempDir()
+	db, log := filepath.Join(dir, "live.db"), filepath.Join(dir, "log.jsonl")
+	add := func(tenant string) {
+		line := `{"started_at":"` + time.Now().UTC().Format(time.RFC3339Nano) + `","method":"GET","url":"https://` + tenant + `.xima.cloud/rest/api/v2/recordings","status":200}` + "\n"
+		if err := os.WriteFile(log, []byte(line), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		headroom(t, "--db", db, "import", log)
+	}
+	add("acme")
+	b := open(t, 1280, 800)
+	b.goTo(serve(t, db))
+	b.do(chromedp.Poll("document.getElementById('showing').textContent === 'Live.'", nil))
+	if n := eval[int](b, "document.querySelectorAll('#overview tbody tr').length"); n != 1 {
+		t.Errorf("%d tenants at first, want 1", n)
+	}
+	add("borealis")
+	for end, n := time.Now().Add(30*time.Second), 0; n != 2; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d tenants in the end, want 2", n)
+		}
+		if err := chromedp.Run(b, chromedp.Evaluate("document.querySelectorAll('#overview tbody tr').length", &n)); err != nil {
+			n = 0 // the page is being loaded again
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.errors) > 0 {
+		t.Errorf("errors on the page: %q", b.errors)
+	}
+}

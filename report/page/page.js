@@ -1,0 +1,443 @@
+// The page: reads the filter, keeps it in the address's fragment, and shows sums, charts and tables of what it selects.
+// Text is set as text; nothing is made markup.
+'use strict';
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const shared = JSON.parse($('data').textContent);
+  shared.index = Object.fromEntries(shared.rules.map((name, i) => [name, i]));
+  const span = shared.to - shared.from;
+  const whole = { from: 0, to: span, name: '', verdict: '', only: -1, compare: false };
+  const marks = { fail: ['✗', 'bad'], warn: ['!', 'warn'], pass: ['✓', 'good'] };
+  let state = { ...whole };
+
+  const tenants = [...document.querySelectorAll('section.tenant')].map((section, i) => ({
+    i, section, slot: section.querySelector('.slot'), row: document.querySelector(`#overview tr[data-i="${i}"]`),
+    name: document.querySelector(`#overview tr[data-i="${i}"] a`).textContent, charts: new Map(), stale: true, shown: true, place: i,
+  }));
+
+  // data reads a tenant's days when they are first needed: there may be hundreds of tenants.
+  function data(tenant) {
+    if (!tenant.data) {
+      const t = JSON.parse($('d' + tenant.i).textContent);
+      for (const name of Object.keys(t)) if (t[name] === null && name !== 'fc') t[name] = [];
+      tenant.data = t;
+    }
+    return tenant.data;
+  }
+
+  // ---- the fragment
+
+  const dayOf = (text) => {
+    const ms = /^\d{4}-\d\d-\d\d$/.test(text || '') ? Date.parse(text + 'T00:00:00Z') : NaN;
+    return Number.isNaN(ms) ? NaN : ms / 86400e3 - shared.from;
+  };
+  const clamp = (day, otherwise) => (Number.isNaN(day) ? otherwise : Math.min(span, Math.max(0, day)));
+
+  function readFragment() {
+    const p = new URLSearchParams(location.hash.slice(1));
+    const s = { ...whole };
+    s.from = clamp(dayOf(p.get('from')), 0);
+    s.to = Math.max(s.from, clamp(dayOf(p.get('to')), span));
+    s.name = p.get('name') || '';
+    s.verdict = marks[p.get('verdict')] ? p.get('verdict') : '';
+    s.compare = p.get('compare') === '1';
+    s.only = tenants.findIndex((t) => t.name === p.get('tenant'));
+    return s;
+  }
+
+  function writeFragment() {
+    const p = new URLSearchParams();
+    if (state.from !== 0) p.set('from', Charts.iso(shared.from + state.from));
+    if (state.to !== span) p.set('to', Charts.iso(shared.from + state.to));
+    if (state.name) p.set('name', state.name);
+    if (state.verdict) p.set('verdict', state.verdict);
+    if (state.only >= 0) p.set('tenant', tenants[state.only].name);
+    if (state.compare) p.set('compare', '1');
+    history.replaceState(null, '', '#' + p);
+  }
+
+  // ---- what is selected
+
+  // before is the period of the same length just before the selected one; null where the data does not reach back.
+  function before() {
+    const length = state.to - state.from + 1;
+    return state.compare && state.from - 1 >= 0 ? { from: state.from - length, to: state.from - 1 } : null;
+  }
+
+  function apply() {
+    writeFragment();
+    const prior = before(), plain = state.from === 0 && state.to === span && !prior;
+    for (const t of tenants) {
+      const period = `${state.from} ${state.to} ${prior !== null}`;
+      if (t.period !== period) {
+        t.period = period;
+        t.view = null;
+        t.stale = true;
+        // The rows of all days are in the file already; days are only read where something else is asked for.
+        if (!plain || t.changed) {
+          t.changed = true;
+          overviewRow(t, look(t));
+        }
+      }
+      t.shown = (state.only < 0 || state.only === t.i) && (!state.verdict || verdict(t) === state.verdict) && t.name.toLowerCase().includes(state.name.toLowerCase());
+      t.row.hidden = t.section.hidden = !t.shown;
+    }
+    order();
+    tell(prior);
+    schedule();
+  }
+
+  // look is what a tenant's days add up to in the selected range, and in the period before.
+  function look(t) {
+    if (!t.view) {
+      const d = data(t), prior = before();
+      t.view = { from: state.from, to: state.to, sum: Sums.of(shared, d, state.from, state.to) };
+      t.view.before = prior ? Sums.of(shared, d, prior.from, prior.to) : null;
+    }
+    return t.view;
+  }
+
+  const verdict = (t) => (t.changed ? look(t).sum.verdict : t.row.dataset.verdict);
+
+  function order() {
+    const rank = { fail: 0, warn: 1, pass: 2 };
+    const sorted = [...tenants].sort((a, b) => rank[verdict(a)] - rank[verdict(b)] || a.i - b.i);
+    if (sorted.every((t, k) => t.place === k)) return;
+    sorted.forEach((t, k) => { t.place = k; });
+    tenants[0]?.row.parentNode.append(...sorted.map((t) => t.row));
+  }
+
+  function setVerdict(element, verdict) {
+    const text = marks[verdict][0] + ' ' + verdict;
+    if (element.textContent === text) return;
+    element.textContent = text;
+    element.classList.remove('bad', 'warn', 'good');
+    element.classList.add(marks[verdict][1]);
+  }
+
+  function overviewRow(t, view) {
+    const s = view.sum, b = view.before, cell = (k) => t.row.querySelector(`[data-k="${k}"]`);
+    setVerdict(cell('verdict'), s.verdict);
+    cell('peak').textContent = Charts.size(s.peak) + Charts.share(s.peak, t.data.cap);
+    cell('violations').textContent = Charts.count(s.broken) + (b ? `\n${difference(s.broken, b.broken)}` : '');
+    cell('bytes').textContent = Charts.size(s.bytes);
+  }
+
+  const difference = (now, then) => (now === then ? '±0' : (now > then ? '+' : '−') + Charts.count(Math.abs(now - then)));
+
+  function tell(prior) {
+    const shown = tenants.filter((t) => t.shown).length, length = state.to - state.from + 1;
+    let text = `Showing ${shown} of ${tenants.length} tenants, ${Charts.iso(shared.from + state.from)} to ${Charts.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
+    if (prior) text += ` Before: ${Charts.iso(shared.from + prior.from)} to ${Charts.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
+    else if (state.compare) text += ' There is no earlier period to compare with: choose a later first day.';
+    $('status').textContent = text;
+    $('from').value = Charts.iso(shared.from + state.from);
+    $('to').value = Charts.iso(shared.from + state.to);
+    if ($('name').value !== state.name) $('name').value = state.name;
+    $('verdict').value = state.verdict;
+    $('compare').checked = state.compare;
+    for (const b of document.querySelectorAll('[data-days]')) {
+      const n = Number(b.dataset.days);
+      b.setAttribute('aria-pressed', String(n === 0 ? length === span + 1 : state.to === span && length === Math.min(n, span + 1)));
+    }
+    for (const a of document.querySelectorAll('a.only')) a.textContent = state.only >= 0 ? 'Show all tenants' : 'Show this tenant only';
+  }
+
+  // ---- a tenant's section, filled when it comes near the screen
+
+  const near = new Set();
+  const watcher = new IntersectionObserver((entries) => {
+    for (const e of entries) {
+      const t = tenants[Number(e.target.dataset.i)];
+      if (e.isIntersecting) near.add(t);
+      else near.delete(t);
+    }
+    schedule();
+  }, { rootMargin: '300px' });
+
+  let waiting = false;
+  function schedule() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      for (const t of near) if (t.shown) fill(t);
+    });
+  }
+
+  function fill(t) {
+    if (!t.stale) return;
+    t.stale = false;
+    if (!t.slot.firstChild) build(t);
+    setVerdict(t.section.querySelector('h2 [data-k="verdict"]'), look(t).sum.verdict);
+    facts(t);
+    findings(t);
+    for (const figure of t.slot.querySelectorAll('figure')) chart(t, figure);
+    for (const list of t.slot.querySelectorAll('details.list')) if (list.open) lists(t, list);
+    t.section.dataset.period = t.period;
+  }
+
+  function build(t) {
+    t.slot.append($('figures').content.cloneNode(true));
+    for (const box of t.slot.querySelectorAll('.cells, .facts')) { // wide tables scroll, with the keyboard too
+      box.tabIndex = 0;
+      box.setAttribute('role', 'region');
+      box.setAttribute('aria-label', `${box.className === 'facts' ? 'Sums' : box.parentNode.firstChild.textContent}, ${t.name}`);
+    }
+    for (const figure of t.slot.querySelectorAll('figure')) {
+      figure.querySelector('details').addEventListener('toggle', () => cells(t, figure));
+      drawn.observe(figure);
+    }
+    for (const list of t.slot.querySelectorAll('details.list')) list.addEventListener('toggle', () => lists(t, list));
+  }
+
+  function row(values, tag, numbers) {
+    const tr = document.createElement('tr');
+    values.forEach((v, i) => {
+      const cell = document.createElement(i === 0 && tag === 'td' ? 'th' : tag);
+      if (tag === 'th') cell.scope = 'col';
+      else if (i === 0) cell.scope = 'row';
+      if (numbers.includes(i)) cell.className = 'n';
+      cell.textContent = v;
+      tr.append(cell);
+    });
+    return tr;
+  }
+
+  function table(caption, heads, rows, numbers) {
+    const t = document.createElement('table'), head = document.createElement('thead'), body = document.createElement('tbody');
+    const title = document.createElement('caption');
+    title.textContent = caption;
+    head.append(row(heads, 'th', numbers));
+    body.append(...rows.map((r) => row(r, 'td', numbers)));
+    t.append(title, head, body);
+    return t;
+  }
+
+  // facts is the table of what the range adds up to, beside the period before.
+  function facts(t) {
+    const { sum: s, before: b } = look(t), zone = t.data.zone;
+    const line = (key, name, now, value) => [key, name, now(s), ...(b ? [now(b), difference2(value, s, b)] : [])];
+    const lines = [
+      line('requests', 'Requests', (x) => Charts.count(x.requests), (x) => x.requests),
+      line('bytes', 'Audio', (x) => Charts.size(x.bytes), (x) => x.bytes),
+      line('peak', 'Largest rolling sum', (x) => Charts.size(x.peak) + Charts.share(x.peak, t.data.cap), (x) => x.peak),
+      line('peakAt', 'reached', (x) => (x.peakAt ? Charts.local(zone, x.peakAt) : '–')),
+      line('paced', 'Downloads', (x) => Charts.count(x.paced), (x) => x.paced),
+      line('violations', 'Gaps under the limit', (x) => Charts.count(x.violations), (x) => x.violations),
+      line('unclear', 'Gaps that cannot be decided', (x) => Charts.count(x.unclear), (x) => x.unclear),
+      line('least', 'Shortest gap', (x) => Charts.gap(x.least)),
+      line('wasted', 'Audio downloaded again', (x) => Charts.size(x.wasted), (x) => x.wasted),
+    ];
+    const old = t.slot.querySelector('.facts table');
+    const now = table('In the selected days', ['', 'Selected'].concat(b ? ['Period before', 'Change'] : []), lines.map((l) => l.slice(1)), [1, 2, 3]);
+    [...now.tBodies[0].rows].forEach((r, i) => { r.dataset.k = lines[i][0]; r.cells[1].dataset.exact = exact(lines[i][0], s); });
+    now.dataset.k = 'facts';
+    old.replaceWith(now);
+  }
+
+  const exact = (key, s) => (key in s ? String(s[key]) : '');
+
+  function difference2(value, s, b) {
+    if (!value) return '';
+    const now = value(s), then = value(b);
+    if (then === 0) return now === 0 ? '±0' : 'new';
+    const p = Math.round(100 * (now - then) / then);
+    return (p > 0 ? '+' : p < 0 ? '−' : '±') + Charts.count(Math.abs(p)) + ' %';
+  }
+
+  function findings(t) {
+    const s = look(t).sum, all = state.from === 0 && state.to === span;
+    let any = false;
+    for (const a of t.section.querySelectorAll('article.finding')) {
+      const n = s.rules[shared.index[a.dataset.rule]];
+      a.hidden = n <= 0;
+      any = any || n > 0;
+      a.querySelector('[data-k="count"]').textContent = Charts.count(n) + (t.view.before ? ` (before: ${Charts.count(t.view.before.rules[shared.index[a.dataset.rule]])})` : '');
+      for (const w of a.querySelectorAll('.whole')) w.hidden = !all;
+    }
+    t.section.querySelector('.none-here').hidden = any || !t.section.querySelector('article.finding');
+  }
+
+  // ---- charts, drawn when they come near the screen
+
+  const css = () => {
+    const style = getComputedStyle(document.documentElement);
+    return (name) => style.getPropertyValue(name).trim();
+  };
+  let ink = css();
+
+  const visible = new Set();
+  const drawn = new IntersectionObserver((entries) => {
+    for (const e of entries) {
+      const t = tenants[Number(e.target.closest('section').dataset.i)];
+      if (e.isIntersecting) {
+        visible.add(e.target);
+        chart(t, e.target);
+      } else visible.delete(e.target);
+    }
+  }, { rootMargin: '200px' });
+
+  function made(t, figure) {
+    return Charts.make[figure.dataset.chart](shared, data(t), look(t), ink);
+  }
+
+  function chart(t, figure, always) {
+    if (!always && !visible.has(figure)) {
+      cells(t, figure);
+      return;
+    }
+    const c = made(t, figure), box = figure.querySelector('.chart');
+    let e = t.charts.get(figure);
+    if (!e) {
+      e = echarts.init(box, null, { renderer: 'svg' });
+      t.charts.set(figure, e);
+    }
+    box.setAttribute('role', 'img');
+    box.setAttribute('aria-label', c.alt);
+    e.setOption(c.option, { notMerge: true });
+    note(figure, c.note);
+    cells(t, figure, c);
+  }
+
+  function note(figure, text) {
+    let p = figure.querySelector('figcaption p');
+    if (!text) return;
+    if (!p) {
+      p = document.createElement('p');
+      p.className = 'dim';
+      figure.querySelector('figcaption').append(p);
+    }
+    p.textContent = text;
+  }
+
+  function cells(t, figure, c) {
+    const details = figure.querySelector('details');
+    if (!details.open) return;
+    c = c || made(t, figure);
+    details.querySelector('.cells').replaceChildren(table(c.alt, c.heads, c.rows, c.numbers));
+  }
+
+  function lists(t, list) {
+    if (!list.open) return;
+    const d = data(t), when = (at) => Charts.local(d.zone, at), box = list.querySelector('.cells');
+    const inside = (at) => at >= (shared.from + state.from) * 86400 && at < (shared.from + state.to + 1) * 86400;
+    if (list.dataset.list === 'big') {
+      const rows = d.big.filter((r) => inside(r[1])).map((r) => [String(r[0]), when(r[1]), Charts.size(r[2]), r[3] || 'no answer']);
+      box.replaceChildren(table('The largest answers of all days, those in the selected days', ['Row', 'Started', 'Size', 'Status'], rows, [2, 3]));
+    } else if (list.dataset.list === 'rep') {
+      const rows = d.rep.filter((r) => inside(r[3])).map((r) => [String(r[0]), when(r[1]), String(r[2]), when(r[3]), Charts.count(r[4]), Charts.size(r[5])]);
+      box.replaceChildren(table('Recordings downloaded completely more than once, those last downloaded in the selected days', ['First row', 'Started', 'Last row', 'Started', 'Downloads', 'Wasted'], rows, [2, 4, 5]));
+    } else {
+      const rows = d.from.map((o) => [o.k || 'unknown', o.s || '–', o.c || '–', o.r ? '± ' + o.r + ' s' : 'exact', Charts.count(o.n)]);
+      const quiet = span + 1 - d.day.length;
+      box.replaceChildren(table(`Of all days; ${quiet} of ${span + 1} days have no request of this tenant`, ['Kind', 'Source', 'Client', 'Clock', 'Requests'], rows, [4]));
+    }
+  }
+
+  // ---- what the reader does
+
+  function change(part) {
+    state = { ...state, ...part };
+    apply();
+  }
+
+  $('from').addEventListener('change', () => {
+    const day = clamp(dayOf($('from').value), state.from);
+    change({ from: day, to: Math.max(day, state.to) });
+  });
+  $('to').addEventListener('change', () => {
+    const day = clamp(dayOf($('to').value), state.to);
+    change({ to: day, from: Math.min(day, state.from) });
+  });
+  $('name').addEventListener('input', () => change({ name: $('name').value, only: -1 }));
+  $('verdict').addEventListener('change', () => change({ verdict: $('verdict').value, only: -1 }));
+  $('compare').addEventListener('change', () => change({ compare: $('compare').checked }));
+  $('filter').addEventListener('submit', (e) => e.preventDefault());
+  for (const b of document.querySelectorAll('[data-days]')) {
+    b.addEventListener('click', () => {
+      const n = Number(b.dataset.days);
+      change({ from: n === 0 ? 0 : Math.max(0, span - n + 1), to: span });
+    });
+  }
+  document.addEventListener('click', (e) => {
+    const a = e.target.closest('a[href^="#"]');
+    if (!a) return;
+    e.preventDefault(); // the fragment holds the selection, not a place
+    const target = $(a.getAttribute('href').slice(1));
+    if (a.classList.contains('only')) {
+      const i = Number(target.dataset.i);
+      change({ only: state.only === i ? -1 : i });
+    }
+    target.scrollIntoView();
+    (target.querySelector('h2[tabindex]') || target).focus({ preventScroll: true });
+  });
+  window.addEventListener('hashchange', () => { state = readFragment(); apply(); });
+
+  // ---- other looks: theme, width, paper
+
+  function redraw() {
+    ink = css();
+    for (const t of tenants) for (const figure of t.charts.keys()) chart(t, figure);
+  }
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+
+  let resizing = 0;
+  window.addEventListener('resize', () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(() => { for (const t of tenants) for (const e of t.charts.values()) e.resize(); }, 100);
+  });
+
+  const paperWidth = 680; // of A4 between its margins, in CSS pixels, rounded down
+  window.addEventListener('beforeprint', () => {
+    document.documentElement.classList.add('printing');
+    ink = css();
+    for (const t of tenants) {
+      if (!t.shown) continue;
+      fill(t);
+      for (const d of t.section.querySelectorAll('details')) d.open = true;
+      for (const list of t.slot.querySelectorAll('details.list')) lists(t, list);
+      for (const figure of t.slot.querySelectorAll('figure')) {
+        chart(t, figure, true);
+        const e = t.charts.get(figure);
+        e.resize({ width: paperWidth });
+        e.getZr().flush(); // paper does not wait for the next frame
+      }
+    }
+  });
+  window.addEventListener('afterprint', () => {
+    document.documentElement.classList.remove('printing');
+    for (const t of tenants) {
+      for (const d of t.section.querySelectorAll('details')) d.open = false;
+      for (const e of t.charts.values()) e.resize({ width: 'auto' });
+    }
+    redraw();
+  });
+
+  // ---- the live page
+
+  async function poll(tag) {
+    try {
+      const answer = await fetch(shared.live, { cache: 'no-store' });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const now = await answer.text();
+      const busy = document.activeElement && document.activeElement.closest('#filter');
+      if (tag !== '' && now !== tag && !busy) return location.reload();
+      $('showing').textContent = tag !== '' && now !== tag ? 'There is something new; it shows when you leave the filter.' : 'Live.';
+      setTimeout(poll, 2000, tag || now);
+    } catch (e) {
+      $('showing').textContent = 'The server does not answer; this is what it said last.';
+      setTimeout(poll, 5000, tag);
+    }
+  }
+
+  if (tenants.length > 0) {
+    $('filter').hidden = false;
+    for (const a of document.querySelectorAll('a.only')) a.hidden = false;
+    state = readFragment();
+    apply();
+    for (const t of tenants) watcher.observe(t.section);
+  }
+  document.documentElement.dataset.ready = '1';
+  if (shared.live) poll('');
+})();

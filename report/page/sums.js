@@ -1,0 +1,106 @@
+// Sums over days: what a range of days adds up to. Nothing here touches the page.
+'use strict';
+const Sums = (() => {
+  const second = 1e6;
+
+  // gapBucket finds the histogram's bucket of a gap in microseconds; an edge belongs to the bucket that it begins.
+  function gapBucket(edges, gap) {
+    let i = 0;
+    while (i < edges.length && gap / second >= edges[i]) i++;
+    return i;
+  }
+
+  function each(flat, f) {
+    for (let i = 0; i < flat.length; i += 2) f(flat[i], flat[i + 1]);
+  }
+
+  function empty(shared, t) {
+    return {
+      requests: 0, bytes: 0, peak: 0, peakAt: 0, paced: 0, gaps: 0, violations: 0, unclear: 0, least: -1, auth: 0, wasted: 0,
+      answers: new Array(t.kinds.length).fill(0), buckets: new Array(shared.edges.length + 1).fill(0), hours: new Array(168).fill(0),
+      rules: new Array(shared.rules.length).fill(0),
+    };
+  }
+
+  // range adds up the days from..to of a tenant, both counted from the first day of the data and inclusive. It is what an
+  // audit of the same days says: the gap that leads into the range, and a download repeated from before it, do not count.
+  function range(shared, t, from, to) {
+    const s = empty(shared, t);
+    let first = true;
+    for (let k = 0; k < t.day.length; k++) {
+      const day = t.day[k];
+      if (day < from || day > to) continue;
+      addDay(shared, t, s, k, from);
+      if (t.paced[k] > 0) {
+        if (first) leaveOut(shared, t, s, k);
+        else shortest(s, t.into[k]);
+        first = false;
+      }
+    }
+    return s;
+  }
+
+  function shortest(s, gap) {
+    if (gap >= 0 && (s.least < 0 || gap < s.least)) s.least = gap;
+  }
+
+  function addDay(shared, t, s, k, from) {
+    s.requests += t.req[k];
+    s.bytes += t.bytes[k];
+    if (t.req[k] > 0 && (s.peakAt === 0 || t.peak[k] > s.peak)) {
+      s.peak = t.peak[k];
+      s.peakAt = (shared.from + t.day[k]) * 86400 + t.peakAt[k];
+    }
+    s.paced += t.paced[k];
+    s.violations += t.viol[k];
+    s.unclear += t.ind[k];
+    s.auth = Math.max(s.auth, t.auth[k]);
+    shortest(s, t.least[k]);
+    each(t.ans[k], (i, n) => { s.answers[i] += n; });
+    each(t.gaps[k], (i, n) => { s.buckets[i] += n; s.gaps += n; });
+    each(t.hrs[k], (i, n) => { s.hours[i] += n; });
+    each(t.fnd[k], (i, n) => { s.rules[i] += n; });
+    addAgain(shared, t, s, k, from);
+  }
+
+  function addAgain(shared, t, s, k, from) {
+    const again = t.dup[k];
+    for (let i = 0; i < again.length; i += 3) {
+      if (again[i] < from) s.rules[shared.index['duplicate-download']] -= again[i + 1];
+      else s.wasted += again[i + 2];
+    }
+  }
+
+  function leaveOut(shared, t, s, k) {
+    if (t.into[k] < 0) return;
+    s.gaps--;
+    s.buckets[gapBucket(shared.edges, t.into[k])]--;
+    if (t.intoIs[k] & 1) {
+      s.violations--;
+      s.rules[shared.index.spacing]--;
+    }
+    if (t.intoIs[k] & 2) s.unclear--;
+    if (t.intoIs[k] & 4) s.rules[shared.index.interleaved]--;
+  }
+
+  // judge fills in findings, verdict and the number of violations. All days together are what the audit said, which knows
+  // what no day does: how the log goes on, and how full the window is now.
+  function judge(shared, t, s, from, to) {
+    const all = t.day.length === 0 || from <= t.day[0] && to >= t.day[t.day.length - 1];
+    if (all) {
+      s.rules = s.rules.map((_, i) => t.finds[i] || 0);
+      s.verdict = t.verdict;
+    }
+    const weight = (i) => (i === shared.index.auth && s.auth >= shared.burst ? 'violation' : shared.weights[i]);
+    s.weights = s.rules.map((n, i) => (n > 0 ? weight(i) : ''));
+    s.broken = s.rules.reduce((sum, n, i) => sum + (s.weights[i] === 'violation' ? n : 0), 0);
+    if (!all) s.verdict = s.broken > 0 ? 'fail' : s.weights.includes('warning') ? 'warn' : 'pass';
+    return s;
+  }
+
+  function of(shared, t, from, to) {
+    return judge(shared, t, range(shared, t, from, to), from, to);
+  }
+
+  return { of, gapBucket };
+})();

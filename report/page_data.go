@@ -1,0 +1,221 @@
+package report
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// pageData is what all tenants share. Names are short because there is one of most for each tenant.
+type pageData struct {
+	From    int             `json:"from"` // first day, days since 1970
+	To      int             `json:"to"`   // last day
+	AsOf    int64           `json:"asOf"` // seconds since 1970
+	Edges   []float64       `json:"edges"`
+	Limit   float64         `json:"limit"` // seconds
+	Burst   int             `json:"burst"` // refused tokens in a row that are a violation
+	Rules   []string        `json:"rules"`
+	Weights []string        `json:"weights"` // severity of each rule
+	Options json.RawMessage `json:"options"`
+	Live    string          `json:"live,omitempty"`
+}
+
+// tenantData are the days of one tenant, by column; all columns of days are as long as Day.
+type tenantData struct {
+	Name    string `json:"name"`
+	Zone    string `json:"zone"`
+	Verdict string `json:"verdict"`
+	Cap     int64  `json:"cap"`
+	Now     int64  `json:"now"`
+	Near    bool   `json:"near"`   // egress-near fired
+	Window  string `json:"window"` // a digit for each hour of the week: 1 is inside
+
+	Day      []int     `json:"day"` // since pageData.From
+	Requests []int64   `json:"req"`
+	Bytes    []int64   `json:"bytes"`
+	Peak     []int64   `json:"peak"`
+	PeakAt   []int64   `json:"peakAt"` // seconds since the day's beginning
+	Paced    []int64   `json:"paced"`
+	Violate  []int64   `json:"viol"`
+	Unclear  []int64   `json:"ind"`
+	Into     []int64   `json:"into"`
+	IntoIs   []int     `json:"intoIs"` // 1 violation, 2 indeterminate, 4 interleaved
+	Least    []int64   `json:"least"`
+	Auth     []int64   `json:"auth"`
+	Answers  [][]int64 `json:"ans"`  // kind, count, …
+	Gaps     [][]int64 `json:"gaps"` // bucket, count, …
+	Hours    [][]int64 `json:"hrs"`  // hour of the week, count, …
+	Findings [][]int64 `json:"fnd"`  // rule, count, …
+	Again    [][]int64 `json:"dup"`  // day before, count, bytes, …
+
+	Kinds    []kindData    `json:"kinds"`
+	Largest  [][]int64     `json:"big"` // row, at, bytes, status
+	Repeated [][]int64     `json:"rep"` // first row, at, last row, at, downloads, wasted
+	Origins  []originData  `json:"from"`
+	Outlook  *outlookData  `json:"fc,omitempty"`
+	Finds    map[int]int64 `json:"finds"` // counts of the audit by rule
+}
+
+type kindData struct {
+	Method   string `json:"m"`
+	Class    string `json:"c"`
+	Status   int    `json:"s"`
+	Expected bool   `json:"e"`
+}
+
+type originData struct {
+	Kind       string  `json:"k"`
+	Source     string  `json:"s"`
+	Client     string  `json:"c"`
+	Resolution float64 `json:"r"` // seconds
+	Requests   int64   `json:"n"`
+}
+
+// outlookData is the forecast: for each coming day its time and the quantiles that are drawn.
+type outlookData struct {
+	Days [][]int64 `json:"days"` // at (seconds), 10, 25, 50, 75, 90 %
+}
+
+// drawnLevels are the edges of the bands that are drawn, and the median.
+var drawnLevels = [...]float64{.1, .25, .5, .75, .9}
+
+func newPageData(p *Picture, a *assets) *pageData {
+	d := &pageData{AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, Rules: analyze.Rules(), Options: json.RawMessage(a.options), Live: p.Live, Burst: analyze.AuthBurst}
+	for i := range p.Audit.Tenants {
+		d.Limit = p.Audit.Tenants[i].Spacing.MinInterval.Seconds()
+	}
+	for _, r := range d.Rules {
+		d.Weights = append(d.Weights, string(analyze.SeverityOf(r)))
+	}
+	if p.Days == nil {
+		d.From, d.To = int(d.AsOf/86400), int(d.AsOf/86400)
+		return d
+	}
+	for _, e := range p.Days.Edges {
+		d.Edges = append(d.Edges, float64(e)/1e6)
+	}
+	d.From, d.To = math.MaxInt, math.MinInt
+	for _, t := range p.Days.Tenants {
+		d.From, d.To = min(d.From, t.Days[0].Day), max(d.To, t.Days[len(t.Days)-1].Day)
+	}
+	if len(p.Days.Tenants) == 0 {
+		d.From, d.To = int(d.AsOf/86400), int(d.AsOf/86400)
+	}
+	return d
+}
+
+func newTenantData(p *Picture, r *analyze.Result, about analyze.Tenant, f *analyze.Projection, all *pageData) *tenantData {
+	d := &tenantData{
+		Name: clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, Now: r.Egress.Current,
+		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{},
+	}
+	for _, x := range r.Findings {
+		for i, name := range all.Rules {
+			if name == x.Rule {
+				d.Finds[i] = x.Count
+			}
+		}
+		d.Near = d.Near || x.Rule == analyze.RuleEgressNear
+	}
+	if p.Days != nil {
+		for i := range p.Days.Tenants {
+			if p.Days.Tenants[i].Tenant == r.Tenant {
+				d.fill(&p.Days.Tenants[i], all.From)
+			}
+		}
+	}
+	d.Outlook = newOutlookData(f)
+	return d
+}
+
+// weekOf marks the hours of the week that touch the nightly window; "" without one. The week is the one before asOf.
+func weekOf(about analyze.Tenant, asOf time.Time) string {
+	if about.Window == nil {
+		return ""
+	}
+	local := asOf.In(about.Zone)
+	monday := local.AddDate(0, 0, -7-(int(local.Weekday())+6)%7)
+	marks := make([]byte, 7*24)
+	for i := range marks {
+		at := time.Date(monday.Year(), monday.Month(), monday.Day()+i/24, i%24, 0, 0, 0, about.Zone)
+		marks[i] = '0'
+		if about.Window.Contains(at) || about.Window.Contains(at.Add(59*time.Minute)) {
+			marks[i] = '1'
+		}
+	}
+	return string(marks)
+}
+
+func (d *tenantData) fill(t *analyze.TenantDays, from int) {
+	for _, k := range t.Kinds {
+		d.Kinds = append(d.Kinds, kindData{clean(k.Method), clean(k.Class), k.Status, k.Expected})
+	}
+	for i := range t.Days {
+		d.add(&t.Days[i], from)
+	}
+	for _, l := range t.Largest {
+		d.Largest = append(d.Largest, []int64{l.ID, l.At / 1e6, l.Bytes, int64(l.Status)})
+	}
+	for _, x := range t.Repeated {
+		d.Repeated = append(d.Repeated, []int64{x.FirstID, x.FirstAt / 1e6, x.LastID, x.LastAt / 1e6, x.Downloads, x.Wasted})
+	}
+	for _, o := range t.Origins[:min(len(t.Origins), maxOrigins)] {
+		d.Origins = append(d.Origins, originData{clean(o.Kind), brief(o.Source, maxName), brief(o.Client, maxName), o.Resolution.Seconds(), o.Requests})
+	}
+}
+
+// maxOrigins is how many sources and clients the page lists of a tenant.
+const maxOrigins = 40
+
+func (d *tenantData) add(x *analyze.Day, from int) {
+	d.Day = append(d.Day, x.Day-from)
+	d.Requests = append(d.Requests, x.Requests)
+	d.Bytes = append(d.Bytes, x.Bytes)
+	d.Peak = append(d.Peak, x.Peak)
+	d.PeakAt = append(d.PeakAt, max(0, x.PeakAt/1e6-int64(x.Day)*86400))
+	d.Paced = append(d.Paced, x.Paced)
+	d.Violate = append(d.Violate, x.Violations)
+	d.Unclear = append(d.Unclear, x.Indeterminate)
+	d.Into = append(d.Into, x.Into)
+	is := 0
+	for i, mark := range []bool{x.IntoViolates, x.IntoUnclear, x.IntoMixed} {
+		if mark {
+			is |= 1 << i
+		}
+	}
+	d.IntoIs = append(d.IntoIs, is)
+	d.Least = append(d.Least, x.Least)
+	d.Auth = append(d.Auth, x.AuthRun)
+	d.Answers, d.Gaps = append(d.Answers, pairs(x.Answers)), append(d.Gaps, pairs(x.Gaps))
+	d.Hours, d.Findings = append(d.Hours, pairs(x.Hours)), append(d.Findings, pairs(x.Findings))
+	again := []int64{}
+	for _, a := range x.Again {
+		again = append(again, int64(a.Since-from), a.N, a.Bytes)
+	}
+	d.Again = append(d.Again, again)
+}
+
+func pairs(all []analyze.Tally) []int64 {
+	flat := make([]int64, 0, 2*len(all))
+	for _, t := range all {
+		flat = append(flat, int64(t.Of), t.N)
+	}
+	return flat
+}
+
+func newOutlookData(f *analyze.Projection) *outlookData {
+	if f == nil || len(f.Days) == 0 {
+		return nil
+	}
+	out := &outlookData{}
+	for i := range f.Days {
+		row := []int64{f.Days[i].At.Unix()}
+		for _, level := range drawnLevels {
+			row = append(row, int64(math.Max(0, math.Round(f.Days[i].Quantile(level)))))
+		}
+		out.Days = append(out.Days, row)
+	}
+	return out
+}

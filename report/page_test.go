@@ -1,0 +1,130 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+var (
+	scriptElement = regexp.MustCompile(`(?s)<script([^>]*)>(.*?)</script>`)
+	styleElement  = regexp.MustCompile(`(?s)<style>.*?</style>`)
+	hashes        = regexp.MustCompile(`sha256-[A-Za-z0-9+/=&#;]+`)
+)
+
+// readable writes the page without what only a browser reads: what remains must be understood without script.
+func readable(w io.Writer, r *analyze.Report) error {
+	var b bytes.Buffer
+	if err := Page(&b, &Picture{Audit: r}); err != nil {
+		return err
+	}
+	text := styleElement.ReplaceAllString(scriptElement.ReplaceAllString(b.String(), ""), "")
+	_, err := io.WriteString(w, hashes.ReplaceAllString(text, "sha256-…"))
+	return err
+}
+
+func pageOf(t *testing.T, p *Picture) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Page(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPageLetsOnlyItsOwnScriptsRun(t *testing.T) {
+	page := strings.ReplaceAll(pageOf(t, &Picture{Audit: sample()}), "&#43;", "+")
+	code := 0
+	for _, m := range scriptElement.FindAllStringSubmatch(page, -1) {
+		if strings.Contains(m[1], "application/json") {
+			if strings.ContainsAny(m[2], "<>&") || !json.Valid([]byte(m[2])) {
+				t.Errorf("data %.60q… is no safe JSON", m[2])
+			}
+			continue
+		}
+		code++
+		sum := sha256.Sum256([]byte(m[2]))
+		if hash := "sha256-" + base64.StdEncoding.EncodeToString(sum[:]); !strings.Contains(page, hash) {
+			t.Errorf("the policy lacks %s of script %.60q…", hash, m[2])
+		}
+	}
+	if code != 4 || !strings.Contains(page, "default-src &#39;none&#39;") || strings.Contains(page, "connect-src") {
+		t.Errorf("%d scripts; the policy must forbid everything else", code)
+	}
+	if live := pageOf(t, &Picture{Audit: sample(), Live: "/pulse"}); !strings.Contains(live, "connect-src &#39;self&#39;") {
+		t.Error("the live page may not ask its own server")
+	}
+}
+
+func TestPageIsTheSameTwice(t *testing.T) {
+	p := &Picture{Audit: sample(), Forecast: &analyze.ForecastReport{}}
+	first := pageOf(t, p)
+	if second := pageOf(t, p); first != second {
+		t.Error("two renderings differ")
+	}
+}
+
+func TestAnswerCountsTenants(t *testing.T) {
+	of := func(verdicts ...analyze.Verdict) string {
+		r := &analyze.Report{}
+		for _, v := range verdicts {
+			r.Tenants = append(r.Tenants, analyze.Result{Verdict: v})
+		}
+		return answer(r)
+	}
+	for want, got := range map[string]string{
+		"": of(), "Yes: 1 tenant kept all rules.": of(analyze.Pass), "Yes, but 1 of 2 tenants should change something.": of(analyze.Warn, analyze.Pass),
+		"No: 1 of 2 tenants broke a rule, 1 is fine.":                                  of(analyze.Fail, analyze.Pass),
+		"No: 1 of 4 tenants broke a rule, 1 more should change something, 2 are fine.": of(analyze.Fail, analyze.Warn, analyze.Pass, analyze.Pass),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestClockShowsUTCBesideOnlyWhereItDiffers(t *testing.T) {
+	zone, err := time.LoadLocation("America/Denver")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 1, 2, 30, 0, 0, time.UTC).UnixMicro()
+	if got := both(clock{zone}, at); got != "2026-10-31 20:30 MDT (11-01 02:30 UTC)" {
+		t.Errorf("in Denver: %q", got)
+	}
+	if got := both(clock{time.UTC}, at); got != "2026-11-01 02:30 UTC" {
+		t.Errorf("in UTC: %q", got)
+	}
+	if got := both(clock{zone}, 0); got != none {
+		t.Errorf("never: %q", got)
+	}
+}
+
+func TestPictureAsJSONHoldsAuditAndForecast(t *testing.T) {
+	var b bytes.Buffer
+	p := &Picture{Audit: sample(), Forecast: &analyze.ForecastReport{AsOf: sample().AsOf, Horizon: 14, Tenants: []analyze.Projection{{Tenant: "acme", Chance: -1}}}}
+	if err := WritePicture(&b, p, Options{Format: "json"}); err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Schema          string
+		Audit, Forecast struct{ Schema string }
+	}
+	if err := json.Unmarshal(b.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.Schema != "headroom.report/v1" || doc.Audit.Schema != "headroom.audit/v1" || doc.Forecast.Schema != "headroom.forecast/v1" {
+		t.Errorf("schemas %+v", doc)
+	}
+	if err := WritePicture(&b, p, Options{Format: "table"}); err == nil {
+		t.Error("a table was written")
+	}
+}
