@@ -106,7 +106,7 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	defer os.Remove(o.caFile)
 	se.tell("headroom: recording on http://%s (reverse: /t/TENANT/…; forward: trust %s)", capture.addr(), o.caFile)
 	select {
-	case <-c.Context.Done():
+	case <-c.Done():
 		return nil
 	case err := <-capture.served:
 		return err

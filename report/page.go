@@ -63,7 +63,7 @@ var loadAssets = sync.OnceValue(func() *assets {
 		}
 		return strings.ReplaceAll(string(b), "</script", `<\/script`)
 	}
-	a := &assets{style: text("page.css"), scripts: []string{text("echarts.min.js"), text("sums.js"), text("charts.js"), text("page.js")}}
+	a := &assets{style: text("page.css"), scripts: []string{text("echarts.min.js"), text("sums.js"), text("charts.js"), text("parts.js"), text("page.js")}}
 	for _, s := range a.scripts {
 		a.scriptHashes += " " + sourceHash(s)
 	}

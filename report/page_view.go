@@ -269,7 +269,7 @@ func vendorRules(p *limits.Policy) (all []pageRule) {
 		all = append(all, pageRule{clean(e.Section), fmt.Sprintf("The answers of class %s are capped in bytes, summed over any %s, per tenant.", clean(e.Class), span(e.Window))})
 	}
 	for _, s := range p.Statuses {
-		all = append(all, pageRule{strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, clean(s.Name))), clean(strings.TrimSpace(s.Meaning + " " + s.Advice))})
+		all = append(all, pageRule{strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, clean(s.Name))), "Expected as an answer to " + clean(strings.Join(s.Methods, ", ")) + "."})
 	}
 	return all
 }

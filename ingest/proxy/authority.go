@@ -132,6 +132,9 @@ func (a *Authority) certificate(host string) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("sign certificate: %w", err)
 	}
 	issued := &tls.Certificate{Certificate: [][]byte{c.Raw, a.raw.Raw}, PrivateKey: a.leaf, Leaf: c}
+	if len(a.issued) >= maxPeers {
+		clear(a.issued) // host names are the clients' choice
+	}
 	a.issued[host] = issued
 	return issued, nil
 }

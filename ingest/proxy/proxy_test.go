@@ -94,8 +94,7 @@ func TestRedirectStays(t *testing.T) {
 
 // TestUpstream has a tenant at another place: it is recorded under the policy's host.
 func TestUpstream(t *testing.T) {
-	var s *setup
-	s = start(t, http.HandlerFunc(echo), func(c *Config) {
+	s := start(t, http.HandlerFunc(echo), func(c *Config) {
 		c.Upstreams = map[string]*url.URL{"acme": {Scheme: "https", Host: "gateway.example", Path: "/base/"}}
 	})
 	_, body := get(t, http.DefaultClient, "http://"+s.addr+"/t/acme"+audioPath)
@@ -144,6 +143,7 @@ func TestRefused(t *testing.T) {
 			if err == nil {
 				t.Fatal("our certificate was trusted")
 			}
+			s.rows.wait(t, 1) // the client knows before the proxy does
 			continue
 		}
 		if err != nil {

@@ -88,7 +88,7 @@ func (e *early) CloseWrite() error {
 	if c, ok := e.Conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}
-	return e.Conn.Close()
+	return e.Close()
 }
 
 // open shows the client a certificate of ours and serves what it asks for.

@@ -137,7 +137,7 @@ func connectThrough(conn net.Conn, proxy *url.URL, addr string) (net.Conn, error
 		return nil, err
 	}
 	b := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(b, r)
+	resp, err := http.ReadResponse(b, r) //nolint:bodyclose // what follows is the tunnel
 	if err != nil {
 		return nil, err
 	}

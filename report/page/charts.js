@@ -156,7 +156,7 @@ const Charts = (() => {
     o.series[0].itemStyle = { color: ink('--c3') };
     o.series[1].itemStyle = hatched(ink('--c2'), ink);
     o.yAxis[0].minInterval = 1;
-    o.yAxis[0].max = (v) => Math.max(v.max, 4);
+    o.yAxis[0].max = (v) => (v.max < 4 ? 4 : null);
     o.yAxis[0].axisLabel.formatter = count;
     o.tooltip.formatter = (all) => [o.xAxis[0].data[all[0].dataIndex], count(bad[all[0].dataIndex]) + ' violations', count(unclear[all[0].dataIndex]) + ' indeterminate'].join('\n');
     const rows = list.filter((d) => at.has(d)).map((d) => {

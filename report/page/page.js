@@ -191,29 +191,6 @@
     for (const list of t.slot.querySelectorAll('details.list')) list.addEventListener('toggle', () => lists(t, list));
   }
 
-  function row(values, tag, numbers) {
-    const tr = document.createElement('tr');
-    values.forEach((v, i) => {
-      const cell = document.createElement(i === 0 && tag === 'td' ? 'th' : tag);
-      if (tag === 'th') cell.scope = 'col';
-      else if (i === 0) cell.scope = 'row';
-      if (numbers.includes(i)) cell.className = 'n';
-      cell.textContent = v;
-      tr.append(cell);
-    });
-    return tr;
-  }
-
-  function table(caption, heads, rows, numbers) {
-    const t = document.createElement('table'), head = document.createElement('thead'), body = document.createElement('tbody');
-    const title = document.createElement('caption');
-    title.textContent = caption;
-    head.append(row(heads, 'th', numbers));
-    body.append(...rows.map((r) => row(r, 'td', numbers)));
-    t.append(title, head, body);
-    return t;
-  }
-
   // facts is the table of what the range adds up to, beside the period before.
   function facts(t) {
     const { sum: s, before: b } = look(t), zone = t.data.zone;
@@ -230,7 +207,7 @@
       line('wasted', 'Audio downloaded again', (x) => Charts.size(x.wasted), (x) => x.wasted),
     ];
     const old = t.slot.querySelector('.facts table');
-    const now = table('In the selected days', ['', 'Selected'].concat(b ? ['Period before', 'Change'] : []), lines.map((l) => l.slice(1)), [1, 2, 3]);
+    const now = Tables.table('In the selected days', ['', 'Selected'].concat(b ? ['Period before', 'Change'] : []), lines.map((l) => l.slice(1)), [1, 2, 3]);
     [...now.tBodies[0].rows].forEach((r, i) => { r.dataset.k = lines[i][0]; r.cells[1].dataset.exact = exact(lines[i][0], s); });
     now.dataset.k = 'facts';
     old.replaceWith(now);
@@ -315,7 +292,7 @@
     const details = figure.querySelector('details');
     if (!details.open) return;
     c = c || made(t, figure);
-    details.querySelector('.cells').replaceChildren(table(c.alt, c.heads, c.rows, c.numbers));
+    details.querySelector('.cells').replaceChildren(Tables.table(c.alt, c.heads, c.rows, c.numbers));
   }
 
   function lists(t, list) {
@@ -324,14 +301,14 @@
     const inside = (at) => at >= (shared.from + state.from) * 86400 && at < (shared.from + state.to + 1) * 86400;
     if (list.dataset.list === 'big') {
       const rows = d.big.filter((r) => inside(r[1])).map((r) => [String(r[0]), when(r[1]), Charts.size(r[2]), r[3] || 'no answer']);
-      box.replaceChildren(table('The largest answers of all days, those in the selected days', ['Row', 'Started', 'Size', 'Status'], rows, [2, 3]));
+      box.replaceChildren(Tables.table('The largest answers of all days, those in the selected days', ['Row', 'Started', 'Size', 'Status'], rows, [2, 3]));
     } else if (list.dataset.list === 'rep') {
       const rows = d.rep.filter((r) => inside(r[3])).map((r) => [String(r[0]), when(r[1]), String(r[2]), when(r[3]), Charts.count(r[4]), Charts.size(r[5])]);
-      box.replaceChildren(table('Recordings downloaded completely more than once, those last downloaded in the selected days', ['First row', 'Started', 'Last row', 'Started', 'Downloads', 'Wasted'], rows, [2, 4, 5]));
+      box.replaceChildren(Tables.table('Recordings downloaded completely more than once, those last downloaded in the selected days', ['First row', 'Started', 'Last row', 'Started', 'Downloads', 'Wasted'], rows, [2, 4, 5]));
     } else {
       const rows = d.from.map((o) => [o.k || 'unknown', o.s || '–', o.c || '–', o.r ? '± ' + o.r + ' s' : 'exact', Charts.count(o.n)]);
       const quiet = span + 1 - d.day.length;
-      box.replaceChildren(table(`Of all days; ${quiet} of ${span + 1} days have no request of this tenant`, ['Kind', 'Source', 'Client', 'Clock', 'Requests'], rows, [4]));
+      box.replaceChildren(Tables.table(`Of all days; ${quiet} of ${span + 1} days have no request of this tenant`, ['Kind', 'Source', 'Client', 'Clock', 'Requests'], rows, [4]));
     }
   }
 
@@ -414,23 +391,6 @@
     redraw();
   });
 
-  // ---- the live page
-
-  async function poll(tag) {
-    try {
-      const answer = await fetch(shared.live, { cache: 'no-store' });
-      if (!answer.ok) throw new Error(answer.statusText);
-      const now = await answer.text();
-      const busy = document.activeElement && document.activeElement.closest('#filter');
-      if (tag !== '' && now !== tag && !busy) return location.reload();
-      $('showing').textContent = tag !== '' && now !== tag ? 'There is something new; it shows when you leave the filter.' : 'Live.';
-      setTimeout(poll, 2000, tag || now);
-    } catch (e) {
-      $('showing').textContent = 'The server does not answer; this is what it said last.';
-      setTimeout(poll, 5000, tag);
-    }
-  }
-
   if (tenants.length > 0) {
     $('filter').hidden = false;
     for (const a of document.querySelectorAll('a.only')) a.hidden = false;
@@ -439,5 +399,5 @@
     for (const t of tenants) watcher.observe(t.section);
   }
   document.documentElement.dataset.ready = '1';
-  if (shared.live) poll('');
+  if (shared.live) Live.follow(shared.live, $('showing'));
 })();
