@@ -178,6 +178,14 @@ func (w *window) learnFrom(r *store.Request, role limits.Role) {
 	}
 }
 
+// classOf is the class of a stored route under the policy. What a tunnel carried stays unknown under any.
+func classOf(p *limits.Policy, r *store.Route) string {
+	if r.Class == store.OpaqueClass {
+		return store.OpaqueClass
+	}
+	return p.Reclassify(r.Method, r.Origin, r.Template)
+}
+
 // route asks the policy once about each stored route.
 func (a *Auditor) route(r *store.Route) *route {
 	if r == a.lastRoute && a.last != nil {
@@ -185,7 +193,7 @@ func (a *Auditor) route(r *store.Route) *route {
 	}
 	rt, ok := a.routes[r]
 	if !ok {
-		rt = &route{class: a.policy.Reclassify(r.Method, r.Origin, r.Template), method: r.Method}
+		rt = &route{class: classOf(a.policy, r), method: r.Method}
 		rt.paced = rt.class == a.policy.Frequency.Class
 		rt.egress = rt.class == a.policy.Egress.Class
 		rt.interval = micros(plainInterval)
@@ -210,6 +218,7 @@ func (a *Auditor) tally(rt *route, status int) *tally {
 	t := a.Counts[key]
 	if t == nil {
 		_, expected := a.policy.Status(status, rt.method)
+		expected = expected || rt.class == store.OpaqueClass // the status is the tunnel's, not the vendor's
 		t = &tally{Role: a.policy.Role(status), Expected: expected}
 		a.Counts[key] = t
 	}

@@ -87,7 +87,7 @@ func newCollector(p *limits.Policy, t Tenant, asOf int64, seen *set) *collector 
 func (c *collector) add(r *store.Request) {
 	rt, ok := c.routes[r.Route]
 	if !ok {
-		rt = route{method: r.Route.Method, egress: c.policy.Reclassify(r.Route.Method, r.Route.Origin, r.Route.Template) == c.policy.Egress.Class}
+		rt = route{method: r.Route.Method, egress: classOf(c.policy, r.Route) == c.policy.Egress.Class}
 		c.routes[r.Route] = rt
 	}
 	if !rt.egress {

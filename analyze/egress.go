@@ -45,7 +45,8 @@ func (w *window) begin(t *Tenant, length, at int64) {
 
 // add takes a request's bytes. Requests in a look-back, before the range that is judged, only fill the window.
 func (w *window) add(t *Tenant, r *store.Request, egress, judged bool) {
-	if egress && !(w.Reset > 0 && t.Resets[w.Reset-1] == r.StartedAt) { // a reset drops what starts with it
+	dropped := w.Reset > 0 && t.Resets[w.Reset-1] == r.StartedAt // a reset drops what starts with it
+	if egress && !dropped {
 		w.Sum += r.ResponseBytes
 		w.Cells = append(w.Cells, cell{r.StartedAt, r.ResponseBytes})
 	}

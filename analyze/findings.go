@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/6dcca832/headroom/store"
 )
 
 // Result judges the requests added so far as of a moment at or after the last of them, microseconds since 1970 UTC. The
@@ -17,6 +19,11 @@ func (a *Auditor) Result(asOf int64) (r Result, ok bool) {
 	r = Result{Tenant: a.tenant.Name, Requests: a.Requests, LastPull: a.LastPull, Statuses: a.statuses()}
 	if r.Spacing, ok = a.spacing(); !ok {
 		return Result{}, false
+	}
+	for _, s := range r.Statuses {
+		if s.Class == store.OpaqueClass {
+			r.Opaque += s.Requests
+		}
 	}
 	r.Egress = a.egress(asOf)
 	r.Findings = a.findings(asOf, r.Egress)

@@ -61,6 +61,7 @@ func (a *Auditor) react(r *store.Request, rt *route, t *tally) {
 	a.refusals(r, rt, t)
 	x := &a.React
 	switch {
+	case rt.class == store.OpaqueClass: // the status is the tunnel's, not the vendor's
 	case r.Status == 0:
 		x.Errors[r.Error]++
 		a.hit(&x.NoAnswer, RuleNoAnswer, r, func() string { return "no answer came: " + orUnknown(r.Error) })

@@ -36,6 +36,8 @@ type Result struct {
 	Statuses []StatusCount // by method, class, status
 	Egress   Egress
 	Findings []Finding // by severity, then in the order of the rules
+	// Opaque is how many of Requests are tunnels, whose own requests could not be seen or judged.
+	Opaque int64
 	// LastPull is the start of the last request of the egress class; 0 without one.
 	LastPull int64
 }

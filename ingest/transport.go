@@ -86,7 +86,7 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 	}
 	if t.key == nil {
 		t.key = make([]byte, 32)
-		rand.Read(t.key) //nolint:errcheck // never fails
+		rand.Read(t.key) // never fails
 	}
 	if h, ok := base.(*http.Transport); ok {
 		t.unpacks = !h.DisableCompression

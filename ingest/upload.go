@@ -107,7 +107,7 @@ func (x *exchange) rehash() (sum string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	defer body.Close() //nolint:errcheck // only read
+	defer body.Close()
 	p := x.freshParams(newParams(x.t.key))
 	n, err := io.Copy(p, io.LimitReader(body, maxRehash))
 	return p.Sum(), err == nil && n == req.ContentLength

@@ -25,14 +25,18 @@ func notes(r *analyze.Report) []string {
 	if r.Later > 0 {
 		all = append(all, plural(r.Later, "request is", "requests are")+" left out, being later than the moment of the audit.")
 	}
-	var undecided int64
+	var undecided, opaque int64
 	sources := map[analyze.CapSource]bool{}
 	for i := range r.Tenants {
 		undecided += r.Tenants[i].Spacing.Indeterminate
+		opaque += r.Tenants[i].Opaque
 		sources[capSource(r.Tenants[i].Egress.Cap)] = true
 	}
 	if undecided > 0 {
 		all = append(all, plural(undecided, "gap is", "gaps are")+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")
+	}
+	if opaque > 0 {
+		all = append(all, plural(opaque, "connection", "connections")+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.")
 	}
 	for _, s := range sourceNotes {
 		if sources[s.source] {

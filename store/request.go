@@ -54,6 +54,10 @@ type Request struct {
 	ParamsHash uint64
 }
 
+// OpaqueClass is the class of a connection whose requests could not be seen: a tunnel through the proxy. No policy gives it,
+// and none takes it away.
+const OpaqueClass = "opaque"
+
 // Route is what many requests share: the method and the part of the URL without its parameters.
 type Route struct {
 	// ID is the row's number; 0 means: not stored yet.

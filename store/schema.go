@@ -154,7 +154,7 @@ func inImmediate(ctx context.Context, conn *sql.Conn, f func() error) (err error
 			_, err = conn.ExecContext(context.WithoutCancel(ctx), "COMMIT")
 		}
 		if err != nil {
-			conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // the first error is the one to tell
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // the first error is the one to tell
 		}
 	}()
 	return f()

@@ -100,7 +100,7 @@ func (n *Snapshot) Close() error {
 	if n.data != nil {
 		n.data.Close()
 	}
-	n.conn.ExecContext(context.Background(), "ROLLBACK") // nothing was written; a failure shows in Close
+	_, _ = n.conn.ExecContext(context.Background(), "ROLLBACK") // nothing was written; a failure shows in Close
 	return n.conn.Close()
 }
 

@@ -17,7 +17,7 @@ import (
 
 const (
 	// OpaqueClass is the class of a tunnel: what went through it could not be seen.
-	OpaqueClass = "opaque"
+	OpaqueClass = store.OpaqueClass
 	// firstRecord is the first byte of a TLS handshake (RFC 8446, section 5.1).
 	firstRecord = 0x16
 	// handshakePatience is how long a client may take for its part of a handshake.

@@ -62,8 +62,8 @@ func (a *answer) with(name, value string) *answer {
 }
 
 // retryAfter adds the header of that name: d in seconds, rounded up.
-func (a *answer) retryAfter(d time.Duration) *answer {
-	return a.with("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
+func (a *answer) retryAfter(d time.Duration) {
+	a.with("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
 }
 
 // send writes a and returns the number of body bytes that went out. It breaks the connection, by panicking with

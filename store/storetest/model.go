@@ -28,7 +28,7 @@ type whole struct {
 
 func wholeOf(q store.Request) whole {
 	w := whole{Request: q, Route: *q.Route, Source: *q.Source}
-	w.Request.Identify()
+	w.Identify()
 	w.Request.Route, w.Request.Source, w.Route.ID, w.Source.ID = nil, nil, 0, 0
 	return w
 }

@@ -174,7 +174,8 @@ func testScanStops(t *testing.T, st Store) {
 		}
 		break
 	}
-	for range n.Rows(ctx, "", store.Range{}) {
+	for _, err := range n.Rows(ctx, "", store.Range{}) {
+		must(t, err)
 		break
 	}
 	m.checkSnapshot(t, n, mk.tenants)

@@ -79,18 +79,19 @@ func (p *program) nightly(do func(night int, day time.Time) error) error {
 }
 
 // pull lists the recordings of the day before and fetches them and those that are still missing.
-func (p *program) pull(ctx context.Context, day time.Time, missing []string) ([]string, error) {
+func (p *program) pull(ctx context.Context, day time.Time, missing []string) error {
 	_, keys, err := p.list(ctx, day.AddDate(0, 0, -1), day)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return p.downloadAll(ctx, append(missing, keys...))
+	_, err = p.downloadAll(ctx, append(missing, keys...))
+	return err
 }
 
 // clean is how it should be done.
 func clean(ctx context.Context, p *program) error {
 	return p.nightly(func(_ int, day time.Time) error {
-		if _, err := p.pull(ctx, day, nil); err != nil {
+		if err := p.pull(ctx, day, nil); err != nil {
 			return err
 		}
 		status, err := p.report(ctx, "agent-summary", day.AddDate(0, 0, -1))
@@ -105,7 +106,7 @@ func clean(ctx context.Context, p *program) error {
 // plain pulls every night and nothing else.
 func plain(ctx context.Context, p *program) error {
 	return p.nightly(func(_ int, day time.Time) error {
-		_, err := p.pull(ctx, day, nil)
+		err := p.pull(ctx, day, nil)
 		return err
 	})
 }
