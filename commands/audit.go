@@ -74,17 +74,11 @@ func readRule(name string) (string, error) {
 }
 
 func runAudit(c *cli.Context, se *session, o auditOptions) error {
-	if err := se.refresh(c.Context); err != nil {
-		return err
-	}
-	snap, err := se.store.Snapshot(c.Context)
+	snap, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	if err := se.checkTenants(snap, o.tenants); err != nil {
-		return err
-	}
 	if o.explain != "" {
 		return explain(c.Context, se, snap, o)
 	}

@@ -110,17 +110,11 @@ func runForecast(c *cli.Context, se *session, o forecastOptions) error {
 }
 
 func runStored(c *cli.Context, se *session, o forecastOptions) error {
-	if err := se.refresh(c.Context); err != nil {
-		return err
-	}
-	snap, err := se.store.Snapshot(c.Context)
+	snap, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	if err := se.checkTenants(snap, o.tenants); err != nil {
-		return err
-	}
 	r, err := analyze.Project(c.Context, snap, analyze.ForecastOptions{
 		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: o.tenants, About: se.config.about, WhatIf: o.whatIf,
 	})

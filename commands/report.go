@@ -50,17 +50,11 @@ func readReportOptions(c *cli.Context, _ *streams) (o reportOptions, err error) 
 }
 
 func runReport(c *cli.Context, se *session, o reportOptions) error {
-	if err := se.refresh(c.Context); err != nil {
-		return err
-	}
-	snap, err := se.store.Snapshot(c.Context)
+	snap, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	if err := se.checkTenants(snap, o.tenants); err != nil {
-		return err
-	}
 	p, err := se.picture(c.Context, snap, o.span, o.tenants)
 	if err != nil {
 		return err

@@ -103,6 +103,21 @@ func (s *session) refresh(ctx context.Context) error {
 	return s.tolerate(s.store.Refresh(ctx))
 }
 
+// snapshot brings the cache up to date and opens the log as it is now. It refuses tenants that nobody knows.
+func (s *session) snapshot(ctx context.Context, tenants []string) (*store.Snapshot, error) {
+	if err := s.refresh(ctx); err != nil {
+		return nil, err
+	}
+	snap, err := s.store.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkTenants(snap, tenants); err != nil {
+		return nil, errors.Join(err, snap.Close())
+	}
+	return snap, nil
+}
+
 // write writes a result to the named file or to standard output, but never over the log itself.
 func (s *session) write(output string, f func(io.Writer) error) error {
 	return writeOutput(s.out, output, s.store.Path(), f)

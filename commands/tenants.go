@@ -45,17 +45,11 @@ func readTenantsOptions(c *cli.Context, s *streams) (o tenantsOptions, err error
 }
 
 func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
-	if err := se.refresh(c.Context); err != nil {
-		return err
-	}
-	snap, err := se.store.Snapshot(c.Context)
+	snap, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	if err := se.checkTenants(snap, o.tenants); err != nil {
-		return err
-	}
 	r, err := se.audit(c.Context, snap, o.span, o.tenants)
 	if err != nil {
 		return err

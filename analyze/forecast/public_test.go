@@ -241,27 +241,3 @@ func TestPublicRivals(t *testing.T) {
 		t.Errorf("better than the weekday median on %d of %d series", better, len(series))
 	}
 }
-
-// TestPublicRows writes the rows that the public scorer reads, to the file that FORECAST_ROWS names.
-func TestPublicRows(t *testing.T) {
-	name := os.Getenv("FORECAST_ROWS")
-	if name == "" {
-		t.Skip("FORECAST_ROWS names no file")
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := NewRowWriter(f)
-	for _, s := range publicSeries(t, os.Getenv("FORECAST_CLOSURES") != "", false) {
-		if err := WriteBacktest(w, s, 14); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
