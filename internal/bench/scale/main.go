@@ -211,7 +211,7 @@ func writeCombined(w io.Writer, n int) {
 	for i := range n {
 		at := start.Add(time.Duration(i/3) * time.Second)
 		fmt.Fprintf(w, "10.0.%d.%d - - [%s] \"GET /rest/api/v2/recordings/%s/audio HTTP/1.1\" 200 %d \"-\" \"recording-export/1.4\"\n",
-			i%4, i%7, at.Format("02/Jan/2006:15:04:05 -0700"), key(i), size(i))
+			i%4, i%7, at.Format("02/Jan/2006:15:04:05 -0700"), key(i, at), size(i))
 	}
 }
 
@@ -221,10 +221,13 @@ func writeJSONL(w io.Writer, from, n int) {
 		night, k, tenant := i/(tenants*nightly), i/tenants%nightly, i%tenants
 		at := start.AddDate(0, 0, night).Add(2*time.Hour + time.Duration(k)*3100*time.Millisecond + time.Duration(tenant)*1237*time.Microsecond)
 		fmt.Fprintf(w, "{\"started_at\":\"%s\",\"method\":\"GET\",\"url\":\"https://tenant-%03d.xima.cloud/rest/api/v2/recordings/%s/audio\",\"status\":200,\"response_bytes\":%d}\n",
-			at.Format("2006-01-02T15:04:05.000000Z"), tenant, key(i), size(i))
+			at.Format("2006-01-02T15:04:05.000000Z"), tenant, key(i, at), size(i))
 	}
 }
 
-func key(i int) string { return fmt.Sprintf("6f9619ff-8b86-4011-b42d-%012x-1767225600000", i) }
+// key is that of a recording which began nine hours before it is pulled.
+func key(i int, pulled time.Time) string {
+	return fmt.Sprintf("6f9619ff-8b86-4011-b42d-%012x-%d", i, pulled.Add(-9*time.Hour).UnixMilli())
+}
 
 func size(i int) int { return 100000 + i*7919%900000 }
