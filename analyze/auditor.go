@@ -69,6 +69,7 @@ type state struct {
 	Upto     int64 // the last request's start
 	Requests int64
 	LastPull int64
+	Foreign  int64 // requests to hosts that the policy does not know
 	Counts   map[statusKey]*tally
 	Spacing  spacing
 	Egress   window
@@ -102,6 +103,7 @@ type tally struct {
 type route struct {
 	class, method string
 	paced, egress bool // of the frequency rule's class, of the egress rule's
+	foreign       bool // to a host that the policy does not know
 	interval      int64
 	backoff       *backoff
 	status        int // of the last tally
@@ -142,6 +144,9 @@ func (a *Auditor) Add(r *store.Request) error {
 	t := a.tally(rt, r.Status)
 	t.N++
 	a.Requests++
+	if rt.foreign {
+		a.Foreign++
+	}
 	a.Upto = r.StartedAt
 	if rt.paced {
 		a.pace(r)
@@ -194,6 +199,9 @@ func (a *Auditor) route(r *store.Route) *route {
 	rt, ok := a.routes[r]
 	if !ok {
 		rt = &route{class: classOf(a.policy, r), method: r.Method}
+		if m, err := a.policy.Match(r.Method, r.Origin+"/"); err == nil && m.Tenant == "" {
+			rt.foreign = rt.class != store.OpaqueClass
+		}
 		rt.paced = rt.class == a.policy.Frequency.Class
 		rt.egress = rt.class == a.policy.Egress.Class
 		rt.interval = micros(plainInterval)

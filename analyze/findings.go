@@ -16,7 +16,7 @@ import (
 // auditor may go on afterwards. ok is false when a state that was continued no longer holds what the percentiles need:
 // then the requests must be read from the start.
 func (a *Auditor) Result(asOf int64) (r Result, ok bool) {
-	r = Result{Tenant: a.tenant.Name, Requests: a.Requests, LastPull: a.LastPull, Statuses: a.statuses()}
+	r = Result{Tenant: a.tenant.Name, Requests: a.Requests, LastPull: a.LastPull, Foreign: a.Foreign, Statuses: a.statuses()}
 	if r.Spacing, ok = a.spacing(); !ok {
 		return Result{}, false
 	}

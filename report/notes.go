@@ -25,11 +25,12 @@ func notes(r *analyze.Report) []string {
 	if r.Later > 0 {
 		all = append(all, plural(r.Later, "request is", "requests are")+" left out, being later than the moment of the audit.")
 	}
-	var undecided, opaque int64
+	var undecided, opaque, foreign int64
 	sources := map[analyze.CapSource]bool{}
 	for i := range r.Tenants {
 		undecided += r.Tenants[i].Spacing.Indeterminate
 		opaque += r.Tenants[i].Opaque
+		foreign += r.Tenants[i].Foreign
 		sources[capSource(r.Tenants[i].Egress.Cap)] = true
 	}
 	if undecided > 0 {
@@ -37,6 +38,9 @@ func notes(r *analyze.Report) []string {
 	}
 	if opaque > 0 {
 		all = append(all, plural(opaque, "connection", "connections")+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.")
+	}
+	if foreign > 0 {
+		all = append(all, plural(foreign, "request", "requests")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).")
 	}
 	for _, s := range sourceNotes {
 		if sources[s.source] {
