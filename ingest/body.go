@@ -128,10 +128,12 @@ type upgraded struct {
 	w io.Writer
 }
 
-// Write sends p; its bytes count as the request's.
+// Write sends p; its bytes count as the request's. They count before they are sent, because what they bring back may end
+// the exchange before this returns.
 func (u *upgraded) Write(p []byte) (int, error) {
+	u.written.Add(int64(len(p)))
 	n, err := u.w.Write(p)
-	u.written.Add(int64(n))
+	u.written.Add(int64(n - len(p)))
 	return n, err
 }
 

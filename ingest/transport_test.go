@@ -290,6 +290,32 @@ func TestSwitchingProtocolsKeepsTheBodyWritable(t *testing.T) {
 	}
 }
 
+// duplex is the body of an upgraded connection whose far side ends as soon as something is written.
+type duplex struct {
+	io.ReadCloser
+	onWrite func()
+}
+
+func (d *duplex) Write(p []byte) (int, error) { d.onWrite(); return len(p), nil }
+
+// TestUpgradedWriteCountsBeforeItsAnswer has the answer's end seen before the Write that brought it about returns.
+func TestUpgradedWriteCountsBeforeItsAnswer(t *testing.T) {
+	body := &duplex{ReadCloser: io.NopCloser(strings.NewReader(""))}
+	rec := &recorded{}
+	rt := NewTransport(roundTripFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: body}, nil
+	}), rec)
+	resp, err := rt.RoundTrip(request(t, "GET", "https://acme.xima.cloud/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body.onWrite = func() { io.ReadAll(resp.Body) }
+	io.WriteString(resp.Body.(io.Writer), "hello")
+	if got := rec.one(t); got.RequestBytes != 5 {
+		t.Errorf("%d request bytes, want 5", got.RequestBytes)
+	}
+}
+
 func TestCloseWhileReading(t *testing.T) {
 	release := make(chan bool)
 	client, rec := serve(t, func(w http.ResponseWriter, r *http.Request) {
