@@ -66,6 +66,17 @@ CREATE TABLE request (
   error          TEXT                            -- dns, connect, tls, timeout, cancelled, reset, other; NULL: none
 ) STRICT;
 
+-- What the vendor's recording lists said there is, whether it was downloaded or not. Rows are only ever added; a recording
+-- listed again is not.
+CREATE TABLE recording (
+  tenant_id   INTEGER NOT NULL REFERENCES tenant,
+  started_at  INTEGER NOT NULL,                  -- when the recording began, as the list says
+  key         TEXT NOT NULL,                     -- as in request.key
+  duration_us INTEGER NOT NULL,                  -- its length; 0: not known
+  bytes       INTEGER NOT NULL,                  -- its size; 0: not known
+  PRIMARY KEY (tenant_id, started_at, key)
+) STRICT, WITHOUT ROWID;
+
 -- What happened to a tenant's limits, or to this log. Rows are only ever added.
 CREATE TABLE event (
   id          INTEGER PRIMARY KEY,
@@ -96,6 +107,13 @@ BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
 CREATE TRIGGER request_no_delete BEFORE DELETE ON request
 WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
 BEGIN SELECT RAISE(ABORT, 'the request log is append-only; see headroom prune'); END;
+
+CREATE TRIGGER recording_no_update BEFORE UPDATE ON recording
+BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only'); END;
+
+CREATE TRIGGER recording_no_delete BEFORE DELETE ON recording
+WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
+BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only; see headroom prune'); END;
 
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;

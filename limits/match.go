@@ -183,6 +183,12 @@ func (p *Policy) keepSegment(m *Match, t *segment, s string) string {
 	return t.text
 }
 
+// MayKeep says whether a value that is no part of a URL may be kept as Keep's pattern of that name allows.
+func (p *Policy) MayKeep(name, value string) bool {
+	keep := p.rules.keep[name]
+	return keep != nil && keep.match(value) && (keep.plain || allIn(value, &valueBytes)) && !p.refused(value)
+}
+
 // refused says whether a value looks like one that is kept under no name.
 func (p *Policy) refused(value string) bool {
 	for i := range p.rules.never {

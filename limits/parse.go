@@ -37,17 +37,19 @@ func Parse(name string, data []byte) (*Policy, error) {
 	c.statuses()
 	c.frequency(f.Frequency)
 	c.egress(f.Egress)
+	c.listing(f.Listing)
 	if c.err != nil {
 		return nil, c.err
 	}
 	return c.p, nil
 }
 
-// policyFile is a Policy as it is written: durations are texts, and the two rules may be missing.
+// policyFile is a Policy as it is written: durations are texts, and whole rules may be missing.
 type policyFile struct {
 	Policy
 	Frequency *frequencyFile `toml:"frequency"`
 	Egress    *egressFile    `toml:"egress"`
+	Listing   *Listing       `toml:"listing"`
 }
 
 type frequencyFile struct {
@@ -218,16 +220,38 @@ func (c *checker) egress(f *egressFile) {
 	c.p.Egress = *r
 }
 
+func (c *checker) listing(l *Listing) {
+	if l == nil {
+		return
+	}
+	c.class("listing.class", l.Class)
+	for _, member := range []struct{ key, name string }{
+		{"key", l.Key}, {"start_ms", l.Start}, {"duration_ms", l.Duration}, {"size_bytes", l.Size},
+	} {
+		if member.name == "" {
+			c.failf("listing."+member.key, "listing names no %s: write what the vendor calls it", member.key)
+		}
+	}
+	if _, ok := c.p.Keep[l.KeptAs]; !ok {
+		c.failf("listing.kept_as", "there is no pattern %q under [keep]%s", l.KeptAs, didYouMean(l.KeptAs, sortedKeys(c.p.Keep)))
+	}
+	c.p.Listing = *l
+}
+
 func (c *checker) class(key, class string) {
 	if class == "" {
 		c.failf(key, "the rule names no class")
 	} else if !slices.Contains(c.p.Classes(), class) {
-		hint := ""
-		if near := Nearest(class, c.p.Classes()); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
-		c.failf(key, "no route has the class %q%s", class, hint)
+		c.failf(key, "no route has the class %q%s", class, didYouMean(class, c.p.Classes()))
 	}
+}
+
+// didYouMean names the word that was probably meant.
+func didYouMean(word string, known []string) string {
+	if near := Nearest(word, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 func (c *checker) positive(key string, n float64) {

@@ -42,6 +42,14 @@ days = 5
 factor = 2
 bytes_per_hour = 1e6
 
+[listing]
+class = "a"
+key = "k"
+kept_as = "id"
+start_ms = "at"
+duration_ms = "long"
+size_bytes = "big"
+
 [[status]]
 code = 200
 name = "OK"
@@ -123,15 +131,19 @@ func TestParseRefuses(t *testing.T) {
 		{`factor = 2`, `factor = nan`, "p.toml:31: factor must be a number above 0"},
 		{`factor = 2`, `factor = -2`, "p.toml:31: factor must be a number above 0"},
 		{`1e6`, `inf`, "p.toml:32: bytes_per_hour must be"},
-		{`code = 200`, `code = 99`, "p.toml:35: status code 99 is not between 100 and 599"},
-		{`code = 200`, `code = 600`, "p.toml:35: status code 600"},
-		{`code = 429`, `code = 200`, "p.toml:42: status 200 is there twice"},
-		{`code = 429`, `code = "429"`, `p.toml:42: "status.code" must be a whole number`},
-		{`name = "OK"`, ``, "p.toml:34: status 200 needs a name"},
-		{`"rate-limited"`, `"limited"`, `p.toml:45: status 429: role "limited" is not known`},
-		{`["GET", "POST"]`, `[]`, "p.toml:37: status 200 names no methods"},
-		{`["GET", "POST"]`, `["GET", "post"]`, `p.toml:37: status 200: method "post"`},
-		{`["GET", "POST"]`, `["GET", "GET"]`, "p.toml:37: status 200: method GET is there twice"},
+		{"class = \"a\"\nkey", "class = \"othr\"\nkey", `p.toml:35: no route has the class "othr"; did you mean "other"?`},
+		{`start_ms = "at"`, ``, "p.toml:34: listing names no start_ms"},
+		{`size_bytes = "big"`, `size = "big"`, `p.toml:40: unknown key "size"`},
+		{`kept_as = "id"`, `kept_as = "idd"`, `p.toml:37: there is no pattern "idd" under [keep]; did you mean "id"?`},
+		{`code = 200`, `code = 99`, "p.toml:43: status code 99 is not between 100 and 599"},
+		{`code = 200`, `code = 600`, "p.toml:43: status code 600"},
+		{`code = 429`, `code = 200`, "p.toml:50: status 200 is there twice"},
+		{`code = 429`, `code = "429"`, `p.toml:50: "status.code" must be a whole number`},
+		{`name = "OK"`, ``, "p.toml:42: status 200 needs a name"},
+		{`"rate-limited"`, `"limited"`, `p.toml:53: status 429: role "limited" is not known`},
+		{`["GET", "POST"]`, `[]`, "p.toml:45: status 200 names no methods"},
+		{`["GET", "POST"]`, `["GET", "post"]`, `p.toml:45: status 200: method "post"`},
+		{`["GET", "POST"]`, `["GET", "GET"]`, "p.toml:45: status 200: method GET is there twice"},
 		{minimal[strings.Index(minimal, "[[status]]"):], ``, "p.toml: the policy has no statuses"},
 	} {
 		if !strings.Contains(minimal, c.old) {
@@ -204,6 +216,24 @@ func TestXimaRules(t *testing.T) {
 	want := []string{"recording_list", "recording_audio", "historical_report", "click_to_dial", "callback", "other"}
 	if got := p.Classes(); !slices.Equal(got, want) {
 		t.Errorf("classes %v, want %v", got, want)
+	}
+}
+
+func TestMayKeep(t *testing.T) {
+	p := xima(t)
+	if l := p.Listing; l.Class != "recording_list" || l.Key != "recordingKey" || l.Start != "startTime" || l.Duration != "duration" || l.Size != "size" {
+		t.Errorf("listing %+v", l)
+	}
+	for value, want := range map[string]bool{
+		"0f8fad5b-d9cb-469f-a165-70867728950e-1763938800000": true,
+		"": false, "short": false, "+15550100123": false, "1555010012": false, "Cotterill-Ashdown": false, "has a space 1234": false,
+	} {
+		if got := p.MayKeep(p.Listing.KeptAs, value); got != want {
+			t.Errorf("MayKeep(%q) = %v", value, got)
+		}
+	}
+	if p.MayKeep("nothing", "0f8fad5b-d9cb") {
+		t.Error("a name without a pattern is kept")
 	}
 }
 

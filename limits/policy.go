@@ -26,6 +26,8 @@ type Policy struct {
 	Statuses  []Status  `toml:"status"`
 	Frequency Frequency `toml:"-"`
 	Egress    Egress    `toml:"-"`
+	// Listing says how the vendor's answers list recordings; the zero value means that it is not known.
+	Listing Listing `toml:"-"`
 	// Words are further path segments that are safe to keep where no template fits.
 	Words []string `toml:"words"`
 	// Keep gives, for each name of a path or query value that may be kept, the regular expression its whole value
@@ -115,6 +117,22 @@ type Egress struct {
 	Section      string  `toml:"section"`
 	Source       string  `toml:"source"`
 	Advice       string  `toml:"advice"`
+}
+
+// Listing says which answers list recordings, as a JSON array of objects, and under which names those hold what may be
+// kept of each: nothing else of such an answer is looked at. The zero value means no rule.
+type Listing struct {
+	// Class is that of the requests.
+	Class string `toml:"class"`
+	// Key names the member that holds the recording's key, KeptAs the pattern under Policy.Keep that it has to match.
+	Key    string `toml:"key"`
+	KeptAs string `toml:"kept_as"`
+	// Start, Duration and Size name the members that hold its start in milliseconds since 1970 UTC, its length in
+	// milliseconds and its size in bytes.
+	Start    string `toml:"start_ms"`
+	Duration string `toml:"duration_ms"`
+	Size     string `toml:"size_bytes"`
+	Source   string `toml:"source"`
 }
 
 // Cap is the cap in bytes for so many licensed recorded agents:

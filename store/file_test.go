@@ -303,10 +303,12 @@ func TestAppendOnly(t *testing.T) {
 	st := openTest(t, path)
 	must(t, st.Append(ctx, numbered(0, 0, 3)))
 	must(t, st.AddEvent(ctx, Event{Kind: EventReset, At: 5, Tenant: "writer 0"}))
+	_, err := st.AddRecordings(ctx, []Recording{{Tenant: "writer 0", Key: "k", StartedAt: 5}})
+	must(t, err)
 	for name, db := range map[string]*sql.DB{"ours": st.db, "a stranger's": raw(t, path)} {
 		for _, query := range []string{
 			"UPDATE request SET status = 201", "DELETE FROM request", "UPDATE request SET id = 9 WHERE id = 1",
-			"DELETE FROM event", "UPDATE event SET at = 6",
+			"DELETE FROM event", "UPDATE event SET at = 6", "DELETE FROM recording", "UPDATE recording SET bytes = 7",
 		} {
 			if _, err := db.Exec(query); err == nil || !strings.Contains(err.Error(), "append-only") {
 				t.Errorf("%q over %s connection: %v", query, name, err)

@@ -51,7 +51,7 @@ func (s *Store) BeginImport(ctx context.Context) (*Import, error) {
 	return im, err
 }
 
-// Added and Duplicates are how many requests were new, and how many were there already.
+// Added and Duplicates are how many requests, or listed recordings, were new, and how many were there already.
 func (im *Import) Added() int64      { return im.added }
 func (im *Import) Duplicates() int64 { return im.duplicates }
 
@@ -71,6 +71,17 @@ func (im *Import) Add(ctx context.Context, batch []Request) error {
 		im.duplicates += int64(len(part) - len(im.kept))
 	}
 	return nil
+}
+
+// AddRecordings adds those of the recordings that were not listed before; they count as Added and Duplicates too. Errors
+// are those of Add.
+func (im *Import) AddRecordings(ctx context.Context, recordings []Recording) error {
+	added, err := im.store.AddRecordings(ctx, recordings)
+	if err == nil {
+		im.added += added
+		im.duplicates += int64(len(recordings)) - added
+	}
+	return err
 }
 
 func (im *Import) add(ctx context.Context, w *writer, batch []Request) error {

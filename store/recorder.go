@@ -13,6 +13,8 @@ import (
 var (
 	// queueLength bounds what a Recorder holds in memory while the file is locked: some 15 MB.
 	queueLength = 65536
+	// listedLength bounds, in batches, what it holds of recording lists.
+	listedLength = 64
 	// closePatience is how long Close waits for the file, give or take busyTimeout.
 	closePatience = 30 * time.Second
 	// tellPatience is how long Close then waits to leave the number of dropped requests in the file.
@@ -29,18 +31,21 @@ const (
 type Recorder struct {
 	store   *Store
 	queue   chan Request
+	listed  chan []Recording
 	done    chan struct{}
 	dropped atomic.Int64
-	closing sync.RWMutex // held for writing by Close, so that no Record sends on a closed channel
-	closed  bool
-	err     error           // the last write error; read after done is closed
-	ctx     context.Context // ends closePatience after Close began
-	giveUp  context.CancelFunc
+	// unlisted is how many listed recordings were lost.
+	unlisted atomic.Int64
+	closing  sync.RWMutex // held for writing by Close, so that no Record sends on a closed channel
+	closed   bool
+	err      error           // the last write error; read after done is closed
+	ctx      context.Context // ends closePatience after Close began
+	giveUp   context.CancelFunc
 }
 
 // Recorder starts a recorder. It must be closed before the store.
 func (s *Store) Recorder() *Recorder {
-	r := &Recorder{store: s, queue: make(chan Request, queueLength), done: make(chan struct{})}
+	r := &Recorder{store: s, queue: make(chan Request, queueLength), listed: make(chan []Recording, listedLength), done: make(chan struct{})}
 	r.ctx, r.giveUp = context.WithCancel(context.Background())
 	go r.run()
 	return r
@@ -62,6 +67,22 @@ func (r *Recorder) Record(q Request) {
 	}
 }
 
+// RecordListed queues recordings that a list named, and keeps the slice. It neither blocks nor fails either: what does not
+// fit is told by Close, and comes again with the next list.
+func (r *Recorder) RecordListed(recordings []Recording) {
+	r.closing.RLock()
+	defer r.closing.RUnlock()
+	if r.closed {
+		r.unlisted.Add(int64(len(recordings)))
+		return
+	}
+	select {
+	case r.listed <- recordings:
+	default:
+		r.unlisted.Add(int64(len(recordings)))
+	}
+}
+
 // Dropped is how many requests could not be recorded so far.
 func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
 
@@ -76,22 +97,45 @@ func (r *Recorder) Close() error {
 	defer time.AfterFunc(closePatience, r.giveUp).Stop()
 	<-r.done
 	r.giveUp()
+	var lost []error
 	if n := r.dropped.Load(); n > 0 {
-		return errors.Join(fmt.Errorf("record requests: %d were not recorded", n), r.err)
+		lost = append(lost, fmt.Errorf("record requests: %d were not recorded", n))
 	}
-	return nil
+	if n := r.unlisted.Load(); n > 0 {
+		lost = append(lost, fmt.Errorf("record listed recordings: %d were not recorded", n))
+	}
+	if lost == nil {
+		return nil
+	}
+	return errors.Join(append(lost, r.err)...)
 }
 
 // run collects what arrives within flushEvery of the first, and writes it.
 func (r *Recorder) run() {
 	defer close(r.done)
 	var batch []Request
-	for q := range r.queue {
-		batch = append(batch[:0], q)
-		timer := time.NewTimer(flushEvery)
-		batch = r.collect(batch, timer.C)
-		timer.Stop()
-		r.flush(batch)
+	for {
+		select {
+		case recordings := <-r.listed:
+			r.flushListed(recordings)
+		case q, ok := <-r.queue:
+			if !ok {
+				r.finish()
+				return
+			}
+			batch = append(batch[:0], q)
+			timer := time.NewTimer(flushEvery)
+			batch = r.collect(batch, timer.C)
+			timer.Stop()
+			r.flush(batch)
+		}
+	}
+}
+
+// finish writes what is left once nothing more can come.
+func (r *Recorder) finish() {
+	for len(r.listed) > 0 {
+		r.flushListed(<-r.listed)
 	}
 	r.tellDropped()
 }
@@ -111,20 +155,35 @@ func (r *Recorder) collect(batch []Request, enough <-chan time.Time) []Request {
 	return batch
 }
 
-// flush writes batch. A file that is merely locked is asked again; any other error, or a lock that outlasts the time
-// that Close waits, loses the batch, which is counted.
 func (r *Recorder) flush(batch []Request) {
+	if !r.persist(func() error { return r.store.Append(r.ctx, batch) }) {
+		r.dropped.Add(int64(len(batch)))
+	}
+}
+
+func (r *Recorder) flushListed(recordings []Recording) {
+	write := func() error {
+		_, err := r.store.AddRecordings(r.ctx, recordings)
+		return err
+	}
+	if !r.persist(write) {
+		r.unlisted.Add(int64(len(recordings)))
+	}
+}
+
+// persist says whether write succeeded. A file that is merely locked is asked again; any other error, or a lock that
+// outlasts the time that Close waits, is for good.
+func (r *Recorder) persist(write func() error) bool {
 	for {
-		err := r.store.Append(r.ctx, batch)
+		err := write()
 		if err == nil {
-			return
+			return true
 		}
 		if r.ctx.Err() == nil || r.err == nil {
 			r.err = err
 		}
 		if !errors.Is(err, ErrLocked) || r.ctx.Err() != nil {
-			r.dropped.Add(int64(len(batch)))
-			return
+			return false
 		}
 	}
 }

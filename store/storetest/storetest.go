@@ -24,6 +24,7 @@ type Store interface {
 	BeginImport(ctx context.Context) (Import, error)
 	Recorder() Recorder
 	AddEvent(ctx context.Context, e store.Event) error
+	AddRecordings(ctx context.Context, recordings []store.Recording) (added int64, err error)
 	Snapshot(ctx context.Context) (Snapshot, error)
 	SaveStates(ctx context.Context, n Snapshot, key []byte, states []store.State) error
 	Refresh(ctx context.Context) error
@@ -37,6 +38,7 @@ type Store interface {
 // Import is what BeginImport gives.
 type Import interface {
 	Add(ctx context.Context, batch []store.Request) error
+	AddRecordings(ctx context.Context, recordings []store.Recording) error
 	Added() int64
 	Duplicates() int64
 	Close(ctx context.Context) error
@@ -45,6 +47,7 @@ type Import interface {
 // Recorder is what writes in the background.
 type Recorder interface {
 	Record(q store.Request)
+	RecordListed(recordings []store.Recording)
 	Dropped() int64
 	Close() error
 }
@@ -58,6 +61,8 @@ type Snapshot interface {
 	Rows(ctx context.Context, tenant string, r store.Range) iter.Seq2[store.Request, error]
 	ByID(ctx context.Context, ids []int64) ([]store.Request, error)
 	Events(ctx context.Context) ([]store.Event, error)
+	Recordings(ctx context.Context, tenant string, from, to int64) ([]store.Recording, error)
+	Recorded(ctx context.Context, tenant string, from, to int64) (store.Recorded, error)
 	States(ctx context.Context, key []byte) (map[string]store.State, error)
 	History(ctx context.Context, tenant string) History
 	Close() error
@@ -86,6 +91,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Random", testRandom},
 		{"History", testHistory},
 		{"Events", testEvents},
+		{"Recordings", testRecordings},
 		{"States", testStates},
 		{"StatesOfOldSnapshot", testStatesOfOldSnapshot},
 		{"ImportTwice", testImportTwice},
