@@ -34,8 +34,8 @@ type Tenant struct {
 	Zone *time.Location
 	// Closed says whether the day of a time is one without calls; nil means that there is none.
 	Closed func(time.Time) bool
-	// Pending are bytes that were due with an earlier pull and are known, from a recording list, to be still to come.
-	// The next pull brings them on top of its own.
+	// Pending are bytes that are known to come with the next pull on top of its own, beside those of recordings that the
+	// store's list has and that are overdue.
 	Pending int64
 }
 

@@ -77,7 +77,10 @@ func Chances(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (map[
 	names := o.names(snap)
 	found := make([]float64, len(names))
 	err = parallel(ctx, len(names), func(i int, s *scratch) (err error) {
-		found[i], err = chance(ctx, snap, o.about(names[i], resets), o, s)
+		t, err := o.about(ctx, snap, names[i], resets)
+		if err == nil {
+			found[i], err = chance(ctx, snap, t, o, s)
+		}
 		return wrapped(err, "forecast tenant %q", names[i])
 	})
 	chances := map[string]float64{}

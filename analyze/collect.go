@@ -44,6 +44,7 @@ type collector struct {
 	complete      int64
 	completeBytes float64
 	peak          float64 // largest rolling sum of the last 30 days
+	listed        []listed
 }
 
 // dayPulls is what was pulled on one day.
@@ -74,7 +75,7 @@ func collect(ctx context.Context, snap *store.Snapshot, p *limits.Policy, t Tena
 		}
 	}
 	c.finish()
-	return c, nil
+	return c, c.list(ctx, snap)
 }
 
 func newCollector(p *limits.Policy, t Tenant, asOf int64, seen *set) *collector {

@@ -128,9 +128,12 @@ func Days(ctx context.Context, snap *store.Snapshot, o Options) (*Daily, error) 
 		return nil, err
 	}
 	out := &Daily{Edges: gapEdges(o.Policy), Tenants: make([]TenantDays, len(r.tenants))}
-	err := parallel(ctx, len(r.tenants), func(i int, s *scratch) (err error) {
+	err := parallel(ctx, len(r.tenants), func(i int, s *scratch) error {
 		s.seen.reserve(int(r.tenants[i].Requests))
-		out.Tenants[i], err = newDayCounter(r.o.Policy, r.about(r.tenants[i].Name), s, out.Edges).count(ctx, r)
+		t, err := r.about(ctx, r.tenants[i].Name)
+		if err == nil {
+			out.Tenants[i], err = newDayCounter(r.o.Policy, t, s, out.Edges).count(ctx, r)
+		}
 		return wrapped(err, "count days of tenant %q", r.tenants[i].Name)
 	})
 	if err != nil {

@@ -112,7 +112,7 @@ func (w *window) current(resets []int64, asOf, length int64) (sum int64) {
 type CapFacts struct {
 	Told         int64   // bytes, by support
 	Agents       int     // licensed recorded agents
-	BytesPerHour float64 // of recorded audio, the tenant's own
+	BytesPerHour float64 // of recorded audio, the tenant's own; where 0, Run and Project measure it from the store's recording list
 }
 
 func (c CapFacts) told() int64 { return max(c.Told, 0) }

@@ -300,7 +300,11 @@ func (h *habits) notes() []string {
 	if n := len(h.c.days); h.missed[n-1] {
 		say("The last night was missed, or cut off by the cap: %s bytes may come on top of a coming one.", h.lost[n-1])
 	}
-	say("%s bytes are listed and overdue: taken to come with the next pull.", float64(h.c.tenant.Pending))
+	overdue, note := h.overdue()
+	say("%s bytes are listed and overdue: taken to come with the next pull.", overdue)
+	if note != "" {
+		notes = append(notes, note)
+	}
 	if f := h.surprise; f > mentionedSurprise {
 		notes = append(notes, fmt.Sprintf("The last sums came out %.1f mean errors above their forecasts: the volume may be growing, and the bands are raised.", f))
 	}

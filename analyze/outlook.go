@@ -55,7 +55,7 @@ func newOutlook(c *collector, h *habits, m *forecast.Model, o ForecastOptions) *
 	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, extra: make([]float64, days), y: make([]float64, days)}
 	l.surprise = h.surprise
 	l.expect()
-	l.extra[0] = float64(max(c.tenant.Pending, 0))
+	l.extra[0], _ = h.overdue()
 	for i, more := 0, h.running(); i < days; i++ {
 		l.extra[i] += more
 	}

@@ -115,7 +115,11 @@ func Project(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (*For
 	names := o.names(snap)
 	out := make([]Projection, len(names))
 	err = parallel(ctx, len(names), func(i int, s *scratch) error {
-		c, err := collect(ctx, snap, o.Policy, o.about(names[i], resets), o.AsOf.UnixMicro(), math.MinInt64, s)
+		t, err := o.about(ctx, snap, names[i], resets)
+		var c *collector
+		if err == nil {
+			c, err = collect(ctx, snap, o.Policy, t, o.AsOf.UnixMicro(), math.MinInt64, s)
+		}
 		if err == nil {
 			out[i] = project(c, o)
 			out[i].score()
@@ -151,7 +155,7 @@ func (o *ForecastOptions) names(snap *store.Snapshot) []string {
 	return names
 }
 
-func (o *ForecastOptions) about(name string, resets map[string][]int64) Tenant {
+func (o *ForecastOptions) about(ctx context.Context, snap *store.Snapshot, name string, resets map[string][]int64) (Tenant, error) {
 	t := Tenant{Chance: -1}
 	if o.About != nil {
 		t = o.About(name)
@@ -160,7 +164,7 @@ func (o *ForecastOptions) about(name string, resets map[string][]int64) Tenant {
 	if t.Zone == nil {
 		t.Zone = time.UTC
 	}
-	return t
+	return t, t.measure(ctx, snap, o.AsOf.UnixMicro())
 }
 
 // compareProjections puts the worst first: by chance, then by how full the window is, then by name.

@@ -76,7 +76,10 @@ func Explain(ctx context.Context, snap *store.Snapshot, o Options, tenant string
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	_, err := r.fromStart(ctx, r.about(tenant), &scratch{}, f)
+	t, err := r.about(ctx, tenant)
+	if err == nil {
+		_, err = r.fromStart(ctx, t, &scratch{}, f)
+	}
 	return err
 }
 
@@ -133,13 +136,13 @@ func facts(ctx context.Context, snap *store.Snapshot, asOf int64) (resets map[st
 	return resets, dropped, err
 }
 
-func (r *runner) about(name string) Tenant {
+func (r *runner) about(ctx context.Context, name string) (Tenant, error) {
 	t := Tenant{Chance: -1}
 	if r.o.About != nil {
 		t = r.o.About(name)
 	}
 	t.Name, t.Resets = name, r.resets[name]
-	return t
+	return t, t.measure(ctx, r.snap, r.asOf)
 }
 
 // all audits the tenants on all processors; a tenant is for one of them.
@@ -179,7 +182,10 @@ func (r *runner) tenant(ctx context.Context, info store.TenantInfo, scr *scratch
 	if err := r.countLater(ctx, info); err != nil {
 		return Result{}, err
 	}
-	t := r.about(info.Name)
+	t, err := r.about(ctx, info.Name)
+	if err != nil {
+		return Result{}, err
+	}
 	if s, ok := r.states[info.Name]; ok && s.UptoAt <= r.asOf && info.Last <= r.asOf {
 		scr.seen.reserve(0)
 		result, ok, err := r.fromState(ctx, t, s, info.Last, scr)

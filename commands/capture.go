@@ -94,10 +94,13 @@ func (o *captureOptions) hosts() []string {
 
 // tally counts what passes on its way to the recorder.
 type tally struct {
-	to              ingest.Recorder
+	to              ingest.ListRecorder
 	requests, bytes atomic.Int64
 	opaque          atomic.Int64
 }
+
+// RecordListed passes on what a recording list tells.
+func (t *tally) RecordListed(recordings []store.Recording) { t.to.RecordListed(recordings) }
 
 // Record counts a request and passes it on.
 func (t *tally) Record(r store.Request) {

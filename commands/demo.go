@@ -160,6 +160,13 @@ func makeDemo(ctx context.Context, s *streams, dir string, o demoOptions, w io.W
 type tape struct {
 	mu       sync.Mutex
 	requests []store.Request
+	listed   []store.Recording
+}
+
+func (t *tape) RecordListed(recordings []store.Recording) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.listed = append(t.listed, recordings...)
 }
 
 func (t *tape) Record(r store.Request) {
@@ -183,6 +190,12 @@ func (s *session) recordStory(ctx context.Context, tale *story.Story) error {
 	slices.SortStableFunc(t.requests, func(a, b store.Request) int {
 		return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.Tenant, b.Tenant))
 	})
+	slices.SortFunc(t.listed, func(a, b store.Recording) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.Key, b.Key))
+	})
+	if _, err := s.store.AddRecordings(ctx, t.listed); err != nil {
+		return err
+	}
 	recorder := s.store.Recorder()
 	for _, r := range t.requests {
 		recorder.Record(r)
@@ -210,8 +223,10 @@ func (s *session) writeDemoConfig(name string, tale *story.Story) (err error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: five made-up tenants. \"headroom init\" writes one for real ones.\n", demoMark)
 	for _, t := range tale.Truth() {
-		fmt.Fprintf(&b, "\n# %s\n[tenants.%s]\nagents = %d\ncap = %d\ncap_told_on = %s\ntime_zone = %q\nbytes_per_recorded_hour = %.0f\n",
-			t.About, t.Tenant, t.Agents, t.CapBytes, tale.Start.Format(time.DateOnly), t.Zone, t.BytesPerSecond*time.Hour.Seconds())
+		fmt.Fprintf(&b, "\n# %s\n[tenants.%s]\nagents = %d\ntime_zone = %q\n", t.About, t.Tenant, t.Agents, t.Zone)
+		if t.CapTold {
+			fmt.Fprintf(&b, "cap = %d\ncap_told_on = %s\n", t.CapBytes, tale.Start.Format(time.DateOnly))
+		}
 	}
 	if err := os.WriteFile(name, b.Bytes(), 0o666); err != nil {
 		return fmt.Errorf("write config: %w", err)

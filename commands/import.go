@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,15 +23,17 @@ const standardInput = "-"
 func newImportCommand(s *streams) *cli.Command {
 	return &cli.Command{
 		Name:      "import",
-		Usage:     "read requests from log files",
+		Usage:     "read requests from log files, or a recording list",
 		ArgsUsage: "FILE…",
 		Description: "Reads JSON Lines, HAR 1.2, access logs in combined form and CSV with a header; \"-\" is standard input, and\n" +
-			"gzip is unpacked. What was imported before is not counted twice.\n\n" +
+			"gzip is unpacked. What was imported before is not counted twice. Of the vendor's recording list, a JSON array, it takes\n" +
+			"key, start, length and size: they measure the cap and tell what is still to be pulled.\n\n" +
 			"Examples:\n" +
 			"  headroom import access.log access.log.1.gz\n" +
-			"  zcat old.gz | headroom import --tenant acme --rejects rejected.txt -",
+			"  zcat old.gz | headroom import --tenant acme --rejects rejected.txt -\n" +
+			"  headroom call GET \"https://acme.xima.cloud/rest/api/v2/recordings?startTime=…\" | headroom import --tenant acme -",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "input-format", Value: ingest.FormatAuto, Usage: "`FORMAT` of the files: auto, jsonl, har, combined or csv"},
+			&cli.StringFlag{Name: "input-format", Value: ingest.FormatAuto, Usage: "`FORMAT` of the files: " + strings.Join(ingest.Formats(), ", ")},
 			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant, for requests that do not say"},
 			&cli.StringFlag{Name: "rejects", Usage: "write what cannot be read to this `FILE`, with file, line and reason (default: standard error)"},
 		},
@@ -48,7 +51,7 @@ func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) 
 	if len(o.files) == 0 {
 		return o, errors.New("no file is named; name one or more, or \"-\" for standard input")
 	}
-	o.format, err = choice(c, "input-format", ingest.FormatAuto, ingest.FormatJSONL, ingest.FormatHAR, ingest.FormatCombined, ingest.FormatCSV)
+	o.format, err = choice(c, "input-format", ingest.Formats()...)
 	if err != nil {
 		return o, err
 	}
@@ -221,4 +224,8 @@ type uninterrupted struct{ *store.Import }
 
 func (u uninterrupted) Add(ctx context.Context, batch []store.Request) error {
 	return u.Import.Add(context.WithoutCancel(ctx), batch)
+}
+
+func (u uninterrupted) AddRecordings(ctx context.Context, batch []store.Recording) error {
+	return u.Import.AddRecordings(context.WithoutCancel(ctx), batch)
 }

@@ -41,6 +41,7 @@ type assembler struct {
 	policy  *limits.Policy
 	key     []byte
 	tenant  string
+	now     time.Time
 	latest  int64 // the latest acceptable start, in microseconds
 	exact   *store.Source
 	seconds *store.Source
@@ -58,7 +59,7 @@ type cleaned struct{ text, reason string }
 func newAssembler(o ImportOptions, kind string) *assembler {
 	return &assembler{
 		policy: o.Policy, key: o.HashKey, tenant: o.Tenant,
-		latest:  o.Now.Add(24 * time.Hour).UnixMicro(),
+		now: o.Now, latest: o.Now.Add(24 * time.Hour).UnixMicro(),
 		exact:   &store.Source{Kind: kind, Name: o.Name},
 		seconds: &store.Source{Kind: kind, Name: o.Name, Resolution: wholeSecond},
 		routes:  map[importRoute]*store.Route{},

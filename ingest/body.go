@@ -24,6 +24,7 @@ type exchange struct {
 	written atomic.Int64           // bytes sent after 101
 	wire    wireBody
 	from    io.ReadCloser // &wire, or what unpacks it
+	tap     *tap          // nil but for recording lists
 	done    atomic.Bool
 }
 
@@ -57,12 +58,18 @@ func (x *exchange) watch(resp *http.Response, unpack bool) {
 		x.from = &gunzip{wire: &x.wire, http2: resp.ProtoMajor == 2}
 		hidePacking(resp)
 	}
+	if x.t.tapped(x.row.Route, resp) {
+		x.tap = x.t.newTap(x.row.Tenant, packed(resp))
+	}
 	resp.Body = x
 }
 
 // Read reads the answer's body and records the attempt with its last byte, or its error.
 func (x *exchange) Read(p []byte) (int, error) {
 	n, err := x.from.Read(p)
+	if x.tap != nil {
+		x.tap.see(p[:n], err != nil || x.from == &x.wire && x.wire.complete())
+	}
 	if err != nil || x.wire.complete() {
 		x.finish(err)
 	}
@@ -72,6 +79,9 @@ func (x *exchange) Read(p []byte) (int, error) {
 // Close closes the answer's body and records the attempt unless its end was seen.
 func (x *exchange) Close() error {
 	err := x.from.Close()
+	if x.tap != nil {
+		x.tap.see(nil, true)
+	}
 	x.finish(nil)
 	return err
 }

@@ -5,19 +5,32 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // chooseFormat takes the format that was asked for, or finds out which one it is.
-func chooseFormat(in *input, format string) (string, error) {
-	switch format {
-	case FormatJSONL, FormatHAR, FormatCombined, FormatCSV:
-		return format, nil
-	case "", FormatAuto:
-		return detect(in.head, in.whole)
+func chooseFormat(in *input, o ImportOptions) (string, error) {
+	known := o.Policy.Listing.Class != ""
+	switch {
+	case o.Format == FormatRecordings && !known:
+		return "", fmt.Errorf("%w: policy %s does not say what a recording list looks like; see [listing] in the built-in one", ErrFormat, o.Policy.Name)
+	case o.Format != "" && o.Format != FormatAuto:
+		if slices.Contains(Formats(), o.Format) {
+			return o.Format, nil
+		}
+		return "", fmt.Errorf("%w: there is no input format of that name; use one of %s", ErrFormat, strings.Join(Formats(), ", "))
+	case known && isListing(in.head, o.Policy.Listing.Key):
+		return FormatRecordings, nil
 	}
-	return "", fmt.Errorf("%w: there is no input format of that name; use auto, jsonl, har, combined or csv", ErrFormat)
+	return detect(in.head, in.whole)
+}
+
+// isListing says whether the beginning is that of an array whose objects have keys of recordings, or of an empty array.
+func isListing(head []byte, key string) bool {
+	text, array := bytes.CutPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("["))
+	return array && (bytes.Contains(text, []byte(`"`+key+`"`)) || string(bytes.TrimSpace(text)) == "]")
 }
 
 // magics are the beginnings of files that are no text.
@@ -103,7 +116,7 @@ func foreign(head []byte, line string) string {
 		strings.HasPrefix(text, "#Date:"):
 		return "it looks like a W3C extended log (IIS): convert it to CSV with the columns started_at, method, url, status"
 	case strings.HasPrefix(text, "["):
-		return "it looks like a JSON array: write one object a line instead"
+		return "it looks like a JSON array, but not like a recording list: write request records one a line instead"
 	case syslogLike.MatchString(text) && strings.Contains(text, "haproxy["):
 		return "it looks like an HAProxy log: log in the combined format, or convert it to CSV"
 	case syslogLike.MatchString(text):
@@ -168,7 +181,7 @@ func formatOfLine(line string) string {
 
 // unknownLine says what an unrecognised first line looks like.
 func unknownLine(line string, cut bool) string {
-	const want = "; name the format with --input-format if it is jsonl, har, combined or csv"
+	const want = "; name the format with --input-format if it is one"
 	switch {
 	case cut:
 		return "its first line is longer than 64 KiB" + want

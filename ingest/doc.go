@@ -18,7 +18,8 @@
 // Bytes are those of bodies on the wire, packed where the answer was compressed, counted as the caller reads them, to
 // the end or to the abort.
 //
-// No header, no cookie, no body and no error text is kept. Of a URL only what the policy lists is kept; whether two
+// No header, no cookie, no body and no error text is kept; of a recording list's body, key, start, length and size of each
+// recording are. Of a URL only what the policy lists is kept; whether two
 // requests had the same parameters is told by a digest under the database's own key, see Params.
 //
 // # What it does not do

@@ -41,22 +41,10 @@ func parseHAR(in *input, f *feeder) error {
 		}
 		return h.readLog()
 	})
-	var damage *damageError
-	switch {
-	case errors.As(err, &damage) && h.found:
-		return f.reject(h.entry+1, damage.reason)
-	case errors.Is(err, errJSON) && h.found:
-		return f.reject(h.entry+1, "cannot be read from here on: "+err.Error())
-	case errors.As(err, &damage):
-		return fmt.Errorf("%w: %s, before any entry", ErrFormat, damage.reason)
-	case errors.Is(err, errJSON):
-		return fmt.Errorf("%w: %w, so it is no HAR", ErrFormat, err)
-	case err != nil:
-		return err
-	case !h.found:
+	if err == nil && !h.found {
 		return errNoEntries
 	}
-	return nil
+	return f.brokenOff(err, h.found, h.entry+1, "HAR")
 }
 
 // harReader goes through a document.

@@ -23,12 +23,18 @@ var (
 
 // The formats that Import reads.
 const (
-	FormatAuto     = "auto"
-	FormatJSONL    = "jsonl"
-	FormatHAR      = "har"
-	FormatCombined = "combined"
-	FormatCSV      = "csv"
+	FormatAuto       = "auto"
+	FormatJSONL      = "jsonl"
+	FormatHAR        = "har"
+	FormatCombined   = "combined"
+	FormatCSV        = "csv"
+	FormatRecordings = "recordings" // the vendor's recording list, for a RecordingSink
 )
+
+// Formats are the names of the formats, "auto" first.
+func Formats() []string {
+	return []string{FormatAuto, FormatJSONL, FormatHAR, FormatCombined, FormatCSV, FormatRecordings}
+}
 
 // Sink takes requests in the order of the input.
 type Sink interface {
@@ -60,13 +66,13 @@ type ImportOptions struct {
 // Reject is a record that was not taken. It never holds anything of the record itself.
 type Reject struct {
 	File string
-	// Line counts from 1; in a HAR file it is the number of the entry.
+	// Line counts from 1; in a HAR file or a recording list it is the number of the entry.
 	Line   int64
 	Reason string
 }
 
-// ImportResult is what became of an input: Read records were found, Rejected of them not taken, the others were
-// given to the sink. Blank lines and a header line are not records.
+// ImportResult is what became of an input: Read records (of a recording list: entries) were found, Rejected of them not
+// taken, the others were given to the sink. Blank lines and a header line are not records.
 type ImportResult struct {
 	// Format is the one that was read, detected or as given.
 	Format   string
@@ -95,9 +101,12 @@ func Import(ctx context.Context, r io.Reader, sink Sink, o ImportOptions) (Impor
 	if err != nil {
 		return ImportResult{}, err
 	}
-	format, err := chooseFormat(in, o.Format)
+	format, err := chooseFormat(in, o)
 	if err != nil {
 		return ImportResult{}, err
+	}
+	if _, ok := sink.(RecordingSink); format == FormatRecordings && !ok {
+		return ImportResult{}, fmt.Errorf("%w: it is a recording list, which the sink does not take", ErrFormat)
 	}
 	return runImport(ctx, in, raw, sink, o, format)
 }
@@ -133,6 +142,11 @@ func drain(ctx context.Context, f *feeder, raw *countingReader, sink Sink, o Imp
 				return err
 			}
 		}
+		if len(b.recordings) > 0 {
+			if err := sink.(RecordingSink).AddRecordings(ctx, b.recordings); err != nil { // Import made sure that it is one
+				return err
+			}
+		}
 		if o.OnReject != nil {
 			for _, reject := range b.rejects {
 				o.OnReject(reject)
@@ -154,8 +168,9 @@ const (
 
 // batch is what goes from the parser to the sink and back.
 type batch struct {
-	requests []store.Request
-	rejects  []Reject
+	requests   []store.Request
+	recordings []store.Recording
+	rejects    []Reject
 }
 
 // feeder collects what a parser finds into batches and counts it.
@@ -190,6 +205,8 @@ func (f *feeder) parse(in *input, format string) error {
 		return parseCSV(in, f)
 	case FormatCombined:
 		return parseCombined(in, f)
+	case FormatRecordings:
+		return parseListing(in, f)
 	}
 	return parseHAR(in, f)
 }
@@ -210,6 +227,30 @@ func (f *feeder) add(d *draft) error {
 	return f.flushIfFull()
 }
 
+// list takes a recording that a list names.
+func (f *feeder) list(r store.Recording) error {
+	f.cur.recordings = append(f.cur.recordings, r)
+	f.result.Read++
+	return f.flushIfFull()
+}
+
+// brokenOff is what an error inside a JSON document comes to: the reject of record number next where others came before
+// it, else a document that is no what.
+func (f *feeder) brokenOff(err error, begun bool, next int64, what string) error {
+	var damage *damageError
+	switch {
+	case errors.As(err, &damage) && begun:
+		return f.reject(next, damage.reason)
+	case errors.Is(err, errJSON) && begun:
+		return f.reject(next, "cannot be read from here on: "+err.Error())
+	case errors.As(err, &damage):
+		return fmt.Errorf("%w: %s, before any entry", ErrFormat, damage.reason)
+	case errors.Is(err, errJSON):
+		return fmt.Errorf("%w: %w, so it is no %s", ErrFormat, err, what)
+	}
+	return err
+}
+
 // reject takes note of a record that cannot be taken.
 func (f *feeder) reject(line int64, reason string) error {
 	f.result.Read++
@@ -219,7 +260,7 @@ func (f *feeder) reject(line int64, reason string) error {
 }
 
 func (f *feeder) flushIfFull() error {
-	if len(f.cur.requests) < batchSize && len(f.cur.rejects) < batchSize {
+	if max(len(f.cur.requests), len(f.cur.recordings), len(f.cur.rejects)) < batchSize {
 		return nil
 	}
 	return f.flush()
@@ -240,7 +281,7 @@ func (f *feeder) flush() error {
 	case <-f.ctx.Done():
 		return f.ctx.Err()
 	}
-	f.cur.requests, f.cur.rejects = f.cur.requests[:0], f.cur.rejects[:0]
+	f.cur.requests, f.cur.recordings, f.cur.rejects = f.cur.requests[:0], f.cur.recordings[:0], f.cur.rejects[:0]
 	return nil
 }
 

@@ -23,12 +23,16 @@ type Recorder interface{ Record(store.Request) }
 // recorded; net/http would leak its connection too. Bytes read by a Read that a concurrent Close interrupts may be
 // missing from the count.
 //
+// Of recording lists that pass by, as the policy describes them, it tells a ListRecorder key, start, length and size of
+// each recording, and nothing else.
+//
 // Where the base, an *http.Transport, would have asked for gzip and unpacked it unseen, Transport does both itself,
 // in the same way, since the vendor counts the packed bytes. Under any other base that unpacks, packed bytes cannot
 // be known and the unpacked ones are counted.
 type Transport struct {
 	base    http.RoundTripper
 	rec     Recorder
+	lists   ListRecorder // rec, where it takes recording lists
 	policy  *limits.Policy
 	key     []byte
 	tenant  string
@@ -88,6 +92,7 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 		t.key = make([]byte, 32)
 		rand.Read(t.key) // never fails
 	}
+	t.lists, _ = rec.(ListRecorder)
 	if h, ok := base.(*http.Transport); ok {
 		t.unpacks = !h.DisableCompression
 	}

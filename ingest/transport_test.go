@@ -54,12 +54,17 @@ const audioURL = "https://acme.xima.cloud/rest/api/v2/recordings/0f8fad5b-d9cb-4
 // serve starts a vendor that any host name leads to, and a client whose transport records into rec.
 func serve(t *testing.T, h http.HandlerFunc, opts ...Option) (*http.Client, *recorded) {
 	t.Helper()
+	rec := &recorded{}
+	return serveTo(t, rec, h, opts...), rec
+}
+
+func serveTo(t *testing.T, rec Recorder, h http.HandlerFunc, opts ...Option) *http.Client {
+	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	rec := &recorded{}
 	base := dialTo(srv.Listener.Addr().String())
 	t.Cleanup(base.CloseIdleConnections)
-	return &http.Client{Transport: NewTransport(base, rec, opts...)}, rec
+	return &http.Client{Transport: NewTransport(base, rec, opts...)}
 }
 
 func dialTo(addr string) *http.Transport {

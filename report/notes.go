@@ -11,7 +11,7 @@ var sourceNotes = []struct {
 }{
 	{analyze.CapTold, "Cap told: as the vendor's support said."},
 	{analyze.CapLearned, "Cap learned: from the rolling sums at which requests were refused or still served."},
-	{analyze.CapMeasured, "Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour."},
+	{analyze.CapMeasured, "Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour, configured or from its recording lists."},
 	{analyze.CapAssumed, "Cap assumed: an estimate from the number of agents and the policy's bytes per recorded hour; ask support for the real one."},
 	{analyze.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured."},
 }

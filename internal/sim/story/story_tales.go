@@ -20,6 +20,7 @@ type tale struct {
 	zone        string
 	agents      int
 	slowReports float64
+	untold      bool // nobody has asked support for the cap
 	roles       []role
 }
 
@@ -52,7 +53,7 @@ var tales = []tale{
 		roles: []role{{"Recording Export", locked}, {operator, refresher}},
 	},
 	{
-		name: "elmwood", zone: "America/Los_Angeles", agents: 6, slowReports: 0.3,
+		name: "elmwood", zone: "America/Los_Angeles", agents: 6, slowReports: 0.3, untold: true,
 		about: "takes a 202 for done and never fetches the reports that timed out",
 		roles: []role{{"Recording Export", plain}, {"Report Export", careless}},
 	},

@@ -16,8 +16,9 @@ type Truth struct {
 	// Agents is the number of licensed recorded agents, BytesPerSecond the size of what they record.
 	Agents         int
 	BytesPerSecond float64
-	// CapBytes is the vendor's rolling cap in bytes.
+	// CapBytes is the vendor's rolling cap in bytes; CapTold says that support has told the customer.
 	CapBytes int64
+	CapTold  bool
 	// Resets are what support did, oldest first.
 	Resets []Reset
 	// Clients are the names of the programs, in order.
@@ -60,7 +61,7 @@ type event struct {
 func (t *tenant) truth() Truth {
 	tr := Truth{
 		Tenant: t.name, About: t.about, Zone: t.tale.zone, Agents: t.agents, BytesPerSecond: BytesPerSecond,
-		CapBytes: t.story.vendor.Cap(t.name), Resets: t.resets,
+		CapBytes: t.story.vendor.Cap(t.name), CapTold: !t.untold, Resets: t.resets,
 		Requests: len(t.events), Statuses: map[ClassStatus]int{}, Counts: map[string]int{},
 	}
 	for _, r := range t.roles {

@@ -1,0 +1,83 @@
+package analyze
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// What the vendor's own recording list adds to the requests: the size of a recorded hour, and what was due but has not
+// been downloaded.
+
+const (
+	// listedDays are the last days whose listed recordings measure an hour, or may be overdue: four weeks hold every
+	// weekday four times, and a backlog older than that is a backfill that somebody has to plan.
+	listedDays = 28
+	// settledDays is the age in days from which a recording that nobody downloaded was left out on purpose, and
+	// completeShare the share of those that must have been downloaded for the others to count as overdue: else a selection
+	// is pulled, and nobody knows which recordings are to come.
+	settledDays, completeShare = 5, .9
+)
+
+// measure fills in the bytes of a recorded hour from the tenant's own recording list, where nobody has said them. It does
+// nothing where no list is known, and where the cap does not depend on it.
+func (t *Tenant) measure(ctx context.Context, snap *store.Snapshot, asOf int64) error {
+	if t.Cap.BytesPerHour > 0 || t.Cap.Agents <= 0 || t.Cap.told() > 0 {
+		return nil
+	}
+	r, err := snap.Recorded(ctx, t.Name, asOf-listedDays*dayMicros, asOf+1)
+	if err == nil && r.Hours > 0 {
+		t.Cap.BytesPerHour = r.Bytes / r.Hours
+	}
+	return err
+}
+
+// listed are the listed recordings of one hour that were not downloaded, or were.
+type listed struct {
+	hour                int64 // since 1970 UTC
+	missing             int64 // recordings
+	missingBytes, found float64
+}
+
+// list notes which of the recordings listed since the first request were downloaded. It comes after all requests.
+func (c *collector) list(ctx context.Context, snap *store.Snapshot) error {
+	from := c.asOf - min(listedDays, int64(len(c.days)))*dayMicros
+	recordings, err := snap.Recordings(ctx, c.tenant.Name, from, c.asOf+1)
+	for i := range recordings {
+		r := &recordings[i]
+		hour := r.StartedAt / hourMicros
+		if n := len(c.listed); n == 0 || c.listed[n-1].hour != hour {
+			c.listed = append(c.listed, listed{hour: hour})
+		}
+		l := &c.listed[len(c.listed)-1]
+		if c.seen.has(r.ItemHash()) {
+			l.found++
+			continue
+		}
+		l.missing++
+		l.missingBytes += float64(min(r.Bytes, mostBytes))
+	}
+	return err
+}
+
+// overdue is how many bytes of listed recordings should have come with an earlier pull and did not, and a note where that
+// cannot be told. What the caller knows of comes on top.
+func (h *habits) overdue() (bytes float64, note string) {
+	var settled, left float64
+	for _, l := range h.c.listed {
+		switch due := h.due(l.hour); {
+		case due < len(h.c.days)-settledDays:
+			settled += l.found + float64(l.missing)
+			left += float64(l.missing)
+		case due < len(h.c.days):
+			bytes += l.missingBytes
+		}
+	}
+	if left > (1-completeShare)*settled {
+		bytes, note = 0, fmt.Sprintf("%s of %s recordings listed in the last %d days were left for more than %d days: only a selection is pulled, so none counts as overdue.",
+			grouped(whole(left)), grouped(whole(settled)), listedDays, settledDays)
+	}
+	return bytes + math.Max(0, float64(h.c.tenant.Pending)), note
+}
