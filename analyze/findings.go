@@ -201,7 +201,12 @@ func (a *Auditor) detail(name string, f Finding, e Egress) string {
 	case RuleInterleaved:
 		return "the two requests came from different clients: " + strings.Join(slices.Sorted(maps.Keys(a.Spacing.Pairs)), "; ")
 	case RuleRateLimited:
-		return n("request") + " refused as too frequent"
+		s := n("request") + " refused as too frequent"
+		if kept := x.KeptRefused; kept > 0 {
+			s += fmt.Sprintf("; %s of them started %s or more after the one before: either they arrived closer together, so leave a margin, or a program pulls that is not recorded here",
+				grouped(kept), seconds(micros(p.Frequency.MinInterval)))
+		}
+		return s
 	case RuleNoBackoff:
 		return n("request") + " sent too soon after a refusal"
 	case RuleEgressCap:

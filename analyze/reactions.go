@@ -15,6 +15,7 @@ type reactions struct {
 	OutsideWindow                               hits
 	Lost                                        hits
 	Backoff                                     map[string]*backoff // by class
+	KeptRefused                                 int64               // of RateLimited: requests that kept the minimum interval
 	CapAt                                       int64               // start of the last refusal for egress
 	AuthRun, AuthRunMax                         int64
 	Bad                                         map[uint64]int64     // parameters: start of the last answer that makes a repeat pointless
@@ -139,8 +140,16 @@ func (a *Auditor) backOff(r *store.Request, rt *route, t *tally) {
 		return
 	}
 	*b = backoff{Run: b.Run + 1, At: r.StartedAt, RetryAfter: r.RetryAfter}
+	kept := rt.paced && a.Spacing.Kept
+	if kept {
+		a.React.KeptRefused++
+	}
 	a.hit(&a.React.RateLimited, RuleRateLimited, r, func() string {
-		return fmt.Sprintf("refused (%d), number %d in a row for class %s", r.Status, b.Run, rt.class)
+		why := fmt.Sprintf("refused (%d), number %d in a row for class %s", r.Status, b.Run, rt.class)
+		if kept {
+			why += ", though the minimum interval was kept"
+		}
+		return why
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 type spacing struct {
 	Requests      int64
 	Last          previous
+	Kept          bool // whether Last surely kept the minimum
 	Gaps          Gaps
 	Violations    hits
 	Shortest      int64 // the shortest violation
@@ -38,7 +39,7 @@ func (a *Auditor) pace(r *store.Request) {
 		now.Resolution = r.Source.Resolution
 	}
 	before := s.Last
-	s.Last = now
+	s.Last, s.Kept = now, false
 	s.Requests++
 	if s.Requests == 1 {
 		return
@@ -51,6 +52,8 @@ func (a *Auditor) pace(r *store.Request) {
 		a.tooSoon(r, gap, least, before)
 	case res > 0 && gap-res < least && least < gap+res:
 		s.Indeterminate++
+	default:
+		s.Kept = true
 	}
 }
 
