@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -85,3 +87,22 @@ func TestExportStopsAtAnError(t *testing.T) {
 type failingWriter struct{ err error }
 
 func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
+
+// TestFormatsPage: the record on FORMATS.md has all fields, and is read as it says.
+func TestFormatsPage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "FORMATS.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(page), "```json\n")
+	record, _, _ := strings.Cut(after, "```")
+	for _, name := range fieldNames {
+		if !strings.Contains(record, `"`+name+`":`) || !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("FORMATS.md does not explain %s", name)
+		}
+	}
+	got, rejects, _ := mustImport(t, record, testOptions(t))
+	if len(rejects) > 0 || len(got) != 1 || got[0].Tenant != "acme" || got[0].Duration != 537_287 || got[0].ResponseBytes != 25_019 || got[0].Client != "nightly-pull" {
+		t.Errorf("%+v, %v", got, rejects)
+	}
+}

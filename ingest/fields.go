@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A record's fields, by the names of CONTRACT.md's "Request records", in JSON Lines and in CSV.
+// A record's fields, by the names of FORMATS.md, in JSON Lines and in CSV.
 const (
 	fieldStartedAt = iota
 	fieldMethod

@@ -14,7 +14,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/forecast"
 )
 
-// forecastDoc is the forecast as CONTRACT's schema headroom.forecast/v1 has it.
+// forecastDoc is the forecast of schema headroom.forecast/v1, see FORMATS.md.
 type forecastDoc struct {
 	Schema  string          `json:"schema"`
 	AsOf    string          `json:"as_of"`

@@ -13,7 +13,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 )
 
-// auditDoc is the audit as CONTRACT's schema headroom.audit/v1 has it. The order of the fields is that of the keys.
+// auditDoc is the audit of schema headroom.audit/v1, see FORMATS.md. The order of the fields is that of the keys.
 type auditDoc struct {
 	Schema      string      `json:"schema"`
 	GeneratedAt string      `json:"generated_at"`
