@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/6dcca832/headroom/analyze/forecast"
@@ -67,6 +68,9 @@ const (
 // of it, is not in the map.
 func Chances(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (map[string]float64, error) {
 	o.Horizon, o.chanceOnly = ChanceDays, true
+	if err := needed(o.Policy, o.AsOf); err != nil {
+		return nil, fmt.Errorf("forecast: %w", err)
+	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}

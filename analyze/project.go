@@ -26,6 +26,7 @@ const (
 
 // ForecastOptions say what to forecast.
 type ForecastOptions struct {
+	// Policy says what counts towards the rolling egress. It must be set.
 	Policy *limits.Policy
 	// AsOf is the moment taken as "now"; later requests are left out. It must be set.
 	AsOf time.Time
@@ -105,6 +106,9 @@ type RoomHour struct {
 
 // Project forecasts the rolling egress of the tenants of a snapshot. It reads all their requests, once.
 func Project(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (*ForecastReport, error) {
+	if err := needed(o.Policy, o.AsOf); err != nil {
+		return nil, fmt.Errorf("forecast: %w", err)
+	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}

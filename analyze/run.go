@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 
 // Options say what to audit.
 type Options struct {
+	// Policy is what requests are judged by. It must be set.
 	Policy *limits.Policy
 	// AsOf is the moment taken as "now"; later requests are left out. It must be set.
 	AsOf time.Time
@@ -29,6 +31,17 @@ type Options struct {
 	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near; a Chance that
 	// About gives goes before. By default, egress-near looks at what is there.
 	Forecast bool
+}
+
+// needed refuses options without what has no default: without a policy nothing can be judged, and year 1 is no "now".
+func needed(p *limits.Policy, asOf time.Time) error {
+	switch {
+	case p == nil:
+		return errors.New("no Policy is given; limits.Builtin has one")
+	case asOf.IsZero():
+		return errors.New("no AsOf is given; time.Now() is the usual one")
+	}
+	return nil
 }
 
 // Run audits the tenants of a snapshot. The states it returns may be saved with store.SaveStates under the key, to make
@@ -100,6 +113,9 @@ type runner struct {
 }
 
 func (r *runner) prepare(ctx context.Context) (err error) {
+	if err := needed(r.o.Policy, r.o.AsOf); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
 	if r.resets, r.dropped, err = facts(ctx, r.snap, r.asOf); err != nil {
 		return err
 	}

@@ -133,9 +133,6 @@ func Fit(s Series) (*Model, error) {
 	return m, nil
 }
 
-// History is the number of days the model has learned from.
-func (m *Model) History() int { return m.n }
-
 // Calendar returns the windows of plain five-day calendar sums for 1 to horizon days ahead, with the known bytes and
 // the backlog filled in. A horizon outside 1 to MaxHorizon is moved to the nearest.
 func (m *Model) Calendar(horizon int) []Window {
