@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -175,8 +176,9 @@ func (a *Auditor) near(asOf int64, e Egress) (Finding, bool) {
 	}
 	var why []string
 	if full {
+		// Rounded down, as reports do: a cap that is not reached is never at 100 %.
 		why = append(why, fmt.Sprintf("%s bytes in the last %s are %.0f %% of the cap of %s (%s)",
-			grouped(e.Current), hours(e.Window), 100*share, grouped(e.Cap.Bytes), e.Cap.Source))
+			grouped(e.Current), hours(e.Window), math.Floor(100*share), grouped(e.Cap.Bytes), e.Cap.Source))
 	}
 	if likely {
 		why = append(why, fmt.Sprintf("the forecast gives %.0f %% for reaching the cap within 7 days", 100*a.tenant.Chance))

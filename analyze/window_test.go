@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/6dcca832/headroom/store"
@@ -47,5 +48,14 @@ func TestWindow(t *testing.T) {
 				t.Errorf("current %d, want %d", got, c.current)
 			}
 		})
+	}
+}
+
+// TestNearRoundsDown: 99.7 % of a cap is not 100 %.
+func TestNearRoundsDown(t *testing.T) {
+	a := &Auditor{tenant: Tenant{Chance: -1}}
+	f, ok := a.near(0, Egress{Current: 997, Cap: Cap{Bytes: 1000, Source: CapTold}})
+	if !ok || !strings.Contains(f.Detail, " 99 % of the cap") {
+		t.Errorf("%v: %q", ok, f.Detail)
 	}
 }

@@ -31,7 +31,7 @@ func newAuditCommand(s *streams) *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(),
 			&cli.StringFlag{Name: "fail-on", Value: string(analyze.Violation), Usage: "the least `SEVERITY` that makes the exit code 1: violation, warning, notice or never"},
-			&cli.StringFlag{Name: "explain", Usage: "list the requests that made `RULE` fire for one tenant"},
+			&cli.StringFlag{Name: "explain", Usage: "list the requests that made `RULE`, such as spacing, fire for one tenant"},
 		}, rangeFlags()),
 		Action: withStore(s, readAuditOptions, runAudit, store.MustExist()),
 	}

@@ -44,6 +44,11 @@ func outputFlag() cli.Flag {
 	return &cli.StringFlag{Name: "output", Usage: "write to this `FILE`, whole or not at all (default: standard output, \"-\")"}
 }
 
+// neededOutputFlag is for what nobody wants on a terminal.
+func neededOutputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Usage: "write to this `FILE`, whole or not at all, or to standard output, \"-\"; needed"}
+}
+
 // formatFlag is a choice of formats, the first of which is the default.
 func formatFlag(formats ...string) cli.Flag {
 	return &cli.StringFlag{Name: "format", Value: formats[0], Usage: "`FORMAT` of the output: " + strings.Join(formats, ", ")}

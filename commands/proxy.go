@@ -37,7 +37,7 @@ func newProxyCommand(s *streams) *cli.Command {
 			&cli.BoolFlag{Name: "allow-remote", Usage: "listen on an address that other machines reach; needs --password-env"},
 			&cli.StringFlag{Name: "password-env", Usage: "ask for the password in the environment variable of this `NAME`, with any user name, in Proxy-Authorization"},
 			&cli.StringFlag{Name: "ca-file", Value: defaultCAFile, Usage: "write the certificate that programs must trust to this `FILE`, and remove it in the end"},
-			&cli.DurationFlag{Name: "grace", Value: defaultGrace, Usage: "how long what is under way may take once the proxy is stopped"},
+			&cli.DurationFlag{Name: "grace", Value: defaultGrace, Usage: "let what is under way take this `DURATION` once the proxy is stopped"},
 		}),
 		Action: withFacts(s, readProxyOptions, runProxy),
 	}

@@ -23,7 +23,7 @@ func newReportCommand(s *streams) *cli.Command {
 			"Examples:\n" +
 			"  headroom report --output report.html\n" +
 			"  headroom report --format markdown --output - --tenant acme",
-		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), formatFlag(pageFormats()...), outputFlag()}, rangeFlags()),
+		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), formatFlag(pageFormats()...), neededOutputFlag()}, rangeFlags()),
 		Action: withStore(s, readReportOptions, runReport, store.MustExist()),
 	}
 }

@@ -247,15 +247,9 @@ func (s *sayings) add(sentence, tenant string) {
 
 // lines name the first few tenants before each sentence.
 func (s *sayings) lines() []string {
-	const few = 3
 	var lines []string
 	for _, sentence := range s.order {
-		names := s.about[sentence]
-		who := strings.Join(names[:min(few, len(names))], ", ")
-		if more := len(names) - few; more > 0 {
-			who += fmt.Sprintf(" and %d more", more)
-		}
-		lines = append(lines, who+": "+clean(sentence))
+		lines = append(lines, firstFew(s.about[sentence])+": "+clean(sentence))
 	}
 	return lines
 }

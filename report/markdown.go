@@ -57,12 +57,25 @@ func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
 	for i := range v.Tenants {
 		markdownFindings(b, &v.Tenants[i])
 	}
-	if len(v.Notes) > 0 {
-		b.WriteByte('\n')
-	}
+	b.WriteByte('\n')
 	for _, n := range v.Notes {
 		fmt.Fprintf(b, "- %s\n", markdown(n))
 	}
+	for _, w := range columnWords(r) {
+		fmt.Fprintf(b, "- %s\n", markdown(w))
+	}
+}
+
+// columnWords define the table's words for somebody who was sent it and never saw headroom.
+func columnWords(r *analyze.Report) []string {
+	all := []string{"Cap: the most bytes that may be downloaded in the window; the word after it says how it is known. Used: the share of it in the window that ends now. Peak: the largest window."}
+	if s := r.Tenants[0].Spacing; s.MinInterval > 0 {
+		all = append(all, fmt.Sprintf("Too close: %s requests that started less than %s after the one before. Gap p50: the median of these gaps.",
+			s.Class, gap(s.MinInterval.Microseconds())))
+	}
+	return append(all,
+		"Bad answers: HTTP statuses from 400 on, others that the vendor does not list, and none, each × how often. Verdict: fail with a violation, else warn with a warning, else pass.",
+		"Rows: ids in headroom's log of API requests; \"headroom audit --explain RULE --tenant NAME\" lists all of them. 1 kB is 1,000 bytes.")
 }
 
 func markdownVerdict(t *tenantView) []string {

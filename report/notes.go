@@ -13,7 +13,7 @@ var sourceNotes = []struct {
 	{analyze.CapLearned, "Cap learned: from the rolling sums at which requests were refused or still served."},
 	{analyze.CapMeasured, "Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour, configured or from its recording lists."},
 	{analyze.CapAssumed, "Cap assumed: an estimate from the number of agents and the policy's bytes per recorded hour; ask support for the real one."},
-	{analyze.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured."},
+	{analyze.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured; \"headroom init\" writes the file for them."},
 }
 
 // notes are what a reader must know to trust the figures.
@@ -25,6 +25,7 @@ func notes(r *analyze.Report) []string {
 	if r.Later > 0 {
 		all = append(all, plural(r.Later, "request is", "requests are")+" left out, being later than the moment of the audit.")
 	}
+	var silent []string
 	var undecided, opaque, foreign int64
 	sources := map[analyze.CapSource]bool{}
 	for i := range r.Tenants {
@@ -32,6 +33,12 @@ func notes(r *analyze.Report) []string {
 		opaque += r.Tenants[i].Opaque
 		foreign += r.Tenants[i].Foreign
 		sources[capSource(r.Tenants[i].Egress.Cap)] = true
+		if r.Tenants[i].Requests == 0 {
+			silent = append(silent, brief(r.Tenants[i].Tenant, maxName))
+		}
+	}
+	if silent != nil {
+		all = append(all, "No request to judge, so that a pass says nothing: "+firstFew(silent)+". \"headroom tenants\" tells when their last one was.")
 	}
 	if undecided > 0 {
 		all = append(all, plural(undecided, "gap is", "gaps are")+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")

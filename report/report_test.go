@@ -132,6 +132,7 @@ func sampleTenants() []TenantRow {
 			Cap: analyze.Cap{Bytes: 34_500_000_000, Low: 34_000_000_000, High: 35_000_000_000, Source: analyze.CapLearned},
 		},
 		{Tenant: "new"},
+		{Tenant: "told", Agents: 12, Cap: analyze.Cap{Bytes: 3_450_000_000, Low: 3_450_000_000, High: 3_450_000_000, Source: analyze.CapTold}},
 	}
 }
 
@@ -154,6 +155,22 @@ func outputs(t testing.TB, r *analyze.Report, rows []ExplainedRow, tenants []Ten
 	}
 	add("page.html", func(b *bytes.Buffer) error { return readable(b, r) })
 	return out
+}
+
+// TestSilentTenantsAreNamed: a pass of a tenant without a request to judge is no good news.
+func TestSilentTenantsAreNamed(t *testing.T) {
+	r := sample()
+	for _, n := range notes(r) {
+		if strings.Contains(n, "says nothing") {
+			t.Fatalf("all tenants have requests, yet: %s", n)
+		}
+	}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		r.Tenants = append(r.Tenants, analyze.Result{Tenant: name, Verdict: analyze.Pass})
+	}
+	if all := strings.Join(notes(r), "\n"); !strings.Contains(all, "says nothing: a, b, c and 1 more.") {
+		t.Errorf("the notes are\n%s", all)
+	}
 }
 
 func TestGolden(t *testing.T) {

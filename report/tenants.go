@@ -117,6 +117,8 @@ func day(us int64, loc *time.Location) string {
 // bounds tells between what the cap must lie.
 func bounds(c analyze.Cap) string {
 	switch {
+	case c.Low > 0 && c.Low == c.High:
+		return "exact"
 	case c.Low > 0 && c.High > 0:
 		return size(c.Low) + " – " + size(c.High)
 	case c.Low > 0:

@@ -103,6 +103,16 @@ func plural(n int64, one, many string) string {
 	return count(n) + " " + many
 }
 
+// firstFew names the first few tenants: "a, b, c and 4 more".
+func firstFew(names []string) string {
+	const few = 3
+	s := strings.Join(names[:min(few, len(names))], ", ")
+	if more := len(names) - few; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
+}
+
 func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView {
 	v := tenantView{
 		Verdict: t.Verdict, Name: clean(t.Tenant), Requests: t.Requests, Spacing: t.Spacing, Egress: t.Egress,

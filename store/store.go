@@ -61,7 +61,7 @@ func open(path string, o options) (*Store, error) {
 		return nil, err
 	}
 	if id.empty && o.mustExist {
-		return nil, fmt.Errorf("%w: name it with --db, or make it with \"headroom import\" or \"headroom demo\"", ErrNoFile)
+		return nil, fmt.Errorf("%w: name it with --db, or make it with \"headroom import\", \"headroom run\" or \"headroom demo\"", ErrNoFile)
 	}
 	m := readWrite
 	if o.readOnly || !id.empty && !writable(path) {
