@@ -79,6 +79,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 		return err
 	}
 	defer snap.Close()
+	se.tellMisnamed(snap)
 	if o.explain != "" {
 		return explain(c.Context, se, snap, o)
 	}

@@ -173,6 +173,24 @@ func (s *session) checkTenants(snap *store.Snapshot, names []string) error {
 	return nil
 }
 
+// tellMisnamed tells of tenants in the config that the log does not have, where it has one by nearly that name of which
+// the config says nothing: its cap would be missing from the audit without a word.
+func (s *session) tellMisnamed(snap *store.Snapshot) {
+	recorded := map[string]bool{}
+	var unsaid []string
+	for _, t := range snap.Tenants() {
+		recorded[t.Name] = true
+		if _, said := s.config.Tenants[t.Name]; !said {
+			unsaid = append(unsaid, t.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.config.Tenants)) {
+		if hint := didYouMean(name, unsaid); !recorded[name] && hint != "" {
+			s.tell("headroom: the config's tenant %q has no requests%s", name, hint)
+		}
+	}
+}
+
 // unknownTenant names the nearest known tenant, or the first few.
 func unknownTenant(name string, known []string) error {
 	const few = 8
