@@ -89,10 +89,14 @@ func runRun(_ *cli.Context, se *session, o runOptions) error {
 // tellEnd prints the line that ends a run. It never changes the program's exit code.
 func (c *capture) tellEnd(started time.Time) {
 	line := "headroom: " + c.summary()
+	if c.tally.requests.Load() == 0 {
+		c.tell("%s: nothing went to the policy's hosts, or it was not seen; headroom doctor", line)
+		return
+	}
 	switch n, err := c.findings(started); {
 	case err != nil:
 		line += fmt.Sprintf("; cannot audit: %v", err)
-	case c.tally.requests.Load() > 0:
+	default:
 		line += ", " + count(n, "finding")
 	}
 	c.tell("%s; headroom audit", line)
