@@ -219,7 +219,7 @@ func forecastNotes(r *analyze.ForecastReport, detail bool) []string {
 	if s := heldWords(r); s != "" {
 		all = append(all, s)
 	}
-	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Tonight: keeps that under 5%%. %c marks days at or over the cap.",
+	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: keeps the chance under 5%%. The bars fill up to the cap; %c marks days at or over it.",
 		plural(int64(min(r.Horizon, analyze.ChanceDays)), "day", "days"), sparkOver))
 	for _, s := range sourceNotes {
 		if sources[s.source] {
