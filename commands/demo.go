@@ -261,6 +261,7 @@ func tellNext(w io.Writer, o demoOptions) {
 	for _, next := range []string{
 		"audit --as-of " + stamp(o.asOf),
 		"audit --as-of " + stamp(o.asOf) + " --explain spacing --tenant borealis",
+		"forecast --as-of " + stamp(o.asOf),
 		"tenants --as-of " + stamp(o.asOf),
 	} {
 		fmt.Fprintf(w, "  %s %s\n", run, next)

@@ -102,7 +102,8 @@ func (c *capture) tellEnd(started time.Time) {
 	c.tell("%s; headroom audit", line)
 }
 
-// findings is how many findings there are about the requests since a time.
+// findings is how many findings there are about tenants that had a request since a time. Others may be near their cap,
+// which is no news of this run's.
 func (s *session) findings(since time.Time) (n int64, err error) {
 	ctx := context.Background()
 	if err := s.refresh(ctx); err != nil {
@@ -118,7 +119,9 @@ func (s *session) findings(since time.Time) (n int64, err error) {
 		return 0, err
 	}
 	for _, t := range r.Tenants {
-		n += int64(len(t.Findings))
+		if t.Requests > 0 {
+			n += int64(len(t.Findings))
+		}
 	}
 	return n, nil
 }
