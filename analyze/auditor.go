@@ -25,7 +25,7 @@ type Tenant struct {
 	Resets []int64
 	// Window is when recordings should be pulled; nil means any time.
 	Window Window
-	// Chance is the forecast chance of reaching the cap within seven days; negative means that there is none.
+	// Chance is the forecast chance of reaching the cap within seven days; 0 and negative values mean that none is known.
 	Chance float64
 
 	// What follows is for forecasts only.
@@ -130,8 +130,12 @@ func (a *Auditor) Explain(f func(Hit)) { a.explain = f }
 // From makes requests before a time (microseconds since 1970 UTC) fill the rolling window only.
 func (a *Auditor) From(at int64) { a.from = at }
 
-// Add judges the next request. Its error is one of History's.
+// Add judges the next request, which it identifies (see store.Request.Identify) where that was not done. Its error is one
+// of History's.
 func (a *Auditor) Add(r *store.Request) error {
+	if r.ParamsHash == 0 {
+		r.Identify() // else all requests made by hand would be for one recording
+	}
 	rt := a.route(r.Route)
 	if r.StartedAt != a.Egress.At {
 		a.explainOver()

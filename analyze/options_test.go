@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,5 +33,45 @@ func TestOptionsThatMustBeSet(t *testing.T) {
 				t.Errorf("%s takes options without a %s", call, name)
 			}
 		}
+	}
+}
+
+// TestForecastIsAskedByDefault: a Tenant that says nothing of its chance does not switch the forecast off.
+func TestForecastIsAskedByDefault(t *testing.T) {
+	const told = 60_000 // which the log is over, so that its chance is near 1
+	ctx, snap, o := context.Background(), pulledLog(t, 1, 100, 10), forecastOptions(t, told)
+	chances, err := analyze.Chances(ctx, snap, o)
+	if err != nil || chances["t000"] < .1 {
+		t.Fatalf("the log does not lead to its cap: %v, %v", chances, err)
+	}
+	r, _, err := analyze.Run(ctx, snap, analyze.Options{Policy: o.Policy, AsOf: o.AsOf, Forecast: true, About: func(string) analyze.Tenant {
+		return analyze.Tenant{Cap: analyze.CapFacts{Told: told}}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Tenants[0].Findings {
+		if f.Rule == analyze.RuleEgressNear && strings.Contains(f.Detail, "forecast") {
+			return
+		}
+	}
+	t.Errorf("the forecast is not among %+v", r.Tenants[0].Findings)
+}
+
+// TestAuditorIdentifies: two recordings in requests made by hand are two recordings.
+func TestAuditorIdentifies(t *testing.T) {
+	policy, err := limits.Builtin("xima")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := analyze.NewAuditor(policy, analyze.Tenant{Name: "acme"})
+	requests := twoDownloads(forecastAsOf, 5*time.Second)
+	for i := range requests {
+		if err := a.Add(&requests[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r, ok := a.Result(forecastAsOf.Add(time.Minute).UnixMicro()); !ok || r.Verdict != analyze.Pass {
+		t.Errorf("%v: %+v", ok, r.Findings)
 	}
 }

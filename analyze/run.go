@@ -287,7 +287,7 @@ func (r *runner) fromStart(ctx context.Context, t Tenant, scr *scratch, explain 
 func (r *runner) judge(ctx context.Context, a *Auditor) (result Result, ok bool, err error) {
 	result, ok = a.Result(r.asOf)
 	limit := result.Egress.Cap.Bytes
-	if !ok || !r.o.Forecast || a.tenant.Chance >= 0 || limit <= 0 || float64(result.Egress.Peak) < farFromCap*float64(limit) {
+	if !ok || !r.o.Forecast || a.tenant.Chance > 0 || limit <= 0 || float64(result.Egress.Peak) < farFromCap*float64(limit) {
 		return result, ok, nil
 	}
 	o := ForecastOptions{Policy: r.o.Policy, AsOf: r.o.AsOf, Horizon: ChanceDays, chanceOnly: true}
