@@ -38,7 +38,7 @@ func newCallCommand(s *streams) *cli.Command {
 			"  headroom call POST https://acme.xima.cloud/rest/api/v1/historic-data/agent-summary -d @report.json -o report.out",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send this `'NAME: VALUE'`; may be given more than once"},
-			&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "send this `BODY`, or that of @FILE, or of standard input with @-"},
+			&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "send this `BODY`, or that of @FILE, or of standard input with @-; it is JSON unless -H says otherwise"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the body to this `FILE`, whole or not at all (default: standard output)"},
 			&cli.BoolFlag{Name: "no-token", Usage: "send no token"},
 			&cli.StringFlag{Name: "client", Value: "headroom", Usage: "record the call as sent by this `NAME`"},
