@@ -37,7 +37,7 @@ func newCallCommand(s *streams) *cli.Command {
 			"  headroom call GET 'https://acme.xima.cloud/rest/api/v2/recordings?startTime=2026-11-01T00:00:00Z&endTime=2026-11-02T00:00:00Z'\n" +
 			"  headroom call POST https://acme.xima.cloud/rest/api/v1/historic-data/agent-summary -d @report.json -o report.out",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send this `'NAME: VALUE'`; may be given more than once"},
+			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send this `HEADER`, written 'NAME: VALUE'; may be given more than once"},
 			&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "send this `BODY`, or that of @FILE, or of standard input with @-; it is JSON unless -H says otherwise"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the body to this `FILE`, whole or not at all (default: standard output)"},
 			&cli.BoolFlag{Name: "no-token", Usage: "send no token"},
