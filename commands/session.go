@@ -81,16 +81,25 @@ func loadConfig(c *cli.Context) (*Config, error) {
 	return config, err
 }
 
-// loadPolicy takes the file of that name where it looks like one or exists, else the built-in policy.
+// loadPolicy reads the policy of that name.
 func loadPolicy(name string) (*limits.Policy, error) {
+	data, err := policyText(name)
+	if err != nil {
+		return nil, err
+	}
+	return limits.Parse(name, data)
+}
+
+// policyText is the file of that name where it looks like one or exists, else the built-in policy's.
+func policyText(name string) ([]byte, error) {
 	if !strings.ContainsAny(name, `/\.`) && !fileExists(name) {
-		return limits.Builtin(name)
+		return limits.BuiltinText(name)
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("read policy: %w", err)
 	}
-	return limits.Parse(name, data)
+	return data, nil
 }
 
 func fileExists(name string) bool {

@@ -26,7 +26,23 @@
 // tenant is one.
 package limits
 
-import "embed"
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
 
 //go:embed xima.toml
 var builtin embed.FS
+
+// BuiltinText returns the file of a policy that headroom comes with, comments included, for a user to copy and correct.
+func BuiltinText(name string) ([]byte, error) {
+	data, err := builtin.ReadFile(name + ".toml")
+	if err != nil {
+		files, _ := fs.Glob(builtin, "*.toml")
+		return nil, fmt.Errorf("find policy %q: headroom comes with %s only", name,
+			strings.ReplaceAll(strings.Join(files, ", "), ".toml", ""))
+	}
+	return data, nil
+}

@@ -2,7 +2,6 @@ package limits
 
 import (
 	"fmt"
-	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -12,11 +11,9 @@ import (
 
 // Builtin returns a policy that headroom comes with, such as "xima".
 func Builtin(name string) (*Policy, error) {
-	data, err := builtin.ReadFile(name + ".toml")
+	data, err := BuiltinText(name)
 	if err != nil {
-		files, _ := fs.Glob(builtin, "*.toml")
-		return nil, fmt.Errorf("find policy %q: headroom comes with %s only", name,
-			strings.ReplaceAll(strings.Join(files, ", "), ".toml", ""))
+		return nil, err
 	}
 	return Parse(name+".toml", data)
 }

@@ -50,6 +50,9 @@ func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
 	b.WriteByte('\n')
 	g := verdictGrid(v, o)
 	b.WriteString(g.render(o.width()))
+	if more := len(v.Tenants) - listed(v.Tenants); more > 0 {
+		paragraph(b, fmt.Sprintf("… and %d more tenants that pass: --format csv and --format json list all, --tenant NAME one.", more), "", o)
+	}
 	hidden := findingBlocks(b, v, o)
 	if hidden > 0 {
 		v.Notes = append(v.Notes, plural(hidden, "notice", "notices")+" about tenants that pass: --tenant NAME or --format json shows them.")
@@ -72,6 +75,22 @@ func paragraph(b *bytes.Buffer, s, indent string, o Options) {
 	}
 }
 
+// mostPassing is how many tenants that pass a table lists: enough for a team's own, while hundreds of an MSP's would stand
+// between those that do not pass and what they did.
+const mostPassing = 25
+
+// listed is how many tenants the verdict table has. They are ordered worst first, so it leaves out tenants that pass.
+func listed(tenants []tenantView) int {
+	failing := 0
+	for failing < len(tenants) && tenants[failing].Verdict != analyze.Pass {
+		failing++
+	}
+	if len(tenants)-failing <= mostPassing+1 {
+		return len(tenants)
+	}
+	return failing + mostPassing
+}
+
 // Columns of the verdict table.
 const tenantColumn, closeColumn, egressColumn, answersColumn = 1, 3, 5, 7
 
@@ -91,7 +110,7 @@ func verdictGrid(v *view, o Options) *grid {
 		// A tenant that passes has nothing in the columns that are broken first, and stays on one line.
 		squeezes: []squeeze{{tenantColumn, 16}, {answersColumn, 8}, {closeColumn, 7}, {tenantColumn, 8}, {egressColumn, 12}},
 	}
-	for i := range v.Tenants {
+	for i := range v.Tenants[:listed(v.Tenants)] {
 		g.rows = append(g.rows, verdictRow(&v.Tenants[i]))
 	}
 	if o.Color {
