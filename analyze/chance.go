@@ -11,18 +11,9 @@ import (
 
 // crossings are, for each day, the chance of having reached the cap by its end; nil without a cap.
 func crossings(fan [][2]forecast.Band, limits forecast.Cap) []float64 {
-	if len(limits) == 0 {
-		return nil
-	}
-	out := make([]float64, len(fan))
-	for _, limit := range limits {
-		var most float64
-		for i := range fan {
-			most = max(most, fan[i][0].Exceed(limit), fan[i][1].Exceed(limit))
-			out[i] += most / float64(len(limits))
-		}
-	}
-	return out
+	return limits.Crossing(len(fan), func(day int, limit float64) float64 {
+		return max(fan[day][0].Exceed(limit), fan[day][1].Exceed(limit))
+	})
 }
 
 // How uncertain an estimated cap is taken to be: headroom's own numbers. The bytes of a recorded hour differ by codec

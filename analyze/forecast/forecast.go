@@ -21,14 +21,15 @@
 //
 // e(h) is the mean of the n past |errors| h days ahead; their weight halves every 120 days, and is three times as large
 // for origins on the same weekday. ratio is 1, or on closure days the mean ratio of past ones to what would have been
-// expected, with a prior of ½. The chance of reaching a cap within H days is the largest P(S(h) ≥ cap), h ≤ H.
+// expected, with a prior of ½. The chance of reaching a cap within some days follows from those of the single days by the
+// formula of cross.go.
 //
 // # Failure modes
 //
 // A lasting change of level is followed over one to two weeks, not at once. Monthly and yearly seasons are not
 // known, nor are announced changes: give those to the caller's planning. A volume that is zero on most days is
-// forecast by weekday means with wide bands. The largest P(S(h) ≥ cap) understates small chances: where it says 4 %,
-// caps were reached in 10 % of the cases. Before two weeks of history no chance is reliable.
+// forecast by weekday means with wide bands. Chances of caps well above all that the last weeks had are too small (see
+// cross.go). Before two weeks of history no chance is reliable.
 //
 // # Why these constants
 //

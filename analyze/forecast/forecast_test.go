@@ -287,6 +287,37 @@ func TestCaps(t *testing.T) {
 	}
 }
 
+// TestReached: the chance over several days is at least that of each alone and at most that of independent days, never falls
+// with the days, and certainties stay certain.
+func TestReached(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 4))
+	for range 1000 {
+		daily := make([]float64, 1+r.IntN(MaxHorizon))
+		for i := range daily {
+			daily[i] = math.Pow(r.Float64(), 1+20*r.Float64())
+		}
+		got := slices.Clone(daily)
+		reached(got)
+		most, none := 0., 1.
+		for i, p := range daily {
+			most, none = math.Max(most, p), none*(1-p)
+			if got[i] < most || got[i] > math.Max(most, 1-none)+1e-12 || i > 0 && got[i] < got[i-1] {
+				t.Fatalf("%v become %v", daily, got)
+			}
+		}
+	}
+	for _, c := range [][3]float64{{0, 0, 0}, {.4, 0, .4}, {0, .4, .4}, {1, .5, 1}, {.2, 1, 1}} {
+		got := []float64{c[0], c[1]}
+		if reached(got); math.Abs(got[1]-c[2]) > 1e-15 || math.Abs(got[0]-c[0]) > 1e-15 {
+			t.Errorf("%v become %v", c[:2], got)
+		}
+	}
+	day := []float64{.2, .2}
+	if reached(day); math.Abs(day[1]-(1-math.Pow(.8, 1.25))) > 1e-15 {
+		t.Errorf("two days of 20 %% become %v", day[1])
+	}
+}
+
 // TestRepair: three missed nights and their catch-up teach what would have been, and a backfill is clipped.
 func TestRepair(t *testing.T) {
 	s := weekly(4, 60)

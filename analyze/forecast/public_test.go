@@ -139,7 +139,7 @@ func scoreSeries(t testing.TB, s Series, horizon int) (warm, cold tally) {
 			}
 		}
 		if i >= windowDays-1 && m.sum(i) < limit {
-			a.event(fan.Cross(Cap{limit}, 7), m, i, limit)
+			a.event(fan.Cross(Cap{limit}, 7), m, i, 7, limit)
 		}
 	}
 	for _, a := range []*tally{&warm, &cold} {
@@ -149,9 +149,9 @@ func scoreSeries(t testing.TB, s Series, horizon int) (warm, cold tally) {
 	return warm, cold
 }
 
-func (a *tally) event(p float64, m *Model, origin int, limit float64) {
+func (a *tally) event(p float64, m *Model, origin, days int, limit float64) {
 	var hit float64
-	for h := 1; h <= 7; h++ {
+	for h := 1; h <= days; h++ {
 		if m.sum(origin+h) >= limit {
 			hit = 1
 		}
@@ -240,4 +240,50 @@ func TestPublicRivals(t *testing.T) {
 	if better*19 < len(series)*16 {
 		t.Errorf("better than the weekday median on %d of %d series", better, len(series))
 	}
+}
+
+// TestPublicChances says how likely the sum is to reach some factor times the largest one of the four weeks before, which
+// is all that a vendor could have set a cap by, and compares the mean to how often it did.
+func TestPublicChances(t *testing.T) {
+	series := publicSeries(t, true, false)
+	for _, c := range []struct {
+		days        int
+		factor      float64
+		skill, most float64 // at least this Brier skill, and at most so far off
+	}{{7, 1, .29, .05}, {7, 1.1, .18, .10}, {7, 1.2, .08, .2}, {14, 1, .20, .15}, {14, 1.1, .09, .15}, {14, 1.2, .04, .25}} {
+		var all []tally
+		var said, was float64
+		for _, s := range series {
+			a, sum := scoreChances(t, s.Series, c.days, c.factor)
+			all = append(all, a)
+			said, was = said+sum, was+a.crossed
+		}
+		skill := average(all).skill
+		t.Logf("%d days, cap %.1f: skill %.3f, mean chance %.3f of what was", c.days, c.factor, skill, said/was)
+		if skill < c.skill || math.Abs(said/was-1) > c.most {
+			t.Errorf("%d days, cap %.1f: skill %.3f, mean chance %.3f of what was", c.days, c.factor, skill, said/was)
+		}
+	}
+}
+
+func scoreChances(t testing.TB, s Series, days int, factor float64) (a tally, said float64) {
+	m := newModel(&s)
+	origins, err := Origins(s, days)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, fan := range origins {
+		if i < 4*week+windowDays || i+days >= len(s.Bytes) {
+			continue
+		}
+		var limit float64
+		for d := i - 4*week + 1; d <= i; d++ {
+			limit = math.Max(limit, factor*m.sum(d))
+		}
+		p := fan.Cross(Cap{limit}, days)
+		a.event(p, m, i, days, limit)
+		said += p
+	}
+	a.bands = 1
+	return a, said
 }

@@ -1,0 +1,90 @@
+package forecast
+
+import "math"
+
+// How the chances of single days become that of having reached the cap on one of them.
+//
+// With p(h) = P(S(h) ≥ cap), the chance of having reached it within H days lies between the largest p(h) (sums that move
+// together) and 1 − Π(1 − p(h)) (sums that do not). Neighbouring sums share four of their five days:
+//
+//	P(H) = 1 − (1 − max p(h))^¾ · (Π (1 − p(h)))^¼,  h ≤ H
+//
+// Measured on the public series, for caps of 1, 1.1 and 1.2 times the largest sum of the four weeks before (closure days known):
+// the mean chance within 7 days is 1.00, .96 and .83 of how often it came to that, within 14 days .91, .90 and .78. The
+// largest p(h) alone says .86, .75 and .62, and .65, .54 and .43. The Brier skill is .30, .18 and .08 instead of .28, .16 and
+// .07, and .21, .10 and .05 instead of .10, .02 and −.01, and better on either half of the series. It fails on caps at a fifth above all
+// that the last weeks had: a jump of the volume is likelier than the tails of band.go say (9 % said 7, and 22 % said 13). Caps set
+// with knowledge of the future, as a percentile of the whole series, score .003 worse than by the largest p(h).
+
+// fresh is the share of each day's chance that the other days have not; .2 and .3 score within .01 of it.
+const fresh = .25
+
+// reached turns the chances that the sums of the first, second, … day reach the cap into those of having reached it by
+// the end of that day, in place.
+func reached(daily []float64) {
+	most, none := 0., 1.
+	for i, p := range daily {
+		most = math.Max(most, p)
+		none *= 1 - p
+		daily[i] = math.Max(most, 1-math.Pow(1-most, 1-fresh)*math.Pow(none, fresh))
+	}
+}
+
+// Cap is a limit as far as it is known: values in bytes that are equally likely. One value is a limit that was told.
+type Cap []float64
+
+// CapBetween is a limit of which only a lower and an upper bound are known, equally likely everywhere between them.
+func CapBetween(low, high float64) Cap {
+	if low >= high {
+		return Cap{low}
+	}
+	const parts = 32 // the chance then differs by less than .001 from the integral
+	out := make(Cap, parts)
+	for i := range out {
+		out[i] = low + (high-low)*(float64(i)+.5)/parts
+	}
+	return out
+}
+
+// Crossing gives, for each of so many days, the chance of having reached the cap by its end, where exceed is the chance that
+// the largest sum of a day (0 is the first) is a limit or more. It is nil for a Cap without values.
+func (c Cap) Crossing(days int, exceed func(day int, limit float64) float64) []float64 {
+	if len(c) == 0 {
+		return nil
+	}
+	out, daily := make([]float64, days), make([]float64, days)
+	for _, limit := range c {
+		for day := range daily {
+			daily[day] = exceed(day, limit)
+		}
+		reached(daily)
+		for day, p := range daily {
+			out[day] += p / float64(len(c))
+		}
+	}
+	return out
+}
+
+// Cross is the chance that the sum reaches the cap within the first days of the fan; 0 for a Cap without values.
+func (f Fan) Cross(c Cap, days int) float64 {
+	all := f.crossing(c)
+	if all = all[:min(max(days, 0), len(all))]; len(all) == 0 {
+		return 0
+	}
+	return all[len(all)-1]
+}
+
+// First is the first day ahead (1 is the next) by which the chance of reaching the cap is at least p, 0 for none: with
+// p = .5 the expected day, with .1 the day to warn of.
+func (f Fan) First(c Cap, p float64) int {
+	for i, chance := range f.crossing(c) {
+		if chance >= p {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func (f Fan) crossing(c Cap) []float64 {
+	return c.Crossing(len(f), func(day int, limit float64) float64 { return f[day].Exceed(limit) })
+}
