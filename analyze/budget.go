@@ -13,6 +13,7 @@ const (
 )
 
 // Budget is how many bytes may be pulled so that the chance of reaching the cap within ChanceDays stays under 5 %.
+// A fault that only the last night had is not taken to go on.
 type Budget struct {
 	// Tonight is for the next 24 hours, the nights after them as they are expected.
 	Tonight int64

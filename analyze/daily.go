@@ -54,7 +54,7 @@ func projectDaily(s forecast.Named, o ForecastOptions) Projection {
 		b := grown(bands[i], 1+o.WhatIf.Growth)
 		fan[i] = [2]forecast.Band{b, b}
 	}
-	p.fill(fan, o.Horizon)
+	p.fill(fan, crossings(fan, spread(p.Cap)), o.Horizon)
 	p.score()
 	return p
 }

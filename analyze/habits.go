@@ -21,6 +21,12 @@ const (
 	// runningShare is the share of a night's bytes from which downloads repeated, or backfilled, in two nights running
 	// look like something that goes on.
 	runningShare = .1
+	// After one night, what made up more than onceShare of it counts with the chance onceMore of going on for onceMoreNights:
+	// headroom's own guess. It is above the tenth from which egress-near warns, so that a bug which would reach the cap in
+	// its third night is told after the first. Smaller faults take longer to get there: the second night tells.
+	onceShare      = .5
+	onceMore       = 1. / 7
+	onceMoreNights = 3
 )
 
 // habits are when a tenant pulls what, and which days were not like that.
@@ -270,22 +276,25 @@ func (h *habits) series(ahead int) forecast.Series {
 	return s
 }
 
-// running is what a fault that goes on brings each night, when both of the last two nights had much of it: downloads
-// repeated by a bug, or a backfill under way. Else it is 0.
-func (h *habits) running() float64 {
+// runaway is what a fault brings each night, and how likely it goes on: downloads repeated by a bug, or a backfill under
+// way. The zero runaway is none.
+type runaway struct{ bytes, chance float64 }
+
+// running is sure to go on when both of the last two nights had much of it, and may when the last one had little else.
+func (h *habits) running() runaway {
 	n := len(h.c.days)
 	if n < 2 {
-		return 0
+		return runaway{}
 	}
-	var sum float64
-	for d := n - 2; d < n; d++ {
-		more := h.again[d] + h.back[d]
-		if !(more > runningShare*h.c.days[d].bytes) {
-			return 0
-		}
-		sum += more
+	more := func(d int) float64 { return h.again[d] + h.back[d] }
+	much := func(d int, share float64) bool { return more(d) > share*h.c.days[d].bytes }
+	switch last, before := n-1, n-2; {
+	case much(last, runningShare) && much(before, runningShare):
+		return runaway{(more(last) + more(before)) / 2, 1}
+	case much(last, onceShare):
+		return runaway{more(last), onceMore}
 	}
-	return sum / 2
+	return runaway{}
 }
 
 // notes are sentences on what the forecast takes into account.
@@ -296,7 +305,12 @@ func (h *habits) notes() []string {
 			notes = append(notes, fmt.Sprintf(format, grouped(whole(bytes))))
 		}
 	}
-	say("The last two nights pulled %s bytes a night again or late, beside the usual volume: taken to go on until that ends.", h.running())
+	switch r := h.running(); r.chance {
+	case 1:
+		say("The last two nights pulled %s bytes a night again or late, beside the usual volume: taken to go on until that ends.", r.bytes)
+	case onceMore:
+		say("The last night pulled %s bytes again or late, beside the usual volume: the chance counts as one in seven that the next three nights do so too.", r.bytes)
+	}
 	if n := len(h.c.days); h.missed[n-1] {
 		say("The last night was missed, or cut off by the cap: %s bytes may come on top of a coming one.", h.lost[n-1])
 	}

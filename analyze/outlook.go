@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/6dcca832/headroom/analyze/forecast"
@@ -34,6 +35,7 @@ type outlook struct {
 	model    *forecast.Model // nil where only what is given counts
 	growth   float64         // factor on the unknown
 	surprise float64         // see habits.surprise
+	running  runaway         // counted in extra when it is sure to go on
 	extra    []float64       // x, from the first coming day on
 	y        []float64       // expected of the coming days, growth included
 	sums     []float64       // sums[k] is the bytes of the cells from the k-th on
@@ -56,8 +58,8 @@ func newOutlook(c *collector, h *habits, m *forecast.Model, o ForecastOptions) *
 	l.surprise = h.surprise
 	l.expect()
 	l.extra[0], _ = h.overdue()
-	for i, more := 0, h.running(); i < days; i++ {
-		l.extra[i] += more
+	if l.running = h.running(); l.running.chance == 1 {
+		l.extra = more(l.extra, days, l.running.bytes)
 	}
 	for _, b := range o.WhatIf.Backfills {
 		l.extra[min(max(b.night(h), 0), days-1)] += b.Bytes
@@ -172,6 +174,29 @@ func (l *outlook) fan(n nights, days int) [][2]forecast.Band {
 		for i := range fan {
 			out[i][k] = grown(surprised(fan[i], l.surprise), l.growth)
 		}
+	}
+	return out
+}
+
+// chances are, for each day of the fan, that of having reached the cap by its end; nil without a cap. A fault that may
+// go on counts as likely as that is, though not in the bands: they are for nights like the others.
+func (l *outlook) chances(fan [][2]forecast.Band, limits forecast.Cap) []float64 {
+	chances := crossings(fan, limits)
+	if r := l.running; chances != nil && r.chance > 0 && r.chance < 1 {
+		on := *l
+		on.extra = more(l.extra, onceMoreNights, r.bytes)
+		for i, p := range crossings(on.fan(nights{}, len(fan)), limits) {
+			chances[i] += r.chance * (p - chances[i])
+		}
+	}
+	return chances
+}
+
+// more adds so many bytes to each of the first nights.
+func more(nights []float64, first int, bytes float64) []float64 {
+	out := slices.Clone(nights)
+	for i := range out[:min(first, len(out))] {
+		out[i] += bytes
 	}
 	return out
 }

@@ -205,8 +205,9 @@ func project(c *collector, o ForecastOptions) Projection {
 		p.Notes = append(p.Notes, fmt.Sprintf("%d days of history: chances are not reliable before %d.", p.History, forecast.Reliable))
 	}
 	l := newOutlook(c, habits, model, o)
-	p.fill(l.fan(nights{}, max(o.Horizon, ChanceDays)), o.Horizon)
-	if limits := spread(p.Cap); limits != nil && !o.chanceOnly {
+	fan, limits := l.fan(nights{}, max(o.Horizon, ChanceDays)), spread(p.Cap)
+	p.fill(fan, l.chances(fan, limits), o.Horizon)
+	if limits != nil && !o.chanceOnly {
 		p.Budget = l.budget(limits)
 	}
 	return p
@@ -223,10 +224,9 @@ func newProjection(c *collector, o ForecastOptions) Projection {
 	return p
 }
 
-// fill fills in what follows from the bands alone.
-func (p *Projection) fill(fan [][2]forecast.Band, horizon int) {
+// fill fills in what follows from the bands and from the chances of having reached the cap by the end of each day.
+func (p *Projection) fill(fan [][2]forecast.Band, chances []float64, horizon int) {
 	p.Days = projectDays(fan, p.AsOf, horizon)
-	chances := crossings(fan, spread(p.Cap))
 	if chances == nil {
 		return
 	}

@@ -233,6 +233,33 @@ func TestRunningBug(t *testing.T) {
 	}
 }
 
+// TestBugOfOneNight: a last night that was mostly repeats leaves the bands, and counts as a chance where the cap would be
+// reached if it went on.
+func TestBugOfOneNight(t *testing.T) {
+	all := nightly(40, weekly, time.UTC)
+	o := ForecastOptions{Policy: mustPolicy(t), Horizon: 7, AsOf: projectAsOf}
+	quiet := project(collected(t, Tenant{}, projectAsOf, slices.Clone(all)), o)
+	for i := range 20 {
+		again := all[39*10+i%10]
+		again.at = again.at.Add(time.Duration(2+i/10) * time.Hour)
+		all = append(all, again)
+	}
+	bug := 2 * float64(weekly(39))
+	usual := quiet.Days[6].Point
+	for _, c := range []struct{ limit, low, high float64 }{{usual + 2.6*bug, .1, .15}, {usual + 9*bug, 0, .01}} {
+		p := project(collected(t, Tenant{Cap: CapFacts{Told: int64(c.limit)}}, projectAsOf, slices.Clone(all)), o)
+		if p.Chance < c.low || p.Chance > c.high {
+			t.Errorf("cap %.0f: the chance is %.3f, want %.2f to %.2f", c.limit, p.Chance, c.low, c.high)
+		}
+		if got := p.Days[6].Point; math.Abs(got-usual) > .01*usual {
+			t.Errorf("the point a week ahead is %.0f, without the bug %.0f", got, usual)
+		}
+		if !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "one in seven") }) {
+			t.Errorf("no note on the bug in %q", p.Notes)
+		}
+	}
+}
+
 // TestClockChange: pulls at half past midnight, New York, on both sides of the clock change keep their weekdays, and a
 // closure is that of the calls, the day before the pull.
 func TestClockChange(t *testing.T) {
