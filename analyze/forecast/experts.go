@@ -28,7 +28,7 @@ var expertDecay = math.Pow(.5, 1./80)
 type experts struct {
 	filters [len(filterSpeeds)]holtWinters
 	// before[t % n] are the filters before day t, to learn days again that a repair has changed.
-	before [repairReach + 1][len(filterSpeeds)]holtWinters
+	before [week][len(filterSpeeds)]holtWinters
 	// said[t % n] are the profiles after day t.
 	said   [learnHorizon][expertsCount]profile
 	latest int
@@ -69,7 +69,7 @@ func (e *experts) filter(m *Model, from, t int) {
 	for d := from; d <= t; d++ {
 		e.before[d%len(e.before)] = e.filters
 		for i := range e.filters {
-			e.filters[i].learn(m.day(d), m.volume[d])
+			e.filters[i].learn(m.day(d), m.volume[d], m.levels.believed[d])
 		}
 	}
 }
@@ -143,7 +143,8 @@ func (e *experts) combined() profile {
 //	level += speed·e·season/max(season², mean(season²)),  season += γ·e/level
 //
 // The level moves by the normalised gradient, not by e/season: a weekend of near zero volume then says near nothing of
-// it (the textbook form scores .01 worse), and a tenant that pulls once a week cannot overshoot.
+// it (the textbook form scores .01 worse), and a tenant that pulls once a week cannot overshoot. A season rises by
+// γ·max(1, season) at most, since a level of near nothing would make it anything.
 type holtWinters struct {
 	speed, level float64
 	season, dev  profile
@@ -167,7 +168,8 @@ func newHoltWinters(speed, level float64, mean profile) holtWinters {
 	return f
 }
 
-func (f *holtWinters) learn(weekday int, v float64) {
+// learn takes in a day; the error of one that is believed is not clipped.
+func (f *holtWinters) learn(weekday int, v float64, believed bool) {
 	e := v - f.level*f.season[weekday]
 	limit := clipAt * f.dev[weekday]
 	f.dev[weekday] += devSpeed * (math.Min(math.Abs(e), 2*limit) - f.dev[weekday])
@@ -175,7 +177,9 @@ func (f *holtWinters) learn(weekday int, v float64) {
 		f.restart(v)
 		return
 	}
-	e = math.Max(-limit, math.Min(limit, e))
+	if !believed {
+		e = math.Max(-limit, math.Min(limit, e))
+	}
 	own := f.season[weekday]
 	norm := own * own
 	var squares float64
@@ -186,7 +190,7 @@ func (f *holtWinters) learn(weekday int, v float64) {
 	if norm = math.Max(norm, squares); norm > 0 {
 		f.level = math.Max(0, f.level+f.speed*e*own/norm)
 	}
-	f.season[weekday] = math.Max(0, f.season[weekday]+seasonSpeed*e/before)
+	f.season[weekday] = math.Max(0, own+seasonSpeed*math.Min(e/before, math.Max(1, own)))
 }
 
 // restart begins a filter that has seen no volume, with the first it sees.

@@ -26,7 +26,7 @@
 //
 // # Failure modes
 //
-// A lasting change of level is followed over one to two weeks, not at once. Monthly and yearly seasons are not
+// A lasting change of level is followed over two to four weeks, not at once. Monthly and yearly seasons are not
 // known, nor are announced changes: give those to the caller's planning. A volume that is zero on most days is
 // forecast by weekday means with wide bands. Chances of caps well above all that the last weeks had are too small (see
 // cross.go). Before two weeks of history no chance is reliable.

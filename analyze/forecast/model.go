@@ -25,6 +25,7 @@ type Model struct {
 	surplus map[int]float64
 	// volume is what teaches: the bytes without faults and closures.
 	volume  []float64
+	levels  levels
 	experts experts
 	// profile is the current combination of all experts, mean its mean.
 	profile profile
@@ -67,6 +68,7 @@ func (m *Model) clean(t int) int {
 	case math.IsNaN(own) || closure:
 		expected := m.profile[m.day(t)]
 		m.volume = append(m.volume, expected)
+		m.levels.add(expected)
 		if !math.IsNaN(own) {
 			m.closed += own
 			m.open += expected
@@ -74,7 +76,9 @@ func (m *Model) clean(t int) int {
 		return t
 	}
 	m.volume = append(m.volume, own)
-	return repair(m.volume)
+	m.levels.add(own)
+	changed, over := repair(m.volume)
+	return min(changed, m.levels.judge(m.volume, over))
 }
 
 func (m *Model) combine() {
