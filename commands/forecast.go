@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"bufio"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -27,13 +29,14 @@ func newForecastCommand(s *streams) *cli.Command {
 			"  headroom forecast --tenant acme --horizon 30d\n" +
 			"  headroom forecast --what-if agents=40,growth=20%,backfill=200GB@2026-12-01\n" +
 			"  headroom forecast --backtest --tenant acme\n" +
-			"  headroom forecast --daily volumes.csv --closures holidays.csv",
+			"  headroom forecast --daily volumes.csv.gz --closures holidays.csv\n" +
+			"  headroom forecast --daily volumes.csv --backtest --output forecasts.csv",
 		Flags: []cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag(),
 			&cli.StringFlag{Name: "horizon", Value: fmt.Sprintf("%dd", analyze.DefaultHorizon), Usage: fmt.Sprintf("how many `DAYS` to look ahead, up to %dd", forecast.MaxHorizon)},
 			&cli.StringFlag{Name: "what-if", Usage: "suppose `CHANGES`: any of agents=40, cap=500GB, growth=20% and backfill=200GB@2026-12-01, separated by commas"},
 			&cli.BoolFlag{Name: "backtest", Usage: "score forecasts of the past instead; with --output, write them as rows of CSV"},
-			&cli.StringFlag{Name: "daily", Usage: "forecast the daily totals of a CSV `FILE` (series_id, day, bytes) instead of the database"},
+			&cli.StringFlag{Name: "daily", Usage: "forecast the daily totals of a CSV `FILE` (series_id, day, bytes; gzip is unpacked, - is standard input) instead of the database"},
 			&cli.StringFlag{Name: "closures", Usage: "the days without calls of --daily, a CSV `FILE` (series_id, day, name)"},
 		},
 		Action: withFacts(s, readForecastOptions, runForecast),
@@ -78,6 +81,8 @@ func (o *forecastOptions) check(c *cli.Context) error {
 	switch {
 	case o.closures != "" && o.daily == "":
 		return errors.New("flag --closures: goes with --daily; for the database, closures are in headroom.toml")
+	case o.daily == "-" && o.closures == "-":
+		return errors.New("flag --closures: standard input has the --daily totals; name a file")
 	case o.daily != "" && c.IsSet("as-of"):
 		return errors.New("flag --as-of: goes with the database; with --daily, every series ends with its last day")
 	case o.daily != "" && (o.whatIf.Agents > 0 || len(o.whatIf.Backfills) > 0):
@@ -126,7 +131,7 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 
 // runDaily needs no log.
 func runDaily(se *session, o forecastOptions) error {
-	series, err := readSeries(o.daily, o.closures, o.tenants)
+	series, err := readSeries(se.in, o.daily, o.closures, o.tenants)
 	if err != nil {
 		return err
 	}
@@ -142,14 +147,14 @@ func runDaily(se *session, o forecastOptions) error {
 }
 
 // readSeries reads daily totals, those named or all, and their closure days.
-func readSeries(daily, closures string, names []string) ([]forecast.Named, error) {
+func readSeries(stdin io.Reader, daily, closures string, names []string) ([]forecast.Named, error) {
 	var series []forecast.Named
-	err := readFrom(daily, func(r io.Reader) (err error) {
+	err := readFrom(stdin, daily, func(r io.Reader) (err error) {
 		series, err = forecast.ReadDaily(r)
 		return err
 	})
 	if err == nil && closures != "" {
-		err = readFrom(closures, func(r io.Reader) error { return forecast.ReadClosures(r, series) })
+		err = readFrom(stdin, closures, func(r io.Reader) error { return forecast.ReadClosures(r, series) })
 	}
 	if err != nil || len(names) == 0 {
 		return series, err
@@ -162,13 +167,27 @@ func readSeries(daily, closures string, names []string) ([]forecast.Named, error
 	return slices.DeleteFunc(series, func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil
 }
 
-func readFrom(name string, read func(io.Reader) error) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err // it says what could not be opened, and why
+// readFrom reads a file, or standard input for "-", unpacked where it is gzip.
+func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err // it says what could not be opened, and why
+		}
+		defer f.Close()
+		in = f
 	}
-	defer f.Close()
-	if err := read(f); err != nil {
+	b := bufio.NewReader(in)
+	in = b
+	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" { // a short file is no gzip
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return fmt.Errorf("%q: it begins like gzip, but cannot be unpacked: %w", name, err)
+		}
+		in = z
+	}
+	if err := read(in); err != nil {
 		return fmt.Errorf("%q: %w", name, err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -93,6 +94,43 @@ func TestForecastOfALog(t *testing.T) {
 	audit, _ := say(t, 0, "--db", db, "--config", config, "audit", "--as-of", "2026-10-29T09:00:00Z")
 	if !strings.Contains(audit, "the forecast gives") {
 		t.Errorf("the audit does not know of the forecast:\n%s", audit)
+	}
+}
+
+// TestDailyInputs: a file, the same unpacked from gzip, and standard input are one.
+func TestDailyInputs(t *testing.T) {
+	var b, packed bytes.Buffer
+	b.WriteString("series_id,day,bytes\n")
+	for d := range 40 {
+		fmt.Fprintf(&b, "a,%s,%d\n", time.Date(2026, 1, 5+d, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), 1000+d*d%377)
+	}
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	plain, gz := filepath.Join(dir, "a.csv"), filepath.Join(dir, "a.csv.gz")
+	for name, data := range map[string][]byte{plain: b.Bytes(), gz: packed.Bytes()} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, _ := say(t, 0, "forecast", "--daily", plain, "--format", "json")
+	if got, _ := say(t, 0, "forecast", "--daily", gz, "--format", "json"); got != want {
+		t.Errorf("gzip gives %s", got)
+	}
+	for _, in := range [][]byte{b.Bytes(), packed.Bytes()} {
+		var out, errs bytes.Buffer
+		args := []string{"headroom", "forecast", "--daily", "-", "--format", "json"}
+		if code := Main(context.Background(), args, bytes.NewReader(in), &out, &errs); code != 0 || out.String() != want {
+			t.Errorf("standard input: code %d, %s%s", code, &out, &errs)
+		}
+	}
+	if _, told := say(t, 2, "forecast", "--daily", "-", "--closures", "-"); !strings.Contains(told, "name a file") {
+		t.Errorf("standard input twice: %s", told)
 	}
 }
 

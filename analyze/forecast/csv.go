@@ -23,7 +23,7 @@ type Named struct {
 }
 
 // ReadDaily reads CSV with the columns series_id, day (2006-01-02) and bytes, in any order of columns and rows, after
-// a line with their names; other columns are ignored. Days that are missing within a series become NaN. The series come
+// a line with their names; other columns are ignored, and so is space around fields. Days that are missing within a series become NaN. The series come
 // in the order in which they first appear. Errors name the line.
 func ReadDaily(r io.Reader) ([]Named, error) {
 	days := map[string][]reading{}
@@ -33,9 +33,12 @@ func ReadDaily(r io.Reader) ([]Named, error) {
 		if err != nil {
 			return err
 		}
+		if row[0] == "" {
+			return errors.New("series_id is empty; name the series")
+		}
 		v, err := strconv.ParseFloat(row[2], 64)
 		if err != nil || !isVolume(v) {
-			return fmt.Errorf("bytes %q is no number of bytes", row[2])
+			return fmt.Errorf("bytes %q is no number of bytes; give 0 or more", row[2])
 		}
 		if _, seen := days[row[0]]; !seen {
 			order = append(order, row[0])
@@ -45,6 +48,9 @@ func ReadDaily(r io.Reader) ([]Named, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read daily volumes: %w", err)
+	}
+	if len(order) == 0 {
+		return nil, errors.New("read daily volumes: there are no days below line 1")
 	}
 	out := make([]Named, 0, len(order))
 	for _, id := range order {
@@ -116,15 +122,15 @@ func eachRow(r io.Reader, columns []string, row func(line int, fields []string) 
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("the file is empty; its first line must name %v", columns)
+		return fmt.Errorf("the file is empty; its first line must name %s", strings.Join(columns, ", "))
 	} else if err != nil {
 		return err
 	}
 	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets write a byte order mark
 	at := make([]int, len(columns))
 	for i, name := range columns {
-		if at[i] = slices.Index(header, name); at[i] < 0 {
-			return fmt.Errorf("line 1: no column %q", name)
+		if at[i] = slices.IndexFunc(header, func(s string) bool { return strings.TrimSpace(s) == name }); at[i] < 0 {
+			return fmt.Errorf("line 1: no column %q; it must name %s, with commas between", name, strings.Join(columns, ", "))
 		}
 	}
 	fields := make([]string, len(columns))
@@ -136,7 +142,7 @@ func eachRow(r io.Reader, columns []string, row func(line int, fields []string) 
 			return err // it names the line
 		}
 		for i, k := range at {
-			fields[i] = record[k]
+			fields[i] = strings.TrimSpace(record[k])
 		}
 		line, _ := in.FieldPos(0)
 		if err := row(line, fields); err != nil {

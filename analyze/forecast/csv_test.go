@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-const dailyFile = `series_id,day,bytes,note
+const dailyFile = `series_id, day,bytes,note
 a,2026-03-02,5,
 b,2026-03-01,1e3,second
 a,2026-03-01,4,"out of
 order"
-a,2026-03-04,7.5,after a gap
+a, 2026-03-04 ,7.5,after a gap
 `
 
 func TestReadDaily(t *testing.T) {
@@ -39,12 +39,14 @@ func TestReadDaily(t *testing.T) {
 
 func TestReadErrors(t *testing.T) {
 	for file, want := range map[string]string{
-		"":                                "read daily volumes: the file is empty; its first line must name [series_id day bytes]",
-		"series_id,day\n":                 `read daily volumes: line 1: no column "bytes"`,
+		"":                                "read daily volumes: the file is empty; its first line must name series_id, day, bytes",
+		"series_id,day\n":                 `read daily volumes: line 1: no column "bytes"; it must name series_id, day, bytes, with commas between`,
+		"series_id,day,bytes\n":           `read daily volumes: there are no days below line 1`,
+		dailyFile + " ,2026-03-05,1,\n":   `read daily volumes: line 7: series_id is empty; name the series`,
 		dailyFile + "a,March,1,\n":        `read daily volumes: line 7: day "March" is no date like 2006-01-02`,
-		dailyFile + "a,2026-03-05,x,\n":   `read daily volumes: line 7: bytes "x" is no number of bytes`,
-		dailyFile + "a,2026-03-05,-1,\n":  `read daily volumes: line 7: bytes "-1" is no number of bytes`,
-		dailyFile + "a,2026-03-05,NaN,\n": `read daily volumes: line 7: bytes "NaN" is no number of bytes`,
+		dailyFile + "a,2026-03-05,x,\n":   `read daily volumes: line 7: bytes "x" is no number of bytes; give 0 or more`,
+		dailyFile + "a,2026-03-05,-1,\n":  `read daily volumes: line 7: bytes "-1" is no number of bytes; give 0 or more`,
+		dailyFile + "a,2026-03-05,NaN,\n": `read daily volumes: line 7: bytes "NaN" is no number of bytes; give 0 or more`,
 		dailyFile + "a,2026-03-02,6,\n":   `read daily volumes: series "a": line 7: day 2026-03-02 was in line 2 already`,
 		dailyFile + "a,2926-03-02,6,\n":   `read daily volumes: series "a": lines 4 and 7 are more than 100 years apart`,
 		dailyFile + "a,2026-03-05\n":      "read daily volumes: record on line 7: wrong number of fields",
