@@ -38,25 +38,67 @@ func projectDaily(s forecast.Named, o ForecastOptions) Projection {
 		p.Cap = Cap{Bytes: c, Low: c, High: c, Source: CapTold}
 	}
 	p.Current = whole(lastSum(s.Series.Bytes))
-	model, err := forecast.Fit(s.Series)
+	p.forecastDaily(o)
+	p.score()
+	return p
+}
+
+func (p *Projection) forecastDaily(o ForecastOptions) {
+	model, err := forecast.Fit(p.Series)
 	if err != nil {
 		p.Reason = err.Error()
-		return p
+		return
 	}
-	p.Method = methodName(n)
+	p.Method = methodName(p.History)
 	bands, err := model.Forecast(model.Calendar(max(o.Horizon, ChanceDays)))
 	if err != nil {
 		p.Reason = err.Error()
-		return p
+		return
 	}
 	fan := make([][2]forecast.Band, len(bands))
 	for i := range bands {
 		b := grown(bands[i], 1+o.WhatIf.Growth)
 		fan[i] = [2]forecast.Band{b, b}
 	}
-	p.fill(fan, crossings(fan, spread(p.Cap)), o.Horizon)
-	p.score()
-	return p
+	limits := spread(p.Cap)
+	p.fill(fan, crossings(fan, limits), o.Horizon)
+	if limits != nil {
+		p.Budget = dailyBudget(model, limits, 1+o.WhatIf.Growth)
+	}
+}
+
+// dailyBudget is that of the next day, and of every day from then on.
+func dailyBudget(m *forecast.Model, limits forecast.Cap, growth float64) *Budget {
+	most := limits[len(limits)-1]
+	budget := func(n nights) int64 {
+		return whole(math.Floor(largest(most, func(bytes float64) bool {
+			n.bytes = bytes
+			return dailyChance(m, n, limits, growth) < mostRisk
+		})))
+	}
+	return &Budget{Tonight: budget(nights{first: true}), Daily: budget(nights{all: true}), Binds: BindsEgress}
+}
+
+// dailyChance is that of reaching the cap within ChanceDays, with what some days bring given.
+func dailyChance(m *forecast.Model, n nights, limits forecast.Cap, growth float64) float64 {
+	windows := m.Calendar(ChanceDays)
+	for i := range windows {
+		w := &windows[i]
+		for day, share := range w.Days {
+			if n.given(day) {
+				w.Known += share * n.bytes
+				w.Days[day] = 0
+			}
+		}
+	}
+	fan, err := m.Forecast(windows)
+	if err != nil {
+		return 1 // cannot be: sums of volumes are volumes, shares are 0 and 1
+	}
+	for i := range fan {
+		fan[i] = grown(fan[i], growth)
+	}
+	return fan.Cross(limits, ChanceDays)
 }
 
 // lastSum is the sum of the last five days; a day that nobody knows counts nothing.

@@ -171,9 +171,16 @@ func (o *ForecastOptions) about(ctx context.Context, snap *store.Snapshot, name 
 	return t, t.measure(ctx, snap, o.AsOf.UnixMicro())
 }
 
-// compareProjections puts the worst first: by chance, then by how full the window is, then by name.
+// compareProjections puts the worst first: what has reached its cap, then by chance, then by how full the window is, then by
+// name.
 func compareProjections(a, b Projection) int {
-	return cmp.Or(cmp.Compare(b.Chance, a.Chance), cmp.Compare(b.used(), a.used()), cmp.Compare(a.Tenant, b.Tenant))
+	risk := func(p Projection) float64 {
+		if p.used() >= 1 {
+			return 1
+		}
+		return p.Chance
+	}
+	return cmp.Or(cmp.Compare(risk(b), risk(a)), cmp.Compare(b.used(), a.used()), cmp.Compare(a.Tenant, b.Tenant))
 }
 
 func (p *Projection) used() float64 {

@@ -88,12 +88,11 @@ func chanceWord(chance float64) string {
 
 // crossWords is the expected date with its range: "12-03 (11-29 – …)". An end that lies beyond the horizon is "…".
 func crossWords(p *analyze.Projection, loc *time.Location) string {
-	if p.Chance < 0 {
-		return none
-	}
 	switch {
-	case p.Current >= p.Cap.Bytes:
+	case p.Cap.Bytes > 0 && p.Current >= p.Cap.Bytes:
 		return "reached"
+	case p.Chance < 0:
+		return none
 	case p.Early.IsZero():
 		return "not in sight"
 	}
@@ -300,6 +299,9 @@ func detailLines(p *analyze.Projection) []string {
 		s := p.Scores[0]
 		lines = append(lines, fmt.Sprintf("On your last %s the 80 %% band held %.0f %%, the 95 %% band %.0f %%.",
 			plural(int64(s.Origins), "day", "days"), 100*s.Cover80, 100*s.Cover95))
+	}
+	if p.Unscored != "" && p.Reason == "" {
+		lines = append(lines, "Not scored on its past: "+clean(p.Unscored)+".")
 	}
 	for _, n := range p.Notes {
 		lines = append(lines, clean(n))

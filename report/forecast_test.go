@@ -136,3 +136,16 @@ func TestScoresNameTheReason(t *testing.T) {
 		}
 	}
 }
+
+// TestReachedIsSaid: a tenant at its cap is shown so, also where there is no forecast, and a missing score says why.
+func TestReachedIsSaid(t *testing.T) {
+	r := &analyze.ForecastReport{Horizon: 14, Tenants: []analyze.Projection{{
+		Tenant: "full", Chance: -1, Current: 9e9, Cap: analyze.Cap{Bytes: 9e9, Source: analyze.CapTold}, Reason: "only 2 days of history; 3 are needed",
+	}, {Tenant: "calm", Cap: analyze.Cap{Bytes: 9e9, Source: analyze.CapTold}, Unscored: "only 30 days of history; 42 are needed"}}}
+	s := renderForecast(t, r, true, Options{Format: "table"})
+	for _, want := range []string{"reached", "Not scored on its past: only 30 days of history; 42 are needed."} {
+		if !strings.Contains(s, want) {
+			t.Errorf("no %q in\n%s", want, s)
+		}
+	}
+}

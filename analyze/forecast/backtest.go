@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -76,7 +77,7 @@ func Evaluate(s Series, horizon, last int) ([]Score, error) {
 	m := newModel(&s)
 	unit := m.weeklyChange(n)
 	if unit == 0 {
-		return nil, fmt.Errorf("evaluate forecast: the five-day sum is the same every week")
+		return nil, errSteady
 	}
 	methods := newMethods()
 	for t := range n {
@@ -87,6 +88,9 @@ func Evaluate(s Series, horizon, last int) ([]Score, error) {
 	}
 	return finish(methods, unit), nil
 }
+
+// errSteady is a reason to show, like a *ShortHistoryError.
+var errSteady = errors.New("the five-day sum is the same every week, so that there is no scale to score by")
 
 // weeklyChange is the mean |S(t) − S(t−7)| over the first n days.
 func (m *Model) weeklyChange(n int) float64 {

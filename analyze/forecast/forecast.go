@@ -117,13 +117,13 @@ type Window struct {
 	Days []float64
 }
 
-// Fit learns from s and returns a model that forecasts from its last day. The error is a *ShortHistoryError, or says
+// Fit learns from s and returns a model that forecasts from its last day. Days that nobody knows are no history. The error is a *ShortHistoryError, or says
 // which value of s is no volume.
 func Fit(s Series) (*Model, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if n := len(s.Bytes); n < MinHistory {
+	if n := s.known(); n < MinHistory {
 		return nil, &ShortHistoryError{Days: n, Needed: MinHistory}
 	}
 	s = s.last(maxHistory)
@@ -206,6 +206,16 @@ func (s Series) check() error {
 		}
 	}
 	return nil
+}
+
+// known is the number of days that somebody knows.
+func (s Series) known() (n int) {
+	for _, v := range s.Bytes {
+		if !math.IsNaN(v) {
+			n++
+		}
+	}
+	return n
 }
 
 // surplus is what the fault put on top of its day's own volume, negative when it took away.

@@ -185,6 +185,13 @@ func TestShortHistory(t *testing.T) {
 			t.Errorf("%d days: %v, want %q", n, err, want)
 		}
 	}
+	gaps := weekly(1, 50)
+	for d := 1; d < 49; d++ {
+		gaps.Bytes[d] = math.NaN()
+	}
+	if _, err := Fit(gaps); err == nil || err.Error() != "only 2 days of history; 3 are needed" {
+		t.Errorf("two days seven weeks apart: %v", err)
+	}
 	if fan := mustForecast(t, weekly(1, 3), 14); fan[4].Point < 1e10 {
 		t.Errorf("three days of about 9e9 give %v for five", fan[4].Point)
 	}
