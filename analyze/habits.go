@@ -29,11 +29,16 @@ const (
 	onceMoreNights = 3
 )
 
+// profile is the share of a day's bytes that has been pulled when each slot begins, 1 at the end.
+type profile [slots + 1]float64
+
 // habits are when a tenant pulls what, and which days were not like that.
 type habits struct {
 	c *collector
-	// share[j] is the share of a day's bytes that has been pulled when slot j begins; share[slots] is 1.
-	share [slots + 1]float64
+	// share is the mean of nights.
+	share profile
+	// nights are the same of each of the last days that had any.
+	nights []profile
 	// middle is when in the day the pull has its middle, microseconds.
 	middle int64
 	// lag is how long after its start a recording is usually pulled, microseconds.
@@ -70,9 +75,13 @@ func (h *habits) shares() {
 			continue
 		}
 		days++
+		var night profile
 		for j, bytes := range day {
 			at[j] += bytes / total
+			night[j+1] = math.Min(1, night[j]+bytes/total)
 		}
+		night[slots] = 1
+		h.nights = append(h.nights, night)
 	}
 	var east, north float64
 	for j := range at {
@@ -99,7 +108,7 @@ func middle(east, north float64) int64 {
 }
 
 // pulled is the share of a day's bytes that has come so many microseconds after the day's beginning.
-func (h *habits) pulled(phase int64) float64 {
+func (p *profile) pulled(phase int64) float64 {
 	switch {
 	case phase <= 0:
 		return 0
@@ -107,7 +116,7 @@ func (h *habits) pulled(phase int64) float64 {
 		return 1
 	}
 	j, part := phase/slotMicros, float64(phase%slotMicros)/slotMicros
-	return h.share[j] + part*(h.share[j+1]-h.share[j])
+	return p[j] + part*(p[j+1]-p[j])
 }
 
 // pullAt is the middle of a day's pull, the last day being len(days) − 1.

@@ -26,8 +26,8 @@ import (
 // Bands are raised and widened after a week whose sums came out above their forecasts (see surprised), since the forecast
 // follows a growing volume only after a week or two.
 //
-// It fails where pulls move about: F is an average over four weeks, and a pull that is moved for good is seen only as
-// its bytes come.
+// What pulls that move about do to these sums, timing.go adds. It fails where a pull is moved for good: that is seen only as
+// its bytes come, and wholly after four weeks.
 
 // outlook says what rolling sums the coming days have.
 type outlook struct {
@@ -42,6 +42,7 @@ type outlook struct {
 	stored   [][slots]float64
 	// inside[m][j] is the share of a day's bytes in the window that ends in slot j, m days later.
 	inside [][slots]float64
+	moves  []move
 }
 
 // nights are what coming nights bring, where that is decided: tonight, or all of them.
@@ -66,6 +67,7 @@ func newOutlook(c *collector, h *habits, m *forecast.Model, o ForecastOptions) *
 	}
 	l.sumUp()
 	l.tabulate(h, days)
+	l.moves = l.timing(h)
 	return l
 }
 
@@ -116,7 +118,7 @@ func (l *outlook) tabulate(h *habits, days int) {
 	for m := range l.inside {
 		for j := range slots {
 			end := int64(m)*dayMicros + int64(j+1)*slotMicros
-			l.inside[m][j] = h.pulled(end) - h.pulled(end-length)
+			l.inside[m][j] = h.share.pulled(end) - h.share.pulled(end-length)
 		}
 	}
 }
@@ -172,7 +174,8 @@ func (l *outlook) fan(n nights, days int) [][2]forecast.Band {
 			return out // cannot be: sums of volumes are volumes, shares are between 0 and 1
 		}
 		for i := range fan {
-			out[i][k] = grown(surprised(fan[i], l.surprise), l.growth)
+			b, m := grown(surprised(fan[i], l.surprise), l.growth), l.moves[i]
+			out[i][k] = b.Moved(m.shift, m.spread, math.Max(l.stored[i][0], b.Known+m.least))
 		}
 	}
 	return out

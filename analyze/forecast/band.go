@@ -75,6 +75,19 @@ func (b Band) Quantile(p float64) float64 {
 	return math.Max(b.Known, b.Point+b.Scale*unitQuantile(p))
 }
 
+// Moved returns the band with another sum on top that is uncertain, too, and independent of it: shift at its median, spread its
+// mean |error|, and known the part of both that is for sure.
+func (b Band) Moved(shift, spread, known float64) Band {
+	b.Known = known
+	b.Point = math.Max(known, b.Point+shift)
+	spread = math.Hypot(b.Scale, spread) - b.Scale
+	b.Scale += spread
+	for i := range b.Quantiles {
+		b.Quantiles[i] = math.Max(known, b.Quantiles[i]+shift+spread*unit[i])
+	}
+	return b
+}
+
 // Unknown returns the quantile at p of what the window's unknown days bring.
 func (b Band) Unknown(p float64) float64 { return b.Quantile(p) - b.Known }
 
