@@ -3,8 +3,11 @@ package analyze
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/6dcca832/headroom/analyze/forecast"
 )
 
 // TestPullsThatMove: where pulls start within three hours of each other, the bands hold as often as they say.
@@ -51,6 +54,39 @@ func TestPullsThatStay(t *testing.T) {
 	for i, m := range l.timing(c.habits()) {
 		if math.Abs(m.shift)+m.spread-m.least > 1e-6 {
 			t.Errorf("day %d: %+v", i, m)
+		}
+	}
+}
+
+// TestProjectionProperties: whatever comes when, quantiles never cross, no sum is below what stays in the window anyway, and a
+// thousandfold volume has thousandfold sums.
+func TestProjectionProperties(t *testing.T) {
+	o := ForecastOptions{Policy: mustPolicy(t), Horizon: forecast.MaxHorizon, AsOf: projectAsOf}
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 12))
+		all := nightly(3+r.IntN(120), func(d int) int64 { return weekly(d) * r.Int64N(4) / (1 + r.Int64N(3)) }, time.UTC)
+		for i := range all {
+			all[i].at = all[i].at.Add(time.Duration(r.IntN(600)) * time.Minute * time.Duration(seed%3))
+			if r.IntN(9) == 0 {
+				all[i].item = max(0, i-10) // downloaded again
+			}
+		}
+		all = slices.DeleteFunc(all, func(p pulled) bool { return p.at.After(projectAsOf) })
+		large := slices.Clone(all)
+		for i := range large {
+			large[i].bytes *= 1000
+		}
+		small := project(collected(t, Tenant{}, projectAsOf, all), o)
+		for i, d := range project(collected(t, Tenant{}, projectAsOf, large), o).Days {
+			stays := rolled(large, projectAsOf.AddDate(0, 0, i).Add(15*time.Minute), time.Time{})
+			if !slices.IsSorted(d.Quantiles[:]) || d.Quantiles[0] < stays || d.Point < stays {
+				t.Fatalf("seed %d day %d: point %v and %v, and %v stays", seed, i+1, d.Point, d.Quantiles, stays)
+			}
+			for q, v := range small.Days[i].Quantiles {
+				if off := math.Abs(1000*v - d.Quantiles[q]); off > 1e-6*d.Quantiles[20]+1 {
+					t.Fatalf("seed %d day %d: %v and, of a thousandfold volume, %v", seed, i+1, v, d.Quantiles[q])
+				}
+			}
 		}
 	}
 }
