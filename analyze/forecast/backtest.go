@@ -130,8 +130,7 @@ func (w *method) step(m *Model, count bool, horizon int) {
 	w.score.Origins++
 	for h := 1; h <= horizon; h++ {
 		known, point := m.known(h), w.record.points[t%learnHorizon][h]
-		prior := scalePrior * math.Sqrt(float64(min(h, windowDays))) * m.mean
-		b := newBand(known, point-known, w.record.errors.scale(h, m.day(t), prior))
+		b := newBand(known, point-known, w.record.errors.scale(h, m.day(t), m.prior(h)))
 		w.add(b, m.sum(t+h))
 	}
 }

@@ -54,7 +54,7 @@ func TestReached(t *testing.T) {
 		}
 	}
 	day := []float64{.2, .2}
-	if reached(day); math.Abs(day[1]-(1-math.Pow(.8, 1.25))) > 1e-15 {
+	if reached(day); math.Abs(day[1]-(1-math.Pow(.8, 1+fresh))) > 1e-15 {
 		t.Errorf("two days of 20 %% become %v", day[1])
 	}
 }

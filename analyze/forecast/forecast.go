@@ -19,10 +19,10 @@
 //	S(h)      ~ point(h) ± scale(h) · E,  E with the piecewise exponential tails of band.go, never below known
 //	scale(h)  = (n·e(h) + 10·.35·√k·mean(p)) / (n + 10),  k unknown days in the window
 //
-// e(h) is the mean of the n past |errors| h days ahead; their weight halves every 120 days, and is three times as large
-// for origins on the same weekday. ratio is 1, or on closure days the mean ratio of past ones to what would have been
-// expected, with a prior of ½. The chance of reaching a cap within some days follows from those of the single days by the
-// formula of cross.go.
+// e(h) is the mean of the n past |errors| h days ahead, each clipped at five scales; their weight halves every 120 days,
+// and is three times as large for origins on the same weekday. ratio is 1, or on closure days the mean ratio of past
+// ones to what would have been expected, with a prior of ½. The chance of reaching a cap within some days follows from
+// those of the single days by the formula of cross.go.
 //
 // # Failure modes
 //

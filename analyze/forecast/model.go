@@ -150,9 +150,12 @@ func (m *Model) point(h int) float64 { return m.known(h) + m.unknown(h) }
 func (m *Model) scale(h int, k float64) float64 {
 	far := 1 + wider*float64(max(0, h-learnHorizon))
 	h = min(h, learnHorizon)
-	calendar := float64(min(h, windowDays))
-	prior := scalePrior * math.Sqrt(calendar) * m.mean
-	return far * k / calendar * m.record.errors.scale(h, m.day(m.n-1), prior)
+	return far * k / float64(min(h, windowDays)) * m.record.errors.scale(h, m.day(m.n-1), m.prior(h))
+}
+
+// prior is the scale of a calendar sum in short histories.
+func (m *Model) prior(h int) float64 {
+	return scalePrior * math.Sqrt(float64(min(h, windowDays))) * m.mean
 }
 
 // sum is the calendar sum that ends with day t.
@@ -185,7 +188,8 @@ func (r *record) learn(m *Model) {
 	r.errors.age()
 	// The first week's origins know too little for their errors to tell anything of later ones.
 	for h := 1; h <= learnHorizon && t-h >= week-1; h++ {
-		r.errors.add(h, m.day(t-h), math.Abs(sum-r.points[(t-h)%learnHorizon][h]))
+		e, weekday := math.Abs(sum-r.points[(t-h)%learnHorizon][h]), m.day(t-h)
+		r.errors.add(h, weekday, math.Min(e, errorClip*r.errors.scale(h, weekday, m.prior(h))))
 	}
 }
 
@@ -197,6 +201,10 @@ type spread struct {
 
 // errorDecay halves the weight of an error in 120 days; 60 and 240 score the same.
 var errorDecay = math.Pow(.5, 1./120)
+
+// errorClip is how many times the scale an error counts at most: else a bug of one week widens the bands for months, until
+// nothing may be pulled in a window that is nearly empty. 4 and 6 score the same, 3 lets the 95 % band hold .946.
+const errorClip = 5
 
 // sameWeekday is the weight of errors made from the same weekday; 1 loses .002 of the Brier skill.
 const sameWeekday = 3

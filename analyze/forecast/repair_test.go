@@ -76,3 +76,16 @@ func TestNoNewLevel(t *testing.T) {
 		t.Errorf("four nights of five times the volume move the point by %.2f", off)
 	}
 }
+
+// TestBugIsForgotten: a week of repeated downloads, labelled, widens the bands for no longer than it takes.
+func TestBugIsForgotten(t *testing.T) {
+	s := weekly(4, 110)
+	want := mustForecast(t, s, 7)
+	for d := 60; d < 67; d++ {
+		s.Faults = append(s.Faults, Fault{d, Redownload, 20 * s.Bytes[d]})
+		s.Bytes[d] *= 21
+	}
+	if got := mustForecast(t, s, 7); got[6].Scale > 2.5*want[6].Scale {
+		t.Errorf("six weeks after a bug the scale is %.1f times as large", got[6].Scale/want[6].Scale)
+	}
+}
