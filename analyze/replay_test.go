@@ -247,7 +247,7 @@ func TestQuietHistories(t *testing.T) {
 				if h.night(n) {
 					t.Fatalf("seed %d: a history without a lasting cause (%s) hit its cap", seed, cause)
 				}
-				if n < quietNights && n >= 30 && (n%3 == 0 || cause == "once" && n == h.start) {
+				if h.judged(n) {
 					mornings++
 					if h.chanceAfter(p, n) >= nearCapChance {
 						alarmed = append(alarmed, n)
@@ -266,6 +266,14 @@ func TestQuietHistories(t *testing.T) {
 			t.Errorf("%s: %d false alarms in %d mornings: more than %v", cause, wrong, mornings, share)
 		}
 	}
+}
+
+// judged are every third morning of a quiet history, and those of the week that begins with the repeats.
+func (h *history) judged(night int) bool {
+	if h.cause == "once" {
+		return night >= h.start && night < h.start+7
+	}
+	return night >= 30 && night < quietNights && night%3 == 0
 }
 
 // most is the largest rolling sum at a request of the nights from first to last.
