@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"net/http"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ type assembler struct {
 	key     []byte
 	tenant  string
 	now     time.Time
-	latest  int64 // the latest acceptable start, in microseconds
+	latest  int64 // the latest start in microseconds that a wrong clock explains; the audit leaves out what is to come
 	exact   *store.Source
 	seconds *store.Source
 	routes  map[importRoute]*store.Route
@@ -59,7 +60,7 @@ type cleaned struct{ text, reason string }
 func newAssembler(o ImportOptions, kind string) *assembler {
 	return &assembler{
 		policy: o.Policy, key: o.HashKey, tenant: o.Tenant,
-		now: o.Now, latest: o.Now.Add(24 * time.Hour).UnixMicro(),
+		now: o.Now, latest: o.Now.AddDate(1, 0, 0).UnixMicro(),
 		exact:   &store.Source{Kind: kind, Name: o.Name},
 		seconds: &store.Source{Kind: kind, Name: o.Name, Resolution: wholeSecond},
 		routes:  map[importRoute]*store.Route{},
@@ -78,8 +79,11 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 		return "method is not an HTTP method"
 	}
 	m, err := a.policy.Match(method, d.url)
-	if err != nil { // its message may name parts of the URL
-		return "url is not an absolute http or https URL"
+	if err != nil {
+		return err.Error() // which repeats nothing of the URL
+	}
+	if method == http.MethodConnect {
+		m.Class = store.OpaqueClass // a tunnel, as the proxy records it: its requests could not be seen
 	}
 	tenant := a.tenantOf(d, m.Tenant)
 	client := intern(a.clients, d.client, cleanClient)
@@ -103,7 +107,7 @@ func (a *assembler) checkDraft(d *draft) string {
 	case d.startedAt < 0:
 		return "started_at is before 1970"
 	case d.startedAt > a.latest:
-		return "started_at is in the future"
+		return "started_at is more than a year in the future"
 	case d.status != 0 && (d.status < 100 || d.status > 999):
 		return "status is neither 0 nor from 100 to 999"
 	}

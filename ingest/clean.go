@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxTenant = 100 // bytes
+	maxTenant = 253 // bytes: the longest host name, since that stands for a tenant nobody named
 	maxClient = 200 // bytes
 	maxMethod = 32  // bytes
 	redacted  = "(redacted)"
@@ -48,6 +48,14 @@ func checkURL(url string) string {
 	return "url is not an absolute http or https URL"
 }
 
+// storable is a cleaned name, or something else in the place of one that may not be stored.
+func storable(c cleaned, otherwise string) string {
+	if c.reason != "" {
+		return otherwise
+	}
+	return c.text
+}
+
 // cleanTenant trims a tenant's name.
 func cleanTenant(s string) cleaned {
 	s = strings.TrimSpace(s)
@@ -55,7 +63,7 @@ func cleanTenant(s string) cleaned {
 	case s == "":
 		return cleaned{reason: "tenant is blank"}
 	case len(s) > maxTenant:
-		return cleaned{reason: "tenant is longer than 100 bytes"}
+		return cleaned{reason: "tenant is longer than 253 bytes"}
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return cleaned{reason: "tenant holds a control character"}
 	}

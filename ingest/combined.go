@@ -74,16 +74,12 @@ const notCombined = "line is not in the combined or common log format"
 
 // scanCombined cuts a line, or says why it is none.
 func scanCombined(s string) (c combinedLine, reason string) {
-	open := strings.Index(s, " [")
+	end := strings.Index(s, `] "`)
+	open := strings.LastIndex(s[:max(end, 0)], " [") // a user's name may hold one too
 	if open < 0 || !c.names(s[:open]) {
 		return c, notCombined
 	}
-	s = s[open+2:]
-	end := strings.Index(s, `] "`)
-	if end < 0 {
-		return c, notCombined
-	}
-	c.time, s = s[:end], s[end+3:]
+	c.time, s = s[open+2:end], s[end+3:]
 	if end = closingQuote(s); end < 0 {
 		return c, notCombined
 	}
@@ -147,7 +143,7 @@ func (c *combinedLine) draft(d *draft, origin, tenant string) (reason string) {
 		return "status is not a number of three digits"
 	}
 	if d.responseBytes, ok = logSize(c.size); !ok {
-		return "size is neither a number of bytes nor -"
+		return "size is neither - nor a number of bytes up to 1 PB"
 	}
 	if c.remote != "-" {
 		d.client = c.remote
@@ -172,7 +168,7 @@ func logSize(s string) (int64, bool) {
 		return 0, false
 	}
 	n := digits(s)
-	return n, n >= 0
+	return n, n >= 0 && n <= maxSize
 }
 
 // readRequest reads "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.

@@ -44,7 +44,7 @@ var magics = []struct{ magic, what string }{
 	{"SQLite format 3\x00", "it is an SQLite database: imports read logs"},
 }
 
-const utf16 = "it is text in UTF-16: convert it to UTF-8 first"
+const utf16 = "it is text in UTF-16 or UTF-32: convert it to UTF-8 first"
 
 // refused says what the input is when no format can be made of it, whichever was asked for.
 func refused(head []byte) string {
@@ -71,7 +71,7 @@ func detect(head []byte, whole bool) (string, error) {
 		}
 		return "", fmt.Errorf("%w: it begins with a great many blank lines", ErrFormat)
 	}
-	if what := foreign(head, lines[0]); what != "" {
+	if what := foreign(lines[0]); what != "" {
 		return "", fmt.Errorf("%w: %s", ErrFormat, what)
 	}
 	if isHAR(head) {
@@ -84,6 +84,9 @@ func detect(head []byte, whole bool) (string, error) {
 		if format := formatOfLine(line); format != "" {
 			return format, nil
 		}
+	}
+	if isBinary(head) { // and not a log with a few NUL bytes, as a crash leaves them
+		return "", fmt.Errorf("%w: it looks like a binary file; name the format with --input-format if it is a damaged log", ErrFormat)
 	}
 	return "", fmt.Errorf("%w: %s", ErrFormat, unknownLine(lines[0], len(head) == len(lines[0]) && !whole))
 }
@@ -107,15 +110,13 @@ func firstLines(head []byte, whole bool) []string {
 }
 
 // foreign names formats that must not be taken for one of ours.
-func foreign(head []byte, line string) string {
+func foreign(line string) string {
 	text := strings.TrimLeft(line, " \t")
 	switch {
-	case isBinary(head):
-		return "it looks like a binary file"
 	case strings.HasPrefix(text, "#Software:"), strings.HasPrefix(text, "#Version:"), strings.HasPrefix(text, "#Fields:"),
 		strings.HasPrefix(text, "#Date:"):
 		return "it looks like a W3C extended log (IIS): convert it to CSV with the columns started_at, method, url, status"
-	case strings.HasPrefix(text, "["):
+	case jsonArray.MatchString(text):
 		return "it looks like a JSON array, but not like a recording list: write request records one a line instead"
 	case syslogLike.MatchString(text) && strings.Contains(text, "haproxy["):
 		return "it looks like an HAProxy log: log in the combined format, or convert it to CSV"
@@ -126,6 +127,9 @@ func foreign(head []byte, line string) string {
 	}
 	return ""
 }
+
+// jsonArray does not fit an IPv6 address in brackets, with which a line of an access log may begin.
+var jsonArray = regexp.MustCompile(`^\[\s*([\[\]{"]|$)`)
 
 var syslogLike = regexp.MustCompile(`^(<\d+>)?([A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+\S* \S+ \S+\[\d+\]:) `)
 
@@ -160,11 +164,17 @@ func isHAR(head []byte) bool {
 	return bytes.HasPrefix(text, []byte("{")) && !json.Valid(first) && harLog.Match(head) && bytes.Contains(head, []byte(`"entries"`))
 }
 
+// brokenRecord is a line that was meant to be a record: each then says what is wrong with it.
+var brokenRecord = regexp.MustCompile(`^\s*\{.*"started_at"\s*:`)
+
 // formatOfLine tells a record's format, "" where the line shows none.
 func formatOfLine(line string) string {
 	if strings.HasPrefix(strings.TrimLeft(line, " \t"), "{") {
 		var v fields
 		if !scanFlat(line, &v) && decodeObject(line, &v) != "" {
+			if brokenRecord.MatchString(line) {
+				return FormatJSONL
+			}
 			return ""
 		}
 		if v[fieldStartedAt].kind != kindAbsent || v[fieldURL].kind != kindAbsent && v[fieldMethod].kind != kindAbsent {

@@ -85,7 +85,7 @@ type streamError struct {
 func (streamError) Error() string { return "stream error" }
 
 // retryAfter is a Retry-After header in seconds: as it says, or up to the date it names, rounded up. It is 0 where
-// the header makes no sense or the date has passed.
+// the header makes no sense, such as a date in the year 9999, or the date has passed.
 func retryAfter(value string, now func() time.Time) int64 {
 	if n, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return int64(n)
@@ -94,6 +94,9 @@ func retryAfter(value string, now func() time.Time) int64 {
 	if err != nil {
 		return 0
 	}
-	left := math.Ceil(at.Sub(now()).Seconds())
-	return int64(max(0, left))
+	left := int64(math.Ceil(at.Sub(now()).Seconds()))
+	if left < 0 || left > maxRetry {
+		return 0
+	}
+	return left
 }

@@ -182,6 +182,7 @@ func TestRetryAfter(t *testing.T) {
 		"Sun, 01 Nov 2026 02:00:10 GMT":  10,
 		"Sun, 01 Nov 2026 01:00:00 GMT":  0,
 		"Sunday, 01-Nov-26 02:00:10 GMT": 10,
+		"Fri, 31 Dec 9999 23:59:59 GMT":  0,
 	} {
 		if got := retryAfter(value, func() time.Time { return now }); got != want {
 			t.Errorf("%q: got %d, want %d", value, got, want)

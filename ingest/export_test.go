@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/6dcca832/headroom/store"
 )
@@ -69,6 +71,47 @@ func TestExportThenImportGivesEqualRequests(t *testing.T) {
 	for i := range want {
 		if !equalRequests(got[i], want[i]) {
 			t.Fatalf("line %s came back as\n%+v\n%+v, want\n%+v\n%+v", lines[i], got[i], *got[i].Route, want[i], *want[i].Route)
+		}
+	}
+}
+
+// What the transport and the proxy record of odd requests must survive an export too.
+func TestOddRowsComeBack(t *testing.T) {
+	rec := &recorded{}
+	for _, c := range []struct{ method, url, client string }{
+		{"GET", "https://" + strings.Repeat("long.", 45) + "example/", "pull"},
+		{"GET1", "https://acme.xima.cloud/rest/api/v2/recordings", "a\x00b"},
+		{"M-SEARCH", "https://acme.xima.cloud/", "pull-29384756-abcde"},
+		{strings.Repeat("LONG", 20), "https://b\u00fccher.example/", strings.Repeat("client ", 100)},
+	} {
+		base := roundTripFunc(func(*http.Request) (*http.Response, error) {
+			resp := answer(429, http.NoBody, 0)
+			resp.Header.Set("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")
+			return resp, nil
+		})
+		if _, err := NewTransport(base, rec, WithClient(c.client), WithHashKey([]byte("test key"))).RoundTrip(request(t, c.method, c.url, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := append(rec.all(), store.Request{ // a tunnel of the proxy
+		Tenant: "acme", StartedAt: 1e15, Status: 200, Source: &store.Source{Kind: "proxy"},
+		Route: &store.Route{Method: "CONNECT", Origin: "https://acme.xima.cloud", Template: "/", Class: store.OpaqueClass},
+	})
+	var file bytes.Buffer
+	if err := WriteJSONL(&file, sequence(want)); err != nil {
+		t.Fatal(err)
+	}
+	o := testOptions(t)
+	o.Now = time.Now()
+	got, rejects, _ := mustImport(t, file.String(), o)
+	if len(rejects) > 0 || len(got) != len(want) {
+		t.Fatalf("%d of %d requests came back; rejects %v", len(got), len(want), rejects)
+	}
+	for i := range want {
+		want[i].Identify()
+		want[i].FirstByte = 0
+		if !equalRequests(got[i], want[i]) {
+			t.Errorf("\n%+v\n%+v, want\n%+v\n%+v", got[i], *got[i].Route, want[i], *want[i].Route)
 		}
 	}
 }

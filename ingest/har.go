@@ -30,18 +30,11 @@ const (
 var errNoEntries = fmt.Errorf("%w: the JSON has no log.entries, so it is no HAR", ErrFormat)
 
 // parseHAR reads the entries one by one, in constant memory. Where the document breaks off, what came before counts.
+// Several documents may follow one another, as "cat *.har" gives them; their entries are numbered on.
 func parseHAR(in *input, f *feeder) error {
 	h := &harReader{json: jsonStream{in.Reader}, feeder: f}
-	if in.whole && strings.Trim(string(in.head), " \t\r\n") == "" {
-		return nil
-	}
-	err := h.json.object(func(name string) error {
-		if name != "log" {
-			return h.json.skip()
-		}
-		return h.readLog()
-	})
-	if err == nil && !h.found {
+	err := h.readDocuments()
+	if err == nil && !h.found && h.documents > 0 {
 		return errNoEntries
 	}
 	return f.brokenOff(err, h.found, h.entry+1, "HAR")
@@ -49,11 +42,32 @@ func parseHAR(in *input, f *feeder) error {
 
 // harReader goes through a document.
 type harReader struct {
-	json    jsonStream
-	feeder  *feeder
-	found   bool // log.entries was met
-	entry   int64
-	creator string
+	json      jsonStream
+	feeder    *feeder
+	documents int
+	found     bool // log.entries was met
+	entry     int64
+	creator   string
+}
+
+// readDocuments reads to the end of the input, so that nothing behind the first document is passed over unseen.
+func (h *harReader) readDocuments() error {
+	for {
+		if more, err := h.json.more(); err != nil || !more {
+			return err
+		}
+		h.documents++
+		h.creator = ""
+		err := h.json.object(func(name string) error {
+			if name != "log" {
+				return h.json.skip()
+			}
+			return h.readLog()
+		})
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (h *harReader) readLog() error {
@@ -259,7 +273,7 @@ func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
 		return 0, false
 	}
 	length := int64(-1)
-	if n := digits(e.contentLength); e.contentLength != "" && len(e.contentLength) <= 18 {
+	if n, ok := logSize(e.contentLength); ok && e.contentLength != "-" {
 		length = n
 	}
 	transfer, headers, body := e.transferSize.size(), e.headersSize.size(), e.bodySize.size()
@@ -284,11 +298,7 @@ func (e *harEntry) retrySeconds(d *draft) int64 {
 	if err != nil {
 		from = time.UnixMicro(d.startedAt + d.duration)
 	}
-	seconds := retryAfter(strings.TrimSpace(e.retryAfter), func() time.Time { return from })
-	if seconds > maxRetry {
-		return 0
-	}
-	return seconds
+	return retryAfter(strings.TrimSpace(e.retryAfter), func() time.Time { return from })
 }
 
 // bodyBytes is what of the request's body identifies its parameters. Of one that is longer than maxHARBody the

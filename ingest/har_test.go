@@ -28,6 +28,19 @@ func TestHARThatBreaksOff(t *testing.T) {
 	}
 }
 
+// Nothing behind the first document may be passed over unseen.
+func TestHARDocumentsInARow(t *testing.T) {
+	one := harHead + harEntryText("") + "]}}"
+	requests, rejects, _ := mustImport(t, one+"\n"+strings.Replace(one, `"x"`, `"y"`, 1)+"\n", testOptions(t))
+	if len(requests) != 2 || len(rejects) != 0 || requests[0].Client != "x" || requests[1].Client != "y" {
+		t.Errorf("two documents: %v, %v", requests, rejects)
+	}
+	requests, rejects, _ = mustImport(t, one+"x", testOptions(t))
+	if len(requests) != 1 || len(rejects) != 1 || rejects[0].Line != 2 {
+		t.Errorf("something else behind it: %v, %v", requests, rejects)
+	}
+}
+
 func TestHARPassesOverLargeTexts(t *testing.T) {
 	var before, after runtime.MemStats
 	in := io.MultiReader(strings.NewReader(harHead+harEntryText("")+","), strings.NewReader(
@@ -62,6 +75,7 @@ func TestHARSizes(t *testing.T) {
 		{`,"bodySize":-1,"headers":[{"name":"content-length","value":"250"}],"content":{"size":900}`, 250, false},
 		{`,"status":304,"bodySize":5509,"content":{"size":9}`, 0, false},
 		{`,"status":204,"bodySize":5509`, 0, false},
+		{`,"bodySize":-1,"headers":[{"name":"Content-Length","value":"999999999999999999"}],"content":{"size":9}`, 0, true},
 		{`,"bodySize":1e999,"content":{"size":9}`, 0, true},
 	} {
 		requests, rejects, result := mustImport(t, harHead+harEntryText(c.response)+"]}}", testOptions(t))

@@ -144,7 +144,7 @@ func record(field string) string {
 }
 
 func TestImportRejects(t *testing.T) {
-	long := strings.Repeat("x", 101)
+	long := strings.Repeat("x", 254)
 	for _, c := range []struct{ text, reason string }{
 		{record(`,"status":99`), "status is neither"},
 		{record(`,"status":1000`), "status is neither"},
@@ -159,7 +159,8 @@ func TestImportRejects(t *testing.T) {
 		{record(`,"duration_ms":1e13`), "duration_ms is too large"},
 		{record(`,"complete":"no"`), "complete is neither"},
 		{record(`,"started_at":"1969-12-31T23:59:59Z"`), "before 1970"},
-		{record(`,"started_at":"2026-11-21T00:00:01Z"`), "in the future"},
+		{record(`,"started_at":"2027-11-20T00:00:01Z"`), "in the future"},
+		{record(`,"started_at":"9999-12-31T23:59:59Z"`), "in the future"},
 		{record(`,"started_at":"2026-02-29T00:00:01Z"`), "started_at is not a time"},
 		{record(`,"started_at":"2026-11-01T00:00:01"`), "no time zone"},
 		{record(`,"started_at":1762000000`), "started_at is not a string"},
@@ -167,6 +168,8 @@ func TestImportRejects(t *testing.T) {
 		{record(`,"method":""`), "method is not"},
 		{record(`,"url":"/rest/api"`), "not an absolute"},
 		{record(`,"url":"https://acme.xima.cloud/a b"`), "space or a control"},
+		{record(`,"url":"https://acme.xima.cloud/` + strings.Repeat("a", 1<<16) + `"`), "longer than 64 KiB"},
+		{record(`,"url":"https://acme.xima.cloud:70000000/"`), "no host, or one that is not valid"},
 		{record(`,"url":"blob:https://acme.xima.cloud/1"`), "blob: URL"},
 		{record(`,"url":"https://elsewhere.example/"`), "use --tenant"},
 		{record(`,"tenant":"a\u0007b"`), "tenant holds a control"},
@@ -209,7 +212,7 @@ func TestRefusedInput(t *testing.T) {
 		{"", "empty"}, {" \n\r\n\t\n", "empty"},
 		{string(gzipOf(t, string(gzipOf(t, record(""))))), "gzip inside gzip"},
 		{"\x1f\x8bnonsense", "cannot be decompressed"},
-		{"\xff\xfe{\x00", "UTF-16"}, {"{\x00\"\x00s\x00", "UTF-16"}, {"PK\x03\x04", "ZIP"},
+		{"\xff\xfe{\x00", "UTF-16"}, {"\xff\xfe\x00\x00{\x00\x00\x00", "UTF-32"}, {"{\x00\"\x00s\x00", "UTF-16"}, {"PK\x03\x04", "ZIP"},
 		{"\x7fELF\x02\x01\x01\x00\x00\x00\x00", "binary"}, {"<!DOCTYPE html>\n<html>", "HTML"},
 		{"#Software: Microsoft Internet Information Services 8.5\n", "W3C"}, {"[{\"started_at\":1}]", "JSON array"},
 		{"{\"a\":1}\n", "JSON, but not like request records"}, {"hello world\n", "neither JSON Lines"},
@@ -224,6 +227,31 @@ func TestRefusedInput(t *testing.T) {
 		}
 		if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrEmpty) {
 			t.Errorf("%.40q: %v is none of the sentinels", c.text, err)
+		}
+	}
+}
+
+// What shows a format beyond doubt is read as such, so that each line says what is wrong with it.
+func TestDamagedInputIsStillRecognised(t *testing.T) {
+	line := `192.0.2.1 - - [01/Nov/2026:02:00:00 +0000] "GET /rest/api/v2/recordings HTTP/1.1" 200 12`
+	for _, c := range []struct {
+		text, format   string
+		taken, refused int
+	}{
+		{record(`,"response_bytes":NaN`), FormatJSONL, 0, 1},
+		{record("")[:60], FormatJSONL, 0, 1},
+		{record("") + "\r" + record(""), FormatJSONL, 0, 1},
+		{record(`,"x":"`+strings.Repeat("x", 2*peekSize)+`"`) + "\n" + record(""), FormatJSONL, 2, 0},
+		{record("") + "\n\x00\x00\x00\n" + record(""), FormatJSONL, 2, 1},
+		{"\x00\x00\n" + line, FormatCombined, 1, 1},
+		{strings.Replace(line, "192.0.2.1", "[2001:db8::1]", 1), FormatCombined, 1, 0},
+		{"[2001:db8::5]:443 " + line, FormatCombined, 1, 0},
+	} {
+		o := testOptions(t)
+		o.Tenant = "acme"
+		requests, rejects, result, err := importText(t, strings.NewReader(c.text), o)
+		if err != nil || result.Format != c.format || len(requests) != c.taken || len(rejects) != c.refused {
+			t.Errorf("%.120q: %+v, %v, %v", c.text, result, rejects, err)
 		}
 	}
 }

@@ -20,12 +20,27 @@ var errJSON = errors.New("not valid JSON")
 // maxDepth bounds the nesting of values that are passed over.
 const maxDepth = 1000
 
+// more says whether anything but white space is left, outside of any value.
+func (j *jsonStream) more() (bool, error) {
+	_, err := j.next()
+	if err == io.EOF {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // peek returns the next byte that is not white space, without reading it.
 func (j *jsonStream) peek() (byte, error) {
+	c, err := j.next()
+	return c, ended(err)
+}
+
+// next is peek, with io.EOF at the end.
+func (j *jsonStream) next() (byte, error) {
 	for {
 		c, err := j.r.ReadByte()
 		if err != nil {
-			return 0, ended(err)
+			return 0, err
 		}
 		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
 			return c, j.r.UnreadByte()

@@ -73,10 +73,7 @@ func (t *Transport) keep(req *http.Request) keptURL {
 
 // match asks the policy. The string it builds has neither userinfo nor fragment, and does not outlive the call.
 func (t *Transport) match(method string, u *url.URL) keptURL {
-	if method == "" {
-		method = http.MethodGet
-	}
-	method = strings.ToUpper(method)
+	method = storedMethod(method)
 	if u == nil {
 		u = &url.URL{}
 	}
@@ -94,6 +91,17 @@ func (t *Transport) match(method string, u *url.URL) keptURL {
 	}
 }
 
+// storedMethod is a method as Import would take it back; other tokens, which no API uses, share one name.
+func storedMethod(method string) string {
+	if method == "" {
+		return http.MethodGet
+	}
+	if method, ok := cleanMethod(method); ok {
+		return method
+	}
+	return "OTHER"
+}
+
 // place is the one Route that all requests with the same key share, and its tenant, which the origin decides. Its
 // strings share no memory with a URL.
 func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
@@ -108,7 +116,7 @@ func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
 	}
 	k.origin, k.template = strings.Clone(k.origin), strings.Clone(k.template)
 	p := place{
-		tenant: strings.Clone(either(tenant, t.tenant, strings.ToLower(u.Hostname()), "unknown")),
+		tenant: storable(cleanTenant(strings.Clone(either(tenant, t.tenant, strings.ToLower(u.Hostname())))), "unknown"),
 		route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},
 	}
 	c.places[k] = p

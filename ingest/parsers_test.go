@@ -56,6 +56,7 @@ func TestCombinedShapes(t *testing.T) {
 		"192.0.2.1 ident user": "192.0.2.1 https://gamma.xima.cloud", "- - -": " https://gamma.xima.cloud",
 		"acme.xima.cloud 192.0.2.1 - -": "192.0.2.1 https://acme.xima.cloud", "acme.xima.cloud:80 192.0.2.1 - Jo Do": "192.0.2.1 http://acme.xima.cloud",
 		"acme.xima.cloud:443 192.0.2.1 - -": "192.0.2.1 https://acme.xima.cloud",
+		"192.0.2.1 - Al [the man":           "192.0.2.1 https://gamma.xima.cloud",
 		"192.0.2.1":                         "", "192.0.2.1 -": "", "a b c d": "",
 	} {
 		o := testOptions(t)
@@ -82,6 +83,17 @@ func TestCombinedNeedsATenant(t *testing.T) {
 	requests, _, _ := mustImport(t, line, o)
 	if len(requests) != 1 || requests[0].Tenant != "Acme Corp." || requests[0].Route.Origin != "https://acme-corp.xima.cloud" {
 		t.Errorf("got %v", requests)
+	}
+}
+
+func TestCombinedSizes(t *testing.T) {
+	for size, want := range map[string]int64{"0": 0, "-": 0, "12": 12, "1125899906842624": maxSize, "1125899906842625": -1, "99999999999999999999": -1, "-5": -1, "": -1, "1.5": -1} {
+		o := testOptions(t)
+		o.Format, o.Tenant = FormatCombined, "acme"
+		requests, rejects, _ := mustImport(t, `192.0.2.1 - - [01/Nov/2026:02:00:00 +0000] "GET / HTTP/1.1" 200 `+size, o)
+		if want < 0 && len(rejects) != 1 || want >= 0 && (len(requests) != 1 || requests[0].ResponseBytes != want) {
+			t.Errorf("%q: %v, %v", size, requests, rejects)
+		}
 	}
 }
 

@@ -62,8 +62,11 @@ func WithHashKey(key []byte) Option {
 // matter. By default, the host's name is used.
 func WithTenant(name string) Option { return func(t *Transport) { t.tenant = name } }
 
-// WithClient names the program or host that sends the requests. By default, "", which means unknown.
-func WithClient(name string) Option { return func(t *Transport) { t.client = name } }
+// WithClient names the program or host that sends the requests. What looks like a secret or like somebody's number or
+// address is not kept, as in Import. By default, "", which means unknown.
+func WithClient(name string) Option {
+	return func(t *Transport) { t.client = storable(cleanClient(name), redacted) }
+}
 
 // WithSource sets the source the requests are stored under. By default, one of kind "transport" without a name.
 func WithSource(s *store.Source) Option { return func(t *Transport) { t.source = s } }
