@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	// Zones must be known on machines without a zone database too.
@@ -125,8 +126,13 @@ func ParseConfig(name string, data []byte) (*Config, error) {
 		config.TokenEnv = config.Defaults.TokenEnv
 	}
 	config.Defaults.TokenEnv = config.TokenEnv
+	spelled := map[string]string{}
 	for _, tenant := range slices.Sorted(maps.Keys(f.Tenants)) {
 		key := "tenants." + tenant
+		if other, twice := spelled[strings.ToLower(tenant)]; twice { // host names have no case, so one of them is never met
+			r.check(key, fmt.Errorf("tenant %q is there twice, the other time as %q", tenant, other))
+		}
+		spelled[strings.ToLower(tenant)] = tenant
 		own := f.Tenants[tenant]
 		r.tenant(key, own) // says what is wrong with the tenant's own values, by its own lines
 		own.inherit(f.Defaults, config.TokenEnv)

@@ -2,10 +2,12 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +88,10 @@ func TestParseConfigRefuses(t *testing.T) {
 		`agents = 1.5`:                         `headroom.toml:2: "tenants.acme.agents" must be a whole number`,
 		`cap = -5`:                             `headroom.toml:2: size "-5" must be above 0`,
 		`cap = 0`:                              `headroom.toml:2: size "0" must be above 0`,
+		`cap = 0.5`:                            `headroom.toml:2: size "0.5" must be above 0`,
+		`cap = [1]`:                            `headroom.toml:2: "tenants.acme.cap" must be a number or a text`,
+		`cap_told_on = 2026-11-01`:             "headroom.toml:2: cap_told_on says when",
+		"[tenants.Acme]":                       `headroom.toml:1: tenant "acme" is there twice, the other time as "Acme"`,
 		`cap = nan`:                            `headroom.toml:2: size "nan" must be above 0`,
 		`cap = inf`:                            `headroom.toml:2: size "inf" must be above 0`,
 		`cap = "5 XB"`:                         `headroom.toml:2: size "5 XB" must be a number`,
@@ -105,7 +111,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		`window = "22:60-05:00"`:               "headroom.toml:2: window",
 		`window = "05:00-05:00"`:               "headroom.toml:2: window",
 		"closures = [\n\"12-25\",\n\"02-30\"]": `headroom.toml:4: date "02-30" must be`,
-		`closures = "12-25"`:                   `headroom.toml:2: "tenants.acme.closures" must be a list`,
+		`closures = "12-25"`:                   `headroom.toml:2: "tenants.acme.closures" must be a list, each element a value`,
 		`token_env = "eyJhbGciOi.secret"`:      "headroom.toml:2: token_env must be the name",
 		`host = "https://acme"`:                "headroom.toml:2: host",
 		`[tenant.other]`:                       `headroom.toml:2: unknown key "tenant"; did you mean "tenants"?`,
@@ -117,6 +123,19 @@ func TestParseConfigRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", line, err, want)
 		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %q", line, err)
+		}
+	}
+}
+
+func TestParseConfigEncodings(t *testing.T) {
+	text := "[tenants.acme]\nagents = 5\n"
+	c, err := ParseConfig("headroom.toml", []byte("\ufeff"+text))
+	if err != nil || c.Tenant("acme").Agents != 5 {
+		t.Errorf("with a byte order mark: %v, %v", c, err)
+	}
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		if _, err := ParseConfig("headroom.toml", []byte(mark+"[\x00")); err == nil || !strings.Contains(err.Error(), "UTF-16; save it as UTF-8") {
+			t.Errorf("in UTF-16: %v", err)
 		}
 	}
 }
@@ -166,7 +185,7 @@ func TestLoadConfig(t *testing.T) {
 	if _, err := LoadConfig(name); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing closures: error %v", err)
 	}
-	writeConfigFile(t, filepath.Join(dir, "days"), "# ours\n\n12-25, Christmas\n2026-11-26 Thanksgiving\r\n")
+	writeConfigFile(t, filepath.Join(dir, "days"), "\ufeff# ours\n\n12-25, Christmas\n2026-11-26 Thanksgiving\r\n")
 	c, err := LoadConfig(name)
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +219,27 @@ func TestConfigTemplate(t *testing.T) {
 	if a := c.Tenant("acme"); a.Agents == 0 || a.CapBytes == 0 || a.Window.IsZero() || len(a.Closures) == 0 {
 		t.Errorf("the examples do not set what they should: %+v", a)
 	}
+}
+
+// FuzzParseClosures also checks that a list is read the same again when written as dates alone.
+func FuzzParseClosures(f *testing.F) {
+	f.Add("# ours\n12-25, Christmas\n2026-11-26 Thanksgiving\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		closures, err := parseClosures("days", []byte(text))
+		if err != nil {
+			return
+		}
+		var again strings.Builder
+		for _, c := range closures {
+			if c.Year > 0 {
+				fmt.Fprintf(&again, "%04d-", c.Year)
+			}
+			fmt.Fprintf(&again, "%02d-%02d\n", c.Month, c.Day)
+		}
+		if got, err := parseClosures("days", []byte(again.String())); err != nil || !slices.Equal(got, closures) {
+			t.Errorf("%v came back as %v, %v", closures, got, err)
+		}
+	})
 }
 
 func FuzzParseConfig(f *testing.F) {

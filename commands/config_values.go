@@ -44,6 +44,9 @@ func (r *configReader) tenant(key string, f tenantFile) TenantConfig {
 		if err == nil && c.Year == 0 {
 			err = fmt.Errorf("cap_told_on must be a date such as 2026-11-01")
 		}
+		if err == nil && f.Cap == "" {
+			err = errors.New("cap_told_on says when the cap was told, but there is no cap")
+		}
 		r.check(key+".cap_told_on", err)
 		t.CapToldOn = time.Date(c.Year, c.Month, c.Day, 0, 0, 0, 0, time.UTC)
 	}
@@ -101,7 +104,7 @@ var byteUnits = map[string]float64{
 	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 }
 
-// ParseBytes reads an amount such as "450GB", "9.1 MB", "64KiB" or "450_000_000". It must be above 0, and no more than a
+// ParseBytes reads an amount such as "450GB", "9.1 MB", "64KiB" or "450_000_000". It must be 1 or more, and no more than a
 // million gigabytes.
 func ParseBytes(s string) (float64, error) {
 	number := strings.TrimRight(s, "BbIiKkMmGgTt")
@@ -111,8 +114,8 @@ func ParseBytes(s string) (float64, error) {
 	if err != nil || !known || strings.ContainsAny(number, "xXpP") {
 		return 0, fmt.Errorf("size %q must be a number of bytes or an amount such as \"450GB\" or \"9.1MB\"", s)
 	}
-	if n *= unit; !(n > 0) || n > maxBytes {
-		return 0, fmt.Errorf("size %q must be above 0 and at most 1000TB", s)
+	if n *= unit; !(n >= 1) || n > maxBytes {
+		return 0, fmt.Errorf("size %q must be above 0 and at most 1000TB, in whole bytes or with a unit", s)
 	}
 	return n, nil
 }
@@ -223,7 +226,7 @@ func parseClosure(s string) (Closure, error) {
 func parseClosures(name string, data []byte) ([]Closure, error) {
 	var closures []Closure
 	n := 0
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
 		n++
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {

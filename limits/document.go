@@ -1,6 +1,8 @@
 package limits
 
 import (
+	"bytes"
+	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
@@ -29,6 +31,10 @@ func DecodeTOML(name string, data []byte, into any) (*Document, error) {
 	if len(data) > maxDocument {
 		return nil, fmt.Errorf("%s: file has %d bytes; more than %d cannot be right", name, len(data), maxDocument)
 	}
+	if len(data) > 1 && (data[0] == 0xff && data[1] == 0xfe || data[0] == 0xfe && data[1] == 0xff) {
+		return nil, fmt.Errorf("%s: file is text in UTF-16; save it as UTF-8", name)
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // some editors put a byte order mark there
 	doc := &Document{name: name, lines: keyLines(data)}
 	dec := toml.NewDecoder(strings.NewReader(string(data))).DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
@@ -104,6 +110,9 @@ func wrongValue(root reflect.Type, err *toml.DecodeError) string {
 }
 
 func kindName(t reflect.Type) string {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return "a number or a text in quotes"
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return kindName(t.Elem())
@@ -115,6 +124,8 @@ func kindName(t reflect.Type) string {
 		return "a text in quotes"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Interface:
+		return "a value"
 	case reflect.Slice:
 		return "a list, each element " + kindName(t.Elem())
 	default:
