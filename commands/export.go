@@ -19,7 +19,7 @@ func newExportCommand(s *streams) *cli.Command {
 		Name:  "export",
 		Usage: "write the requests as JSON Lines",
 		Description: "Writes one JSON object a line, in order of arrival. \"headroom import\" reads them again, and an audit\n" +
-			"of the copy says the same once it knows the same resets and recording lists, which are no requests and stay behind.\n\n" +
+			"of the copy says the same. A tenant's resets go with its first request; recording lists stay behind.\n\n" +
 			"Examples:\n" +
 			"  headroom export --output requests.jsonl\n" +
 			"  headroom export --tenant acme --since 7d | jq .status",
@@ -60,24 +60,18 @@ func runExport(c *cli.Context, se *session, o exportOptions) error {
 		return err
 	}
 	rows := only(o.tenants, snap.Rows(c.Context, one, o.rows(c.IsSet("as-of"))))
-	return se.write(o.output, func(w io.Writer) error { return ingest.WriteJSONL(w, rows) })
-}
-
-// tellLeftBehind says what an audit goes by beside the requests that are exported.
-func (s *session) tellLeftBehind(ctx context.Context, snap *store.Snapshot, tenants []string) error {
-	events, err := snap.Events(ctx)
+	resets, err := resetsOf(c.Context, snap)
 	if err != nil {
 		return err
 	}
-	among := func(name string) bool { return len(tenants) == 0 || slices.Contains(tenants, name) }
-	var resets, recordings int64
-	for _, e := range events {
-		if e.Kind == store.EventReset && among(e.Tenant) {
-			resets++
-		}
-	}
+	return se.write(o.output, func(w io.Writer) error { return ingest.WriteJSONL(w, rows, resets...) })
+}
+
+// tellLeftBehind says what an audit goes by beside what is exported.
+func (s *session) tellLeftBehind(ctx context.Context, snap *store.Snapshot, tenants []string) error {
+	var recordings int64
 	for _, t := range snap.Tenants() {
-		if !among(t.Name) {
+		if len(tenants) > 0 && !slices.Contains(tenants, t.Name) {
 			continue
 		}
 		r, err := snap.Recorded(ctx, t.Name, 0, math.MaxInt64)
@@ -86,8 +80,8 @@ func (s *session) tellLeftBehind(ctx context.Context, snap *store.Snapshot, tena
 		}
 		recordings += r.Recordings
 	}
-	if resets+recordings > 0 {
-		s.tell("headroom: export: resets (%d) and listed recordings (%d) are no requests and stay behind; an audit of the copy needs them told again", resets, recordings)
+	if recordings > 0 {
+		s.tell("headroom: export: listed recordings (%d) are no requests and stay behind; an audit of the copy needs them told again", recordings)
 	}
 	return nil
 }

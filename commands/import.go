@@ -191,10 +191,12 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	if err != nil {
 		return counts{}, err
 	}
+	var resets []ingest.Reset
 	bar := startBar(im.err, shown(name), size)
 	result, err := ingest.Import(ctx, in, uninterrupted{sink}, ingest.ImportOptions{
 		Format: im.o.format, Tenant: im.o.tenant, Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
 		OnProgress: bar.set,
+		OnReset:    func(r ingest.Reset) { resets = append(resets, r) },
 		OnReject: func(r ingest.Reject) {
 			n.rejected++
 			fmt.Fprintf(im.rejects, "%s:%d: %s\n", oneLine(shown(name)), r.Line, oneLine(r.Reason))
@@ -206,11 +208,23 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	if err == nil && n.read() != result.Read {
 		err = fmt.Errorf("%d records were read, but %d are accounted for", result.Read, n.read())
 	}
+	if err == nil {
+		err = im.takeResets(storing, name, resets)
+	}
 	im.tellUnknownSizes(name, result.UnknownSize)
 	if err != nil {
 		err = fmt.Errorf("read %s: %w", shown(name), err)
 	}
 	return n, err
+}
+
+// takeResets records the resets that an export carries.
+func (im *importer) takeResets(ctx context.Context, name string, resets []ingest.Reset) error {
+	added, err := im.addResets(ctx, resets)
+	if added > 0 {
+		im.tell("headroom: import: %s also holds resets of the egress window that were not known: %d recorded", shown(name), added)
+	}
+	return err
 }
 
 func (im *importer) tellUnknownSizes(name string, n int64) {

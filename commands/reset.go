@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -94,10 +95,50 @@ func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool,
 	if err := se.checkTenants(snap, []string{o.tenant}); err != nil {
 		return false, err
 	}
+	resets, err := resetsOf(ctx, snap)
+	return slices.ContainsFunc(resets, same(ingest.Reset{Tenant: o.tenant, At: o.at.UnixMicro()})), err
+}
+
+// same finds a reset again, whatever its note.
+func same(r ingest.Reset) func(ingest.Reset) bool {
+	return func(other ingest.Reset) bool { return other.Tenant == r.Tenant && other.At == r.At }
+}
+
+// resetsOf are all that the log knows.
+func resetsOf(ctx context.Context, snap *store.Snapshot) (resets []ingest.Reset, err error) {
 	events, err := snap.Events(ctx)
-	return slices.ContainsFunc(events, func(e store.Event) bool {
-		return e.Kind == store.EventReset && e.Tenant == o.tenant && e.At == o.at.UnixMicro()
-	}), err
+	for _, e := range events {
+		if e.Kind == store.EventReset {
+			resets = append(resets, ingest.Reset{Tenant: e.Tenant, At: e.At, Note: e.Note})
+		}
+	}
+	return resets, err
+}
+
+// addResets records those that the log does not know yet, and returns how many they were.
+func (s *session) addResets(ctx context.Context, resets []ingest.Reset) (added int, err error) {
+	if len(resets) == 0 {
+		return 0, nil
+	}
+	snap, err := s.store.Snapshot(ctx)
+	if err != nil {
+		return 0, err
+	}
+	known, err := resetsOf(ctx, snap)
+	if err := errors.Join(err, snap.Close()); err != nil {
+		return 0, err
+	}
+	for _, r := range resets {
+		if slices.ContainsFunc(known, same(r)) {
+			continue
+		}
+		if err := s.store.AddEvent(ctx, store.Event{Kind: store.EventReset, At: r.At, Tenant: r.Tenant, Note: r.Note}); err != nil {
+			return added, err
+		}
+		known = append(known, r)
+		added++
+	}
+	return added, nil
 }
 
 // stamp is a time as messages show it.

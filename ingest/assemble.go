@@ -21,6 +21,7 @@ type draft struct {
 	tenant       string
 	client       string
 	errorText    string
+	resets       string // see parseResets
 	// params is a params_hash or any other text that stands for the parameters; body is part of them.
 	params        string
 	body          []byte

@@ -16,18 +16,23 @@ import (
 // JSONLWriter writes requests as JSON Lines, in the shape that Import reads. Importing them gives equal requests, but
 // for ID, Source and FirstByte; fields with their default value are left out.
 type JSONLWriter struct {
-	w   *bufio.Writer
-	buf []byte
+	w      *bufio.Writer
+	buf    []byte
+	resets []Reset // those not yet written
 }
 
-// NewJSONLWriter returns a buffered writer: call Flush at the end.
-func NewJSONLWriter(w io.Writer) *JSONLWriter {
-	return &JSONLWriter{w: bufio.NewWriterSize(w, 64<<10)}
+// NewJSONLWriter returns a buffered writer: call Flush at the end. Each tenant's resets go with its first request.
+func NewJSONLWriter(w io.Writer, resets ...Reset) *JSONLWriter {
+	return &JSONLWriter{w: bufio.NewWriterSize(w, 64<<10), resets: resets}
 }
 
 // Write writes one request as a line. The error is the writer's.
 func (j *JSONLWriter) Write(r *store.Request) error {
 	j.buf = appendRecord(j.buf[:0], r)
+	if len(j.resets) > 0 {
+		j.buf, j.resets = appendResets(j.buf, r.Tenant, j.resets)
+	}
+	j.buf = append(j.buf, '}', '\n')
 	if _, err := j.w.Write(j.buf); err != nil {
 		return fmt.Errorf("write request: %w", err)
 	}
@@ -43,8 +48,8 @@ func (j *JSONLWriter) Flush() error {
 }
 
 // WriteJSONL writes all requests of seq and stops at its first error, which is returned as it is.
-func WriteJSONL(w io.Writer, seq iter.Seq2[store.Request, error]) error {
-	j := NewJSONLWriter(w)
+func WriteJSONL(w io.Writer, seq iter.Seq2[store.Request, error], resets ...Reset) error {
+	j := NewJSONLWriter(w, resets...)
 	for r, err := range seq {
 		if err != nil {
 			return err
@@ -56,6 +61,7 @@ func WriteJSONL(w io.Writer, seq iter.Seq2[store.Request, error]) error {
 	return j.Flush()
 }
 
+// appendRecord writes all of a record but its end.
 func appendRecord(b []byte, r *store.Request) []byte {
 	b = append(b, `{"started_at":"`...)
 	b = appendStart(b, r)
@@ -79,13 +85,15 @@ func appendRecord(b []byte, r *store.Request) []byte {
 	b = appendText(b, fieldParamsHash, r.Params)
 	b = appendCount(b, fieldRetryAfterS, r.RetryAfter)
 	b = appendText(b, fieldClient, r.Client)
-	b = appendText(b, fieldError, r.Error)
-	return append(b, '}', '\n')
+	return appendText(b, fieldError, r.Error)
 }
+
+// exactLayout is a time in UTC with its microseconds.
+const exactLayout = "2006-01-02T15:04:05.000000Z"
 
 // appendStart writes the time without a fraction where the source's clock had none: that is how an import learns it.
 func appendStart(b []byte, r *store.Request) []byte {
-	layout := "2006-01-02T15:04:05.000000Z"
+	layout := exactLayout
 	if r.Source != nil && r.Source.Resolution == wholeSecond && r.StartedAt%wholeSecond == 0 {
 		layout = time.RFC3339
 	}

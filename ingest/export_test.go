@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,27 @@ func TestExportThenImportGivesEqualRequests(t *testing.T) {
 	for i := range want {
 		if !equalRequests(got[i], want[i]) {
 			t.Fatalf("line %s came back as\n%+v\n%+v, want\n%+v\n%+v", lines[i], got[i], *got[i].Route, want[i], *want[i].Route)
+		}
+	}
+}
+
+func TestResetsGoWithTheFirstRequest(t *testing.T) {
+	o := testOptions(t)
+	requests, _, _ := mustImport(t, record(`,"tenant":"a"`)+"\n"+record(`,"tenant":"b"`)+"\n"+record(`,"tenant":"a"`), o)
+	want := []Reset{{"a", 1e15, "ticket \"1\""}, {"a", 1e15 + 1, ""}, {"b", 2, "é"}}
+	var file bytes.Buffer
+	if err := WriteJSONL(&file, sequence(requests), append(want, Reset{"c", 1, "of no request"})...); err != nil {
+		t.Fatal(err)
+	}
+	var got []Reset
+	o.OnReset = func(r Reset) { got = append(got, r) }
+	if again, rejects, _ := mustImport(t, file.String(), o); len(again) != 3 || len(rejects) > 0 || !slices.Equal(got, want) {
+		t.Errorf("%v, want %v, from %s (rejects %v)", got, want, file.String(), rejects)
+	}
+	got = nil
+	for _, other := range []string{`[]`, `[1]`, `"x"`, `{"at":1}`, `[{"at":"soon"}]`, `[{"at":"9999-01-01T00:00:00Z"}]`, `[{"at":"1969-01-01T00:00:00Z"}]`} {
+		if taken, _, _ := mustImport(t, record(`,"egress_resets":`+other), o); len(taken) != 1 || len(got) > 0 {
+			t.Errorf("%s: %v, resets %v", other, taken, got)
 		}
 	}
 }

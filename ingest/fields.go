@@ -21,12 +21,13 @@ const (
 	fieldRetryAfterS
 	fieldClient
 	fieldError
+	fieldResets // headroom's own, see Reset
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"started_at", "method", "url", "status", "tenant", "duration_ms", "request_bytes", "response_bytes", "complete",
-	"params_hash", "retry_after_s", "client", "error",
+	"params_hash", "retry_after_s", "client", "error", "egress_resets",
 }
 
 // requiredFields is how many of fieldNames, from the first, a record must have.
@@ -45,7 +46,7 @@ const (
 	kindNumber = 'n'
 	kindTrue   = 't'
 	kindFalse  = 'f'
-	kindOther  = 'x' // an object, an array, or a string that is not text
+	kindOther  = 'x' // an object or an array, as it is written, or a string that is not text
 )
 
 type fields [fieldCount]token
@@ -69,7 +70,7 @@ func (f *fields) draft(d *draft) (reason string) {
 		tenant: r.text(fieldTenant), duration: r.milliseconds(fieldDurationMS),
 		requestBytes: r.whole(fieldRequestBytes, maxSize), responseBytes: r.whole(fieldResponseBytes, maxSize),
 		cutShort: r.isFalse(fieldComplete), params: r.text(fieldParamsHash), retryAfter: r.seconds(fieldRetryAfterS),
-		client: r.text(fieldClient), errorText: r.text(fieldError),
+		client: r.text(fieldClient), errorText: r.text(fieldError), resets: f[fieldResets].text,
 	}
 	if started := r.text(fieldStartedAt); r.reason == "" {
 		var fraction bool
@@ -240,6 +241,8 @@ func bareToken(field int, s string) token {
 			return token{kind: kindFalse}
 		}
 		return token{kind: kindOther}
+	case fieldResets: // for JSON only
+		return token{}
 	}
 	return token{kindString, s}
 }

@@ -57,6 +57,9 @@ type ImportOptions struct {
 	Name string
 	// OnReject is told of each record that was not taken, in the order of the input. By default, they are only counted.
 	OnReject func(Reject)
+	// OnReset is told of each reset that an export wrote beside a request, after that request was given to the sink. By
+	// default, they are left out.
+	OnReset func(Reset)
 	// OnProgress is told how many bytes of the input were read so far (before decompression), after each batch.
 	OnProgress func(bytesRead int64)
 	// Now is what "in the future" is measured by. By default, the time of the call.
@@ -147,6 +150,11 @@ func drain(ctx context.Context, f *feeder, raw *countingReader, sink Sink, o Imp
 				return err
 			}
 		}
+		if o.OnReset != nil {
+			for _, reset := range b.resets {
+				o.OnReset(reset)
+			}
+		}
 		if o.OnReject != nil {
 			for _, reject := range b.rejects {
 				o.OnReject(reject)
@@ -171,6 +179,7 @@ type batch struct {
 	requests   []store.Request
 	recordings []store.Recording
 	rejects    []Reject
+	resets     []Reset
 }
 
 // feeder collects what a parser finds into batches and counts it.
@@ -221,6 +230,9 @@ func (f *feeder) add(d *draft) error {
 	}
 	f.cur.requests[n].Identify() // here and not in the store, which is the slower of the two goroutines
 	f.result.Read++
+	if d.resets != "" {
+		f.cur.resets = append(f.cur.resets, parseResets(d.resets, f.cur.requests[n].Tenant, f.asm.latest)...)
+	}
 	if d.unknownSize {
 		f.result.UnknownSize++
 	}
@@ -281,7 +293,8 @@ func (f *feeder) flush() error {
 	case <-f.ctx.Done():
 		return f.ctx.Err()
 	}
-	f.cur.requests, f.cur.recordings, f.cur.rejects = f.cur.requests[:0], f.cur.recordings[:0], f.cur.rejects[:0]
+	f.cur.requests, f.cur.recordings = f.cur.requests[:0], f.cur.recordings[:0]
+	f.cur.rejects, f.cur.resets = f.cur.rejects[:0], f.cur.resets[:0]
 	return nil
 }
 

@@ -73,7 +73,7 @@ func rawToken(raw []byte) token {
 		}
 		return token{kindString, s}
 	case '{', '[':
-		return token{kind: kindOther}
+		return token{kindOther, string(raw)}
 	case 't':
 		return token{kind: kindTrue}
 	case 'f':
@@ -147,6 +147,8 @@ func fieldIndexOf(name string) int {
 		return fieldClient
 	case "error":
 		return fieldError
+	case "egress_resets":
+		return fieldResets
 	}
 	return -1
 }
