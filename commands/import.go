@@ -51,6 +51,11 @@ func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) 
 	if len(o.files) == 0 {
 		return o, errors.New("no file is named; name one or more, or \"-\" for standard input")
 	}
+	if c.IsSet("tenant") {
+		if err := ingest.CheckTenant(o.tenant); err != nil {
+			return o, fmt.Errorf("flag --tenant: %w", err)
+		}
+	}
 	o.format, err = choice(c, "input-format", ingest.Formats()...)
 	if err != nil {
 		return o, err

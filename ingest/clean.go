@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -54,6 +55,14 @@ func storable(c cleaned, otherwise string) string {
 		return otherwise
 	}
 	return c.text
+}
+
+// CheckTenant says why a name cannot be a tenant's, nil for one that can.
+func CheckTenant(name string) error {
+	if reason := cleanTenant(name).reason; reason != "" {
+		return errors.New(reason)
+	}
+	return nil
 }
 
 // cleanTenant trims a tenant's name.
