@@ -11,6 +11,7 @@ import (
 type bar struct {
 	writer  progress.Writer
 	tracker *progress.Tracker
+	ended   chan struct{} // closed when nothing more will be shown
 }
 
 // startBar shows a bar for a file of size bytes; 0 means that the size is not known, and there is no bar.
@@ -18,13 +19,24 @@ func startBar(stderr io.Writer, name string, size int64) *bar {
 	if _, ok := terminal(stderr); !ok || size == 0 {
 		return nil
 	}
-	b := &bar{progress.NewWriter(), &progress.Tracker{Message: oneLine(name), Total: size, Units: progress.UnitsBytes}}
-	b.writer.SetOutputWriter(stderr)
+	return newBar(stderr, name, size)
+}
+
+func newBar(w io.Writer, name string, size int64) *bar {
+	b := &bar{
+		writer:  progress.NewWriter(),
+		tracker: &progress.Tracker{Message: oneLine(name), Total: size, Units: progress.UnitsBytes},
+		ended:   make(chan struct{}),
+	}
+	b.writer.SetOutputWriter(w)
 	b.writer.SetTrackerPosition(progress.PositionRight)
 	b.writer.SetAutoStop(false)
 	b.writer.SetUpdateFrequency(100 * time.Millisecond)
 	b.writer.AppendTracker(b.tracker)
-	go b.writer.Render()
+	go func() {
+		defer close(b.ended)
+		b.writer.Render()
+	}()
 	return b
 }
 
@@ -44,7 +56,12 @@ func (b *bar) stop(err error) {
 	} else {
 		b.tracker.MarkAsDone()
 	}
-	for b.writer.Stop(); b.writer.IsRenderInProgress(); {
-		time.Sleep(time.Millisecond)
+	for { // Stop does nothing to what has not begun yet, as with a small file
+		b.writer.Stop()
+		select {
+		case <-b.ended:
+			return
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
