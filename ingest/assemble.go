@@ -44,7 +44,7 @@ type assembler struct {
 	key     []byte
 	tenant  string
 	now     time.Time
-	latest  int64 // the latest start in microseconds that a wrong clock explains; the audit leaves out what is to come
+	latest  int64 // see latestStart
 	exact   *store.Source
 	seconds *store.Source
 	routes  map[importRoute]*store.Route
@@ -52,6 +52,10 @@ type assembler struct {
 	tenants map[string]cleaned
 	clients map[string]cleaned
 }
+
+// latestStart is the latest start, in microseconds since 1970 UTC, that a wrong clock explains. The audit leaves out what
+// is to come.
+func latestStart(now time.Time) int64 { return now.AddDate(1, 0, 0).UnixMicro() }
 
 type importRoute struct{ method, origin, template string }
 
@@ -61,7 +65,7 @@ type cleaned struct{ text, reason string }
 func newAssembler(o ImportOptions, kind string) *assembler {
 	return &assembler{
 		policy: o.Policy, key: o.HashKey, tenant: o.Tenant,
-		now: o.Now, latest: o.Now.AddDate(1, 0, 0).UnixMicro(),
+		now: o.Now, latest: latestStart(o.Now),
 		exact:   &store.Source{Kind: kind, Name: o.Name},
 		seconds: &store.Source{Kind: kind, Name: o.Name, Resolution: wholeSecond},
 		routes:  map[importRoute]*store.Route{},

@@ -33,7 +33,7 @@ type listing struct {
 }
 
 func newListing(p *limits.Policy, in jsonStream, now time.Time) *listing {
-	l := &listing{json: in, policy: p, latest: now.Add(24 * time.Hour).UnixMicro()}
+	l := &listing{json: in, policy: p, latest: latestStart(now)}
 	l.members = map[string]*token{
 		p.Listing.Key: &l.key, p.Listing.Start: &l.start, p.Listing.Duration: &l.length, p.Listing.Size: &l.size,
 	}
@@ -84,7 +84,7 @@ func (l *listing) recording() (r store.Recording, reason string) {
 	case start < 0:
 		return r, rule.Start + " is not a number of milliseconds since 1970"
 	case start > l.latest:
-		return r, rule.Start + " is in the future"
+		return r, rule.Start + " is more than a year in the future"
 	}
 	r = store.Recording{Key: l.key.text, StartedAt: start, Duration: max(l.length.size(), 0) * 1000, Bytes: max(l.size.size(), 0)}
 	for _, m := range []struct {
@@ -98,7 +98,8 @@ func (l *listing) recording() (r store.Recording, reason string) {
 	return r, ""
 }
 
-// parseListing reads a recording list. Where the document breaks off, what came before counts.
+// parseListing reads a recording list, or several that follow one another, as the answers of several calls do. Where the
+// document breaks off, what came before counts.
 func parseListing(in *input, f *feeder) error {
 	tenant := f.asm.tenantOf(&draft{}, "")
 	if tenant.reason != "" {
@@ -106,13 +107,19 @@ func parseListing(in *input, f *feeder) error {
 	}
 	var entries int64
 	l := newListing(f.asm.policy, jsonStream{in.Reader}, f.asm.now)
-	err := l.each(func(r store.Recording, reason string) error {
-		entries++
-		if reason != "" {
-			return f.reject(entries, reason)
+	more, err := l.json.more()
+	for more && err == nil {
+		err = l.each(func(r store.Recording, reason string) error {
+			entries++
+			if reason != "" {
+				return f.reject(entries, reason)
+			}
+			r.Tenant = tenant.text
+			return f.list(r)
+		})
+		if err == nil {
+			more, err = l.json.more()
 		}
-		r.Tenant = tenant.text
-		return f.list(r)
-	})
+	}
 	return f.brokenOff(err, entries > 0, entries+1, "recording list")
 }

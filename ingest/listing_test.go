@@ -119,7 +119,7 @@ func TestImportRecordingListRejects(t *testing.T) {
 		`{` + key + `}`:                               "startTime is not a number of milliseconds since 1970",
 		`{` + key + `,"startTime":"Canary"}`:          "startTime is not a number of milliseconds since 1970",
 		`{` + key + `,"startTime":-1}`:                "startTime is not a number of milliseconds since 1970",
-		`{` + key + `,"startTime":99999999999999}`:    "startTime is in the future",
+		`{` + key + `,"startTime":99999999999999}`:    "startTime is more than a year in the future",
 		`{` + key + `,"startTime":1e400}`:             "startTime is not a number of milliseconds since 1970",
 		`{` + key + `,"startTime":5,"size":-1}`:       "size is not a sensible number",
 		`{` + key + `,"startTime":5,"size":"9"}`:      "size is not a sensible number",
@@ -133,6 +133,10 @@ func TestImportRecordingListRejects(t *testing.T) {
 	s, rejects, result, err := importList(t, `[{`+key+`,"startTime":5}, {`+key+`,"sta`, "acme", FormatAuto)
 	if err != nil || result.Read != 2 || len(s.list) != 1 || len(rejects) != 1 || !strings.Contains(rejects[0].Reason, "it ends too early") {
 		t.Errorf("cut off: %+v, %+v, %v", result, rejects, err)
+	}
+	s, rejects, result, err = importList(t, `[{`+key+`,"startTime":5}]`+"\n[]\n"+`[{`+key+`,"startTime":6}] x`, "acme", FormatAuto)
+	if err != nil || result.Read != 3 || len(s.list) != 2 || len(rejects) != 1 || rejects[0].Line != 3 {
+		t.Errorf("lists in a row, and something else: %+v, %+v, %v", result, rejects, err)
 	}
 	for _, text := range []string{`[1, 2]`, `[{"a":1}]`, `{"recordingKey":"x"}`, `[`} {
 		if _, _, _, err := importList(t, text, "acme", FormatAuto); !errors.Is(err, ErrFormat) {
