@@ -14,6 +14,8 @@ type existing struct {
 	matched []uint64 // a bit for each row that a request of the file was matched with
 	chunks  map[int64][]entry
 	order   []int64 // of unpacking, for forgetting
+	moments map[momentKey]moment
+	looked  int // entries looked at one by one, for tests
 }
 
 // keepChunks bounds what is kept unpacked: some 100 MB when all chunks are full.
@@ -24,38 +26,59 @@ func newExisting(snap *Snapshot, upto int64) *existing {
 }
 
 // match finds a row like the given one that was not matched before, and matches it.
-func (x *existing) match(ctx context.Context, tenant int64, like entry) (bool, error) {
+func (x *existing) match(ctx context.Context, tenant int64, like entry) (found bool, err error) {
+	key := momentKey{tenant, like.at}
+	if m, ok := x.moments[key]; ok {
+		return x.take(m, like), nil
+	}
+	looked := 0
+	err = x.eachAt(ctx, tenant, like.at, func(e *entry) bool {
+		looked++
+		if found = !x.isMarked(e.id) && likeness(tenant, e) == like; found {
+			x.mark(e.id)
+		}
+		return !found
+	})
+	x.looked += looked
+	if err == nil && looked > crowded {
+		err = x.index(ctx, key)
+	}
+	return found, err
+}
+
+// eachAt calls f with the tenant's entries of a time that were there before, until f has enough.
+func (x *existing) eachAt(ctx context.Context, tenant, at int64, f func(*entry) bool) error {
 	metas := x.snap.chunk[tenant]
-	first := sort.Search(len(metas), func(i int) bool { return metas[i].lastAt >= like.at })
+	first := sort.Search(len(metas), func(i int) bool { return metas[i].lastAt >= at })
 	for _, c := range metas[first:] {
-		if c.firstAt > like.at {
+		if c.firstAt > at {
 			break
 		}
 		entries, err := x.unpack(ctx, c.id)
 		if err != nil {
-			return false, err
+			return err
 		}
-		if x.matchIn(tenant, entries, like) {
-			return true, nil
+		if !x.eachIn(entries, at, f) {
+			return nil
 		}
 	}
-	return x.matchIn(tenant, x.snap.tail[tenant], like), nil
+	x.eachIn(x.snap.tail[tenant], at, f)
+	return nil
 }
 
-func (x *existing) matchIn(tenant int64, entries []entry, like entry) bool {
-	i := sort.Search(len(entries), func(i int) bool { return entries[i].at >= like.at })
-	for ; i < len(entries) && entries[i].at == like.at; i++ {
-		e := &entries[i]
-		if e.id > x.upto || likeness(tenant, e) != like {
-			continue
-		}
-		if word, bit := &x.matched[e.id/64], uint64(1)<<(e.id%64); *word&bit == 0 {
-			*word |= bit
-			return true
+func (x *existing) eachIn(entries []entry, at int64, f func(*entry) bool) (more bool) {
+	i := sort.Search(len(entries), func(i int) bool { return entries[i].at >= at })
+	for ; i < len(entries) && entries[i].at == at; i++ {
+		if entries[i].id <= x.upto && !f(&entries[i]) {
+			return false
 		}
 	}
-	return false
+	return true
 }
+
+func (x *existing) isMarked(id int64) bool { return x.matched[id/64]>>(id%64)&1 == 1 }
+
+func (x *existing) mark(id int64) { x.matched[id/64] |= 1 << (id % 64) }
 
 func (x *existing) unpack(ctx context.Context, chunk int64) ([]entry, error) {
 	if entries, ok := x.chunks[chunk]; ok {
