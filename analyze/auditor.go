@@ -183,7 +183,7 @@ func (a *Auditor) explainOver() {
 
 func (w *window) learnFrom(r *store.Request, role limits.Role) {
 	if role == limits.RoleOK || role == limits.RoleEgressCap {
-		w.learn(r.StartedAt, w.Sum, role == limits.RoleEgressCap)
+		w.learn(w.Sum, role == limits.RoleEgressCap)
 	}
 }
 

@@ -57,8 +57,9 @@ func nearestRank(values []int64, percent int) int64 {
 
 func (b *brute) statuses() {
 	for _, c := range b.rows {
-		_, expected := b.policy.Status(c.Status, c.Route.Method)
-		want := analyze.StatusCount{Method: c.Route.Method, Class: c.class, Status: c.Status, Expected: expected}
+		want := analyze.StatusCount{
+			Method: c.Route.Method, Class: c.class, Status: c.Status, Expected: expected(c.Status, c.Route.Method),
+		}
 		i := slices.IndexFunc(b.result.Statuses, func(s analyze.StatusCount) bool {
 			s.Requests = 0
 			return s == want
@@ -90,7 +91,7 @@ func (b *brute) rolling(t int64) (sum int64) {
 	return sum
 }
 
-func (b *brute) egress(got analyze.Cap) {
+func (b *brute) egress() {
 	e := &b.result.Egress
 	e.Window, e.Current = 120*time.Hour, b.rolling(b.asOf)
 	var over []int
@@ -107,27 +108,70 @@ func (b *brute) egress(got analyze.Cap) {
 		}
 	}
 	b.fire(analyze.RuleOverCap, analyze.Violation, over)
-	b.cap(got)
+	e.Cap = b.cap()
 }
 
-// cap gives the cap by its best source. When a cap is learned the promises do not say; it needs a refusal, or more than
-// the estimate must have been downloaded.
-func (b *brute) cap(got analyze.Cap) {
-	known, c := b.about.Cap, &b.result.Egress.Cap
-	guess := b.policy.Egress.Cap(known.Agents, known.BytesPerHour)
-	learnable := func() bool {
-		return anyOf(b.seen, func(c *call) bool { return c.Status == 509 || guess > 0 && b.rolling(c.StartedAt) > guess })
+// cap gives the cap by its best source.
+func (b *brute) cap() analyze.Cap {
+	known := b.about.Cap
+	guess, source := int64(known.Agents)*8*5*9_097_200*2, analyze.CapAssumed
+	if known.BytesPerHour > 0 {
+		guess, source = int64(float64(known.Agents*8*5)*known.BytesPerHour*2), analyze.CapMeasured
 	}
+	low, high := b.bounds()
 	switch {
 	case known.Told > 0:
-		*c = analyze.Cap{Bytes: known.Told, Source: analyze.CapTold}
-	case got.Source == analyze.CapLearned && learnable():
-		*c = analyze.Cap{Bytes: got.Bytes, Source: analyze.CapLearned}
-	case known.Agents > 0 && known.BytesPerHour > 0:
-		*c = analyze.Cap{Bytes: guess, Source: analyze.CapMeasured}
+		return analyze.Cap{Bytes: known.Told, Low: known.Told, High: known.Told, Source: analyze.CapTold}
+	case high > 0:
+		return analyze.Cap{Bytes: high, Low: low, High: high, Source: analyze.CapLearned}
+	case known.Agents > 0 && guess < low:
+		return analyze.Cap{Bytes: low, Low: low, Source: analyze.CapLearned}
 	case known.Agents > 0:
-		*c = analyze.Cap{Bytes: guess, Source: analyze.CapAssumed}
-	default:
-		*c = analyze.Cap{Source: analyze.CapUnknown}
+		return analyze.Cap{Bytes: guess, Low: low, Source: source}
 	}
+	return analyze.Cap{Low: low, Source: analyze.CapUnknown}
+}
+
+// bounds are what the answers say of the cap: it was above the sums that were just before a served request, and not above
+// those just before a refused one. An answer that cannot be true of the same cap as earlier ones puts those out of date.
+func (b *brute) bounds() (low, high int64) {
+	var served, refused []int64
+	for i := range b.rows {
+		c := &b.rows[i]
+		if c.class != audio {
+			continue
+		}
+		sum := b.before(c)
+		switch c.Status {
+		case 509:
+			if len(served) > 0 && sum < slices.Max(served) {
+				served = nil
+			}
+			refused = append(refused, sum)
+		case 200, 204:
+			if len(refused) > 0 && sum > slices.Min(refused) {
+				refused = nil
+			}
+			served = append(served, sum)
+		}
+	}
+	if len(served) > 0 {
+		low = slices.Max(served)
+	}
+	if len(refused) > 0 {
+		high = slices.Min(refused)
+	}
+	return low, high
+}
+
+// before is the rolling sum at a request without its own bytes and those of later ones of the same start.
+func (b *brute) before(c *call) int64 {
+	sum := b.rolling(c.StartedAt)
+	for i := range b.seen {
+		same := &b.seen[i]
+		if same.class == audio && same.StartedAt == c.StartedAt && same.ID >= c.ID && !slices.Contains(b.resets, c.StartedAt) {
+			sum -= same.ResponseBytes
+		}
+	}
+	return sum
 }

@@ -231,7 +231,7 @@ func (x *trial) compare(ctx context.Context, snap *store.Snapshot, s *step, q qu
 	var results []analyze.Result
 	for _, r := range report.Tenants {
 		got = append(got, describe(r)...)
-		r, ids := bruteAudit(x.policy, q, s.abouts[r.Tenant], log, x.resetsOf(r.Tenant), r.Egress.Cap)
+		r, ids := bruteAudit(q, s.abouts[r.Tenant], log, x.resetsOf(r.Tenant))
 		results = append(results, r)
 		hits, err := explained(ctx, snap, o, r.Tenant)
 		if err != nil {

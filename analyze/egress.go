@@ -22,9 +22,8 @@ type window struct {
 	Total  int64
 	Over   hits // requests at or over the told cap
 	// Survived is the largest sum just before a request that was served, Refused the smallest just before one refused for
-	// egress, with their times; Refused is -1 when there was none.
-	Survived, SurvivedAt int64
-	Refused, RefusedAt   int64
+	// egress, -1 without one. Either starts anew when the other contradicts it; see learn.
+	Survived, Refused int64
 }
 
 type cell struct{ At, Bytes int64 }
@@ -82,13 +81,21 @@ func (w *window) close(told int64) {
 	w.Group = hits{IDs: w.Group.IDs[:0]}
 }
 
-// learn takes note of what the answer to a request says about the cap; sum is the one before the request.
-func (w *window) learn(at, sum int64, refused bool) {
+// learn takes note of what the answer to a request says about the cap; sum is the one before the request. A refusal below
+// a sum that was served, or a request served above a sum that was refused, means that the cap has changed in between:
+// what was learned before is then out of date.
+func (w *window) learn(sum int64, refused bool) {
 	switch {
-	case refused && (w.Refused < 0 || sum < w.Refused || w.SurvivedAt > w.RefusedAt && w.Survived >= w.Refused):
-		w.Refused, w.RefusedAt = sum, at
+	case refused && (w.Refused < 0 || sum < w.Refused):
+		w.Refused = sum
+		if w.Survived > sum {
+			w.Survived = 0
+		}
 	case !refused && sum > w.Survived:
-		w.Survived, w.SurvivedAt = sum, at
+		w.Survived = sum
+		if w.Refused < sum {
+			w.Refused = -1
+		}
 	}
 }
 
@@ -120,17 +127,9 @@ func (c CapFacts) told() int64 { return max(c.Told, 0) }
 // resolve ranks what is known of the cap: told, else learned, else measured, else assumed.
 //
 // A refusal for egress bounds the cap from above by the rolling sum just before it, a request that was served bounds it
-// from below. Where the two contradict each other, the cap has changed in between and the later one counts. An
-// estimate below a sum that was served is disproved, and that sum takes its place.
+// from below. An estimate below a sum that was served is disproved, and that sum takes its place.
 func (w *window) resolve(c CapFacts, estimate func(agents int, bytesPerHour float64) int64) Cap {
 	low, high := w.Survived, max(w.Refused, 0)
-	if w.Refused >= 0 && low > high {
-		if w.SurvivedAt > w.RefusedAt {
-			high = 0
-		} else {
-			low = 0
-		}
-	}
 	switch guess := estimate(c.Agents, c.BytesPerHour); {
 	case c.told() > 0:
 		return Cap{Bytes: c.Told, Low: c.Told, High: c.Told, Source: CapTold}

@@ -212,8 +212,11 @@ func (a *Auditor) detail(name string, f Finding, e Egress) string {
 	case RuleNoBackoff:
 		return n("request") + " sent too soon after a refusal"
 	case RuleEgressCap:
-		return fmt.Sprintf("%s refused because the rolling egress cap was reached; the largest sum just before a served request was %s bytes",
-			n("request"), grouped(a.Egress.Survived))
+		s := n("request") + " refused because the rolling egress cap was reached"
+		if served := a.Egress.Survived; served > 0 {
+			s += fmt.Sprintf("; with %s bytes in the window a request was still served", grouped(served))
+		}
+		return s
 	case RuleOverCap:
 		return fmt.Sprintf("at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",
 			n("request"), hours(p.Egress.Window), grouped(e.Cap.Bytes), grouped(e.Peak))

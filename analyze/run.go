@@ -82,7 +82,7 @@ func (v Verdict) order() int {
 }
 
 // Explain calls f for each request that made a rule fire for a tenant, in order of time but for rules that can only be
-// judged later (lost-report).
+// judged later (lost-report, persistent-error).
 func Explain(ctx context.Context, snap *store.Snapshot, o Options, tenant string, f func(Hit)) error {
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	r.o.Tenants = []string{tenant}

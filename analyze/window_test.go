@@ -59,3 +59,38 @@ func TestNearRoundsDown(t *testing.T) {
 		t.Errorf("%v: %q", ok, f.Detail)
 	}
 }
+
+func TestWindowLearns(t *testing.T) {
+	type answer struct {
+		sum     int64
+		refused bool
+	}
+	tests := map[string]struct {
+		answers           []answer
+		survived, refused int64
+	}{
+		"nothing":                             {nil, 0, -1},
+		"the largest served":                  {[]answer{{5, false}, {9, false}, {7, false}}, 9, -1},
+		"the smallest refused":                {[]answer{{5, false}, {20, true}, {15, true}, {18, true}}, 5, 15},
+		"served at what was refused":          {[]answer{{15, true}, {15, false}}, 15, 15},
+		"the cap was raised":                  {[]answer{{5, false}, {15, true}, {20, false}}, 20, -1},
+		"raised and met again":                {[]answer{{15, true}, {20, false}, {30, true}}, 20, 30},
+		"the cap was lowered":                 {[]answer{{20, false}, {15, true}}, 0, 15},
+		"lowered and served since":            {[]answer{{20, false}, {15, true}, {12, false}}, 12, 15},
+		"lowered, then raised to less":        {[]answer{{20, false}, {10, true}, {15, false}}, 15, -1},
+		"lowered, raised to less, met again":  {[]answer{{20, false}, {10, true}, {15, false}, {18, true}}, 15, 18},
+		"a refusal without bytes in the log":  {[]answer{{0, true}}, 0, 0},
+		"and what was served after it counts": {[]answer{{0, true}, {5, false}}, 5, -1},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := &window{Refused: -1}
+			for _, a := range c.answers {
+				w.learn(a.sum, a.refused)
+			}
+			if w.Survived != c.survived || w.Refused != c.refused {
+				t.Errorf("survived %d, refused %d, want %d and %d", w.Survived, w.Refused, c.survived, c.refused)
+			}
+		})
+	}
+}

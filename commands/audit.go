@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,6 +143,7 @@ func explain(ctx context.Context, se *session, snap *store.Snapshot, o auditOpti
 	return se.write(o.output, func(w io.Writer) error { return report.Explain(w, rows, o.look) })
 }
 
+// explained gives the requests in order of time, whatever the order in which the rule could judge them.
 func explained(ctx context.Context, snap *store.Snapshot, o analyze.Options, tenant, rule string) ([]report.ExplainedRow, error) {
 	var hits []analyze.Hit
 	var ids []int64
@@ -153,6 +155,7 @@ func explained(ctx context.Context, snap *store.Snapshot, o analyze.Options, ten
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(hits, func(a, b analyze.Hit) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
 	requests, err := snap.ByID(ctx, ids)
 	if err != nil {
 		return nil, err
