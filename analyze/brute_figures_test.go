@@ -2,7 +2,10 @@ package analyze_test
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
@@ -13,6 +16,7 @@ func (b *brute) spacing() {
 	s.Class, s.MinInterval, s.Min, s.P50, s.P95 = audio, 3*time.Second, -1, -1, -1
 	var gaps []int64
 	var bad, mixed []int
+	pairs := map[string]bool{}
 	last := -1
 	for i := range b.rows {
 		c := &b.rows[i]
@@ -29,6 +33,7 @@ func (b *brute) spacing() {
 				bad = append(bad, i)
 				if c.Client != "" && before.Client != "" && c.Client != before.Client {
 					mixed = append(mixed, i)
+					pairs[fmt.Sprintf("%q %q", min(c.Client, before.Client), max(c.Client, before.Client))] = true
 				}
 			case r > 0 && g-r < 3*second && 3*second < g+r:
 				s.Indeterminate++
@@ -42,6 +47,7 @@ func (b *brute) spacing() {
 	}
 	b.fire(analyze.RuleSpacing, analyze.Violation, bad)
 	b.fire(analyze.RuleInterleaved, analyze.Warning, mixed)
+	b.tell(analyze.RuleInterleaved, strings.Join(slices.Sorted(maps.Keys(pairs)), " "))
 }
 
 // nearestRank is the smallest of the values that at least percent of them do not exceed.

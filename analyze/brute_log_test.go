@@ -78,7 +78,7 @@ func newStyle(r *rand.Rand, tenant string) style {
 		s.gaps = slices.Concat(s.gaps, pick(r, shortGaps, longGaps, dayGaps, longGaps[6:]))
 	}
 	s.statuses = pick(r, statuses, statuses[:1], []int{429, 200}, []int{401, 200, 403}, []int{500, 503, 200, 404}, []int{509, 200}, []int{202, 200})
-	s.clients = pick(r, []string{""}, []string{"a"}, []string{"a", "b"}, []string{"", "a", "b"})
+	s.clients = pick(r, []string{""}, []string{"a"}, []string{"a", "b"}, []string{"", "a", "b", "c"})
 	s.sources = pick(r, exact[:1], exact, whole, slices.Concat(exact, whole))
 	return s
 }
@@ -222,13 +222,14 @@ func ask(r *rand.Rand, all []step, styles []style, last int64) {
 func about(r *rand.Rand, rows []store.Request, tenant string) analyze.Tenant {
 	t := analyze.Tenant{Name: tenant, Chance: pick(r, -1, -1, 0.05, 0.1, 0.5)}
 	if r.IntN(2) == 0 {
-		var sum int64
+		var all, sum int64
 		for _, q := range rows {
-			if q.Tenant == tenant && r.IntN(2) == 0 {
-				sum += q.ResponseBytes
+			if q.Tenant == tenant && class(q.Route) == audio {
+				all += q.ResponseBytes
+				sum += q.ResponseBytes * r.Int64N(2)
 			}
 		}
-		t.Cap.Told = pick(r, sum, sum+1, sum+sum/4, 1)
+		t.Cap.Told = pick(r, all, all+all/4, all+all/4+1, sum, sum+1, 1)
 	}
 	t.Cap.Agents = pick(r, 0, 0, 1, 100)
 	t.Cap.BytesPerHour = pick[float64](r, 0, 0, 25, 1e6)

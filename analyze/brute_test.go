@@ -146,6 +146,25 @@ func (b *brute) fire(rule string, severity analyze.Severity, at []int) {
 	b.result.Findings = append(b.result.Findings, f)
 }
 
+// tell adds what a finding must say, if there is such a finding.
+func (b *brute) tell(rule, detail string) {
+	for i := range b.result.Findings {
+		if f := &b.result.Findings[i]; f.Rule == rule {
+			f.Detail = detail
+		}
+	}
+}
+
+// bytes adds up those of the requests that made a rule fire.
+func (b *brute) bytes(rule string) (sum int64) {
+	for _, c := range b.rows {
+		if slices.Contains(b.ids[rule], c.ID) {
+			sum += c.ResponseBytes
+		}
+	}
+	return sum
+}
+
 // where gives the places of the requests for which f holds.
 func (b *brute) where(f func(i int, c *call) bool) (at []int) {
 	for i := range b.rows {
@@ -173,6 +192,7 @@ func (b *brute) simpleRules() {
 		return c.Status != 0 && !expected(c.Status, c.Route.Method)
 	}))
 	b.fire(analyze.RuleCutShort, analyze.Notice, b.where(func(_ int, c *call) bool { return c.class == audio && c.CutShort }))
+	b.tell(analyze.RuleCutShort, fmt.Sprintf("%d bytes", b.bytes(analyze.RuleCutShort)))
 	b.fire(analyze.RuleOutsideWindow, analyze.Notice, b.where(func(_ int, c *call) bool {
 		return c.class == audio && b.about.Window != nil && !b.about.Window.Contains(c.Start())
 	}))
@@ -297,6 +317,11 @@ func (b *brute) duplicates() {
 	b.fire(analyze.RuleDuplicateDownload, analyze.Warning, b.where(func(i int, c *call) bool {
 		return whole(c) && anyOf(b.rows[:i], func(before *call) bool { return whole(before) && before.item == c.item })
 	}))
+	wasted, share := b.bytes(analyze.RuleDuplicateDownload), 0.0
+	if all := b.result.Egress.Total; all > 0 {
+		share = 100 * float64(wasted) / float64(all)
+	}
+	b.tell(analyze.RuleDuplicateDownload, fmt.Sprintf("%d bytes %.1f %%", wasted, share))
 }
 
 func (b *brute) stalePulls() {
@@ -328,47 +353,6 @@ func (b *brute) judge() {
 			b.result.Verdict = analyze.Warn
 		}
 	}
-}
-
-// describe writes down, line by line, all of a result that the promises fix.
-func describe(r analyze.Result) []string {
-	s, e := r.Spacing, r.Egress
-	lines := []string{
-		fmt.Sprintf("%s: %s, %d requests, last pull %d", r.Tenant, r.Verdict, r.Requests, r.LastPull),
-		fmt.Sprintf("%s: spacing of %s: %d requests, min %s, %d violations, %d indeterminate, gaps %d %d %d", r.Tenant,
-			s.Class, s.Requests, s.MinInterval, s.Violations, s.Indeterminate, s.Min, s.P50, s.P95),
-		fmt.Sprintf("%s: egress in %s: %d now, %d at %d, %d in all, cap %d (%d to %d) %s", r.Tenant, e.Window, e.Current, e.Peak,
-			e.PeakAt, e.Total, e.Cap.Bytes, e.Cap.Low, e.Cap.High, e.Cap.Source),
-	}
-	for _, c := range r.Statuses {
-		lines = append(lines, fmt.Sprintf("%s: %s %s %d: %d, expected %t", r.Tenant, c.Method, c.Class, c.Status, c.Requests, c.Expected))
-	}
-	for _, f := range r.Findings {
-		lines = append(lines, fmt.Sprintf("%s: %s %s: %d from %d to %d, %v", r.Tenant, f.Severity, f.Rule, f.Count, f.First, f.Last, f.Requests))
-	}
-	return lines
-}
-
-// diff is what only one of the two has, "" if they are equal.
-func diff(got, want []string) string {
-	if slices.Equal(got, want) {
-		return ""
-	}
-	var b strings.Builder
-	for _, line := range got {
-		if !slices.Contains(want, line) {
-			fmt.Fprintln(&b, "  got ", line)
-		}
-	}
-	for _, line := range want {
-		if !slices.Contains(got, line) {
-			fmt.Fprintln(&b, "  want", line)
-		}
-	}
-	if b.Len() == 0 {
-		fmt.Fprintf(&b, "  order: got %q\n        want %q\n", got, want)
-	}
-	return b.String()
 }
 
 // unbounded selects everything up to a moment.
