@@ -157,7 +157,7 @@ func (a *Auditor) Add(r *store.Request) error {
 	}
 	if rt.egress {
 		a.LastPull = r.StartedAt
-		a.Egress.learnFrom(r, t.Role)
+		a.Egress.learnFrom(t.Role)
 	}
 	a.Egress.add(&a.tenant, r, rt.egress, true)
 	if a.explain != nil {
@@ -181,7 +181,7 @@ func (a *Auditor) explainOver() {
 	a.group = a.group[:0]
 }
 
-func (w *window) learnFrom(r *store.Request, role limits.Role) {
+func (w *window) learnFrom(role limits.Role) {
 	if role == limits.RoleOK || role == limits.RoleEgressCap {
 		w.learn(w.Sum, role == limits.RoleEgressCap)
 	}

@@ -98,7 +98,7 @@ func (c *collector) add(r *store.Request) {
 	q.ResponseBytes = min(max(q.ResponseBytes, 0), mostBytes)
 	role := c.policy.Role(q.Status)
 	c.window.begin(&c.tenant, micros(c.policy.Egress.Window), q.StartedAt)
-	c.window.learnFrom(&q, role)
+	c.window.learnFrom(role)
 	c.window.add(&c.tenant, &q, true, false)
 	if c.asOf-q.StartedAt < 30*dayMicros {
 		c.peak = math.Max(c.peak, float64(c.window.Sum))
