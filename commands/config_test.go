@@ -175,6 +175,39 @@ func TestWindowContains(t *testing.T) {
 	}
 }
 
+// A window goes by the clock on the wall: an hour that comes twice is inside twice, one that is left out is not there.
+func TestWindowWhenClocksChange(t *testing.T) {
+	for _, c := range []struct {
+		window, zone, at string
+		want             bool
+	}{
+		{"02:00-03:00", "Europe/Berlin", "2026-10-24T23:59:59Z", false}, // 01:59:59
+		{"02:00-03:00", "Europe/Berlin", "2026-10-25T00:00:00Z", true},  // 02:00 for the first time
+		{"02:00-03:00", "Europe/Berlin", "2026-10-25T01:59:59Z", true},  // 02:59:59 for the second
+		{"02:00-03:00", "Europe/Berlin", "2026-10-25T02:00:00Z", false}, // 03:00
+		{"02:00-03:00", "Europe/Berlin", "2026-03-29T00:59:59Z", false}, // 01:59:59
+		{"02:00-03:00", "Europe/Berlin", "2026-03-29T01:00:00Z", false}, // 03:00
+		{"22:00-05:00", "America/Denver", "2026-11-01T04:00:00Z", true}, // 22:00, seven hours and one more before 05:00
+		{"22:00-05:00", "America/Denver", "2026-11-01T11:59:59Z", true}, // 04:59:59
+		{"22:00-05:00", "America/Denver", "2026-11-01T12:00:00Z", false},
+		{"22:00-05:00", "America/Denver", "2026-03-08T10:59:59Z", true}, // 04:59:59, an hour earlier
+		{"22:00-05:00", "America/Denver", "2026-03-08T11:00:00Z", false},
+	} {
+		zone, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := ParseWindow(c.window, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, _ := time.Parse(time.RFC3339, c.at)
+		if got := w.Contains(at); got != c.want {
+			t.Errorf("%s in %s contains %s: %v, want %v", c.window, c.zone, c.at, got, c.want)
+		}
+	}
+}
+
 func TestLoadConfig(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "headroom.toml")
