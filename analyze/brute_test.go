@@ -272,8 +272,8 @@ func (b *brute) retryRules() {
 	b.fire(analyze.RuleHastyRetry, analyze.Warning, b.where(func(i int, c *call) bool {
 		for j := i - 1; j >= 0; j-- {
 			before := &b.rows[j]
-			if before.params == c.params && (before.Status == 500 || before.Status == 503) {
-				return c.StartedAt < before.StartedAt+before.Duration+second
+			if before.params == c.params {
+				return (before.Status == 500 || before.Status == 503) && c.StartedAt < before.StartedAt+before.Duration+second
 			}
 		}
 		return false

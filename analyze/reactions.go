@@ -19,7 +19,7 @@ type reactions struct {
 	CapAt                                       int64               // start of the last refusal for egress
 	AuthRun, AuthRunMax                         int64
 	Bad                                         map[uint64]int64     // parameters: start of the last answer that makes a repeat pointless
-	FailedUntil                                 map[uint64]int64     // parameters: end of the last failure at the server
+	FailedUntil                                 map[uint64]int64     // parameters: end of the latest request, where it failed at the server
 	Failures                                    map[uint64]*failures // parameters: failures at the server
 	Deferred                                    []deferral
 	Waiting                                     map[uint64]int // parameters: how many of Deferred wait for a repeat
@@ -215,6 +215,9 @@ func (a *Auditor) lose(h *hits, d deferral) {
 // remember keeps what later requests are judged by.
 func (a *Auditor) remember(r *store.Request, role limits.Role) {
 	x := &a.React
+	if len(x.FailedUntil) > 0 {
+		delete(x.FailedUntil, r.ParamsHash) // only the latest answer counts
+	}
 	switch role {
 	case limits.RoleBadRequest:
 		forgetOlder(x.Bad, r.StartedAt-micros(blindRetryWindow))
