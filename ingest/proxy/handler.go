@@ -35,7 +35,9 @@ type target struct {
 	host     string   // the Host field; "" means that of the place where it is really sent
 	client   string
 	recorded bool
-	prefix   string // of the reverse proxy's paths; "" for a forward proxy
+	prefix   string      // of the reverse proxy's paths; "" for a forward proxy
+	answer   http.Header // what the client gets, once it is sent
+	begun    bool        // it is sent, and a body follows
 }
 
 type targetKey struct{}
@@ -73,10 +75,20 @@ func (p *Proxy) client(user string, r *http.Request) string {
 	if p.cfg.Client != "" {
 		return p.cfg.Client
 	}
-	name := user
-	if name == "" {
-		name, _, _ = strings.Cut(r.UserAgent(), "/")
+	if user == "" {
+		return product(r)
 	}
+	return plainName(user)
+}
+
+// product is what the User-Agent begins with; "" where that is no name.
+func product(r *http.Request) string {
+	name, _, _ := strings.Cut(r.UserAgent(), "/")
+	return plainName(name)
+}
+
+// plainName is a name that can be kept, or "".
+func plainName(name string) string {
 	plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 	if len(name) > maxName || !plain {
 		return ""
@@ -86,15 +98,8 @@ func (p *Proxy) client(user string, r *http.Request) string {
 
 // forward serves a request of a client that uses us as its HTTP proxy. Host follows the URL (RFC 9112, section 3.2.2).
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
-	u := *r.URL
-	t := &target{url: &u, client: client, recorded: p.cfg.All}
-	if as, ok := p.known(u.Hostname()); ok {
-		t.recorded = true
-		if as != u.Hostname() {
-			u.Host, u.Scheme = as, "https"
-		}
-	}
-	p.send(w, r, t)
+	u, known := p.recordedAs(r.URL)
+	p.send(w, r, &target{url: u, client: client, recorded: known || p.cfg.All})
 }
 
 // serveReverse serves /t/TENANT/PATH.
@@ -118,21 +123,35 @@ func (p *Proxy) serveReverse(w http.ResponseWriter, r *http.Request, client stri
 func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
 	o := r.Context().Value(openedKey{}).(*openedConn)
 	u := *r.URL
-	u.Scheme, u.Host = o.scheme, o.as
+	u.Scheme, u.Host = o.scheme, hostPort(o.scheme, o.host, o.port)
+	as, known := p.recordedAs(&u)
 	client := o.client
 	if client == "" {
 		client = p.client("", r) // not every client names itself when it asks for a tunnel
 	}
-	p.send(w, r, &target{url: &u, host: r.Host, client: client, recorded: true})
+	p.send(w, r, &target{url: as, host: r.Host, client: client, recorded: known || p.cfg.All})
 }
 
 // send passes a request on and its answer back.
 func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
 	p.work.add(1)
 	defer p.work.add(-1)
-	// An answer without these fields stays without them; net/http would add them.
-	w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
+	defer t.flushBroken(w)
+	t.answer = w.Header()
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
+}
+
+// flushBroken sends what has come of a body that then broke off: net/http would throw the end of it away, and the client
+// would get less than is recorded.
+func (t *target) flushBroken(w http.ResponseWriter) {
+	broken := recover()
+	if broken == nil {
+		return
+	}
+	if t.begun {
+		_ = http.NewResponseController(w).Flush() // nobody may be there
+	}
+	panic(broken)
 }
 
 // passed are fields that ReverseProxy would drop; they are the client's business.
@@ -156,7 +175,12 @@ func adapt(resp *http.Response) error {
 	if len(resp.Trailer) > 0 {
 		resp.Header.Del("Content-Length")
 	}
-	if t := targetOf(resp.Request.Context()); t.prefix != "" {
+	t := targetOf(resp.Request.Context())
+	// An answer without these fields stays without them; net/http would add them. It is too early to say so before: an
+	// answer of 1xx that comes first clears all fields.
+	t.answer["Content-Type"], t.answer["Date"] = nil, nil
+	t.begun = resp.StatusCode != http.StatusSwitchingProtocols
+	if t.prefix != "" {
 		stayHere(resp, t)
 	}
 	return nil
@@ -214,15 +238,20 @@ func (p *Proxy) transport(client string) *ingest.Transport {
 
 // fail answers for a vendor that did not.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var timeout net.Error
-	switch {
-	case r.Context().Err() != nil: // nobody listens any more
+	if r.Context().Err() != nil { // nobody listens any more
 		panic(http.ErrAbortHandler)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		refuse(w, http.StatusGatewayTimeout, "no answer in time: "+err.Error())
-	default:
-		refuse(w, http.StatusBadGateway, "no answer: "+err.Error())
 	}
+	noAnswer(w, "no answer", err)
+}
+
+// noAnswer answers for a place that did not.
+func noAnswer(w http.ResponseWriter, what string, err error) {
+	status := http.StatusBadGateway
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		status, what = http.StatusGatewayTimeout, what+" in time"
+	}
+	refuse(w, status, what+": "+err.Error())
 }
 
 // refuse answers in our own name.

@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// openedConn is a connection that a client let us open; scheme and as tell where its requests go.
+// openedConn is a connection that a client let us open; scheme, host and port tell where its requests go.
 type openedConn struct {
 	net.Conn
-	scheme, as, client string
+	scheme, host, port string
+	client             string
 	who                peer
 	start              time.Time
 	used               atomic.Bool // a request has come
@@ -35,19 +36,20 @@ func (p *Proxy) openedState(c net.Conn, state http.ConnState) {
 		}
 	case http.StateClosed:
 		if !o.used.Load() && o.scheme == "https" {
-			p.refused(o.who, o.start)
+			p.refused(o.who, o.start, false)
 		}
 	}
 }
 
-// peer is a client in its dealings with one host.
-type peer struct{ client, addr, host string }
+// peer is a client in its dealings with one host. All programs of a run have one name and one address; the agent, what
+// they call themselves when they ask for a tunnel, tells most of them apart.
+type peer struct{ client, agent, addr, host string }
 
 // maxPeers bounds what is remembered of clients; beyond it, all is forgotten.
 const maxPeers = 4096
 
-// refusals remember which clients trust our certificate. What is known stays: a client that refused is not tried again,
-// since each trial is a call of its that fails.
+// refusals remember which clients trust our certificate. A client that refused is not tried again, since each trial is a
+// call of its that fails.
 type refusals struct {
 	mu     sync.Mutex
 	trusts map[peer]bool // true: a request came; false: refused
@@ -61,24 +63,33 @@ func (r *refusals) has(who peer) bool {
 	return known && !trusts
 }
 
-// add notes a refusal. It is not one where the client has made requests before: then it merely hung up.
-func (r *refusals) add(who peer) bool { return r.set(who, false) }
-
-// trust notes that a client has made a request.
-func (r *refusals) trust(who peer) { r.set(who, true) }
-
-// set notes what is not known yet, and says whether that was so.
-func (r *refusals) set(who peer, trusts bool) bool {
+// add notes a refusal, and says whether it is news. A client that has made requests before and now closes a connection
+// merely hung up, unless it said why: then somebody else goes by the same name, and his calls must not fail for ever.
+func (r *refusals) add(who peer, said bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.trusts[who]; known {
+	trusts, known := r.trusts[who]
+	if known && (!trusts || !said) {
 		return false
 	}
+	r.set(who, false)
+	return true
+}
+
+// trust notes that a client has made a request.
+func (r *refusals) trust(who peer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.trusts[who]; !known {
+		r.set(who, true)
+	}
+}
+
+func (r *refusals) set(who peer, trusts bool) {
 	if r.trusts == nil || len(r.trusts) >= maxPeers {
 		r.trusts = map[peer]bool{}
 	}
 	r.trusts[who] = trusts
-	return true
 }
 
 // queue is the listener of connections that are already there.

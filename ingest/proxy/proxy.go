@@ -9,8 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -80,7 +80,7 @@ func New(cfg Config) (*Proxy, error) {
 		opened: newQueue(),
 	}
 	p.ctx, p.breakOff = context.WithCancel(context.Background())
-	p.base = newUpstream(cfg.Roots, p.isSelf)
+	p.base = newUpstream(cfg.Roots, p.isSelf, p.isOwn)
 	for tenant, to := range cfg.Upstreams {
 		host, ok := p.hostOf(tenant)
 		if !ok {
@@ -152,33 +152,17 @@ func (p *Proxy) isSelf(addr string) bool {
 	return err == nil && ownErr == nil && port == ownPort && (host == ownHost || host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
-// hostOf is the tenant's host by the policy's first pattern.
-func (p *Proxy) hostOf(tenant string) (host string, ok bool) {
-	host = strings.Replace(p.cfg.Policy.Hosts[0], "{tenant}", tenant, 1)
-	return host, tenant != "" && p.tenantOf(host) == tenant
-}
-
-// tenantOf is the tenant that the policy sees in a host name; "" means none.
-func (p *Proxy) tenantOf(host string) string {
-	m, err := p.cfg.Policy.Match(http.MethodGet, "https://"+host+"/")
-	if err != nil {
-		return ""
+// isOwn says whether a connection that the proxy made leads back to it.
+func (p *Proxy) isOwn(conn net.Conn) bool {
+	p.mu.Lock()
+	own, err := netip.ParseAddrPort(p.addr)
+	p.mu.Unlock()
+	to, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if err != nil || !ok || uint16(to.Port) != own.Port() {
+		return false
 	}
-	return m.Tenant
-}
-
-// known is the host that a host name is recorded under: itself where the policy knows it, the policy's for the upstream
-// of a tenant; ok is false for all others.
-func (p *Proxy) known(host string) (as string, ok bool) {
-	if p.tenantOf(host) != "" {
-		return host, true
-	}
-	for as, to := range p.base.redirect {
-		if strings.EqualFold(to.Hostname(), host) {
-			return as, true
-		}
-	}
-	return host, false
+	from, ok := conn.LocalAddr().(*net.TCPAddr) // of the same address: on the same machine
+	return own.Addr() == to.AddrPort().Addr().Unmap() || own.Addr().IsUnspecified() && ok && from.IP.Equal(to.IP)
 }
 
 // work counts what must be done before a Proxy has stopped.

@@ -178,7 +178,7 @@ func TestHungUp(t *testing.T) {
 	if r.Route.Class != OpaqueClass || r.Client != "node" {
 		t.Errorf("%+v", r)
 	}
-	if s.refusals.has(peer{"Go-http-client", "127.0.0.1", "acme.xima.cloud"}) || !s.refusals.has(peer{"node", "127.0.0.1", "acme.xima.cloud"}) {
+	if s.refusals.has(peer{"Go-http-client", "Go-http-client", "127.0.0.1", "acme.xima.cloud"}) || !s.refusals.has(peer{"node", "node", "127.0.0.1", "acme.xima.cloud"}) {
 		t.Error("a client that has made a request counts as refusing, or one that has not does not")
 	}
 }

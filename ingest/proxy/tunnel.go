@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -35,13 +36,15 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 		return
 	}
 	host = strings.ToLower(host)
-	as, known := p.known(host)
-	if port != "443" && as == host {
-		as = net.JoinHostPort(as, port)
+	who := peer{client: client, agent: product(r), addr: remoteHost(r), host: hostPort("https", host, port)}
+	hosts := p.hostsAt(host, port)
+	if len(hosts) == 1 && hosts[0] != host {
+		who.host = hosts[0] // the upstream of one tenant alone is as good as the policy's host
 	}
-	who := peer{client: client, addr: remoteHost(r), host: as}
-	if known && p.cfg.Authority != nil && !p.refusals.has(who) {
-		p.open(w, host, who)
+	known := len(hosts) > 0
+	isName := net.ParseIP(host) == nil // nobody signs certificates for addresses
+	if known && isName && p.cfg.Authority != nil && !p.refusals.has(who) {
+		p.open(w, &openedConn{host: host, port: port, client: client, who: who, start: time.Now()})
 		return
 	}
 	t := &tunnel{p: p, who: who, addr: r.Host, recorded: known || p.cfg.All, start: time.Now()}
@@ -92,15 +95,14 @@ func (e *early) CloseWrite() error {
 }
 
 // open shows the client a certificate of ours and serves what it asks for.
-func (p *Proxy) open(w http.ResponseWriter, host string, who peer) {
-	start := time.Now()
+func (p *Proxy) open(w http.ResponseWriter, o *openedConn) {
 	conn, err := take(w)
 	if err != nil {
 		return
 	}
 	stop := context.AfterFunc(p.ctx, func() { conn.Close() })
 	defer stop()
-	o := &openedConn{Conn: conn, scheme: "http", as: who.host, client: who.client, who: who, start: start}
+	o.Conn, o.scheme = conn, "http"
 	first, err := conn.r.Peek(1)
 	if err != nil {
 		conn.Close()
@@ -108,11 +110,11 @@ func (p *Proxy) open(w http.ResponseWriter, host string, who peer) {
 	}
 	if first[0] == firstRecord {
 		o.scheme = "https"
-		secure, err := p.handshake(conn, host)
+		secure, err := p.handshake(conn, o.host)
 		if err != nil {
 			conn.Close()
 			if !errors.Is(err, context.DeadlineExceeded) {
-				p.refused(who, start)
+				p.refused(o.who, o.start, isAlert(err))
 			}
 			return
 		}
@@ -135,9 +137,15 @@ func (p *Proxy) handshake(conn net.Conn, host string) (*tls.Conn, error) {
 	return secure, secure.HandshakeContext(ctx)
 }
 
+// isAlert says that a handshake failed because the client said no in so many words (RFC 8446, section 6).
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error" // crypto/tls has no better name for it
+}
+
 // refused notes that a client does not let us open its connections, and records the one that failed.
-func (p *Proxy) refused(who peer, start time.Time) {
-	if p.stopping.Load() || !p.refusals.add(who) {
+func (p *Proxy) refused(who peer, start time.Time, said bool) {
+	if p.stopping.Load() || !p.refusals.add(who, said) {
 		return
 	}
 	t := &tunnel{p: p, who: who, start: start}
@@ -163,7 +171,7 @@ func (t *tunnel) serve(w http.ResponseWriter, r *http.Request) {
 	host, err := t.p.base.dial(r.Context(), t.address())
 	if err != nil {
 		t.recordIf(0, dialClass(err))
-		refuse(w, http.StatusBadGateway, "no connection: "+err.Error())
+		noAnswer(w, "no connection", err)
 		return
 	}
 	defer host.Close()
@@ -232,7 +240,7 @@ func (t *tunnel) record(status int, class string) {
 	}
 	tenant := m.Tenant
 	if tenant == "" {
-		tenant, _, _ = strings.Cut(t.who.host, ":")
+		tenant = (&url.URL{Host: t.who.host}).Hostname()
 	}
 	t.p.cfg.Recorder.Record(store.Request{
 		Tenant: tenant, StartedAt: t.start.UnixMicro(), Duration: max(1, time.Since(t.start).Microseconds()),

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,11 +29,15 @@ type upstream struct {
 	redirect map[string]*url.URL
 	proxy    func(*http.Request) (*url.URL, error)
 	dialer   net.Dialer
+	isOwn    func(net.Conn) bool
 }
 
-// newUpstream makes an upstream; roots nil means the system's. A proxy in the environment that isSelf is left out.
-func newUpstream(roots *x509.CertPool, isSelf func(addr string) bool) *upstream {
-	u := &upstream{redirect: map[string]*url.URL{}, dialer: net.Dialer{Timeout: dialPatience, KeepAlive: 30 * time.Second}}
+// newUpstream makes an upstream; roots nil means the system's. A proxy in the environment that isSelf is left out;
+// isOwn tells a connection that leads to the proxy itself.
+func newUpstream(roots *x509.CertPool, isSelf func(addr string) bool, isOwn func(net.Conn) bool) *upstream {
+	u := &upstream{
+		redirect: map[string]*url.URL{}, isOwn: isOwn, dialer: net.Dialer{Timeout: dialPatience, KeepAlive: 30 * time.Second},
+	}
 	u.proxy = func(r *http.Request) (*url.URL, error) {
 		proxy, err := http.ProxyFromEnvironment(r)
 		if proxy != nil && isSelf(proxy.Host) {
@@ -50,7 +55,7 @@ func newUpstream(roots *x509.CertPool, isSelf func(addr string) bool) *upstream 
 
 func (u *upstream) transport(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
-		Proxy: u.proxy, DialContext: u.dialer.DialContext, TLSHandshakeTimeout: dialPatience,
+		Proxy: u.proxy, DialContext: u.connect, TLSHandshakeTimeout: dialPatience,
 		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		DisableCompression:  true, // what the client did not ask for, it would not understand
 		MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: keepIdle, ExpectContinueTimeout: time.Second,
@@ -75,7 +80,7 @@ func redirected(r *http.Request, to *url.URL) *http.Request {
 	at := *r.URL
 	at.Scheme, at.Host = to.Scheme, to.Host
 	at.Path = strings.TrimSuffix(to.Path, "/") + r.URL.Path
-	at.RawPath = strings.TrimSuffix(to.EscapedPath(), "/") + r.URL.EscapedPath()
+	at.RawPath = basePath(to) + r.URL.EscapedPath()
 	out.URL, out.Host = &at, to.Host
 	return out
 }
@@ -86,6 +91,18 @@ func (u *upstream) close() {
 	u.http1.CloseIdleConnections()
 }
 
+var errLoop = errors.New("that is the proxy itself: correct --upstream, or what the host's name stands for on this machine")
+
+// connect is the one way out of this machine, and refuses the one back in: each request would breed another.
+func (u *upstream) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := u.dialer.DialContext(ctx, network, addr)
+	if err == nil && u.isOwn(conn) {
+		conn.Close()
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: conn.RemoteAddr(), Err: errLoop}
+	}
+	return conn, err
+}
+
 // dial connects to an address for a tunnel.
 func (u *upstream) dial(ctx context.Context, addr string) (net.Conn, error) {
 	proxy, err := u.proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: addr}})
@@ -93,7 +110,7 @@ func (u *upstream) dial(ctx context.Context, addr string) (net.Conn, error) {
 		return nil, fmt.Errorf("read proxy from environment: %w", err)
 	}
 	if proxy == nil {
-		return u.dialer.DialContext(ctx, "tcp", addr)
+		return u.connect(ctx, "tcp", addr)
 	}
 	conn, err := u.dialProxy(ctx, proxy)
 	if err != nil {
@@ -118,7 +135,7 @@ func (u *upstream) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, err
 	addr := net.JoinHostPort(proxy.Hostname(), port)
 	switch proxy.Scheme {
 	case "http":
-		return u.dialer.DialContext(ctx, "tcp", addr)
+		return u.connect(ctx, "tcp", addr)
 	case "https":
 		d := tls.Dialer{NetDialer: &u.dialer, Config: &tls.Config{RootCAs: u.any.TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}}
 		return d.DialContext(ctx, "tcp", addr)
