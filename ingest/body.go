@@ -95,7 +95,7 @@ func (x *exchange) finish(err error) {
 	r.StartedAt = x.start.UnixMicro()
 	r.Duration = x.t.since(x.start)
 	r.ResponseBytes = x.wire.n.Load()
-	r.CutShort = x.wire.body != nil && !x.wire.complete()
+	r.CutShort = x.wire.body != nil && !x.wire.complete() && r.Status != http.StatusSwitchingProtocols // that has no length
 	r.RequestBytes = x.written.Load()
 	if u := x.upload.Load(); u != nil {
 		r.RequestBytes += u.count()
@@ -137,6 +137,10 @@ type upgraded struct {
 	*exchange
 	w io.Writer
 }
+
+// Read reads without recording anything: after the last byte of one direction there may be more in the other, so an
+// upgraded exchange is over when it is closed.
+func (u *upgraded) Read(p []byte) (int, error) { return u.from.Read(p) }
 
 // Write sends p; its bytes count as the request's. They count before they are sent, because what they bring back may end
 // the exchange before this returns.

@@ -19,9 +19,9 @@ type Recorder interface{ Record(store.Request) }
 //
 // The caller's request is never modified, the answer and the error are the base's own, and a body is counted as it
 // is read, never buffered. An attempt is recorded exactly once: when it fails, when its answer has no body, or when
-// the body reaches its last byte, breaks or is closed. A body that is neither read to its end nor closed is never
-// recorded; net/http would leak its connection too. Bytes read by a Read that a concurrent Close interrupts may be
-// missing from the count.
+// the body reaches its last byte, breaks or is closed; after 101 Switching Protocols, when it is closed. A body that is
+// neither read to its end nor closed is never recorded; net/http would leak its connection too. Bytes read by a Read
+// that a concurrent Close interrupts may be missing from the count.
 //
 // Of recording lists that pass by, as the policy describes them, it tells a ListRecorder key, start, length and size of
 // each recording, and nothing else.

@@ -303,7 +303,7 @@ type duplex struct {
 
 func (d *duplex) Write(p []byte) (int, error) { d.onWrite(); return len(p), nil }
 
-// TestUpgradedWriteCountsBeforeItsAnswer has the answer's end seen before the Write that brought it about returns.
+// TestUpgradedWriteCountsBeforeItsAnswer has the exchange closed before the Write that ended it returns.
 func TestUpgradedWriteCountsBeforeItsAnswer(t *testing.T) {
 	body := &duplex{ReadCloser: io.NopCloser(strings.NewReader(""))}
 	rec := &recorded{}
@@ -314,10 +314,41 @@ func TestUpgradedWriteCountsBeforeItsAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body.onWrite = func() { io.ReadAll(resp.Body) }
+	body.onWrite = func() { resp.Body.Close() }
 	io.WriteString(resp.Body.(io.Writer), "hello")
 	if got := rec.one(t); got.RequestBytes != 5 {
 		t.Errorf("%d request bytes, want 5", got.RequestBytes)
+	}
+}
+
+// TestSwitchedGoesOn writes on after the server's last byte, and then hangs up first.
+func TestSwitchedGoesOn(t *testing.T) {
+	heard := make(chan string)
+	client, rec := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, rw, _ := http.NewResponseController(w).Hijack()
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhi")
+		conn.(*net.TCPConn).CloseWrite()
+		said, _ := io.ReadAll(rw)
+		heard <- string(said)
+	})
+	req := request(t, "GET", "http://acme.xima.cloud/", nil)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "echo")
+	resp, err := client.Transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := io.ReadAll(resp.Body); err != nil || string(said) != "hi" {
+		t.Errorf("%q, %v", said, err)
+	}
+	io.WriteString(resp.Body.(io.Writer), "and more")
+	resp.Body.Close()
+	if got := <-heard; got != "and more" {
+		t.Errorf("the server heard %q", got)
+	}
+	if got := rec.one(t); got.RequestBytes != 8 || got.ResponseBytes != 2 || got.CutShort {
+		t.Errorf("row = %+v", got)
 	}
 }
 

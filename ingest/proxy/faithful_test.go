@@ -99,6 +99,19 @@ func TestNothingAdded(t *testing.T) {
 	}
 }
 
+// TestSwitched has a server that switches protocols, asked or not: the proxy hangs up, and the attempt is recorded.
+func TestSwitched(t *testing.T) {
+	for ask, want := range map[string]string{"": "HTTP/1.1 502 ", "Upgrade: foo\r\nConnection: Upgrade\r\n": "HTTP/1.1 101 "} {
+		s := before(t, crude(t, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\nhi"))
+		if back := s.say(t, "GET /t/acme/x HTTP/1.1\r\nHost: x\r\n"+ask+"\r\n"); !strings.HasPrefix(back, want) {
+			t.Errorf("%q", back)
+		}
+		if r := s.rows.wait(t, 1)[0]; r.Status != 101 || r.CutShort {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // TestSmuggling has requests and answers that two servers could read in two ways: they are refused, or passed on in one.
 func TestSmuggling(t *testing.T) {
 	s := start(t, http.HandlerFunc(echo), nil)

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -38,6 +39,7 @@ type target struct {
 	prefix   string      // of the reverse proxy's paths; "" for a forward proxy
 	answer   http.Header // what the client gets, once it is sent
 	begun    bool        // it is sent, and a body follows
+	switched io.Closer   // the vendor's side after 101; else nil
 }
 
 type targetKey struct{}
@@ -136,15 +138,18 @@ func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
 	p.work.add(1)
 	defer p.work.add(-1)
-	defer t.flushBroken(w)
+	defer t.end(w)
 	t.answer = w.Header()
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
 }
 
-// flushBroken sends what has come of a body that then broke off: net/http would throw the end of it away, and the client
-// would get less than is recorded.
-func (t *target) flushBroken(w http.ResponseWriter) {
+// end closes what ReverseProxy closes later or not at all, which is when it is recorded. Of a body that broke off it sends
+// what has come: net/http would throw the end of it away, and the client would get less than is recorded.
+func (t *target) end(w http.ResponseWriter) {
 	broken := recover()
+	if t.switched != nil {
+		t.switched.Close() // over in any case
+	}
 	if broken == nil {
 		return
 	}
@@ -179,7 +184,9 @@ func adapt(resp *http.Response) error {
 	// An answer without these fields stays without them; net/http would add them. It is too early to say so before: an
 	// answer of 1xx that comes first clears all fields.
 	t.answer["Content-Type"], t.answer["Date"] = nil, nil
-	t.begun = resp.StatusCode != http.StatusSwitchingProtocols
+	if t.begun = resp.StatusCode != http.StatusSwitchingProtocols; !t.begun {
+		t.switched = resp.Body
+	}
 	if t.prefix != "" {
 		stayHere(resp, t)
 	}
