@@ -23,6 +23,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -48,10 +49,10 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// Main runs the command line args (the program's name first) and returns the exit code. SIGINT and SIGTERM end what can
-// be ended in between; a second one kills.
+// Main runs the command line args (the program's name first) and returns the exit code. SIGINT, SIGHUP and SIGTERM end
+// what can be ended in between; a second one kills.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, append(heeded(os.Interrupt, syscall.SIGHUP), syscall.SIGTERM)...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	app := newApp(&streams{stdin, stdout, stderr})
@@ -72,6 +73,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	fmt.Fprintf(stderr, "headroom: %s\n", oneLine(err.Error()))
 	return exitFailed
+}
+
+// heeded are the signals that we were not started to ignore, as nohup and the background jobs of scripts are: to ask for
+// an ignored signal would bring it back, for the programs that we start, too.
+func heeded(signals ...os.Signal) []os.Signal {
+	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 }
 
 // streams are where a command reads and prints.

@@ -137,9 +137,13 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 			return err
 		}
 	}
-	recorder := se.store.Recorder()
-	defer func() { err = errors.Join(err, recorder.Close()) }()
-	transport := ingest.NewTransport(o.base, recorder, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
+	var to ingest.Recorder = unrecorded{}
+	if !se.recordsElsewhere(o.request) {
+		recorder := se.store.Recorder()
+		defer func() { err = errors.Join(err, recorder.Close()) }()
+		to = recorder
+	}
+	transport := ingest.NewTransport(o.base, to, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
 		ingest.WithClient(o.client), ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(o.request)

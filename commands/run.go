@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/6dcca832/headroom/ingest/proxy"
 )
@@ -58,7 +59,17 @@ func readRunOptions(c *cli.Context, _ *streams) (o runOptions, err error) {
 	return o, err
 }
 
-func runRun(_ *cli.Context, se *session, o runOptions) error {
+func runRun(c *cli.Context, se *session, o runOptions) error {
+	// They are the program's from here on, and do not end us before the folder is removed.
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, heeded(forwarded...)...)
+	defer signal.Stop(signals)
+	if c.Err() != nil {
+		return c.Err()
+	}
+	if outer := se.enclosing(); outer != nil {
+		return se.runInside(outer, o, signals)
+	}
 	o.addHosts(se.config)
 	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
 	if err != nil {
@@ -77,7 +88,8 @@ func runRun(_ *cli.Context, se *session, o runOptions) error {
 	env, err := authority.Environment(folder, capture.addr(), os.Environ())
 	var exit error
 	if err == nil {
-		exit = runChild(se.streams, o.command, env)
+		env = append(env, enclosure{capture.addr(), o.pace, se.store.Path()}.variable())
+		exit = runChild(se.streams, o.command, env, signals)
 	}
 	if err = errors.Join(err, capture.stop(runGrace)); err != nil {
 		se.tell("headroom: %v", err)
@@ -127,12 +139,9 @@ func (s *session) findings(since time.Time) (n int64, err error) {
 }
 
 // runChild runs the program on our own streams; its error is an exitCode, or nil for 0.
-func runChild(s *streams, command, env []string) error {
+func runChild(s *streams, command, env []string, signals <-chan os.Signal) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = s.in, s.out, s.err, env
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
-	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		s.tell("headroom: run: %v", err)
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
@@ -145,7 +154,7 @@ func runChild(s *streams, command, env []string) error {
 	for {
 		select {
 		case sig := <-signals:
-			if !fromKeyboard(s, sig) {
+			if !fromKeyboard(sig) {
 				_ = cmd.Process.Signal(sig) // it may have ended by now
 			}
 		case err := <-done:
@@ -159,10 +168,19 @@ var forwarded = []os.Signal{
 	syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT,
 }
 
-// fromKeyboard says that a terminal has sent a signal to the program, too; sent once more by us, it would count twice.
-func fromKeyboard(s *streams, sig os.Signal) bool {
-	_, ok := terminal(s.in)
-	return ok && (sig == syscall.SIGINT || sig == syscall.SIGQUIT)
+// fromKeyboard says that a terminal has sent a signal to the program, too; sent once more by us, it would count twice. A
+// terminal sends to the group of processes in its foreground.
+func fromKeyboard(sig os.Signal) bool {
+	if sig != syscall.SIGINT && sig != syscall.SIGQUIT {
+		return false
+	}
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false // cron has none
+	}
+	defer tty.Close()
+	foreground, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && foreground == unix.Getpgrp()
 }
 
 func childCode(cmd *exec.Cmd, err error) error {

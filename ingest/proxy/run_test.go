@@ -1,0 +1,74 @@
+package proxy_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestRunStopsAtAnyTime sends signals while run is still getting ready: nothing is left behind, and the program does not
+// go on as if nothing had been.
+func TestRunStopsAtAnyTime(t *testing.T) {
+	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
+	tmp := filepath.Join(w.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.env = append(w.env, "TMPDIR="+tmp)
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
+		for wait := range 8 {
+			cmd := w.headroom("run", "--", "sleep", "20")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // away from a terminal
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(wait) * 8 * time.Millisecond)
+			cmd.Process.Signal(sig)
+			cmd.Wait()
+			if cmd.ProcessState.Success() {
+				t.Errorf("%v after %d was ignored", sig, wait)
+			}
+		}
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+// TestRunIgnoresWhatWasIgnored is about nohup.
+func TestRunIgnoresWhatWasIgnored(t *testing.T) {
+	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
+	cmd := exec.Command("sh", "-c", `trap '' HUP; exec "$0" run -- sh -c 'kill -HUP $PPID $$; echo alive'`, os.Args[0])
+	cmd.Env, cmd.Dir = w.env, w.dir
+	if out := output(t, cmd); !strings.HasPrefix(out, "alive\n") {
+		t.Errorf("%q", out)
+	}
+}
+
+// TestRunInsideRun records each call once.
+func TestRunInsideRun(t *testing.T) {
+	const call = `"$0" call --no-token GET https://acme.xima.cloud/media/1`
+	for script, want := range map[string][]string{
+		call: {"outer"}, `"$0" run --client inner -- sh -c '` + call + `' "$0"`: {"outer"},
+		`"$0" --db other.db run -- "$0" --db other.db call --no-token GET https://acme.xima.cloud/media/1`: {"outer"},
+		`"$0" run --pace -- ` + call + ` && exit 1; true`:                                                  nil,
+	} {
+		a := &arrivals{at: map[string][]time.Time{}}
+		w := newWorld(t, a)
+		said := output(t, w.headroom("run", "--client", "outer", "--", "sh", "-e", "-c", script, os.Args[0]))
+		var clients []string
+		for _, r := range w.rows(t) {
+			clients = append(clients, r.Client)
+			if r.Route.Class == "opaque" {
+				t.Errorf("%s: %+v", script, r)
+			}
+		}
+		if got := len(a.at["acme.xima.cloud media"]); strings.Join(clients, " ") != strings.Join(want, " ") || got != len(want) {
+			t.Errorf("%s: %v, and %d requests: %s", script, clients, got, said)
+		}
+	}
+}
