@@ -42,8 +42,15 @@ type Pacer struct {
 	interval time.Duration
 
 	mu    sync.Mutex
-	turns map[string]chan struct{} // a tenant's requests of this process wait in line here
+	turns map[string]*turn // by tenant
 	held  map[string]Held
+}
+
+// turn is where a tenant's requests of this process wait in line. The slots go by the machine's clock; next goes by one
+// that nobody sets.
+type turn struct {
+	mine chan struct{}
+	next time.Time
 }
 
 // Held tells how many requests of a tenant were held back, and for how long in all.
@@ -58,7 +65,7 @@ func NewPacer(p *limits.Policy, s Slots) *Pacer {
 		return nil
 	}
 	return &Pacer{
-		slots: s, class: p.Frequency.Class, interval: p.Frequency.MinInterval, turns: map[string]chan struct{}{}, held: map[string]Held{},
+		slots: s, class: p.Frequency.Class, interval: p.Frequency.MinInterval, turns: map[string]*turn{}, held: map[string]Held{},
 	}
 }
 
@@ -87,7 +94,7 @@ func (p *Pacer) roundTrip(policy *limits.Policy, rt http.RoundTripper, r *http.R
 		return nil, fmt.Errorf("pace request: %w", err)
 	}
 	resp, err := rt.RoundTrip(r)
-	p.settle(r.Context(), slot)
+	p.settle(r.Context(), p.turn(m.Tenant), slot)
 	return resp, err
 }
 
@@ -96,10 +103,13 @@ func (p *Pacer) take(ctx context.Context, tenant string) (store.Slot, error) {
 	start := time.Now()
 	turn := p.turn(tenant)
 	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
+	case turn.mine <- struct{}{}:
+		defer func() { <-turn.mine }()
 	case <-ctx.Done():
 		return store.Slot{}, ctx.Err()
+	}
+	if err := sleep(ctx, p.untilNext(turn)); err != nil {
+		return store.Slot{}, err
 	}
 	asked := 0
 	for {
@@ -114,29 +124,43 @@ func (p *Pacer) take(ctx context.Context, tenant string) (store.Slot, error) {
 			}
 			return slot, nil
 		}
-		if err := sleep(ctx, min(wait, poll)); err != nil {
+		if wait > p.interval { // somebody has the slot, and may settle it at any moment
+			wait = poll
+		}
+		if err := sleep(ctx, wait); err != nil {
 			return store.Slot{}, err
 		}
 	}
 }
 
 // settle opens the slot for the next request, an interval from now.
-func (p *Pacer) settle(ctx context.Context, slot store.Slot) {
+func (p *Pacer) settle(ctx context.Context, turn *turn, slot store.Slot) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settlePatience)
 	defer cancel()
+	next := time.Now().Add(p.interval)
+	p.mu.Lock()
+	turn.next = next
+	p.mu.Unlock()
 	// One that cannot be settled expires: the next request waits longer, which does no harm.
-	_ = p.slots.SettleSlot(ctx, slot, time.Now().Add(p.interval))
+	_ = p.slots.SettleSlot(ctx, slot, next)
 }
 
-func (p *Pacer) turn(tenant string) chan struct{} {
+func (p *Pacer) turn(tenant string) *turn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t, ok := p.turns[tenant]
 	if !ok {
-		t = make(chan struct{}, 1)
+		t = &turn{mine: make(chan struct{}, 1)}
 		p.turns[tenant] = t
 	}
 	return t
+}
+
+// untilNext is how long the interval since the tenant's last request of this process still lasts.
+func (p *Pacer) untilNext(t *turn) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Until(t.next)
 }
 
 func (p *Pacer) note(tenant string, waited time.Duration) {
