@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,8 +18,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/6dcca832/headroom/commands"
 	"github.com/6dcca832/headroom/ingest/proxy"
@@ -362,58 +358,6 @@ func (w *world) startProxy(t *testing.T, args ...string) (base string, stop func
 		}
 	}
 	return regexp.MustCompile(`http://[0-9.:]+`).FindString(string(line)), stop
-}
-
-// refused lets a program that trusts the vendor's authority and no other call twice: the second call is tunnelled.
-func refused(t *testing.T, p program, into string) {
-	w := newWorld(t, nil)
-	trust := w.trustOnlyVendor(t)
-	data, _ := filepath.Abs("testdata/programs")
-	call := strings.NewReplacer("URL", "https://acme.xima.cloud"+listPath, "FILE", filepath.Join(w.dir, "got"), "DATA", data, "INTO", into).Replace(p.get)
-	message := output(t, w.headroom("run", "--", "sh", "-c", trust+"\n"+call+" && exit 1\nset -e\nrm -f '"+w.dir+"/got'\n"+call))
-	if !strings.Contains(message, "does not trust headroom's certificate") {
-		t.Errorf("said %q", message)
-	}
-	rows, sent := w.rows(t), w.vendor.take()
-	got, _ := os.ReadFile(filepath.Join(w.dir, "got"))
-	if len(rows) != 2 || len(sent) != 1 || sha256.Sum256(got) != sent[0].sum {
-		t.Fatalf("%d rows, %d answers, %d bytes", len(rows), len(sent), len(got))
-	}
-	if r := rows[0]; r.Route.Class != proxy.OpaqueClass || r.Status != 0 || r.Error != "tls" {
-		t.Errorf("the call that failed: %+v", r)
-	}
-	if r := rows[1]; r.Route.Class != proxy.OpaqueClass || r.Tenant != "acme" || r.ResponseBytes <= sent[0].bytes || r.RequestBytes == 0 {
-		t.Errorf("the call that was tunnelled: %+v, the vendor sent %d", r, sent[0].bytes)
-	}
-	w.noToken(t)
-}
-
-// trustOnlyVendor is shell lines that undo what run says about trust.
-func (w *world) trustOnlyVendor(t *testing.T) string {
-	data, err := os.ReadFile(w.ca)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(data)
-	root, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	trust, err := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{root}, "changeit")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p12, wgetrc := filepath.Join(w.dir, "trust.p12"), filepath.Join(w.dir, "wgetrc")
-	for name, data := range map[string][]byte{p12: trust, wgetrc: []byte("ca_certificate = " + w.ca + "\n")} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	lines := "export WGETRC='" + wgetrc + "' JDK_JAVA_OPTIONS=\"$JDK_JAVA_OPTIONS -Djavax.net.ssl.trustStore=" + p12 + "\""
-	for _, name := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
-		lines += " " + name + "='" + w.ca + "'"
-	}
-	return lines
 }
 
 // output runs a command that must succeed and gives what it said.

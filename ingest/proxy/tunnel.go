@@ -114,7 +114,7 @@ func (p *Proxy) open(w http.ResponseWriter, o *openedConn) {
 		if err != nil {
 			conn.Close()
 			if !errors.Is(err, context.DeadlineExceeded) {
-				p.refused(o.who, o.start, isAlert(err))
+				p.refused(o.who, o.start, saidNo(err))
 			}
 			return
 		}
@@ -137,10 +137,11 @@ func (p *Proxy) handshake(conn net.Conn, host string) (*tls.Conn, error) {
 	return secure, secure.HandshakeContext(ctx)
 }
 
-// isAlert says that a handshake failed because the client said no in so many words (RFC 8446, section 6).
-func isAlert(err error) bool {
+// saidNo says that a handshake failed for what the client sent, and not because it went away. That is an alert (RFC 8446,
+// section 6), or what OpenSSL makes of one: it does not encrypt it, so that it cannot be read.
+func saidNo(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error" // crypto/tls has no better name for it
+	return errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") // crypto/tls's alerts
 }
 
 // refused notes that a client does not let us open its connections, and records the one that failed.
