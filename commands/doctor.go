@@ -244,5 +244,16 @@ func (t *trial) verdict(seen *store.Request, output string, err error) (string, 
 	case strings.Contains(output, "No module named"):
 		return "not installed", true
 	}
-	return "not captured: it goes around the proxy; " + t.advice, false
+	return "not captured: it goes around the proxy, or failed before it came so far" + lastWords(output) + "; " + t.advice, false
+}
+
+// lastWords are the last line of what a program said, in brackets.
+func lastWords(output string) string {
+	const enough = 120
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	last := []rune(lines[len(lines)-1])
+	if len(last) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", string(last[:min(len(last), enough)]))
 }
