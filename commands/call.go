@@ -73,6 +73,7 @@ func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
 	if err := setHeaders(o.request.Header, c.StringSlice("header")); err != nil {
 		return o, err
 	}
+	o.request.Host = o.request.Header.Get("Host") // net/http takes it from there; "" means the URL's
 	roots, err := readRoots(c.String("upstream-ca"))
 	if err != nil {
 		return o, err
@@ -110,6 +111,8 @@ func setBody(r *http.Request, data string, stdin io.Reader) error {
 	}
 	name, isFile := strings.CutPrefix(data, "@")
 	switch {
+	case data == "":
+		r.Body = http.NoBody
 	case !isFile:
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(data)), int64(len(data))
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(data)), nil }
@@ -122,7 +125,10 @@ func setBody(r *http.Request, data string, stdin io.Reader) error {
 		}
 		r.Body, r.ContentLength = f, -1
 		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
-			r.ContentLength = st.Size()
+			if r.ContentLength = st.Size(); st.Size() == 0 {
+				r.Body = http.NoBody // else a length of 0 means that it is unknown
+				return f.Close()
+			}
 		}
 	}
 	return nil
@@ -146,16 +152,7 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 	transport := ingest.NewTransport(o.base, to, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
 		ingest.WithClient(o.client), ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(o.request)
-	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // without the URL
-		}
-		return fmt.Errorf("no answer from %s: %w", o.request.URL.Host, err)
-	}
-	defer resp.Body.Close()
-	return se.answer(resp, o)
+	return se.exchange(client, o)
 }
 
 // authorize adds the token, if its going there is safe.
@@ -197,30 +194,39 @@ func (s *session) tenantAt(host string) string {
 	return ""
 }
 
-// answer prints an answer, and says what it means where it is an error.
-func (s *session) answer(resp *http.Response, o callOptions) error {
-	output := o.output
-	if resp.StatusCode >= http.StatusBadRequest {
-		output = ""
-	}
+// exchange makes the call and prints the answer. A file that cannot be written is told before the vendor is called.
+func (s *session) exchange(client *http.Client, o callOptions) error {
 	var broken error
-	err := s.write(output, func(w io.Writer) error {
-		_, broken = io.Copy(w, s.watched(resp, output))
+	err := s.write(o.output, func(w io.Writer) error {
+		resp, err := client.Do(o.request)
+		if err != nil {
+			var u *url.Error
+			if errors.As(err, &u) {
+				err = u.Err // without the URL
+			}
+			return fmt.Errorf("no answer from %s: %w", o.request.URL.Host, err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode >= http.StatusBadRequest {
+			return s.refusal(resp)
+		}
+		_, broken = io.Copy(w, s.watched(resp, o.output))
 		return broken
 	})
-	switch {
-	case broken != nil && errors.Is(broken, context.Canceled):
-		return broken
-	case broken != nil:
+	if broken != nil && !errors.Is(broken, context.Canceled) {
 		s.tell("headroom: call: the body broke off: %v", broken)
 		return errPartly
-	case err != nil:
-		return err
-	case resp.StatusCode >= http.StatusBadRequest:
-		s.tell("headroom: call: %s", s.meaning(resp))
-		return errFindings
 	}
-	return nil
+	return err
+}
+
+// refusal prints an answer that is an error, and says what it means.
+func (s *session) refusal(resp *http.Response) error {
+	if _, err := io.Copy(s.out, resp.Body); err != nil {
+		s.tell("headroom: call: the body broke off: %v", err)
+	}
+	s.tell("headroom: call: %s", s.meaning(resp))
+	return errFindings
 }
 
 func (s *session) meaning(resp *http.Response) string {

@@ -84,3 +84,24 @@ func TestDoctor(t *testing.T) {
 		t.Error("doctor made a database")
 	}
 }
+
+// TestCallSends looks at what arrives: a Host of one's own, an empty body as one of length 0, and nothing at all where the
+// answer could not be kept.
+func TestCallSends(t *testing.T) {
+	came := make(chan *http.Request, 9)
+	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came <- r }))
+	empty := filepath.Join(w.dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"", "@" + empty} {
+		output(t, w.headroom("call", "--no-token", "-H", "Host: else.example", "-d", body, "POST", "https://acme.xima.cloud/x"))
+		if r := <-came; r.Host != "else.example" || r.ContentLength != 0 {
+			t.Errorf("%q: Host %q, length %d", body, r.Host, r.ContentLength)
+		}
+	}
+	cmd := w.headroom("call", "--no-token", "-o", "no/such/folder", "GET", "https://acme.xima.cloud/x")
+	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 || len(came) != 0 {
+		t.Errorf("exit code %d, %d requests: %s", cmd.ProcessState.ExitCode(), len(came), out)
+	}
+}
