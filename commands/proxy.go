@@ -1,9 +1,10 @@
 package commands
 
 import (
-	"encoding/pem"
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -87,6 +88,9 @@ func runProxy(c *cli.Context, se *session, o proxyOptions) error {
 }
 
 func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
+	if err := checkCA(o.caFile); err != nil {
+		return err
+	}
 	o.addHosts(se.config)
 	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
 	if err != nil {
@@ -96,14 +100,15 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	// Not before the address is ours: it may be that of a proxy that runs here already.
+	if err := os.WriteFile(o.caFile, authority.PEM(), 0o644); err != nil {
+		return errors.Join(fmt.Errorf("flag --ca-file: %w", err), capture.stop(0))
+	}
+	defer removeCA(o.caFile, authority.PEM())
 	defer func() {
 		err = errors.Join(err, capture.stop(o.grace))
 		se.tell("headroom: %s; headroom audit", capture.summary())
 	}()
-	if err := writeCA(o.caFile, authority.PEM()); err != nil {
-		return err
-	}
-	defer os.Remove(o.caFile)
 	se.tell("headroom: recording on http://%s (reverse: /t/TENANT/…; forward: trust %s)", capture.addr(), o.caFile)
 	select {
 	case <-c.Done():
@@ -113,14 +118,22 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	}
 }
 
-// writeCA writes the certificate; a file that holds something else stays.
-func writeCA(name string, certificate []byte) error {
+// checkCA refuses to write over anything but a certificate of an earlier run: whoever takes the flag for the one of curl
+// must not lose his authorities.
+func checkCA(name string) error {
 	old, err := os.ReadFile(name)
-	if block, _ := pem.Decode(old); err == nil && (block == nil || block.Type != "CERTIFICATE") {
-		return fmt.Errorf("flag --ca-file: %q is there and holds no certificate; name another", name)
-	}
-	if err := os.WriteFile(name, certificate, 0o644); err != nil {
-		return fmt.Errorf("write certificate: %w", err)
+	switch {
+	case err == nil && !proxy.MadeHere(old):
+		return fmt.Errorf("flag --ca-file: %q is there and is not headroom's certificate; name another, which headroom is to write", name)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("flag --ca-file: %w", err)
 	}
 	return nil
+}
+
+// removeCA removes the certificate, unless it is another proxy's by now.
+func removeCA(name string, certificate []byte) {
+	if now, err := os.ReadFile(name); err == nil && bytes.Equal(now, certificate) {
+		os.Remove(name)
+	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -25,6 +26,19 @@ const (
 	// clockSkew is how far a client's clock may be behind.
 	clockSkew = 24 * time.Hour
 )
+
+// ownName is the name of every Authority.
+const ownName = "headroom, this run only"
+
+// MadeHere says whether a file's content is the PEM of an Authority, of this run or another, and nothing more.
+func MadeHere(file []byte) bool {
+	block, rest := pem.Decode(file)
+	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
+		return false
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && c.Subject.CommonName == ownName
+}
 
 // Authority signs the certificates that clients are shown. It exists in memory only, and its own certificate is good for
 // the hosts it was made for and for no others (RFC 5280, section 4.2.1.10): a client that trusts it risks no more.
@@ -64,7 +78,7 @@ func (a *Authority) make(domains []string) (err error) {
 	if a.leaf, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return err
 	}
-	t, err := certificate("headroom, this run only")
+	t, err := certificate(ownName)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"crypto/x509"
+	"encoding/pem"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -61,6 +63,24 @@ func TestEnvironmentKeeps(t *testing.T) {
 	} {
 		if got := lookUp(vars, name); !strings.HasPrefix(got, want) {
 			t.Errorf("%s=%s, not %s", name, got, want)
+		}
+	}
+}
+
+// TestMadeHere tells our certificates from other people's.
+func TestMadeHere(t *testing.T) {
+	a, err := NewAuthority(builtin(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := httptest.NewTLSServer(nil)
+	defer other.Close()
+	theirs := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Certificate().Raw})
+	for content, want := range map[string]bool{
+		string(a.PEM()): true, string(theirs): false, string(a.PEM()) + string(theirs): false, string(theirs) + string(a.PEM()): false, "": false,
+	} {
+		if MadeHere([]byte(content)) != want {
+			t.Errorf("%q", content)
 		}
 	}
 }
