@@ -18,6 +18,7 @@ bench: build
 	go test -run '^$$' -bench . -benchmem ./...
 	cd internal/bench && go test -run '^$$' -bench . -benchmem .
 	cd internal/bench && go run ./scale -headroom ../../headroom
+	internal/bench/proxy.sh ./headroom
 
 check:
 	.ci/run

@@ -270,6 +270,7 @@ func TestPrograms(t *testing.T) {
 				})
 			})
 			t.Run("refused", func(t *testing.T) { refused(t, p, into) })
+			t.Run("impostor", func(t *testing.T) { impostor(t, p, into) })
 		})
 	}
 }

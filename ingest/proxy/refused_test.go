@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +36,33 @@ func refused(t *testing.T, p program, into string) {
 	}
 	if r := rows[1]; r.Route.Class != proxy.OpaqueClass || r.Tenant != "acme" || r.ResponseBytes <= sent[0].bytes || r.RequestBytes == 0 {
 		t.Errorf("the call that was tunnelled: %+v, the vendor sent %d", r, sent[0].bytes)
+	}
+	w.noToken(t)
+}
+
+// impostor lets a program call somebody whose certificate headroom does not trust, both ways: nothing is sent there, and
+// the program is told.
+func impostor(t *testing.T, p program, into string) {
+	w := newWorld(t, nil)
+	w.env = slices.DeleteFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "SSL_CERT_FILE=") })
+	base, stop := w.startProxy(t)
+	data, _ := filepath.Abs("testdata/programs")
+	call := func(base string) string {
+		return strings.NewReplacer("URL", base+listPath, "FILE", filepath.Join(w.dir, "got"), "DATA", data, "INTO", into).Replace(p.get)
+	}
+	output(t, w.headroom("run", "--", "sh", "-c", call("https://acme.xima.cloud")+" && exit 1; true"))
+	reverse := exec.Command("sh", "-c", call(base+"/t/acme")+" && exit 1; true")
+	reverse.Env = slices.DeleteFunc(slices.Clone(w.env), func(v string) bool { return strings.HasPrefix(v, "HTTPS_PROXY=") })
+	output(t, reverse)
+	stop()
+	rows := w.rows(t)
+	if sent := w.vendor.take(); len(rows) != 2 || len(sent) != 0 {
+		t.Fatalf("%d rows, and %d requests arrived: %+v", len(rows), len(sent), rows)
+	}
+	for _, r := range rows {
+		if r.Status != 0 || r.Error != "tls" || r.Route.Class != "recording_list" {
+			t.Errorf("%+v %+v", r, r.Route)
+		}
 	}
 	w.noToken(t)
 }
