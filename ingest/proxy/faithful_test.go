@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -264,5 +265,72 @@ func TestLoop(t *testing.T) {
 	}
 	if back := s.say(t, fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\n\r\n", s.addr)); !strings.HasPrefix(back, "HTTP/1.1 502 ") {
 		t.Errorf("%q", back)
+	}
+}
+
+// zeros are n bytes of a body.
+func zeros(n int64) io.Reader { return io.LimitReader(zero{}, n) }
+
+type zero struct{}
+
+func (zero) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
+// meter looks at the memory in use as a body passes.
+type meter struct {
+	io.Reader
+	n, looked int64
+	most      uint64
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.Reader.Read(b)
+	if m.n += int64(n); m.n-m.looked > 8<<20 {
+		var now runtime.MemStats
+		runtime.ReadMemStats(&now)
+		m.looked, m.most = m.n, max(m.most, now.HeapInuse)
+	}
+	return n, err
+}
+
+// TestConstantMemory passes bodies both ways, over HTTP/2 and HTTP/1.1: what is held at any time does not grow with them.
+func TestConstantMemory(t *testing.T) {
+	const size, most = 96 << 20, 32 << 20
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n, _ := io.Copy(io.Discard, r.Body); n == 0 {
+			io.Copy(w, zeros(size))
+		}
+	}), nil)
+	for _, protocol := range []string{"HTTP/2.0", "HTTP/1.1"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			var before runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			m := &meter{Reader: zeros(size)}
+			r, _ := http.NewRequest(method, "http://"+s.addr+"/t/acme/rest/api/x", nil)
+			if method == http.MethodPost {
+				r.Body, r.ContentLength = io.NopCloser(m), size
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if method == http.MethodGet {
+				m.Reader = resp.Body
+				io.Copy(io.Discard, m)
+			}
+			resp.Body.Close()
+			if grown := int64(m.most) - int64(before.HeapInuse); m.n != size || grown > most {
+				t.Errorf("%s by %s: %d bytes, %d MB more in use", method, protocol, m.n, grown>>20)
+			}
+		}
+		s.base.any = s.base.http1
+	}
+	for _, row := range s.rows.wait(t, 4) {
+		if row.ResponseBytes+row.RequestBytes != size || row.CutShort {
+			t.Errorf("%+v", row)
+		}
 	}
 }
