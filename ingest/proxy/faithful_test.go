@@ -219,6 +219,31 @@ func TestUpstreamPlaces(t *testing.T) {
 	}
 }
 
+// TestUpstreamRedirects has redirects of a gateway that lead back below it, and elsewhere.
+func TestUpstreamRedirects(t *testing.T) {
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", r.Header.Get("To"))
+		w.WriteHeader(http.StatusFound)
+	}), func(c *Config) {
+		c.Upstreams = map[string]*url.URL{"acme": {Scheme: "https", Host: "gateway.example", Path: "/base"}}
+	})
+	for to, want := range map[string]string{
+		"/base/x?y=1#z": "/t/acme/x?y=1#z", "https://gateway.example/base/a%2Fb": "/t/acme/a%2Fb", "https://acme.xima.cloud/x": "/t/acme/x",
+		"/other": "/other", "https://gateway.example/other": "https://gateway.example/other", "x": "x", "?y": "?y",
+	} {
+		r, _ := http.NewRequest("GET", "http://"+s.addr+"/t/acme/a", nil)
+		r.Header.Set("To", to)
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Location"); got != want {
+			t.Errorf("%s became %s, not %s", to, got, want)
+		}
+	}
+}
+
 // TestRefusalsApart has programs of one run, which have one name: what one trusts, another may not.
 func TestRefusalsApart(t *testing.T) {
 	var r refusals

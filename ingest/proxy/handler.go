@@ -176,7 +176,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 
 // adapt makes an answer fit for the client's side: HTTP/2 has trailers after a body of known length, HTTP/1.1 only after
 // one in chunks.
-func adapt(resp *http.Response) error {
+func (p *Proxy) adapt(resp *http.Response) error {
 	if len(resp.Trailer) > 0 {
 		resp.Header.Del("Content-Length")
 	}
@@ -188,20 +188,30 @@ func adapt(resp *http.Response) error {
 		t.switched = resp.Body
 	}
 	if t.prefix != "" {
-		stayHere(resp, t)
+		p.stayHere(resp, t)
 	}
 	return nil
 }
 
-// stayHere lets a redirect to the tenant's own host lead through the reverse proxy again.
-func stayHere(resp *http.Response, t *target) {
-	to, err := url.Parse(resp.Header.Get("Location"))
-	if err == nil && to.Host != "" && to.Scheme == "https" && strings.EqualFold(to.Host, t.url.Host) {
-		to.Scheme, to.Host = "", ""
-		resp.Header.Set("Location", t.prefix+"/"+strings.TrimPrefix(to.String(), "/"))
-	} else if err == nil && to.Host == "" && strings.HasPrefix(to.Path, "/") {
-		resp.Header.Set("Location", t.prefix+to.String())
+// stayHere lets a redirect to the tenant's own host, or to its upstream, lead through the reverse proxy again.
+func (p *Proxy) stayHere(resp *http.Response, t *target) {
+	location := resp.Header.Get("Location")
+	to, err := resp.Request.URL.Parse(location)
+	if err != nil || location == "" {
+		return
 	}
+	if named, err := url.Parse(location); err == nil && named.Host == "" && !strings.HasPrefix(named.Path, "/") {
+		return // relative to where the client is
+	}
+	as, known := p.recordedAs(to)
+	if !known || as.Scheme != t.url.Scheme || !strings.EqualFold(as.Host, t.url.Host) {
+		return
+	}
+	here := t.prefix + as.RequestURI()
+	if to.Fragment != "" {
+		here += "#" + to.EscapedFragment()
+	}
+	resp.Header.Set("Location", here)
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -89,7 +89,7 @@ func New(cfg Config) (*Proxy, error) {
 		p.base.redirect[host] = to
 	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite: rewrite, Transport: roundTripper(p.roundTrip), BufferPool: buffers{}, ModifyResponse: adapt,
+		Rewrite: rewrite, Transport: roundTripper(p.roundTrip), BufferPool: buffers{}, ModifyResponse: p.adapt,
 		FlushInterval: flushEvery, ErrorHandler: p.fail, ErrorLog: log.New(discard{}, "", 0),
 	}
 	p.outer = p.server(http.HandlerFunc(p.ServeHTTP))
