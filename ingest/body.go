@@ -43,6 +43,9 @@ func (x *exchange) failed(err error) {
 		err = errNoAnswer
 	}
 	x.row.Error = errorClass(err, x.origin)
+	if u := x.upload.Load(); u != nil && u.isBroken() {
+		x.row.Error = "cancelled" // whatever became of it then
+	}
 	x.finish(nil)
 }
 

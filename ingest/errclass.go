@@ -31,7 +31,7 @@ func errorClass(err error, req *http.Request) string {
 		return "timeout"
 	case isTLS(err), isOp && (op.Op == "remote error" || op.Op == "local error"): // those of crypto/tls's alerts
 		return "tls"
-	case isOp && (op.Op == "read" || op.Op == "write"):
+	case isOp && (op.Op == "read" || op.Op == "write" || op.Op == "readfrom"): // the last of a body that is sent
 		return "reset"
 	case isOp: // dial, and through a proxy: proxyconnect, socks connect
 		return "connect"

@@ -19,6 +19,8 @@ type upload struct {
 	params *Params
 	n      int64
 	ended  bool
+	closed bool
+	broken bool // the caller's own fault: his body could not be read
 }
 
 // watchUpload puts a counting body into out, which is the transport's copy. A base that sends a body again takes a
@@ -52,11 +54,23 @@ func (u *upload) Read(p []byte) (int, error) {
 	u.params.Write(p[:n]) //nolint:errcheck // never fails
 	u.n += int64(n)
 	u.ended = u.ended || err == io.EOF
+	u.broken = u.broken || err != nil && err != io.EOF && !u.closed
 	return n, err
 }
 
 // Close closes the caller's body.
-func (u *upload) Close() error { return u.body.Close() }
+func (u *upload) Close() error {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	return u.body.Close()
+}
+
+func (u *upload) isBroken() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.broken
+}
 
 func (u *upload) count() int64 {
 	u.mu.Lock()

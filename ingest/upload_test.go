@@ -159,3 +159,31 @@ func swallow(r *bufio.Reader) error {
 	}
 	return err
 }
+
+// TestUploadThatFails tells a caller whose body breaks from a server that hangs up while it is sent.
+func TestUploadThatFails(t *testing.T) {
+	client, rec := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.CopyN(io.Discard, r.Body, 1<<20)
+		hangUp(w, 0)
+	})
+	broken := io.MultiReader(strings.NewReader("begun"), iotest.ErrReader(errors.New("disk error")))
+	endless := io.LimitReader(zero{}, 1<<30)
+	for want, body := range map[string]io.Reader{"cancelled": broken, "reset": endless} {
+		if resp, err := client.Transport.RoundTrip(request(t, "POST", reportURL, body)); err == nil {
+			resp.Body.Close()
+			t.Errorf("%s: answered %d", want, resp.StatusCode)
+		}
+		rows := rec.all()
+		if row := rows[len(rows)-1]; row.Error != want || row.Status != 0 {
+			t.Errorf("%q, not %q: %+v", row.Error, want, row)
+		}
+	}
+}
+
+// zero is an endless body.
+type zero struct{}
+
+func (zero) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
