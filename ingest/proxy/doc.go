@@ -15,7 +15,7 @@
 // whose guarantees hold here too. Bodies stream in both directions in constant memory, compressed bodies stay as they
 // are, ranges, 100-continue, trailers and upgrades such as WebSocket are passed, and hop-by-hop fields end here (RFC
 // 9110, section 7.6.1). The vendor's certificate is verified. Nothing is added to a request: no Via, since servers answer
-// differently where they see one.
+// differently where they see one. A loop is refused where it closes: the Proxy does not connect to itself.
 //
 // A program that refuses our certificate is tunnelled from its second connection on, and each of its connections is
 // recorded as one opaque request: method CONNECT, host, time, and the bytes of both directions, those of TLS included.
