@@ -81,6 +81,16 @@ func heeded(signals ...os.Signal) []os.Signal {
 	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 }
 
+// outlivePipes lets writing to a pipe that nobody reads any more fail. Without, it would end the process, before what was
+// done is recorded. It concerns neither the programs that are started, nor anybody after stop.
+func outlivePipes() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGPIPE) {
+		signal.Notify(broken, syscall.SIGPIPE)
+	}
+	return func() { signal.Stop(broken) }
+}
+
 // streams are where a command reads and prints.
 type streams struct {
 	in       io.Reader

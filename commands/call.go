@@ -135,6 +135,7 @@ func setBody(r *http.Request, data string, stdin io.Reader) error {
 }
 
 func runCall(c *cli.Context, se *session, o callOptions) (err error) {
+	defer outlivePipes()()
 	if err := se.writable(); err != nil {
 		return err
 	}

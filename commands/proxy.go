@@ -84,6 +84,7 @@ func (o *proxyOptions) checkListen(remote bool) error {
 }
 
 func runProxy(c *cli.Context, se *session, o proxyOptions) error {
+	defer outlivePipes()()
 	return se.open(c.String("db"), func() error { return serveProxy(c, se, o) })
 }
 

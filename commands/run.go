@@ -60,6 +60,7 @@ func readRunOptions(c *cli.Context, _ *streams) (o runOptions, err error) {
 }
 
 func runRun(c *cli.Context, se *session, o runOptions) error {
+	defer outlivePipes()()
 	// They are the program's from here on, and do not end us before the folder is removed.
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, heeded(forwarded...)...)

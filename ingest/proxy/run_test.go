@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,6 +21,9 @@ func TestRunStopsAtAnyTime(t *testing.T) {
 	}
 	w.env = append(w.env, "TMPDIR="+tmp)
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
+		if signal.Ignored(sig) {
+			continue // these tests run in the background, or under nohup
+		}
 		for wait := range 8 {
 			cmd := w.headroom("run", "--", "sleep", "20")
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // away from a terminal
@@ -70,5 +74,32 @@ func TestRunInsideRun(t *testing.T) {
 		if got := len(a.at["acme.xima.cloud media"]); strings.Join(clients, " ") != strings.Join(want, " ") || got != len(want) {
 			t.Errorf("%s: %v, and %d requests: %s", script, clients, got, said)
 		}
+	}
+}
+
+// TestPipesThatNobodyReads closes the streams that run and call write to: what they did is recorded, and what they started
+// ends as it would without them.
+func TestPipesThatNobodyReads(t *testing.T) {
+	w := newWorld(t, nil)
+	tmp := filepath.Join(w.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script := `"$0" call --no-token GET https://acme.xima.cloud` + largePath + ` 2>&1 | head -c 9 >/dev/null
+		{ "$0" run -- sh -c 'sleep 0.2; exit 5'; echo $? >code; } 2>&1 | true
+		{ "$0" run -- sh -c 'sleep 0.2; echo; echo' ; echo $? >piped; } | true; sleep 0.5`
+	cmd := exec.Command("sh", "-c", script, os.Args[0])
+	cmd.Env, cmd.Dir = append(w.env, "TMPDIR="+tmp), w.dir
+	output(t, cmd)
+	for name, want := range map[string]string{"code": "5\n", "piped": "141\n"} {
+		if got, _ := os.ReadFile(filepath.Join(w.dir, name)); string(got) != want {
+			t.Errorf("%s: exit code %q, not %q", name, got, want)
+		}
+	}
+	if rows := w.rows(t); len(rows) != 1 || !rows[0].CutShort || rows[0].ResponseBytes < 9 {
+		t.Errorf("%+v", rows)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		t.Errorf("%v is left", left)
 	}
 }
