@@ -214,6 +214,9 @@ func TestUpstreamPlaces(t *testing.T) {
 	if n := len(s.rows.list()); n != 3 {
 		t.Errorf("%d rows", n)
 	}
+	if back := s.say(t, "GET http://DUNMORE.xima.cloud/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(back, "HTTP/1.1 502 ") || !strings.Contains(back, "127.0.0.1:1:") {
+		t.Errorf("a host in capitals: %q", back)
+	}
 	if hosts := s.hostsAt("gateway.example", "443"); len(hosts) != 3 || s.hostsAt("gateway.example", "8443") != nil || !slices.Equal(s.hostsAt("127.0.0.1", "1"), []string{"dunmore.xima.cloud"}) {
 		t.Errorf("%v", hosts)
 	}

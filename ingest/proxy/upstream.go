@@ -65,7 +65,7 @@ func (u *upstream) transport(roots *x509.CertPool) *http.Transport {
 
 // RoundTrip sends a request to its host, or to where the host's requests are redirected.
 func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
-	if to, ok := u.redirect[r.URL.Host]; ok {
+	if to, ok := u.redirect[strings.ToLower(r.URL.Host)]; ok {
 		r = redirected(r, to)
 	}
 	if r.Header.Get("Upgrade") != "" {
