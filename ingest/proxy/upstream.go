@@ -19,6 +19,9 @@ const (
 	dialPatience = 30 * time.Second
 	keepIdle     = 90 * time.Second
 	idlePerHost  = 64
+	// silence is after how long without a word an HTTP/2 connection is tried, and pingPatience how long its answer may take.
+	// All requests to a host share one, and would go on to hang in it when the network has dropped it.
+	silence, pingPatience = 30 * time.Second, 15 * time.Second
 )
 
 // upstream is the way out: below the recording transport, and for tunnels. It goes through the proxy that the
@@ -47,6 +50,7 @@ func newUpstream(roots *x509.CertPool, isSelf func(addr string) bool, isOwn func
 	}
 	u.any = u.transport(roots)
 	u.any.ForceAttemptHTTP2 = true
+	u.any.HTTP2 = &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: pingPatience}
 	u.http1 = u.transport(roots)
 	u.http1.Protocols = new(http.Protocols)
 	u.http1.Protocols.SetHTTP1(true)
