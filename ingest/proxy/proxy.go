@@ -58,6 +58,8 @@ type Proxy struct {
 	refusals refusals
 	ctx      context.Context // ends when what is still under way must break
 	breakOff context.CancelFunc
+	early    context.Context // ends when nothing more may begin
+	closeUp  context.CancelFunc
 	work     work
 	stopping atomic.Bool
 
@@ -80,6 +82,7 @@ func New(cfg Config) (*Proxy, error) {
 		opened: newQueue(),
 	}
 	p.ctx, p.breakOff = context.WithCancel(context.Background())
+	p.early, p.closeUp = context.WithCancel(p.ctx)
 	p.base = newUpstream(cfg.Roots, p.isSelf, p.isOwn)
 	for tenant, to := range cfg.Upstreams {
 		host, ok := p.hostOf(tenant)
@@ -128,6 +131,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 // been handed to the Recorder. Its error is ctx's if something was broken off.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.stopping.Store(true)
+	p.closeUp()
 	var wg sync.WaitGroup
 	for _, s := range []*http.Server{p.outer, p.inner} {
 		wg.Go(func() { s.Shutdown(ctx) }) //nolint:errcheck // what is left is counted below

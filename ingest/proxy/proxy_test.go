@@ -416,6 +416,16 @@ func TestShutdownBreaksOff(t *testing.T) {
 	}
 }
 
+// TestShutdownWaitsForNobody has a client that asked for a tunnel and then for nothing.
+func TestShutdownWaitsForNobody(t *testing.T) {
+	s := start(t, http.HandlerFunc(echo), nil)
+	conn := s.tunnelTo(t, "acme.xima.cloud:443", "idle")
+	defer conn.Close()
+	if err := s.stop(time.Minute); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAborted has a client that goes away.
 func TestAborted(t *testing.T) {
 	gone := make(chan bool)

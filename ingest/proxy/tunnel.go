@@ -100,7 +100,7 @@ func (p *Proxy) open(w http.ResponseWriter, o *openedConn) {
 	if err != nil {
 		return
 	}
-	stop := context.AfterFunc(p.ctx, func() { conn.Close() })
+	stop := context.AfterFunc(p.early, func() { conn.Close() }) // nothing has been asked for yet
 	defer stop()
 	o.Conn, o.scheme = conn, "http"
 	first, err := conn.r.Peek(1)
