@@ -268,7 +268,10 @@ func TestRefusalsApart(t *testing.T) {
 
 // TestRefusedAfterTrust has two programs that nothing tells apart, of which the second does not trust us.
 func TestRefusedAfterTrust(t *testing.T) {
-	s := start(t, http.HandlerFunc(echo), nil)
+	told := make(chan string, 9)
+	s := start(t, http.HandlerFunc(echo), func(c *Config) {
+		c.Pacer, c.Tell = NewPacer(c.Policy, lenient{}), func(line string) { told <- line }
+	})
 	get(t, s.trusting(t), "https://acme.xima.cloud/")
 	if resp, err := s.client(t, s.vendor.Certificate()).Get("https://acme.xima.cloud/"); err == nil {
 		resp.Body.Close()
@@ -276,6 +279,9 @@ func TestRefusedAfterTrust(t *testing.T) {
 	}
 	if r := s.rows.wait(t, 2)[1]; r.Route.Class != OpaqueClass || r.Error != "tls" {
 		t.Errorf("%+v", r)
+	}
+	if line := <-told; !strings.Contains(line, "Go-http-client does not trust") || !strings.Contains(line, "cannot be held back") {
+		t.Errorf("told %q", line)
 	}
 }
 

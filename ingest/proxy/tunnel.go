@@ -155,7 +155,12 @@ func (p *Proxy) refused(who peer, start time.Time, said bool) {
 	if name == "" {
 		name = "a client"
 	}
-	p.cfg.Tell(name + " does not trust headroom's certificate for " + who.host + ": its calls there are tunnelled and recorded as opaque until headroom is started anew")
+	unpaced := ""
+	if p.cfg.Pacer != nil {
+		unpaced = ", and cannot be held back,"
+	}
+	p.cfg.Tell(name + " does not trust headroom's certificate for " + who.host +
+		": its calls there are tunnelled and recorded as opaque" + unpaced + " until headroom is started anew")
 }
 
 // tunnel is one CONNECT that is passed on unopened.
