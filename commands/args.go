@@ -11,8 +11,8 @@ import (
 )
 
 // arrange puts arguments into the order that the cli package needs: global flags, command, its flags, its arguments. So
-// a flag may stand anywhere, as people write them. A command or flag that there is none of is an error that names the
-// nearest.
+// a flag may stand anywhere, as people write them, but for what follows the name of a program to run. A command or flag
+// that there is none of is an error that names the nearest.
 func arrange(app *cli.App, args []string) ([]string, error) {
 	a := arranger{app: app}
 	rest := args[min(1, len(args)):]
@@ -53,6 +53,9 @@ func (a *arranger) take(args []string) ([]string, error) {
 		return args[1:], a.setCommand(arg)
 	case a.cmd == nil && a.app.Command(arg) == nil:
 		return nil, a.unknownCommand(arg)
+	case a.command == runCommand: // from its name on, all is the program's
+		a.plain = append(a.plain, args...)
+		return nil, nil
 	}
 	a.plain = append(a.plain, arg)
 	return args[1:], nil

@@ -25,12 +25,15 @@ const (
 	exitSignalled   = 128 // and the signal's number
 )
 
+// runCommand is the name of the command that takes a program with its arguments.
+const runCommand = "run"
+
 // runGrace is how long calls that outlive the program may go on, such as those of its background jobs.
 const runGrace = time.Second
 
 func newRunCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:      "run",
+		Name:      runCommand,
 		Usage:     "run a program and record its calls",
 		UsageText: "headroom run [--client NAME] [--pace] -- COMMAND [ARGUMENT…]",
 		Description: "The program runs as it is, with an environment that leads its HTTP and HTTPS through a proxy that lives as\n" +
