@@ -171,14 +171,14 @@ func (o *ForecastOptions) about(ctx context.Context, snap *store.Snapshot, name 
 	return t, t.measure(ctx, snap, o.AsOf.UnixMicro())
 }
 
-// compareProjections puts the worst first: what has reached its cap, then by chance, then by how full the window is, then by
-// name.
+// compareProjections puts the worst first: what has reached its cap, then by chance in whole percents, since a difference
+// that nobody sees is no order, then by how full the window is, then by name.
 func compareProjections(a, b Projection) int {
 	risk := func(p Projection) float64 {
 		if p.used() >= 1 {
 			return 1
 		}
-		return p.Chance
+		return math.Floor(100*p.Chance) / 100
 	}
 	return cmp.Or(cmp.Compare(risk(b), risk(a)), cmp.Compare(b.used(), a.used()), cmp.Compare(a.Tenant, b.Tenant))
 }

@@ -52,7 +52,7 @@ const (
 type fields [fieldCount]token
 
 const (
-	maxSize     = int64(1) << 50   // bytes, 1 PB: a log that says more is wrong, and sums of more would leave an int64
+	maxSize     = int64(1) << 40   // bytes, 1 TB: a log that says more of one body is wrong, and sums of many could leave an int64
 	maxDuration = 1e12             // milliseconds: 31 years
 	maxRetry    = int64(100) << 25 // seconds: a hundred years, so that sums of times do not overflow
 )

@@ -252,12 +252,15 @@ func (t token) isSet() bool {
 }
 
 // size reads a size in bytes; -1 where there is none or an absurd one.
-func (t token) size() int64 {
+func (t token) size() int64 { return t.count(maxSize) }
+
+// count reads a number from 0 to most, rounded up; -1 where there is none.
+func (t token) count(most int64) int64 {
 	if t.kind != kindNumber {
 		return -1
 	}
 	r := fieldReader{f: &fields{fieldResponseBytes: t}}
-	n := r.number(fieldResponseBytes, float64(maxSize))
+	n := r.number(fieldResponseBytes, float64(most))
 	if r.reason != "" {
 		return -1
 	}

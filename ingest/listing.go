@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/6dcca832/headroom/limits"
@@ -79,19 +80,20 @@ func (l *listing) recording() (r store.Recording, reason string) {
 	if l.key.kind != kindString || !l.policy.MayKeep(rule.KeptAs, l.key.text) {
 		return r, fmt.Sprintf("%s is missing, or has not the form of %s", rule.Key, rule.KeptAs)
 	}
-	start := l.start.size() * 1000
+	start := l.start.count(math.MaxInt64/1000) * 1000
 	switch {
 	case start < 0:
 		return r, rule.Start + " is not a number of milliseconds since 1970"
 	case start > l.latest:
 		return r, rule.Start + " is more than a year in the future"
 	}
-	r = store.Recording{Key: l.key.text, StartedAt: start, Duration: max(l.length.size(), 0) * 1000, Bytes: max(l.size.size(), 0)}
+	r = store.Recording{Key: l.key.text, StartedAt: start, Duration: max(l.length.count(maxDuration), 0) * 1000, Bytes: max(l.size.size(), 0)}
 	for _, m := range []struct {
 		name string
 		is   token
-	}{{rule.Duration, l.length}, {rule.Size, l.size}} {
-		if m.is.kind != kindAbsent && m.is.size() < 0 {
+		most int64
+	}{{rule.Duration, l.length, maxDuration}, {rule.Size, l.size, maxSize}} {
+		if m.is.kind != kindAbsent && m.is.count(m.most) < 0 {
 			return r, m.name + " is not a sensible number"
 		}
 	}

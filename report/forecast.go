@@ -313,7 +313,7 @@ func detailLines(p *analyze.Projection) []string {
 var fanLevels = []float64{.1, .25, .5, .75, .9, .975}
 
 func fanListing(p *analyze.Projection, loc *time.Location) *listing {
-	l := &listing{columns: []column{{head: "24 h up to"}}}
+	l := &listing{columns: []column{{head: "24 h up to, " + loc.String()}}}
 	for _, q := range fanLevels {
 		l.columns = append(l.columns, column{head: fmt.Sprintf("p%g", 100*q), right: true})
 	}
@@ -335,7 +335,7 @@ func fanListing(p *analyze.Projection, loc *time.Location) *listing {
 
 // roomListing leaves out the hours in which nothing leaves the window.
 func roomListing(p *analyze.Projection, loc *time.Location) *listing {
-	l := &listing{columns: []column{{head: "Room frees up to"}, {head: "Leaves", right: true}, {head: "Still in the window", right: true}}}
+	l := &listing{columns: []column{{head: "Room frees up to, " + loc.String()}, {head: "Leaves", right: true}, {head: "Still in the window", right: true}}}
 	left := p.Current
 	for _, h := range p.Room {
 		if left -= h.Bytes; h.Bytes > 0 {
