@@ -65,14 +65,14 @@ func Chances(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (map[
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	resets, _, err := facts(ctx, snap, o.AsOf.UnixMicro())
+	known, err := readFacts(ctx, snap, o.AsOf.UnixMicro())
 	if err != nil {
 		return nil, err
 	}
 	names := o.names(snap)
 	found := make([]float64, len(names))
 	err = parallel(ctx, len(names), func(i int, s *scratch) (err error) {
-		t, err := o.about(ctx, snap, names[i], resets)
+		t, err := o.about(ctx, snap, names[i], known.resets)
 		if err == nil {
 			found[i], err = chance(ctx, snap, t, o, s)
 		}

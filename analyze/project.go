@@ -112,14 +112,14 @@ func Project(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (*For
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	resets, _, err := facts(ctx, snap, o.AsOf.UnixMicro())
+	known, err := readFacts(ctx, snap, o.AsOf.UnixMicro())
 	if err != nil {
 		return nil, err
 	}
 	names := o.names(snap)
 	out := make([]Projection, len(names))
 	err = parallel(ctx, len(names), func(i int, s *scratch) error {
-		t, err := o.about(ctx, snap, names[i], resets)
+		t, err := o.about(ctx, snap, names[i], known.resets)
 		var c *collector
 		if err == nil {
 			c, err = collect(ctx, snap, o.Policy, t, o.AsOf.UnixMicro(), math.MinInt64, s)

@@ -41,6 +41,8 @@ type Result struct {
 	// Foreign is how many of Requests went to hosts that the policy does not know: they are class "other", and the rules
 	// for recordings say nothing about them.
 	Foreign int64
+	// Held is how many requests of the tenant were held back by pacing in the range, so that they kept the interval.
+	Held int64
 	// LastPull is the start of the last request of the egress class; 0 without one.
 	LastPull int64
 }

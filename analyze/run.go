@@ -60,7 +60,7 @@ func Run(ctx context.Context, snap *store.Snapshot, o Options) (*Report, Saved, 
 	})
 	report := &Report{
 		AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until, PolicyName: o.Policy.Name, PolicyVersion: o.Policy.Version,
-		Tenants: results, Later: r.later, Dropped: r.dropped,
+		Tenants: results, Later: r.later, Dropped: r.facts.dropped,
 	}
 	return report, Saved{Key: r.key, States: r.saved}, nil
 }
@@ -102,11 +102,10 @@ type runner struct {
 	o       Options
 	asOf    int64
 	tenants []store.TenantInfo
-	resets  map[string][]int64
+	facts   facts
 	key     []byte
 	states  map[string]store.State
 	later   int64
-	dropped int64
 
 	mu    sync.Mutex // guards what the workers add to
 	saved []store.State
@@ -116,7 +115,7 @@ func (r *runner) prepare(ctx context.Context) (err error) {
 	if err := needed(r.o.Policy, r.o.AsOf); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	if r.resets, r.dropped, err = facts(ctx, r.snap, r.asOf); err != nil {
+	if r.facts, err = readFacts(ctx, r.snap, r.asOf); err != nil {
 		return err
 	}
 	for _, t := range r.snap.Tenants() {
@@ -136,20 +135,39 @@ func (r *runner) prepare(ctx context.Context) (err error) {
 // whole says that no range is selected.
 func (r *runner) whole() bool { return r.o.Since.IsZero() && r.o.Until.IsZero() }
 
-// facts reads resets by tenant, in order, and how many requests were dropped.
-func facts(ctx context.Context, snap *store.Snapshot, asOf int64) (resets map[string][]int64, dropped int64, err error) {
+// facts are what a log's events say.
+type facts struct {
+	resets  map[string][]int64 // by tenant, in order
+	paced   []store.Event
+	dropped int64 // requests
+}
+
+func readFacts(ctx context.Context, snap *store.Snapshot, asOf int64) (facts, error) {
 	events, err := snap.Events(ctx)
-	resets = map[string][]int64{}
+	f := facts{resets: map[string][]int64{}}
 	for _, e := range events {
 		switch {
 		case e.At > asOf:
 		case e.Kind == store.EventReset:
-			resets[e.Tenant] = append(resets[e.Tenant], e.At)
+			f.resets[e.Tenant] = append(f.resets[e.Tenant], e.At)
+		case e.Kind == store.EventPaced:
+			f.paced = append(f.paced, e)
 		case e.Kind == store.EventDropped:
-			dropped += e.Count
+			f.dropped += e.Count
 		}
 	}
-	return resets, dropped, err
+	return f, err
+}
+
+// held is how many of a tenant's requests were held back in the range. Such an event tells of a run that ended then.
+func (r *runner) held(tenant string) (n int64) {
+	for _, e := range r.facts.paced {
+		at := time.UnixMicro(e.At)
+		if e.Tenant == tenant && (r.o.Since.IsZero() || !at.Before(r.o.Since)) && (r.o.Until.IsZero() || at.Before(r.o.Until)) {
+			n += e.Count
+		}
+	}
+	return n
 }
 
 func (r *runner) about(ctx context.Context, name string) (Tenant, error) {
@@ -157,7 +175,7 @@ func (r *runner) about(ctx context.Context, name string) (Tenant, error) {
 	if r.o.About != nil {
 		t = r.o.About(name)
 	}
-	t.Name, t.Resets = name, r.resets[name]
+	t.Name, t.Resets = name, r.facts.resets[name]
 	return t, t.measure(ctx, r.snap, r.asOf)
 }
 
@@ -176,6 +194,7 @@ func (r *runner) all(ctx context.Context) ([]Result, error) {
 				if results[i], err = r.tenant(ctx, r.tenants[i], &s); err != nil {
 					cancel(fmt.Errorf("audit tenant %q: %w", r.tenants[i].Name, err))
 				}
+				results[i].Held = r.held(r.tenants[i].Name)
 			}
 		})
 	}

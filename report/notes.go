@@ -26,12 +26,13 @@ func notes(r *analyze.Report) []string {
 		all = append(all, plural(r.Later, "request is", "requests are")+" left out, being later than the moment of the audit.")
 	}
 	var silent []string
-	var undecided, opaque, foreign int64
+	var undecided, opaque, foreign, held int64
 	sources := map[analyze.CapSource]bool{}
 	for i := range r.Tenants {
 		undecided += r.Tenants[i].Spacing.Indeterminate
 		opaque += r.Tenants[i].Opaque
 		foreign += r.Tenants[i].Foreign
+		held += r.Tenants[i].Held
 		sources[capSource(r.Tenants[i].Egress.Cap)] = true
 		if r.Tenants[i].Requests == 0 {
 			silent = append(silent, brief(r.Tenants[i].Tenant, maxName))
@@ -48,6 +49,9 @@ func notes(r *analyze.Report) []string {
 	}
 	if foreign > 0 {
 		all = append(all, plural(foreign, "request", "requests")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).")
+	}
+	if held > 0 {
+		all = append(all, plural(held, "request was", "requests were")+" held back by --pace, so that the minimum interval was kept.")
 	}
 	for _, s := range sourceNotes {
 		if sources[s.source] {
