@@ -71,9 +71,10 @@ func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 	return more, w.flush(ctx, b)
 }
 
-// mark gives the id up to which all requests are in chunks. It is 0 where somebody emptied either table by hand.
+// mark gives the id up to which all requests are in chunks. It is 0 where chunks are missing, because somebody emptied
+// either table by hand or the file is damaged.
 func mark(ctx context.Context, q queryer) (upto int64, err error) {
-	err = q.QueryRowContext(ctx, "SELECT upto FROM cache_mark WHERE EXISTS (SELECT 1 FROM cache_chunk)").Scan(&upto)
+	err = q.QueryRowContext(ctx, "SELECT upto FROM cache_mark WHERE rows = (SELECT sum(rows) FROM cache_chunk INDEXED BY cache_chunk_tenant)").Scan(&upto)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -92,15 +93,18 @@ func (w *writer) flush(ctx context.Context, b *builder) error {
 		b.reset()
 		return nil
 	}
+	rows := 0
 	for tenant, entries := range b.pending {
 		entries = slices.DeleteFunc(entries, func(e entry) bool { return e.id <= packed })
+		rows += len(entries)
 		if len(entries) > 0 {
 			if err := w.flushTenant(ctx, tenant, entries); err != nil {
 				return fmt.Errorf("pack requests: %w", err)
 			}
 		}
 	}
-	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_mark VALUES (1, ?)", b.upto)
+	_, err = w.conn.ExecContext(ctx, `INSERT INTO cache_mark VALUES (1, ?, ?)
+		ON CONFLICT DO UPDATE SET upto = excluded.upto, rows = rows + excluded.rows`, b.upto, rows)
 	b.reset()
 	return err
 }
@@ -141,6 +145,7 @@ func (w *writer) chunksFrom(ctx context.Context, tenant, from int64) (chunks []c
 		if err := scan(&c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
 			return err
 		}
+		c.tenant = tenant
 		if c.lastAt < from && c.rows >= chunkRows {
 			return errStopped
 		}
@@ -174,9 +179,9 @@ func groupEnd(chunks []chunkMeta, entries []entry) int {
 // than the group before. So a request is packed again at most log2(chunkRows) times however small the flushes are, and a
 // tenant has few small chunks. At the end of the log chunks are filled; amid others they are halved, for the next late one.
 func (w *writer) flushGroup(ctx context.Context, tenant int64, entries []entry, chunks []chunkMeta, after int64) error {
-	ids, amid := touched(chunks, entries, after)
-	if len(ids) > 0 {
-		old, err := w.takeChunks(ctx, ids)
+	met, amid := touched(chunks, entries, after)
+	if len(met) > 0 {
+		old, err := w.takeChunks(ctx, met)
 		if err != nil {
 			return err
 		}
@@ -197,34 +202,38 @@ func (w *writer) flushGroup(ctx context.Context, tenant int64, entries []entry, 
 }
 
 // touched gives the chunks to pack again with entries, and says whether others lie after them.
-func touched(chunks []chunkMeta, entries []entry, after int64) (ids []int64, amid bool) {
+func touched(chunks []chunkMeta, entries []entry, after int64) (met []chunkMeta, amid bool) {
 	first, last, n := entries[0].at, entries[len(entries)-1].at, int64(len(entries))
 	for _, c := range chunks {
 		switch {
 		case c.firstAt > last:
 			amid = true
 		case c.lastAt >= first, c.firstAt > after && c.rows < chunkRows && c.rows <= n:
-			ids, n = append(ids, c.id), n+c.rows
+			met, n = append(met, c), n+c.rows
 		default:
-			return ids, amid // chunks are disjoint: all others lie further back
+			return met, amid // chunks are disjoint: all others lie further back
 		}
 	}
-	return ids, amid
+	return met, amid
 }
 
 // takeChunks removes chunks and gives what was in them.
-func (w *writer) takeChunks(ctx context.Context, chunks []int64) ([]entry, error) {
+func (w *writer) takeChunks(ctx context.Context, chunks []chunkMeta) ([]entry, error) {
 	var entries []entry
 	c := &w.columns
-	for _, id := range chunks {
+	for _, meta := range chunks {
 		var data []byte
-		if err := w.conn.QueryRowContext(ctx, "DELETE FROM cache_chunk WHERE id = ? RETURNING data", id).Scan(&data); err != nil {
-			return nil, err
+		err := w.conn.QueryRowContext(ctx, "DELETE FROM cache_chunk WHERE id = ? RETURNING data", meta.id).Scan(&data)
+		if err == nil {
+			_, err = w.conn.ExecContext(ctx, "DELETE FROM cache_filter WHERE chunk_id = ?", meta.id)
 		}
-		if _, err := w.conn.ExecContext(ctx, "DELETE FROM cache_filter WHERE chunk_id = ?", id); err != nil {
-			return nil, err
+		if err == nil {
+			data, err = meta.unseal(data)
 		}
-		if err := c.decode(data, func(int64) uint64 { return 0 }); err != nil {
+		if err == nil {
+			err = c.decode(data, func(int64) uint64 { return 0 })
+		}
+		if err != nil {
 			return nil, err
 		}
 		for i := range c.n {
@@ -236,14 +245,15 @@ func (w *writer) takeChunks(ctx context.Context, chunks []int64) ([]entry, error
 
 func (w *writer) putChunk(ctx context.Context, tenant int64, part []entry) error {
 	first, last := part[0], part[len(part)-1]
+	meta := chunkMeta{tenant: tenant, rows: int64(len(part)), firstAt: first.at, lastAt: last.at}
 	var id int64
 	err := w.conn.QueryRowContext(ctx, `INSERT INTO cache_chunk (tenant_id, rows, first_at, first_id, last_at, last_id, data)
-		VALUES (?,?,?,?,?,?,?) RETURNING id`, tenant, len(part), first.at, first.id, last.at, last.id, encodeChunk(part)).Scan(&id)
+		VALUES (?,?,?,?,?,?,?) RETURNING id`, tenant, len(part), first.at, first.id, last.at, last.id, meta.seal(encodeChunk(part))).Scan(&id)
 	if err != nil {
 		return err
 	}
 	// REPLACE: somebody who empties cache_chunk by hand leaves the filters of chunks that had these ids.
-	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_filter VALUES (?, ?)", id, makeFilter(part))
+	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_filter VALUES (?, ?)", id, seal(makeFilter(part), id))
 	return err
 }
 
@@ -253,6 +263,6 @@ func (s *Store) DropCache(ctx context.Context) error {
 }
 
 func (w *writer) clearCache(ctx context.Context) error {
-	_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state; REPLACE INTO cache_mark VALUES (1, 0)")
+	_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state; REPLACE INTO cache_mark VALUES (1, 0, 0)")
 	return err
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -24,7 +23,7 @@ import (
 //	item times  seconds from the item's time to the request, zigzag, for each row whose kind has hasItemAt
 //
 // Numbers are varints. Some 21 bytes a request with a recording key, of which the key's hash is 8. It is a cache: a chunk
-// that does not decode is reported as damage, and emptying the cache_ tables mends it.
+// that does not decode is reported as damage, and emptying cache_chunk mends it.
 
 const (
 	chunkRows    = 4096
@@ -174,7 +173,9 @@ func floorSeconds(us int64) int64 {
 	return s
 }
 
-var errChunk = errors.New("a packed chunk does not decode; empty the cache_ tables to have them made anew")
+// errChunk: the cache is not what was written. The disk may have lost more than that.
+var errChunk = fmt.Errorf("the cache of packed requests %w: check the disk, then restore a copy, or have the cache made anew "+
+	"from the rows with sqlite3 FILE \"DELETE FROM cache_chunk\"", ErrDamaged)
 
 // decoder reads the numbers of a chunk; after the first fault bad is set and it reads zeros.
 type decoder struct {
@@ -233,12 +234,12 @@ func (d *decoder) uint64() uint64 {
 // header reads up to the kinds and gives the number of rows.
 func (d *decoder) header() (n int, kinds []kind, err error) {
 	if len(d.b) == 0 || d.b[0] != chunkVersion {
-		return 0, nil, fmt.Errorf("%w (%w)", errChunk, ErrDamaged)
+		return 0, nil, errChunk
 	}
 	d.b = d.b[1:]
 	rows, count := d.uvarint(), d.uvarint()
 	if d.bad || rows > chunkRows || count > rows {
-		return 0, nil, fmt.Errorf("%w (%w)", errChunk, ErrDamaged)
+		return 0, nil, errChunk
 	}
 	kinds = make([]kind, count)
 	for i := range kinds {
@@ -280,12 +281,12 @@ func (c *columns) decode(data []byte, routes func(id int64) uint64) (err error) 
 		id += c.id[i]>>1&math.MaxInt64 ^ -(c.id[i] & 1) // zigzag
 		c.id[i] = id
 		if c.which[i] < 0 || c.which[i] >= int64(len(c.kinds)) {
-			return fmt.Errorf("%w (%w)", errChunk, ErrDamaged)
+			return errChunk
 		}
 	}
 	c.hashes(&d, routes)
 	if d.bad || len(d.b) > 0 {
-		return fmt.Errorf("%w (%w)", errChunk, ErrDamaged)
+		return errChunk
 	}
 	return nil
 }

@@ -11,14 +11,15 @@
 //
 // # Guarantees
 //
-// A request is one row, and a row stays: triggers refuse UPDATE and DELETE. Rows that one call to Append or one
+// A request is one row, and a row stays: triggers refuse UPDATE, DELETE and REPLACE. Rows that one call to Append or one
 // Import.Add wrote are there together or not at all. Several processes may write to one file at once; a writer waits for
 // its turn. What Recorder.Record took is on disk within 100 ms, unless another process holds the write lock for longer;
 // it is then written as soon as the lock is free, and what does not fit the queue meanwhile is counted as dropped.
 //
 // The tables whose names begin with cache_ are derived from the rows, can be emptied at any time (Store.DropCache) and are
 // made anew by the next Refresh, with the same answers. They hold the requests packed by tenant in order of time, which
-// makes an audit of ten million requests one pass of less than a second.
+// makes an audit of ten million requests one pass of less than a second. They carry checksums: a cache that is not what
+// was written gives an error, or counts as missing, and never another answer.
 //
 // A file that is not headroom's, that a newer headroom wrote, or that is damaged is refused before anything is written
 // to it; see the Err… values.
@@ -26,5 +27,6 @@
 // # What it does not do
 //
 // It does not decide what may be kept of a URL (package limits does), and stores no header, no body and no credentials:
-// Request has no place for them. It does not defend against somebody who edits the file with another program.
+// Request has no place for them. It does not defend against somebody who edits the file with another program, and
+// does not notice a bit that the disk flips inside a row's value: SQLite has no checksums.
 package store

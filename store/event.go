@@ -49,6 +49,8 @@ func (s *Store) AddEvent(ctx context.Context, e Event) error {
 
 // Events gives all events in order of (at, id).
 func (n *Snapshot) Events(ctx context.Context) ([]Event, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	var events []Event
 	err := each(ctx, n.conn, `SELECT e.id, e.kind, e.at, coalesce(t.name, ''), e.count, e.bytes, e.note, e.recorded_at
 		FROM event e LEFT JOIN tenant t ON t.id = e.tenant_id ORDER BY e.at, e.id`, func(scan func(...any) error) error {

@@ -54,7 +54,7 @@ func (x *existing) eachAt(ctx context.Context, tenant, at int64, f func(*entry) 
 		if c.firstAt > at {
 			break
 		}
-		entries, err := x.unpack(ctx, c.id)
+		entries, err := x.unpack(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -80,8 +80,8 @@ func (x *existing) isMarked(id int64) bool { return x.matched[id/64]>>(id%64)&1 
 
 func (x *existing) mark(id int64) { x.matched[id/64] |= 1 << (id % 64) }
 
-func (x *existing) unpack(ctx context.Context, chunk int64) ([]entry, error) {
-	if entries, ok := x.chunks[chunk]; ok {
+func (x *existing) unpack(ctx context.Context, chunk chunkMeta) ([]entry, error) {
+	if entries, ok := x.chunks[chunk.id]; ok {
 		return entries, nil
 	}
 	entries, err := x.snap.entries(ctx, chunk)
@@ -92,8 +92,8 @@ func (x *existing) unpack(ctx context.Context, chunk int64) ([]entry, error) {
 		delete(x.chunks, x.order[0])
 		x.order = slices.Delete(x.order, 0, 1)
 	}
-	x.chunks[chunk] = entries
-	x.order = append(x.order, chunk)
+	x.chunks[chunk.id] = entries
+	x.order = append(x.order, chunk.id)
 	return entries, nil
 }
 
@@ -106,13 +106,14 @@ type unpacker struct {
 var unpackers = sync.Pool{New: func() any { return new(unpacker) }}
 
 // entries unpacks a chunk.
-func (n *Snapshot) entries(ctx context.Context, chunk int64) ([]entry, error) {
+func (n *Snapshot) entries(ctx context.Context, chunk chunkMeta) ([]entry, error) {
 	u := unpackers.Get().(*unpacker)
 	defer unpackers.Put(u)
-	if err := n.read(ctx, chunk, &u.raw); err != nil {
+	data, err := n.read(ctx, chunk, &u.raw)
+	if err != nil {
 		return nil, err
 	}
-	if err := u.columns.decode(u.raw, func(id int64) uint64 { return n.hash[id] }); err != nil {
+	if err := u.columns.decode(data, func(id int64) uint64 { return n.hash[id] }); err != nil {
 		return nil, err
 	}
 	entries := make([]entry, u.columns.n)

@@ -77,6 +77,9 @@ func TestOpenFolder(t *testing.T) {
 	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNotOurs) {
 		t.Errorf("Open of a folder says %v", err)
 	}
+	if _, err := Open(os.DevNull); !errors.Is(err, ErrNotOurs) {
+		t.Errorf("Open of a device says %v", err)
+	}
 	if _, err := Open(filepath.Join(t.TempDir(), "missing", "file.db")); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("Open in a missing folder says %v", err)
 	}
@@ -153,7 +156,7 @@ func TestOpenRestoresWAL(t *testing.T) {
 }
 
 func TestOpenWithoutMeta(t *testing.T) {
-	for query, want := range map[string]error{"DELETE FROM meta": ErrDamaged, "DROP TABLE meta": ErrDamaged} {
+	for query, want := range map[string]error{"DROP TRIGGER meta_no_delete; DELETE FROM meta": ErrDamaged, "DROP TABLE meta": ErrDamaged} {
 		path := filepath.Join(t.TempDir(), "requests.db")
 		must(t, openTest(t, path).Close())
 		db := raw(t, path)
@@ -204,22 +207,110 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// A cache whose chunks are not what was packed gives no answers, and what the error says mends it.
 func TestDamagedChunk(t *testing.T) {
+	ctx := context.Background()
+	for _, damage := range []string{
+		"UPDATE cache_chunk SET data = substr(data, 1, length(data) - 1)",
+		"UPDATE cache_chunk SET data = x''",
+		"UPDATE cache_chunk SET data = (SELECT data FROM cache_chunk WHERE id = 1)",
+		"UPDATE cache_chunk SET tenant_id = 2",
+		"UPDATE cache_chunk SET last_at = last_at + 1",
+		"UPDATE cache_chunk SET first_at = 100 WHERE id = 2",
+		"UPDATE cache_chunk SET rows = rows + 1 WHERE id = 1; UPDATE cache_chunk SET rows = rows - 1 WHERE id = 2",
+	} {
+		st := openTest(t, "")
+		must(t, st.Append(ctx, numbered(0, 0, 5000)))
+		must(t, st.Append(ctx, numbered(1, 0, 1)))
+		must(t, st.Refresh(ctx))
+		_, err := st.db.Exec(damage)
+		must(t, err)
+		got := errors.Join(scanAll(st, "writer 0"), scanAll(st, "writer 1"))
+		if !errors.Is(got, ErrDamaged) || !strings.Contains(got.Error(), "DELETE FROM cache_chunk") {
+			t.Errorf("%s: Scan says %v", damage, got)
+		}
+		_, err = st.db.Exec("DELETE FROM cache_chunk")
+		must(t, err)
+		must(t, st.Refresh(ctx))
+		must(t, scanAll(st, "writer 0"))
+		checkCache(t, st)
+	}
+}
+
+func scanAll(st *Store, tenant string) error {
+	n, err := st.Snapshot(context.Background())
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	for _, err := range n.Scan(context.Background(), tenant, Range{}) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// No byte of a packed chunk can change unnoticed.
+func TestFlippedChunk(t *testing.T) {
+	ctx := context.Background()
+	st := openTest(t, "")
+	must(t, st.Append(ctx, numbered(0, 0, 40)))
+	must(t, st.Refresh(ctx))
+	var data []byte
+	must(t, st.db.QueryRow("SELECT data FROM cache_chunk").Scan(&data))
+	for i := range data {
+		flipped := bytes.Clone(data)
+		flipped[i] ^= 1 << (i % 8)
+		_, err := st.db.Exec("UPDATE cache_chunk SET data = ?", flipped)
+		must(t, err)
+		if err := scanAll(st, "writer 0"); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("with byte %d of %d changed, Scan says %v", i, len(data), err)
+		}
+	}
+}
+
+// A filter or a state that is not what was written counts as missing.
+func TestDamagedFilterAndState(t *testing.T) {
 	ctx := context.Background()
 	st := openTest(t, "")
 	must(t, st.Append(ctx, numbered(0, 0, 5000)))
 	must(t, st.Refresh(ctx))
-	_, err := st.db.Exec("UPDATE cache_chunk SET data = substr(data, 1, length(data) - 1)")
+	n := snapshot(t, st)
+	must(t, st.SaveStates(ctx, n, []byte("k"), []State{{Tenant: "writer 0", UptoAt: 4999, Data: []byte("sums")}}))
+	n.Close()
+	_, err := st.db.Exec("UPDATE cache_filter SET bits = zeroblob(length(bits)); UPDATE cache_state SET upto_at = 4998")
 	must(t, err)
-	var got error
-	for _, err := range snapshot(t, st).Scan(ctx, "writer 0", Range{}) {
-		got = errors.Join(got, err)
+	n = snapshot(t, st)
+	q := numbered(0, 17, 1)[0]
+	q.Identify()
+	if found, err := n.History(ctx, "writer 0").Find(q.ItemHash, 1e9); err != nil || len(found) != 1 {
+		t.Errorf("Find gives %d requests, %v", len(found), err)
 	}
-	if !errors.Is(got, ErrDamaged) {
-		t.Errorf("Scan says %v", got)
+	if states, err := n.States(ctx, []byte("k")); err != nil || len(states) != 0 {
+		t.Errorf("States gives %v, %v", states, err)
 	}
-	must(t, st.DropCache(ctx)) // as the error says
+}
+
+// Chunks that went missing are noticed, whatever their number.
+func TestChunkMissing(t *testing.T) {
+	ctx := context.Background()
+	st := openTest(t, "")
+	must(t, st.Append(ctx, numbered(0, 0, 9000)))
 	must(t, st.Refresh(ctx))
+	_, err := st.db.Exec("DELETE FROM cache_chunk WHERE id = 2")
+	must(t, err)
+	for range 2 {
+		rows := 0
+		for batch, err := range snapshot(t, st).Scan(ctx, "writer 0", Range{}) {
+			must(t, err)
+			rows += len(batch)
+		}
+		if rows != 9000 {
+			t.Fatalf("Scan gives %d requests of 9000", rows)
+		}
+		must(t, st.Refresh(ctx))
+	}
 	checkCache(t, st)
 }
 
@@ -309,11 +400,27 @@ func TestAppendOnly(t *testing.T) {
 		for _, query := range []string{
 			"UPDATE request SET status = 201", "DELETE FROM request", "UPDATE request SET id = 9 WHERE id = 1",
 			"DELETE FROM event", "UPDATE event SET at = 6", "DELETE FROM recording", "UPDATE recording SET bytes = 7",
+			"REPLACE INTO request (id, tenant_id, route_id, source_id, started_at, status, response_bytes) VALUES (2, 1, 1, 1, 1, 500, 7)",
+			"UPDATE OR REPLACE request SET id = 2 WHERE id = 1",
+			`INSERT INTO request (id, tenant_id, route_id, source_id, started_at, status, response_bytes) VALUES (2, 1, 1, 1, 1, 500, 7)
+				ON CONFLICT DO UPDATE SET status = 500`,
+			"REPLACE INTO event (id, kind, at, recorded_at) VALUES (1, 'reset', 6, 6)",
+			"UPDATE tenant SET name = 'other'", "DELETE FROM tenant", "REPLACE INTO tenant VALUES (1, 'other')",
+			"REPLACE INTO tenant (name) VALUES ('writer 0')", "UPDATE route SET class = 'other'", "DELETE FROM route",
+			"REPLACE INTO route SELECT * FROM route", "UPDATE client SET name = 'other'", "DELETE FROM client",
+			"REPLACE INTO client SELECT * FROM client", "UPDATE source SET resolution_us = 0", "DELETE FROM source",
+			"REPLACE INTO source SELECT * FROM source", "UPDATE meta SET value = x'00'", "DELETE FROM meta",
+			"REPLACE INTO meta VALUES ('hash_key', x'00')",
 		} {
 			if _, err := db.Exec(query); err == nil || !strings.Contains(err.Error(), "append-only") {
 				t.Errorf("%q over %s connection: %v", query, name, err)
 			}
 		}
+	}
+	_, err = st.db.Exec("REPLACE INTO recording SELECT tenant_id, started_at, key, 7, 7 FROM recording")
+	must(t, err)
+	if bytes := number(t, st.db, "SELECT bytes FROM recording"); bytes != 0 {
+		t.Errorf("a REPLACE changed a recording's size to %d", bytes)
 	}
 	if got := numbers(t, st, 0); len(got) != 3 {
 		t.Errorf("%d rows are left", len(got))

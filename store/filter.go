@@ -13,7 +13,7 @@ const (
 	blockBytes   = 64
 )
 
-// makeFilter holds the entries' items. Where there are none it is empty, not nil: a chunk without a filter may hold any.
+// makeFilter holds the entries' items. Where there are none it is empty.
 func makeFilter(entries []entry) []byte {
 	n := 0
 	for i := range entries {

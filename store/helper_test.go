@@ -72,12 +72,17 @@ func checkCache(t *testing.T, st *Store) {
 	}, 0, upto))
 	hash := func(id int64) uint64 { return names.routes[id].hash() }
 	last := map[int64]entry{}
-	must(t, each(ctx, st.db, `SELECT c.tenant_id, c.rows, c.first_at, c.first_id, c.last_at, c.last_id, c.data, f.bits
+	must(t, each(ctx, st.db, `SELECT c.id, c.tenant_id, c.rows, c.first_at, c.first_id, c.last_at, c.last_id, c.data, f.bits
 		FROM cache_chunk c JOIN cache_filter f ON f.chunk_id = c.id ORDER BY c.tenant_id, c.first_at, c.first_id`, func(scan func(...any) error) error {
-		var tenant, rows, firstAt, firstID, lastAt, lastID int64
+		var id, tenant, rows, firstAt, firstID, lastAt, lastID int64
 		var data, bits []byte
-		must(t, scan(&tenant, &rows, &firstAt, &firstID, &lastAt, &lastID, &data, &bits))
+		must(t, scan(&id, &tenant, &rows, &firstAt, &firstID, &lastAt, &lastID, &data, &bits))
 		var c columns
+		data, ok := unseal(data, tenant, rows, firstAt, lastAt)
+		filter, okFilter := unseal(bits, id)
+		if !ok || !okFilter {
+			t.Fatal("a seal is broken")
+		}
 		must(t, c.decode(data, hash))
 		if int64(c.n) != rows || rows < 1 || rows > chunkRows {
 			t.Fatalf("a chunk says %d rows and holds %d", rows, c.n)
@@ -94,7 +99,7 @@ func checkCache(t *testing.T, st *Store) {
 			if prev, ok := last[tenant]; ok && compareEntries(prev, e) >= 0 {
 				t.Fatalf("%d/%d comes after %d/%d", e.at, e.id, prev.at, prev.id)
 			}
-			if e.item != 0 && !mayHold(bits, e.item) {
+			if e.item != 0 && !mayHold(filter, e.item) {
 				t.Fatalf("the filter denies item %d", e.item)
 			}
 			last[tenant] = e

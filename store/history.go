@@ -33,7 +33,7 @@ func (h *History) Find(item uint64, until int64) ([]Request, error) {
 		if f, ok := h.filters[c.id]; ok && !mayHold(f, item) {
 			continue
 		}
-		entries, err := h.snap.entries(h.ctx, c.id)
+		entries, err := h.snap.entries(h.ctx, c)
 		if err != nil {
 			return nil, fmt.Errorf("look up recording: %w", explain(err))
 		}
@@ -63,7 +63,9 @@ func (h *History) load() error {
 		var id int64
 		var bits []byte
 		err := scan(&id, &bits)
-		filters[id] = bits
+		if f, ok := unseal(bits, id); ok { // a chunk without a filter may hold any
+			filters[id] = f
+		}
 		return err
 	}, h.id)
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const nobody = 65534
@@ -119,5 +120,24 @@ func TestReadOnlyOption(t *testing.T) {
 	must(t, err)
 	if string(before) != string(after) {
 		t.Error("the file was changed")
+	}
+}
+
+// Opening a pipe would wait for ever, deaf to signals.
+func TestOpenPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	must(t, syscall.Mkfifo(path, 0o600))
+	done := make(chan error, 1)
+	go func() {
+		_, err := Open(path)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, ErrNotOurs) {
+			t.Errorf("Open of a pipe says %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Open waits for the pipe's other end")
 	}
 }

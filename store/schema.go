@@ -22,14 +22,17 @@ var schema string
 const (
 	applicationID = 0x48445251 // "HDRQ"
 	// formatVersion is the user_version of a file this package writes.
-	formatVersion = 1
+	formatVersion = 2
 	// headerSize is what identify reads: the SQLite header, https://sqlite.org/fileformat.html section 1.3.
 	headerSize = 100
 )
 
 // migrations[v] brings a file of format v to v+1, inside one transaction. A test proves that every chain of them ends
 // in what schema.sql says.
-var migrations = map[int]string{}
+var migrations = map[int]string{1: format1to2}
+
+//go:embed migrations/1.sql
+var format1to2 string
 
 // identity is what a file says of itself before SQLite opens it.
 type identity struct {
@@ -39,17 +42,22 @@ type identity struct {
 
 // identify reads the file's header itself, since merely connecting to a stranger's file in WAL mode would change it.
 func identify(path string) (identity, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return identity{empty: true}, nil
+	case err != nil:
+		return identity{}, err
+	case st.IsDir():
+		return identity{}, fmt.Errorf("%w: it is a folder; name a file with --db", ErrNotOurs)
+	case !st.Mode().IsRegular(): // opening a pipe would wait for its other end
+		return identity{}, fmt.Errorf("%w: it is no plain file; name another one with --db", ErrNotOurs)
 	}
+	f, err := os.Open(path)
 	if err != nil {
 		return identity{}, err
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return identity{}, fmt.Errorf("%w: it is a folder; name a file with --db", ErrNotOurs)
-	}
 	header := make([]byte, headerSize)
 	n, err := io.ReadFull(f, header)
 	if n == 0 && err == io.EOF {
@@ -133,7 +141,7 @@ func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) 
 		for ; version < target; version++ {
 			step, ok := steps[version]
 			if !ok {
-				return fmt.Errorf("%w: no way from format %d to %d", ErrNotOurs, version, version+1)
+				return fmt.Errorf("%w: its format %d is none that was ever written; restore a copy", ErrDamaged, version)
 			}
 			if _, err := conn.ExecContext(ctx, step+fmt.Sprintf("; PRAGMA user_version = %d", version+1)); err != nil {
 				return fmt.Errorf("migrate format %d: %w", version, err)
@@ -141,6 +149,21 @@ func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) 
 		}
 		return nil
 	})
+}
+
+// current refuses a file of an older format that must not be migrated, because it is only read.
+func current(ctx context.Context, db *sql.DB) error {
+	version, err := userVersion(ctx, db)
+	switch {
+	case err != nil:
+		return err
+	case version > formatVersion:
+		return newer(version)
+	case version < formatVersion:
+		return fmt.Errorf("%w, and an older headroom wrote it (format %d, this one reads %d): make it and its folder "+
+			"writable once, or read a copy", ErrReadOnly, version, formatVersion)
+	}
+	return nil
 }
 
 // inImmediate runs f in a transaction that takes the write lock at once: one that read first and wrote later would fail

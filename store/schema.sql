@@ -101,6 +101,7 @@ CREATE TABLE pace (
   PRIMARY KEY (tenant_id, class)
 ) STRICT, WITHOUT ROWID;
 
+-- What is written stays. A REPLACE deletes without firing a DELETE trigger, hence the third trigger of each table.
 CREATE TRIGGER request_no_update BEFORE UPDATE ON request
 BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
 
@@ -115,11 +116,53 @@ CREATE TRIGGER recording_no_delete BEFORE DELETE ON recording
 WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
 BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only; see headroom prune'); END;
 
+CREATE TRIGGER recording_no_replace BEFORE INSERT ON recording
+WHEN EXISTS (SELECT 1 FROM recording WHERE (tenant_id, started_at, key) = (NEW.tenant_id, NEW.started_at, NEW.key))
+BEGIN SELECT RAISE(IGNORE); END;
+
+CREATE TRIGGER request_no_replace BEFORE INSERT ON request
+WHEN NEW.id > 0 AND EXISTS (SELECT 1 FROM request WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
+
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
 CREATE TRIGGER event_no_delete BEFORE DELETE ON event
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+
+CREATE TRIGGER event_no_replace BEFORE INSERT ON event
+WHEN EXISTS (SELECT 1 FROM event WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+
+CREATE TRIGGER meta_no_update BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER meta_no_delete BEFORE DELETE ON meta BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER meta_no_replace BEFORE INSERT ON meta
+WHEN EXISTS (SELECT 1 FROM meta WHERE name = NEW.name)
+BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+
+CREATE TRIGGER tenant_no_update BEFORE UPDATE ON tenant BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER tenant_no_delete BEFORE DELETE ON tenant BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER tenant_no_replace BEFORE INSERT ON tenant
+WHEN EXISTS (SELECT 1 FROM tenant WHERE id = NEW.id OR name = NEW.name)
+BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+
+CREATE TRIGGER route_no_update BEFORE UPDATE ON route BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER route_no_delete BEFORE DELETE ON route BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER route_no_replace BEFORE INSERT ON route
+WHEN EXISTS (SELECT 1 FROM route WHERE id = NEW.id OR (method, origin, template) = (NEW.method, NEW.origin, NEW.template))
+BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+
+CREATE TRIGGER client_no_update BEFORE UPDATE ON client BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER client_no_delete BEFORE DELETE ON client BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER client_no_replace BEFORE INSERT ON client
+WHEN EXISTS (SELECT 1 FROM client WHERE id = NEW.id OR name = NEW.name)
+BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+
+CREATE TRIGGER source_no_update BEFORE UPDATE ON source BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER source_no_delete BEFORE DELETE ON source BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+CREATE TRIGGER source_no_replace BEFORE INSERT ON source
+WHEN EXISTS (SELECT 1 FROM source WHERE id = NEW.id OR (kind, name, resolution_us) = (NEW.kind, NEW.name, NEW.resolution_us))
+BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
 
 -- The log with its names joined, for reading by people.
 CREATE VIEW requests AS
@@ -144,7 +187,7 @@ CREATE TABLE cache_chunk (
   first_id  INTEGER NOT NULL,
   last_at   INTEGER NOT NULL,
   last_id   INTEGER NOT NULL,
-  data      BLOB NOT NULL                        -- columns, see store/chunk.go
+  data      BLOB NOT NULL                        -- columns, see store/chunk.go; sealed, see store/seal.go
 ) STRICT;
 
 CREATE INDEX cache_chunk_tenant ON cache_chunk (tenant_id, first_at, first_id, last_at, rows);
@@ -152,7 +195,7 @@ CREATE INDEX cache_chunk_tenant ON cache_chunk (tenant_id, first_at, first_id, l
 -- Which recordings a chunk may hold: a Bloom filter over its item hashes.
 CREATE TABLE cache_filter (
   chunk_id INTEGER PRIMARY KEY,
-  bits     BLOB NOT NULL
+  bits     BLOB NOT NULL                         -- sealed
 ) STRICT;
 
 -- What an analysis had summed up when it last reached the end of a tenant's requests.
@@ -160,14 +203,15 @@ CREATE TABLE cache_state (
   tenant_id INTEGER PRIMARY KEY,
   key       BLOB NOT NULL,                       -- identifies policy, settings and program; another key: not usable
   upto_at   INTEGER NOT NULL,                    -- all requests up to here are in it; a later arrival before it drops it
-  state     BLOB NOT NULL
+  state     BLOB NOT NULL                        -- sealed
 ) STRICT;
 
--- How far the cache reaches: all requests with an id up to this are in chunks.
+-- How far the cache reaches. Where the sum of cache_chunk.rows is another, the cache counts as empty.
 CREATE TABLE cache_mark (
   only INTEGER PRIMARY KEY CHECK (only = 1),
-  upto INTEGER NOT NULL
+  upto INTEGER NOT NULL,                         -- all requests with an id up to this are in chunks
+  rows INTEGER NOT NULL                          -- how many those are
 ) STRICT;
-INSERT INTO cache_mark VALUES (1, 0);
+INSERT INTO cache_mark VALUES (1, 0, 0);
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

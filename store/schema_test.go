@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,23 +72,46 @@ func sameTables(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// A file of each older format, migrated, must be as a new file is. testdata/schema/vN.sql makes a file of format N, with
-// some rows: whoever raises formatVersion puts a copy of the schema.sql that was there.
+// A file of each older format, migrated, must be as a new file is. testdata/schema/vN*.sql makes a file of format N, with
+// three rows of tenant "writer 0" that started at 0, 1 and 2: whoever raises formatVersion puts a copy of the schema.sql that was there.
 func TestMigrationsConverge(t *testing.T) {
 	want := tables(t, openTest(t, "").db)
-	for v := 1; v < formatVersion; v++ {
-		t.Run(fmt.Sprint("v", v), func(t *testing.T) {
-			old, err := os.ReadFile(filepath.Join("testdata", "schema", fmt.Sprintf("v%d.sql", v)))
+	fixtures, err := filepath.Glob(filepath.Join("testdata", "schema", "v*.sql"))
+	must(t, err)
+	if len(fixtures) < formatVersion-1 {
+		t.Errorf("there are %d fixtures of formats before %d", len(fixtures), formatVersion)
+	}
+	for _, fixture := range fixtures {
+		t.Run(filepath.Base(fixture), func(t *testing.T) {
+			old, err := os.ReadFile(fixture)
+			must(t, err)
+			var v int
+			_, err = fmt.Sscanf(filepath.Base(fixture), "v%d", &v)
 			must(t, err)
 			path := filepath.Join(t.TempDir(), "old.db")
 			db := raw(t, path)
-			_, err = db.Exec(string(old) + "; INSERT OR IGNORE INTO meta VALUES ('hash_key', randomblob(32))")
+			_, err = db.Exec(string(old))
 			must(t, err)
-			if got := number(t, db, "PRAGMA user_version"); got != int64(v) {
+			if got := number(t, db, "PRAGMA user_version"); got != int64(v) || v >= formatVersion {
 				t.Fatalf("the fixture is of format %d", got)
 			}
 			must(t, db.Close())
-			sameTables(t, tables(t, openTest(t, path).db), want)
+			if st, err := Open(path, ReadOnly()); !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), "older") {
+				t.Errorf("Open for reading says %v", err)
+				if err == nil {
+					st.Close()
+				}
+			}
+			st := openTest(t, path)
+			sameTables(t, tables(t, st.db), want)
+			for range 2 {
+				if got := numbers(t, st, 0); !slices.Equal(got, []int64{0, 1, 2}) {
+					t.Errorf("the rows are now %v", got)
+				}
+				must(t, scanAll(st, "writer 0"))
+				must(t, st.Refresh(context.Background()))
+			}
+			checkCache(t, st)
 		})
 	}
 	if len(migrations) != formatVersion-1 {

@@ -27,9 +27,20 @@ type Snapshot struct {
 	data *sql.Stmt
 }
 
+// chunkMeta is a chunk without what it holds.
 type chunkMeta struct {
-	id, rows        int64
-	firstAt, lastAt int64
+	id, tenant, rows int64
+	firstAt, lastAt  int64
+}
+
+func (c chunkMeta) seal(data []byte) []byte { return seal(data, c.tenant, c.rows, c.firstAt, c.lastAt) }
+
+func (c chunkMeta) unseal(sealed []byte) ([]byte, error) {
+	data, ok := unseal(sealed, c.tenant, c.rows, c.firstAt, c.lastAt)
+	if !ok {
+		return nil, errChunk
+	}
+	return data, nil
 }
 
 // Snapshot opens a snapshot of the file as it is now.
@@ -75,11 +86,16 @@ func (n *Snapshot) loadChunks(ctx context.Context) error {
 	}
 	return each(ctx, n.conn, "SELECT tenant_id, id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant ORDER BY tenant_id, first_at, first_id",
 		func(scan func(...any) error) error {
-			var tenant int64
 			var c chunkMeta
-			err := scan(&tenant, &c.id, &c.rows, &c.firstAt, &c.lastAt)
-			n.chunk[tenant] = append(n.chunk[tenant], c)
-			return err
+			if err := scan(&c.tenant, &c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
+				return err
+			}
+			before := n.chunk[c.tenant]
+			if len(before) > 0 && before[len(before)-1].lastAt > c.firstAt || c.lastAt < c.firstAt {
+				return errChunk
+			}
+			n.chunk[c.tenant] = append(before, c)
+			return nil
 		})
 }
 
@@ -221,10 +237,11 @@ func (s *scan) release() {
 
 // chunk gives the chunk's requests, and those of the tail that come before its last one.
 func (s *scan) chunk(ctx context.Context, c chunkMeta) ([]Request, error) {
-	if err := s.snap.read(ctx, c.id, &s.raw); err != nil {
+	data, err := s.snap.read(ctx, c, &s.raw)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.cols.decode(s.raw, func(id int64) uint64 { return s.snap.hash[id] }); err != nil {
+	if err := s.cols.decode(data, func(id int64) uint64 { return s.snap.hash[id] }); err != nil {
 		return nil, err
 	}
 	s.templates = resize(s.templates, len(s.cols.kinds))
@@ -283,8 +300,16 @@ func (n *Snapshot) unpack(tenant string, e *entry) Request {
 	return q
 }
 
-// read copies a chunk's data into buf.
-func (n *Snapshot) read(ctx context.Context, chunk int64, buf *[]byte) error {
+// read gives a chunk's data, which buf holds.
+func (n *Snapshot) read(ctx context.Context, chunk chunkMeta, buf *[]byte) ([]byte, error) {
+	*buf = (*buf)[:0]
+	if err := n.readSealed(ctx, chunk.id, buf); err != nil {
+		return nil, err
+	}
+	return chunk.unseal(*buf)
+}
+
+func (n *Snapshot) readSealed(ctx context.Context, chunk int64, buf *[]byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	rows, err := n.data.QueryContext(ctx, chunk)
@@ -297,7 +322,7 @@ func (n *Snapshot) read(ctx context.Context, chunk int64, buf *[]byte) error {
 		if err := rows.Scan(&raw); err != nil {
 			return err
 		}
-		*buf = append((*buf)[:0], raw...)
+		*buf = append(*buf, raw...)
 	}
 	return rows.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 )
 
 // State is what an analysis summed up of a tenant's requests up to a moment, so that the next run reads only what came
@@ -29,7 +30,9 @@ func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]State, er
 			return err
 		}
 		s.Tenant = n.names.tenants[tenant]
-		if tail := n.tail[tenant]; bytes.Equal(had, key) && (len(tail) == 0 || tail[0].at > s.UptoAt) {
+		var ok bool
+		s.Data, ok = unseal(s.Data, tenant, s.UptoAt)
+		if tail := n.tail[tenant]; ok && bytes.Equal(had, key) && (len(tail) == 0 || tail[0].at > s.UptoAt) {
 			states[s.Tenant] = s
 		}
 		return nil
@@ -52,8 +55,9 @@ func (s *Store) SaveStates(ctx context.Context, n *Snapshot, key []byte, states 
 			return err
 		}
 		for _, st := range states {
+			tenant := n.names.byName[st.Tenant]
 			_, err := w.conn.ExecContext(ctx, "REPLACE INTO cache_state (tenant_id, key, upto_at, state) VALUES (?,?,?,?)",
-				n.names.byName[st.Tenant], key, st.UptoAt, st.Data)
+				tenant, key, st.UptoAt, seal(slices.Clip(st.Data), tenant, st.UptoAt))
 			if err != nil {
 				return err
 			}

@@ -88,9 +88,12 @@ func openMode(path string, id identity, m mode) (_ *Store, err error) {
 		return nil, err
 	}
 	if m == readWrite {
-		if err := prepare(ctx, db, id); err != nil {
-			return nil, err
-		}
+		err = prepare(ctx, db, id)
+	} else {
+		err = current(ctx, db)
+	}
+	if err != nil {
+		return nil, err
 	}
 	s := &Store{db: db, path: path, readOnly: m != readWrite}
 	err = db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'hash_key'").Scan(&s.hashKey)
