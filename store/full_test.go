@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // fillDisk leaves the store room for a number of pages more, and no disk beyond.
@@ -88,5 +92,15 @@ func TestImportFailsWhilePacking(t *testing.T) {
 	rows := number(t, st.db, "SELECT count(*) FROM request")
 	if rows != im.Added() || number(t, st.db, "SELECT coalesce(sum(rows), 0) FROM cache_chunk") > rows {
 		t.Errorf("%d rows, %d added", rows, im.Added())
+	}
+}
+
+// A disk without a free byte fails while the file is opened, with another code.
+func TestExplainFullDisk(t *testing.T) {
+	for errno, want := range map[syscall.Errno]bool{syscall.ENOSPC: true, syscall.EDQUOT: true, syscall.EIO: false} {
+		err := explain(sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: errno})
+		if errors.Is(err, ErrFull) != want || !strings.Contains(err.Error(), ": ") {
+			t.Errorf("%v is told as %v", errno, err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -94,6 +95,11 @@ func explain(err error) error {
 		return fmt.Errorf("%w: try again when it has finished (%v)", ErrLocked, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrAuth:
 		return fmt.Errorf("%w: check the permissions of the file and of its folder (%v)", ErrReadOnly, err)
+	case sqlite3.ErrIoErr:
+		if e.SystemErrno != syscall.ENOSPC && e.SystemErrno != syscall.EDQUOT {
+			return fmt.Errorf("cannot be read or written: check the disk (%v)", err)
+		}
+		fallthrough // the shared-memory file beside the database found no room
 	case sqlite3.ErrFull:
 		return fmt.Errorf("%w: free some space and run it again; what was written before is intact (%v)", ErrFull, err)
 	case sqlite3.ErrCorrupt, sqlite3.ErrFormat:
