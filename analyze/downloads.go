@@ -100,6 +100,8 @@ type set struct {
 	slots []uint64 // 0 is free
 	n     int
 	zero  bool // whether the hash 0 is in the set
+
+	warmed uint64 // of no meaning; without it warm would be compiled away
 }
 
 // reserve makes room for n hashes, and empties the set.
@@ -114,6 +116,18 @@ func (s *set) reserve(n int) {
 		clear(s.slots)
 	}
 	s.n, s.zero = 0, false
+}
+
+// warm reads the slots that a batch will need: all at once they come from memory in a fifth of the time that they take
+// one by one, each waited for between the judging of two requests.
+func (s *set) warm(batch []store.Request) {
+	if len(s.slots) == 0 {
+		return
+	}
+	mask := uint64(len(s.slots) - 1)
+	for i := range batch {
+		s.warmed ^= s.slots[item(&batch[i])&mask]
+	}
 }
 
 // add puts h in and says whether it was not there.

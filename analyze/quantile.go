@@ -129,8 +129,9 @@ func (n *Near) fill(values []int64, k int64) {
 	if len(values) == 0 {
 		return
 	}
-	n.Low = kth(values, int(max(k-nearWidth, 0)))
-	n.High = kth(values, int(min(k+nearWidth, int64(len(values))-1)))
+	low, high := int(max(k-nearWidth, 0)), int(min(k+nearWidth, int64(len(values))-1))
+	n.Low = kth(values, low)
+	n.High = kth(values[low:], high-low) // kth leaves what comes after its index not below it
 	for _, v := range values {
 		switch {
 		case v < n.Low:
@@ -175,7 +176,8 @@ func (n *Near) trim(k int64) {
 	}
 }
 
-// kth gives the value of index k in sorted order, by quickselect; it reorders values.
+// kth gives the value of index k in sorted order, by quickselect; it reorders values, so that none before k is greater
+// and none after it is less.
 func kth(values []int64, k int) int64 {
 	for lo, hi := 0, len(values)-1; ; {
 		if lo >= hi {

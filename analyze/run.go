@@ -326,6 +326,7 @@ func (r *runner) feed(ctx context.Context, a *Auditor, rg store.Range) error {
 		if err != nil {
 			return err
 		}
+		a.scratch.seen.warm(batch)
 		for i := range batch {
 			if err := a.Add(&batch[i]); err != nil {
 				return err

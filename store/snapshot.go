@@ -198,13 +198,15 @@ func (n *Snapshot) Scan(ctx context.Context, tenant string, r Range) iter.Seq2[[
 			if c.firstAt >= r.end() {
 				break
 			}
-			batch, err := s.chunk(ctx, c)
-			if err != nil {
+			if err := s.unpack(ctx, c); err != nil {
 				yield(nil, fmt.Errorf("scan requests of %q: %w", tenant, explain(err)))
 				return
 			}
-			if len(batch) > 0 && !yield(batch, nil) {
-				return
+			for from := 0; from < s.cols.n; from += scanRows {
+				batch := s.part(from, min(from+scanRows, s.cols.n))
+				if len(batch) > 0 && !yield(batch, nil) {
+					return
+				}
 			}
 		}
 		for len(s.tail) > 0 {
@@ -214,6 +216,9 @@ func (n *Snapshot) Scan(ctx context.Context, tenant string, r Range) iter.Seq2[[
 		}
 	}
 }
+
+// scanRows is how many requests a Scan gives at once: 100 kB of them, to stay in a core's cache while they are judged.
+const scanRows = 512
 
 // scan is the state of one Scan.
 type scan struct {
@@ -235,21 +240,26 @@ func (s *scan) release() {
 	scans.Put(s)
 }
 
-// chunk gives the chunk's requests, and those of the tail that come before its last one.
-func (s *scan) chunk(ctx context.Context, c chunkMeta) ([]Request, error) {
+// unpack reads a chunk.
+func (s *scan) unpack(ctx context.Context, c chunkMeta) error {
 	data, err := s.snap.read(ctx, c, &s.raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.cols.decode(data, func(id int64) uint64 { return s.snap.hash[id] }); err != nil {
-		return nil, err
+		return err
 	}
 	s.templates = resize(s.templates, len(s.cols.kinds))
 	for i, k := range s.cols.kinds {
 		s.templates[i] = s.snap.template(s.tenant, k)
 	}
-	s.batch = slices.Grow(s.batch[:0], s.cols.n)
-	for i := range s.cols.n {
+	return nil
+}
+
+// part gives the unpacked requests from one index to another, and those of the tail that come before the last of them.
+func (s *scan) part(from, to int) []Request {
+	s.batch = s.batch[:0]
+	for i := from; i < to; i++ {
 		at, id := s.cols.at[i], s.cols.id[i]
 		for len(s.tail) > 0 && (s.tail[0].at < at || s.tail[0].at == at && s.tail[0].id < id) {
 			s.fromTail()
@@ -263,13 +273,13 @@ func (s *scan) chunk(ctx context.Context, c chunkMeta) ([]Request, error) {
 		q.ItemHash, q.ParamsHash = s.cols.item[i], s.cols.params[i]
 		q.Duration, q.RetryAfter, q.ItemAt = s.cols.duration[i], s.cols.retryAfter[i], s.cols.itemAt[i]
 	}
-	return s.batch, nil
+	return s.batch
 }
 
 // rest gives the next requests of the tail alone.
 func (s *scan) rest() []Request {
 	s.batch = s.batch[:0]
-	for len(s.tail) > 0 && len(s.batch) < chunkRows {
+	for len(s.tail) > 0 && len(s.batch) < scanRows {
 		s.fromTail()
 	}
 	return s.batch

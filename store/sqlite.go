@@ -36,7 +36,7 @@ const (
 func pragmas(m mode) map[string]string {
 	want := map[string]string{"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds()))}
 	if m == readWrite {
-		want["synchronous"], want["cache_size"] = "1", "-16384"
+		want["synchronous"] = "1"
 	} else {
 		want["query_only"] = "1"
 	}
@@ -57,7 +57,6 @@ func connect(path string, m mode) (*sql.DB, error) {
 		q.Set("mode", "rwc")
 		q.Set("_txlock", "immediate")
 		q.Set("_synchronous", "NORMAL")
-		q.Set("_cache_size", "-16384")
 	case readOnly:
 		q.Set("mode", "ro")
 		q.Set("_query_only", "true")
