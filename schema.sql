@@ -101,7 +101,8 @@ CREATE TABLE pace (
   PRIMARY KEY (tenant_id, class)
 ) STRICT, WITHOUT ROWID;
 
--- What is written stays. A REPLACE deletes without firing a DELETE trigger, hence the third trigger of each table.
+-- What is written stays. A REPLACE deletes without firing a DELETE trigger, hence the third trigger of each table; that
+-- of request is down while a large import runs.
 CREATE TRIGGER request_no_update BEFORE UPDATE ON request
 BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
 

@@ -11,7 +11,7 @@
 //
 // # Guarantees
 //
-// A request is one row, and a row stays: triggers refuse UPDATE, DELETE and REPLACE. Rows that one call to Append or one
+// A request is one row, and a row stays: triggers refuse UPDATE, DELETE and, but while a large import runs, REPLACE. Rows that one call to Append or one
 // Import.Add wrote are there together or not at all. Several processes may write to one file at once; a writer waits for
 // its turn. What Recorder.Record took is on disk within 100 ms, unless another process holds the write lock for longer;
 // it is then written as soon as the lock is free, and what does not fit the queue meanwhile is counted as dropped.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // Import adds the requests of one log file to the store without counting any request twice. What is in the store already
@@ -23,10 +25,14 @@ type Import struct {
 	others     map[entry]int   // rows that other processes added after start
 	build      *builder
 	existing   *existing // opened at the first request that could be there already
-	kept       []Request
+	kept       []Request // scratch
+	refs       []ref     // scratch
 	added      int64
 	duplicates int64
 	err        error // the first of Add
+	unguarded  bool  // the guard is down
+	mover      sync.WaitGroup
+	moving     atomic.Bool
 }
 
 // BeginImport starts the import of one file. It must be closed.
@@ -51,24 +57,30 @@ func (s *Store) BeginImport(ctx context.Context) (*Import, error) {
 	return im, err
 }
 
-// Added and Duplicates are how many requests, or listed recordings, were new, and how many were there already.
-func (im *Import) Added() int64      { return im.added }
+// Added is how many requests, or listed recordings, were new.
+func (im *Import) Added() int64 { return im.added }
+
+// Duplicates is how many requests, or listed recordings, were there already.
 func (im *Import) Duplicates() int64 { return im.duplicates }
 
-// Add adds those of the batch that are not in the store. The batch may be used again after the call. After an error,
-// which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the import can only be closed.
+// Add adds those of the batch that are not in the store. The batch may be used again after the call, which sets
+// IDs in it. After an error, which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the import can only be closed.
 func (im *Import) Add(ctx context.Context, batch []Request) error {
 	for part := range slices.Chunk(batch, maxBatch) {
 		if im.err != nil {
 			return im.err
 		}
-		im.err = im.store.write(ctx, func(w *writer) error { return im.add(ctx, w, part) })
+		var added int
+		im.err = im.store.write(ctx, func(w *writer) (err error) {
+			added, err = im.add(ctx, w, part)
+			return err
+		})
 		if im.err != nil {
 			im.build.reset() // it may hold rows that were rolled back; the next refresh reads what is there
 			return im.err
 		}
-		im.added += int64(len(im.kept))
-		im.duplicates += int64(len(part) - len(im.kept))
+		im.added += int64(added)
+		im.duplicates += int64(len(part) - added)
 	}
 	return nil
 }
@@ -84,35 +96,74 @@ func (im *Import) AddRecordings(ctx context.Context, recordings []Recording) err
 	return err
 }
 
-func (im *Import) add(ctx context.Context, w *writer, batch []Request) error {
+// add gives how many requests were new.
+func (im *Import) add(ctx context.Context, w *writer, batch []Request) (added int, err error) {
 	if err := im.meetOthers(ctx, w); err != nil {
-		return err
+		return 0, err
 	}
 	if err := w.resolve(ctx, batch); err != nil {
-		return err
+		return 0, err
 	}
-	im.kept = im.kept[:0]
-	refs := make([]ref, 0, len(batch))
-	for i := range batch {
-		known, err := im.known(ctx, &batch[i], w.refs[i])
-		if err != nil {
-			return err
-		}
-		if !known {
-			im.kept, refs = append(im.kept, batch[i]), append(refs, w.refs[i])
-		}
+	kept, refs, err := im.unknown(ctx, batch, w.refs)
+	if err != nil {
+		return 0, err
 	}
-	if err := w.append(ctx, im.kept); err != nil {
-		return err
+	if err := w.append(ctx, kept, refs); err != nil {
+		return 0, err
 	}
-	for i := range im.kept {
-		im.build.add(refs[i].tenant, pack(&im.kept[i], refs[i]))
-		im.seen = im.kept[i].ID
+	for i := range kept {
+		im.build.add(refs[i].tenant, pack(&kept[i], refs[i]))
+		im.seen = kept[i].ID
 	}
 	if im.build.count >= maxPending {
-		return w.flush(ctx, im.build)
+		err = im.another(ctx, w)
 	}
-	return nil
+	return len(kept), err
+}
+
+// another packs what was added, in an import that has turned out to be a large one.
+func (im *Import) another(ctx context.Context, w *writer) error {
+	if err := w.flush(ctx, im.build); err != nil {
+		return err
+	}
+	im.moveLog(ctx)
+	if im.unguarded {
+		return nil
+	}
+	im.unguarded = true
+	return w.guardDown(ctx)
+}
+
+// moveLog moves the write-ahead log into the file while the import goes on, instead of a commit that would wait for the
+// disk. What fails here, such as a full disk, fails there too.
+func (im *Import) moveLog(ctx context.Context) {
+	if im.moving.CompareAndSwap(false, true) {
+		im.mover.Go(func() {
+			defer im.moving.Store(false)
+			_, _ = im.store.db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		})
+	}
+}
+
+// unknown gives those of the batch that are not in the store: the batch itself where none is.
+func (im *Import) unknown(ctx context.Context, batch []Request, refs []ref) ([]Request, []ref, error) {
+	some := false
+	for i := range batch {
+		known, err := im.known(ctx, &batch[i], refs[i])
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case known && !some:
+			some = true
+			im.kept, im.refs = append(im.kept[:0], batch[:i]...), append(im.refs[:0], refs[:i]...)
+		case !known && some:
+			im.kept, im.refs = append(im.kept, batch[i]), append(im.refs, refs[i])
+		}
+	}
+	if some {
+		return im.kept, im.refs, nil
+	}
+	return batch, refs, nil
 }
 
 // meetOthers takes note of what other processes added since our last batch.
@@ -168,14 +219,26 @@ func (im *Import) known(ctx context.Context, r *Request, f ref) (bool, error) {
 
 // Close packs what was added and ends the import.
 func (im *Import) Close(ctx context.Context) error {
+	im.mover.Wait()
 	if im.existing != nil {
 		im.existing.snap.Close()
 		im.existing = nil
 	}
-	if im.build.count == 0 {
+	if im.build.count == 0 && !im.unguarded {
 		return nil
 	}
-	if err := im.store.write(ctx, func(w *writer) error { return w.flush(ctx, im.build) }); err != nil {
+	err := im.store.write(ctx, func(w *writer) error {
+		if im.unguarded {
+			if err := w.guardUp(ctx); err != nil {
+				return err
+			}
+		}
+		if im.build.count == 0 {
+			return nil
+		}
+		return w.flush(ctx, im.build)
+	})
+	if err != nil {
 		return fmt.Errorf("close import: %w", err)
 	}
 	return nil

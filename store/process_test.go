@@ -119,7 +119,7 @@ func childRecordForever(args []string) error {
 		rec := st.Recorder()
 		for i := 0; ; i++ {
 			rec.Record(numbered(n, i, 1)[0])
-			time.AfterFunc(150*time.Millisecond, func() { fmt.Println(i) })
+			time.AfterFunc(2*time.Second, func() { fmt.Println(i) })
 			time.Sleep(200 * time.Microsecond)
 		}
 	})
@@ -213,7 +213,7 @@ func TestKilledRecorder(t *testing.T) {
 	st := openTest(t, path)
 	must(t, st.Check(context.Background()))
 	if got := numbers(t, st, 0); int64(len(got)) <= promised {
-		t.Errorf("request %d was recorded 150 ms before the end, but only %d are there", promised, len(got))
+		t.Errorf("request %d was recorded 2 s before the end, but only %d are there", promised, len(got))
 	}
 	checkCache(t, st)
 	must(t, st.Refresh(context.Background()))
@@ -239,5 +239,30 @@ func TestImportAfterKill(t *testing.T) {
 	checkCache(t, st)
 	if mark := number(t, st.db, "SELECT upto FROM cache_mark"); mark != 5000 {
 		t.Errorf("the mark is %d", mark)
+	}
+}
+
+// The guard against REPLACE is down during a large import only, also when that is killed.
+func TestGuardDuringImport(t *testing.T) {
+	ctx := context.Background()
+	set(t, &maxPending, 2000)
+	path := filepath.Join(t.TempDir(), "requests.db")
+	want := tables(t, openTest(t, path).db)
+	for i, killed := range []bool{false, true} {
+		st := openTest(t, path)
+		im, err := st.BeginImport(ctx)
+		must(t, err)
+		must(t, im.Add(ctx, numbered(i, 0, 1000)))
+		sameTables(t, tables(t, st.db), want)
+		must(t, im.Add(ctx, numbered(i, 1000, 5000)))
+		if n := number(t, st.db, "SELECT count(*) FROM sqlite_schema WHERE name = 'request_no_replace'"); n != 0 {
+			t.Error("a large import pays for the guard")
+		}
+		if !killed {
+			must(t, im.Close(ctx))
+			sameTables(t, tables(t, st.db), want)
+		}
+		must(t, st.Close())
+		sameTables(t, tables(t, openTest(t, path).db), want)
 	}
 }

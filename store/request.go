@@ -41,7 +41,8 @@ type Request struct {
 	Params string
 	// Client is the program or host that sent the request; "" means unknown.
 	Client string
-	// Source is how the request got into the file. Route, Source and Client are shared between many Requests.
+	// Source is how the request got into the file. Route, Source and Client are shared between many Requests;
+	// what Route and Source point at must not change once a store was given it.
 	Source *Source
 
 	// ItemAt is the time that Key ends in, when its last part is "-" and 13 digits, milliseconds since 1970 UTC: the

@@ -114,6 +114,9 @@ func prepare(ctx context.Context, db *sql.DB, id identity) (err error) {
 	if err == nil {
 		_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
 	}
+	if err == nil {
+		guarded(ctx, db)
+	}
 	return err
 }
 

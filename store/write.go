@@ -12,9 +12,9 @@ import (
 const (
 	// maxBatch is the most rows in one transaction: some 30 ms with the lock held, so that others get their turn.
 	maxBatch = 16384
-	// walPages is when a commit also moves the log into the file: 64 MiB of it, instead of SQLite's 8 MiB here, for fewer
-	// fsyncs in a large import.
-	walPages = 8192
+	// walPages is when a commit also moves the log into the file, and waits for the disk: 256 MiB of it, instead of
+	// SQLite's 8 MiB here. A large import moves most of it before, in the background.
+	walPages = 32768
 	// writerCache is the page cache of the connection that writes, in KiB. Those that read see most pages once only, and
 	// have SQLite's 2 MiB.
 	writerCache = 16384
@@ -104,7 +104,12 @@ func (s *Store) Append(ctx context.Context, requests []Request) error {
 	if len(requests) == 0 {
 		return nil
 	}
-	return s.write(ctx, func(w *writer) error { return w.append(ctx, requests) })
+	return s.write(ctx, func(w *writer) error {
+		if err := w.resolve(ctx, requests); err != nil {
+			return err
+		}
+		return w.append(ctx, requests, w.refs)
+	})
 }
 
 // check refuses what the rest of the package could not give back.
@@ -121,19 +126,15 @@ func (r *Request) check() error {
 	return nil
 }
 
-// append inserts inside the caller's transaction and sets the requests' IDs.
-func (w *writer) append(ctx context.Context, requests []Request) error {
+// append inserts inside the caller's transaction requests whose names have become refs, and sets their IDs.
+func (w *writer) append(ctx context.Context, requests []Request, refs []ref) error {
 	last, err := maxID(ctx, w.conn)
 	if err != nil {
 		return err
 	}
-	if err := w.resolve(ctx, requests); err != nil {
-		return err
-	}
 	for i := 0; i < len(requests); {
 		n := min(rowsPerInsert, len(requests)-i)
-		rows, refs := requests[i:i+n], w.refs[i:i+n]
-		if err := w.insert(rows, refs); err != nil {
+		if err := w.insert(requests[i:i+n], refs[i:i+n]); err != nil {
 			return err
 		}
 		i += n
