@@ -113,7 +113,7 @@ func childImport(args []string) error {
 	})
 }
 
-// childRecordForever prints the number of each request once it should be in the file: 150 ms after it was recorded.
+// childRecordForever prints the number of each request once it should be in the file: 2 s after it was recorded.
 func childRecordForever(args []string) error {
 	return withStore(args, func(st *Store, n int) error {
 		rec := st.Recorder()
