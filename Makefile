@@ -16,7 +16,6 @@ fuzz:
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./...
-	cd internal/bench && go test -run '^$$' -bench . -benchmem .
 	cd internal/bench && go run ./scale -headroom ../../headroom
 	internal/bench/proxy.sh ./headroom
 
