@@ -87,19 +87,35 @@ func (s *scale) imports(goaccess string) error {
 		fmt.Println("  GoAccess is not installed; no comparison")
 	}
 	for _, c := range [][2]string{{"combined", combined}, {"JSON Lines", jsonl}} {
-		db := s.path("import.db")
-		remove(db)
-		m, err := s.rate(c[0], s.headroom, "--db", db, "import", "--tenant", "acme", c[1])
+		m, err := s.medianImport(c[0], c[1])
 		if err != nil {
 			return err
 		}
-		remove(db)
 		if theirs.wall > 0 {
 			s.bars.atLeast("import, "+c[0]+", of GoAccess's lines a second", theirs.wall.Seconds()/m.wall.Seconds(), 5, "×")
 		}
 		s.bars.atMost("import, "+c[0]+", peak memory", float64(m.peakMB), 150, "MB")
 	}
 	return nil
+}
+
+// medianImport imports a log three times: two goroutines and a disk suffer more from a busy machine than GoAccess's one
+// thread does. The memory is the most of the three.
+func (s *scale) medianImport(what, log string) (measured, error) {
+	db := s.path("import.db")
+	defer remove(db)
+	var walls []time.Duration
+	var m measured
+	for range 3 {
+		remove(db)
+		one, err := s.rate("headroom, "+what, s.headroom, "--db", db, "import", "--tenant", "acme", log)
+		if err != nil {
+			return m, err
+		}
+		walls, m.peakMB = append(walls, one.wall), max(m.peakMB, one.peakMB)
+	}
+	m.wall = median(walls)
+	return m, nil
 }
 
 func (s *scale) rate(what string, command ...string) (measured, error) {
