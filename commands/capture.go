@@ -143,7 +143,7 @@ func (s *session) startCapture(o captureOptions, authority *proxy.Authority, nam
 		Tell: func(line string) { s.tell("headroom: %s", line) },
 	})
 	if err == nil {
-		c.listener, err = net.Listen("tcp", listen)
+		c.listener, err = listenAt(listen)
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.recorder.Close())

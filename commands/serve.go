@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -69,10 +70,22 @@ func local(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-func runServe(c *cli.Context, se *session, o serveOptions) error {
-	l, err := net.Listen("tcp", o.listen)
+// listenAt listens on an address that a user chose, and says what to do where another program has it.
+func listenAt(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("flag --listen: another program already listens on %s; end that one, or choose another port", address)
+	}
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+func runServe(c *cli.Context, se *session, o serveOptions) error {
+	l, err := listenAt(o.listen)
+	if err != nil {
+		return err
 	}
 	site, err := newSite(se, o)
 	if err != nil {
