@@ -63,7 +63,10 @@ var loadAssets = sync.OnceValue(func() *assets {
 		}
 		return strings.ReplaceAll(string(b), "</script", `<\/script`)
 	}
-	a := &assets{style: text("page.css"), scripts: []string{text("echarts.min.js"), text("sums.js"), text("charts.js"), text("parts.js"), text("page.js")}}
+	a := &assets{style: text("page.css")}
+	for _, name := range []string{"echarts.min.js", "words.js", "sums.js", "charts.js", "parts.js", "tenant.js", "page.js"} {
+		a.scripts = append(a.scripts, text(name))
+	}
 	for _, s := range a.scripts {
 		a.scriptHashes += " " + sourceHash(s)
 	}

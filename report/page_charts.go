@@ -44,17 +44,18 @@ func common(name, trigger string) []charts.GlobalOpts {
 	return []charts.GlobalOpts{
 		charts.WithInitializationOpts(opts.Initialization{ChartID: name}),
 		charts.WithAnimation(false),
-		charts.WithGridOpts(opts.Grid{Left: "8", Right: "16", Top: "40", Bottom: "8", ContainLabel: opts.Bool(true)}),
+		charts.WithGridOpts(opts.Grid{Left: "8", Right: "20", Top: "26", Bottom: "8", ContainLabel: opts.Bool(true)}),
 		charts.WithTooltipOpts(opts.Tooltip{Show: opts.Bool(true), Trigger: trigger}),
-		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(true), Top: "0", Left: "0"}),
+		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(false)}), // page.js writes it beside the chart
 		charts.WithAriaOpts(&opts.Aria{Enabled: opts.Bool(true)}),
 	}
 }
 
-func axes() []charts.GlobalOpts {
+// axes are days or buckets against what the numbers count.
+func axes(unit string) []charts.GlobalOpts {
 	return []charts.GlobalOpts{
 		charts.WithXAxisOpts(opts.XAxis{Type: "category"}),
-		charts.WithYAxisOpts(opts.YAxis{Type: "value"}),
+		charts.WithYAxisOpts(opts.YAxis{Type: "value", Name: unit, NameLocation: "end", NameGap: 10}),
 	}
 }
 
@@ -62,7 +63,7 @@ func axes() []charts.GlobalOpts {
 func rollingChart() *charts.Line {
 	c := charts.NewLine()
 	c.SetGlobalOptions(common(chartRolling, "axis")...)
-	c.SetGlobalOptions(axes()...)
+	c.SetGlobalOptions(axes("bytes")...)
 	c.AddSeries("Rolling sum, largest of the day", nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "circle", SymbolSize: 5, ConnectNulls: opts.Bool(true)}))
 	c.AddSeries("Forecast, median", nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "none"}), charts.WithLineStyleOpts(opts.LineStyle{Type: "dashed", Width: 2}))
 	for _, band := range []struct {
@@ -83,7 +84,7 @@ func rollingChart() *charts.Line {
 func gapsChart() *charts.Bar {
 	c := charts.NewBar()
 	c.SetGlobalOptions(common(chartGaps, "axis")...)
-	c.SetGlobalOptions(axes()...)
+	c.SetGlobalOptions(axes("gaps")...)
 	for _, name := range []string{"Gaps under the limit", "Gaps at the limit or above"} {
 		c.AddSeries(name, nil, charts.WithBarChartOpts(opts.BarChart{Stack: "gaps", BarCategoryGap: "10%"}))
 	}
@@ -93,7 +94,7 @@ func gapsChart() *charts.Bar {
 func timelineChart() *charts.Bar {
 	c := charts.NewBar()
 	c.SetGlobalOptions(common(chartTimeline, "axis")...)
-	c.SetGlobalOptions(axes()...)
+	c.SetGlobalOptions(axes("gaps")...)
 	for _, name := range []string{"Violations", "Indeterminate"} {
 		c.AddSeries(name, nil, charts.WithBarChartOpts(opts.BarChart{Stack: "day"}))
 	}
@@ -104,7 +105,7 @@ func timelineChart() *charts.Bar {
 func answersChart() *charts.Bar {
 	c := charts.NewBar()
 	c.SetGlobalOptions(common(chartAnswers, "axis")...)
-	c.SetGlobalOptions(axes()...)
+	c.SetGlobalOptions(axes("answers")...)
 	return c
 }
 
@@ -115,7 +116,6 @@ func hoursChart() *charts.HeatMap {
 		charts.WithXAxisOpts(opts.XAxis{Type: "category", SplitArea: &opts.SplitArea{Show: opts.Bool(true)}}),
 		charts.WithYAxisOpts(opts.YAxis{Type: "category", SplitArea: &opts.SplitArea{Show: opts.Bool(true)}}),
 		charts.WithVisualMapOpts(opts.VisualMap{Type: "piecewise", Min: 1, Orient: "horizontal", Left: "0", Top: "0"}),
-		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(false)}),
 	)
 	c.AddSeries("Downloads", nil)
 	return c

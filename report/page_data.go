@@ -14,8 +14,9 @@ type pageData struct {
 	To      int             `json:"to"`   // last day
 	AsOf    int64           `json:"asOf"` // seconds since 1970
 	Edges   []float64       `json:"edges"`
-	Limit   float64         `json:"limit"` // seconds
-	Burst   int             `json:"burst"` // refused tokens in a row that are a violation
+	Limit   float64         `json:"limit"`  // seconds
+	Window  string          `json:"window"` // of the rolling sum, in words
+	Burst   int             `json:"burst"`  // refused tokens in a row that are a violation
 	Rules   []string        `json:"rules"`
 	Weights []string        `json:"weights"` // severity of each rule
 	Options json.RawMessage `json:"options"`
@@ -28,8 +29,8 @@ type tenantData struct {
 	Zone    string `json:"zone"`
 	Verdict string `json:"verdict"`
 	Cap     int64  `json:"cap"`
-	Now     int64  `json:"now"`
-	Near    bool   `json:"near"`   // egress-near fired
+	P50     int64  `json:"p50"` // gaps of all days, microseconds; -1 without any
+	P95     int64  `json:"p95"`
 	Window  string `json:"window"` // a digit for each hour of the week: 1 is inside
 
 	Day      []int     `json:"day"` // since pageData.From
@@ -81,8 +82,8 @@ type outlookData struct {
 // drawnLevels are the edges of the bands that are drawn, and the median.
 var drawnLevels = [...]float64{.1, .25, .5, .75, .9}
 
-func newPageData(p *Picture, a *assets) *pageData {
-	d := &pageData{AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, Rules: analyze.Rules(), Options: json.RawMessage(a.options), Live: p.Live, Burst: analyze.AuthBurst}
+func newPageData(p *Picture, a *assets, window string) *pageData {
+	d := &pageData{Window: window, AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, Rules: analyze.Rules(), Options: json.RawMessage(a.options), Live: p.Live, Burst: analyze.AuthBurst}
 	for i := range p.Audit.Tenants {
 		d.Limit = p.Audit.Tenants[i].Spacing.MinInterval.Seconds()
 	}
@@ -108,7 +109,7 @@ func newPageData(p *Picture, a *assets) *pageData {
 
 func newTenantData(p *Picture, r *analyze.Result, about analyze.Tenant, f *analyze.Projection, all *pageData) *tenantData {
 	d := &tenantData{
-		Name: clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, Now: r.Egress.Current,
+		Name: clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
 		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{},
 	}
 	for _, x := range r.Findings {
@@ -117,7 +118,6 @@ func newTenantData(p *Picture, r *analyze.Result, about analyze.Tenant, f *analy
 				d.Finds[i] = x.Count
 			}
 		}
-		d.Near = d.Near || x.Rule == analyze.RuleEgressNear
 	}
 	if p.Days != nil {
 		for i := range p.Days.Tenants {

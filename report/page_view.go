@@ -38,13 +38,35 @@ var pageWords = template.FuncMap{
 	"sign":  func(word any) string { return sign(asText(word)) },
 	"word":  func(word any) string { return clean(asText(word)) },
 	"tone":  func(word any) string { return tone(asText(word)) },
-	"count": count, "size": size, "percent": percent,
+	"count": count, "size": size, "bar": shareBar,
+}
+
+// nearShare is from where on a bar warns, as the audit does.
+const nearShare = .8
+
+// shareBar draws a share of the cap, with a mark where it begins to be near. The number must stand beside it.
+func shareBar(share float64) template.HTML {
+	tone := "good"
+	switch {
+	case share >= 1:
+		tone = "bad"
+	case share >= nearShare:
+		tone = "warn"
+	}
+	return template.HTML(fmt.Sprintf(`<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">`+
+		`<rect class="track" width="100" height="10"/><rect class="%s" width="%.1f" height="10"/><path class="mark" d="M%.0f 0V10"/></svg>`, tone, 100*math.Min(share, 1), 100*nearShare))
+}
+
+// pagePercent writes a share rounded down, as the page's script does.
+func pagePercent(share float64) string {
+	return strings.Replace(percent(share), "%", " %", 1)
 }
 
 // pageView is the picture in words and data.
 type pageView struct {
 	Title, Answer, Range, Policy, Window, Nothing string
-	AsOf                                          string
+	AsOf, About                                   string
+	Dense                                         bool   // one line for each tenant
 	First, Last                                   string // days, for the range
 	Tenants                                       []pageTenant
 	Notes                                         []string
@@ -58,7 +80,7 @@ type pageView struct {
 type pageTenant struct {
 	tenantView
 	Share       float64 // negative where the cap is unknown
-	Cap, Bounds string
+	Cap, Bounds string  // Source is "" where the cap is unknown
 	PeakShare   string
 	Hit         string // when the cap is expected to be reached
 	HitNote     string
@@ -78,6 +100,7 @@ func newPageView(p *Picture, a *assets) (*pageView, error) {
 	v := &pageView{
 		Title: "Headroom report", Answer: answer(p.Audit), Range: base.Range, Policy: base.Policy, Window: base.Window, AsOf: stamp(p.Audit.AsOf, time.UTC),
 		Notes: pageNotes(p), Rules: vendorRules(p.Policy), Safety: a.safety(p.Live != ""), Style: template.CSS(a.style),
+		About: aboutPage(p.Policy), Dense: len(p.Audit.Tenants) > roomyTenants,
 	}
 	if len(p.Audit.Tenants) == 0 {
 		v.Nothing = nothing(p.Audit)
@@ -85,7 +108,7 @@ func newPageView(p *Picture, a *assets) (*pageView, error) {
 	for _, s := range a.scripts {
 		v.Scripts = append(v.Scripts, scriptOf("", s))
 	}
-	d := newPageData(p, a)
+	d := newPageData(p, a, base.Window)
 	for i := range p.Audit.Tenants {
 		t, err := newPageTenant(p, base.Tenants[i], i, d)
 		if err != nil {
@@ -97,6 +120,28 @@ func newPageView(p *Picture, a *assets) (*pageView, error) {
 	var err error
 	v.Data, err = dataOf("data", d)
 	return v, err
+}
+
+// roomyTenants is up to how many tenants have two lines each: more would not fit on the first screen.
+const roomyTenants = 8
+
+// aboutPage says in a sentence what this is, to somebody who has never heard of it.
+func aboutPage(p *limits.Policy) string {
+	s := "headroom records every request to the vendor’s API and compares it with the published limits"
+	if p == nil {
+		return s + "."
+	}
+	var rules []string
+	if f := p.Frequency.MinInterval; f > 0 {
+		rules = append(rules, "downloads of recordings at least "+decimal(f.Seconds())+" s apart")
+	}
+	if w := p.Egress.Window; w > 0 {
+		rules = append(rules, "their bytes in any "+span(w)+" under a cap")
+	}
+	if rules == nil {
+		return s + "."
+	}
+	return s + ": " + strings.Join(rules, ", ") + "."
 }
 
 // answer is the one sentence that the reader came for.
@@ -141,8 +186,10 @@ func newPageTenant(p *Picture, base tenantView, i int, d *pageData) (pageTenant,
 		f.First, f.Last = both(c, r.Findings[k].First), both(c, r.Findings[k].Last)
 	}
 	if limit := r.Egress.Cap; limit.Bytes > 0 {
-		t.Cap, t.Bounds = size(limit.Bytes), capBounds(limit)
-		t.PeakShare = fmt.Sprintf(" %.0f %%", math.Floor(100*float64(r.Egress.Peak)/float64(limit.Bytes)+1e-9))
+		t.Cap, t.Bounds, t.Used = size(limit.Bytes), capBounds(limit), pagePercent(t.Share)
+		t.PeakShare = pagePercent(float64(r.Egress.Peak) / float64(limit.Bytes))
+	} else {
+		t.Source = ""
 	}
 	f := p.forecast(r.Tenant)
 	t.expect(f, c)
@@ -188,13 +235,13 @@ func (t *pageTenant) expect(f *analyze.Projection, c clock) {
 	case f.Likely.IsZero():
 		t.Hit = "not expected"
 	default:
-		t.Hit = c.local(f.Likely.UnixMicro())
+		t.Hit, t.HitNote = c.local(f.Likely.UnixMicro()), c.utc(f.Likely.UnixMicro())
 	}
 	if f == nil {
 		return
 	}
 	if f.Chance >= 0 {
-		t.HitNote = chance(f.Chance) + " in " + plural(analyze.ChanceDays, "day", "days")
+		t.HitNote = strings.TrimPrefix(t.HitNote+", "+chance(f.Chance)+" in "+plural(analyze.ChanceDays, "day", "days"), ", ")
 	}
 	t.Outlook = outlookWords(f, c)
 }
@@ -277,7 +324,8 @@ func vendorRules(p *limits.Policy) (all []pageRule) {
 func pageNotes(p *Picture) []string {
 	return append(notes(p.Audit),
 		"Days are UTC days. A range counts the requests that start in it; rolling sums look back past its beginning, as the vendor's do.",
-		"The gap before the first request of a range, and a download repeated from before it, do not count in the range. Other findings count on the day of the request that made them fire.",
+		"The gap before the first request of a range, and a download repeated from before it, do not count in the range. Other findings count on the day of the request that made them fire, with what was known at the moment of the report.",
+		"How full the window is, what the forecast expects and how long nothing was pulled is said of the moment of the report only; the verdict of a range leaves them out.",
 		"Sizes are decimal: 1 GB is 1,000,000,000 bytes, as sent on the wire.",
 	)
 }

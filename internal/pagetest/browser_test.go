@@ -193,12 +193,17 @@ func (b *browser) clean(pages int) {
 	}
 }
 
-// show scrolls a tenant's section into view and waits until its charts are drawn.
+// show scrolls a tenant's section and then so many of its charts into view, and waits until each is drawn or says that it
+// is empty.
 func (b *browser) show(i, charts int) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate(fmt.Sprintf("document.getElementById('t%d').scrollIntoView()", i), nil),
-		chromedp.Poll(fmt.Sprintf("((s) => s.dataset.period === `${(Date.parse(document.getElementById('from').value) - Date.parse(document.getElementById('from').min)) / 864e5} ${(Date.parse(document.getElementById('to').value) - Date.parse(document.getElementById('from').min)) / 864e5} ` + (s.dataset.period || '').split(' ')[2])(document.getElementById('t%d'))", i), nil, chromedp.WithPollingTimeout(20*time.Second)),
-		chromedp.Poll(fmt.Sprintf("document.querySelectorAll('#t%d .chart svg').length >= %d", i, charts), nil, chromedp.WithPollingTimeout(20*time.Second)))
+		chromedp.Poll(fmt.Sprintf("((s) => s.dataset.period === `${(Date.parse(document.getElementById('from').value) - Date.parse(document.getElementById('from').min)) / 864e5} ${(Date.parse(document.getElementById('to').value) - Date.parse(document.getElementById('from').min)) / 864e5} ` + (s.dataset.period || '').split(' ')[2])(document.getElementById('t%d'))", i), nil, chromedp.WithPollingTimeout(20*time.Second)))
+	for k := range charts {
+		figure := fmt.Sprintf("document.querySelectorAll('#t%d figure')[%d]", i, k)
+		b.do(chromedp.Evaluate(figure+".scrollIntoView()", nil),
+			chromedp.Poll(fmt.Sprintf("((f) => f.matches('.nothing') || f.querySelector('.chart svg'))(%s)", figure), nil, chromedp.WithPollingTimeout(20*time.Second)))
+	}
 }
 
 // keep writes what the tab shows into a file.

@@ -179,16 +179,19 @@ func axe(t testing.TB) string {
 
 func TestAccessibility(t *testing.T) {
 	script := axe(t)
-	for _, scheme := range []string{"light", "dark"} {
-		b := open(t, 1280, 800)
-		b.prefer(scheme)
+	for _, look := range []struct {
+		scheme string
+		width  int64
+	}{{"light", 1280}, {"dark", 1280}, {"light", 390}} {
+		b := open(t, look.width, 800)
+		b.prefer(look.scheme)
 		b.load(filepath.Join(demo(t), "report.html"), "#compare=1&from=2026-10-18")
 		b.show(1, 3)
 		b.do(chromedp.Evaluate("document.querySelectorAll('#t1 details, .notes details').forEach((d) => { d.open = true; })", nil), chromedp.Evaluate(script, nil))
 		found := eval[[]string](b, "(window.axeFound = null, axe.run().then((r) => { window.axeFound = r.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map((n) => n.target + ' ' + n.failureSummary).join(' | ')); }), [])")
 		b.do(chromedp.Poll("window.axeFound", &found, chromedp.WithPollingTimeout(60*time.Second)))
 		for _, f := range found {
-			t.Errorf("%s: %s", scheme, f)
+			t.Errorf("%s, %d pixels wide: %s", look.scheme, look.width, f)
 		}
 	}
 }

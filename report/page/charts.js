@@ -1,55 +1,9 @@
-// Charts and their tables. Each kind has the data of its chart and the rows of its table made from the same numbers.
+// Charts and their tables. Each kind has the data of its chart, its legend and the rows of its table made from the same
+// numbers; where there is nothing to draw, it says so in words.
 'use strict';
 const Charts = (() => {
+  const { count, size, share, iso, seconds, bucket, status } = Words;
   const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
-
-  const count = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
-
-  function size(n) {
-    let v = n, power = 0;
-    while (Math.abs(v) >= 999.5) { v /= 1000; power++; }
-    if (power === 0) return n + ' B';
-    return v.toFixed(Math.abs(v) < 9.995 ? 2 : Math.abs(v) < 99.95 ? 1 : 0) + ' ' + units[power];
-  }
-
-  // gap writes microseconds, rounded down.
-  function gap(us) {
-    if (us < 0) return '–';
-    const down = (unit, digits) => (Math.floor(us / (unit / 10 ** digits)) / 10 ** digits).toFixed(digits);
-    if (us < 100e6) return down(1e6, 2) + ' s';
-    if (us < 6000e6) return down(60e6, 1) + ' min';
-    if (us < 360000e6) return down(3600e6, 1) + ' h';
-    return down(86400e6, 0) + ' d';
-  }
-
-  const iso = (day) => new Date(day * 86400e3).toISOString().slice(0, 10);
-
-  const zones = new Map();
-
-  function format(zone) {
-    let f = zones.get(zone);
-    if (!f) {
-      const how = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' };
-      try {
-        f = new Intl.DateTimeFormat('en-CA', { ...how, timeZone: zone });
-      } catch (e) {
-        f = new Intl.DateTimeFormat('en-CA', { ...how, timeZone: 'UTC' });
-      }
-      zones.set(zone, f);
-    }
-    return f;
-  }
-
-  // local writes seconds since 1970 in a zone, with UTC beside where that is another time.
-  function local(zone, at) {
-    const utc = new Date(at * 1000).toISOString();
-    const p = {};
-    for (const part of format(zone).formatToParts(new Date(at * 1000))) p[part.type] = part.value;
-    const day = `${p.year}-${p.month}-${p.day}`, time = `${p.hour}:${p.minute}`;
-    if (day === utc.slice(0, 10) && time === utc.slice(11, 16)) return `${day} ${time} UTC`;
-    return `${day} ${time} ${p.timeZoneName} (${day === utc.slice(0, 10) ? '' : utc.slice(5, 10) + ' '}${utc.slice(11, 16)} UTC)`;
-  }
 
   function days(view) {
     const all = [];
@@ -62,6 +16,14 @@ const Charts = (() => {
     if (!t.at) t.at = new Map(t.day.map((d, k) => [d, k]));
     return t.at;
   }
+
+  // ceiling is a round number at or above v.
+  function ceiling(v) {
+    const power = 10 ** Math.floor(Math.log10(v));
+    return [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((x) => x * power >= v) * power;
+  }
+
+  const beside = (n, cap) => size(n) + (cap > 0 ? ', ' + share(n, cap) : '');
 
   function rolling(shared, t, view, ink) {
     const list = days(view), at = byDay(t);
@@ -78,63 +40,71 @@ const Charts = (() => {
     const fill = [past, line((r) => r[3]), line((r) => r[1]), line((r) => r[5] - r[1]), line((r) => r[2]), line((r) => r[4] - r[2])];
     o.series.forEach((s, i) => { s.data = fill[i]; s.itemStyle = { color: ink(i === 0 ? '--c1' : '--c5') }; s.showSymbol = list.length <= 62; });
     if (ahead.length === 0) o.series = o.series.slice(0, 1);
-    o.legend.data = ahead.length ? ['Rolling sum, largest of the day', 'Forecast, median', 'Forecast, 80 %', 'Forecast, 50 %'] : ['Rolling sum, largest of the day'];
     o.xAxis[0].data = labels;
-    o.yAxis[0].axisLabel.formatter = size;
-    if (t.cap > 0) {
-      o.yAxis[0].max = (v) => Math.max(v.max, t.cap * 1.05);
-      o.series[0].markLine = mark({ yAxis: t.cap }, 'cap ' + size(t.cap), ink, 'insideEndTop');
-    }
+    o.yAxis[0].name = 'bytes in ' + shared.window;
+    o.yAxis[0].axisLabel.formatter = Words.plainSize;
+    o.yAxis[0].max = (v) => ceiling(Math.max(1, v.max, t.cap > 0 ? t.cap * 1.04 : 0));
+    const marks = t.cap > 0 ? [mark({ yAxis: t.cap }, 'cap ' + size(t.cap), ink, 'insideEndTop')] : [];
+    if (ahead.length) marks.push({ xAxis: list.length - 1, lineStyle: { color: ink('--dim'), type: 'dotted', width: 1 }, label: { formatter: 'now', color: ink('--dim'), position: 'end' } });
+    o.series[0].markLine = marked(marks);
     o.tooltip.formatter = (all) => {
       const i = all[0].dataIndex, lines = [labels[i]];
-      if (i < list.length) lines.push(past[i] === null ? 'no requests' : size(past[i]) + share(past[i], t.cap));
+      if (i < list.length) lines.push(past[i] === null ? 'no requests' : beside(past[i], t.cap));
       else lines.push('median ' + size(ahead[i - list.length][3]), '80 %: ' + size(ahead[i - list.length][1]) + ' to ' + size(ahead[i - list.length][5]));
       return lines.join('\n');
     };
     const rows = list.filter((d) => at.has(d)).map((d) => {
       const k = at.get(d);
-      return [iso(shared.from + d), size(t.peak[k]), share(t.peak[k], t.cap).trim() || '–', size(t.bytes[k]), count(t.req[k])];
+      return [iso(shared.from + d), size(t.peak[k]), share(t.peak[k], t.cap) || '–', size(t.bytes[k]), count(t.req[k])];
     });
-    for (const r of ahead) rows.push([new Date(r[0] * 1000).toISOString().slice(0, 10) + ' (forecast)', size(r[3]), share(r[3], t.cap).trim() || '–', size(r[1]) + ' to ' + size(r[5]), '–']);
-    return { option: o, heads: ['Day (UTC)', 'Rolling sum', 'Of the cap', 'Audio (forecast: 80 %)', 'Requests'], rows, numbers: [1, 2, 3, 4], alt: `Rolling sum by day; largest ${size(view.sum.peak)}${share(view.sum.peak, t.cap)}` };
-  }
-
-  const share = (n, cap) => (cap > 0 ? ` ${Math.floor(100 * n / cap + 1e-9)} %` : '');
-
-  function mark(data, label, ink, position) {
+    for (const r of ahead) rows.push([new Date(r[0] * 1000).toISOString().slice(0, 10) + ' (forecast)', size(r[3]), share(r[3], t.cap) || '–', size(r[1]) + ' to ' + size(r[5]), '–']);
+    const legend = [{ name: 'largest sum of the day', color: ink('--c1'), look: 'line' }];
+    if (ahead.length) {
+      legend.push({ name: 'forecast, median', color: ink('--c5'), look: 'dashed' }, { name: '50 % of the cases', color: ink('--c5'), opacity: 0.5 }, { name: '80 %', color: ink('--c5'), opacity: 0.22 });
+    }
+    if (t.cap > 0) legend.push({ name: 'cap', color: ink('--c3'), look: 'line' });
     return {
-      silent: true, symbol: 'none', data: [data], lineStyle: { color: ink('--c3'), type: 'solid', width: 2 },
-      label: { formatter: label, color: ink('--bad'), position, fontWeight: 'bold' },
+      option: o, legend, heads: ['Day (UTC)', 'Largest sum', 'Of the cap', 'Audio (forecast: 80 % of cases)', 'Requests'], rows, numbers: [1, 2, 3, 4],
+      note: `The bytes of recordings in the ${shared.window} that end at a request; of each UTC day the largest. The vendor refuses further ones at the cap.`,
+      alt: `Rolling sum by day; largest ${beside(view.sum.peak, t.cap)}`, empty: past.some((v) => v > 0) || ahead.some((r) => r[5] > 0) ? '' : 'No recording audio in these days.',
     };
   }
 
-  const seconds = (s) => (s < 100 ? +s.toPrecision(3) + ' s' : s < 6000 ? +(s / 60).toPrecision(3) + ' min' : +(s / 3600).toPrecision(3) + ' h');
-
-  function bucketName(edges, i) {
-    if (i === 0) return '< ' + seconds(edges[0]);
-    if (i === edges.length) return '≥ ' + seconds(edges[i - 1]);
-    return seconds(edges[i - 1]) + ' – ' + seconds(edges[i]);
+  function mark(data, label, ink, position) {
+    return { ...data, lineStyle: { color: ink('--c3'), type: 'solid', width: 2 }, label: { formatter: label, color: ink('--bad'), position, fontWeight: 'bold', backgroundColor: ink('--paper'), padding: [1, 3] } };
   }
+
+  const marked = (data) => ({ silent: true, symbol: 'none', data });
 
   function gaps(shared, t, view, ink) {
     const edges = shared.edges, buckets = view.sum.buckets, o = base(shared, 'gaps', ink);
     const limit = edges.findIndex((e) => e >= shared.limit - 1e-9) + 1;
-    o.xAxis[0].data = buckets.map((_, i) => bucketName(edges, i));
-    o.xAxis[0].axisLabel.formatter = (v, i) => (i === 0 ? '0' : seconds(edges[i - 1]));
-    o.xAxis.push({ type: 'value', min: 0, max: buckets.length, show: false });
+    o.xAxis[0].data = buckets.map((_, i) => bucket(edges, i));
+    o.xAxis[0].axisLabel.show = false;
+    o.xAxis[0].axisTick = { show: false };
+    // The bars stand on categories; a second axis, of numbers, writes the lengths where two bars meet and carries the mark.
+    o.xAxis.push({
+      type: 'value', position: 'bottom', min: 0, max: buckets.length, interval: 1, splitLine: { show: false }, axisLine: o.xAxis[0].axisLine, axisTick: { show: true, lineStyle: { color: ink('--line') } },
+      axisLabel: { ...o.xAxis[0].axisLabel, show: true, formatter: (v) => (v === 0 ? '0' : v > edges.length ? '' : seconds(edges[v - 1]).replace(' s', '')) },
+    });
     o.series[0].data = buckets.map((n, i) => (i < limit ? n : null));
     o.series[1].data = buckets.map((n, i) => (i < limit ? null : n));
     o.series[0].itemStyle = hatched(ink('--c3'), ink);
     o.series[1].itemStyle = { color: ink('--c1') };
-    o.series.push({ type: 'line', name: 'limit', xAxisIndex: 1, data: [], markLine: mark({ xAxis: limit }, 'limit ' + seconds(shared.limit), ink, 'insideEndTop') });
-    o.legend.data = ['Gaps under the limit', 'Gaps at the limit or above'];
-    o.yAxis[0].axisLabel.formatter = count;
-    o.tooltip.formatter = (all) => bucketName(edges, all[0].dataIndex) + '\n' + count(buckets[all[0].dataIndex]) + ' gaps';
-    const rows = buckets.map((n, i) => [bucketName(edges, i), count(n), view.sum.gaps ? (100 * n / view.sum.gaps).toFixed(1) + ' %' : '–', i < limit ? 'under' : 'at or above']);
-    return { option: o, heads: ['Gap', 'Gaps', 'Share', 'The limit'], rows, numbers: [1, 2], alt: `${count(view.sum.gaps)} gaps, ${count(view.sum.violations)} of them violations, ${count(view.sum.unclear)} indeterminate` };
+    o.series.push({ type: 'line', name: 'limit', xAxisIndex: 1, data: [], markLine: marked([mark({ xAxis: limit }, 'limit ' + seconds(shared.limit), ink, 'insideEndTop')]) });
+    o.tooltip.formatter = (all) => bucket(edges, all[0].dataIndex) + '\n' + count(buckets[all[0].dataIndex]) + ' gaps';
+    const rows = buckets.map((n, i) => [bucket(edges, i), count(n), view.sum.gaps ? (100 * n / view.sum.gaps).toFixed(1) + ' %' : '–', i < limit ? 'under' : 'at or above']);
+    return {
+      option: o, legend: [{ name: 'under the limit', color: ink('--c3'), look: 'hatched' }, { name: 'at the limit or above', color: ink('--c1') }],
+      heads: ['Gap', 'Gaps', 'Share', 'The limit'], rows, numbers: [1, 2], note: 'How many seconds lay between the starts of two downloads. Steps are uneven.',
+      alt: `${count(view.sum.gaps)} gaps, ${count(view.sum.violations)} of them violations, ${count(view.sum.unclear)} indeterminate`,
+      empty: view.sum.gaps > 0 ? '' : 'No two downloads in these days, so no gap between them.',
+    };
   }
 
-  const hatched = (color, ink) => ({ color, decal: { symbol: 'rect', dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4, color: ink('--paper') } });
+  const angles = [-1, 1, 0, 2];
+  // hatched makes stripes; the turn tells several of one colour apart.
+  const hatched = (color, ink, turn = 0) => ({ color, decal: { symbol: 'rect', dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: angles[turn % 4] * Math.PI / 4, color: ink('--paper') } });
 
   function timeline(shared, t, view, ink) {
     const list = days(view), at = byDay(t), o = base(shared, 'timeline', ink);
@@ -163,34 +133,44 @@ const Charts = (() => {
       const i = d - view.from;
       return [iso(shared.from + d), count(t.paced[at.get(d)]), count(bad[i]), count(unclear[i])];
     });
-    return { option: o, heads: ['Day (UTC)', 'Downloads', 'Violations', 'Indeterminate'], rows, numbers: [1, 2, 3], alt: `${count(view.sum.violations)} violations by day` };
+    const legend = [{ name: 'violations', color: ink('--c3') }];
+    if (view.sum.unclear > 0) legend.push({ name: 'indeterminate', color: ink('--c2'), look: 'hatched' });
+    return {
+      option: o, legend, heads: ['Day (UTC)', 'Downloads', 'Violations', 'Indeterminate'], rows, numbers: [1, 2, 3], note: `Downloads that began less than ${seconds(shared.limit)} after the one before, by UTC day.`, alt: `${count(view.sum.violations)} violations by day`,
+      empty: view.sum.violations + view.sum.unclear > 0 ? '' : view.sum.gaps > 0 ? `✓ No gap under ${seconds(shared.limit)} in these days.` : 'No two downloads in these days, so no gap between them.',
+    };
   }
-
-  const statusName = (s) => (s === 0 ? 'no answer' : String(s));
 
   // groups puts kinds of answers together that look alike in the chart: those of one status, expected or not.
   function groups(t) {
     const found = new Map();
     t.kinds.forEach((k, i) => {
-      const name = statusName(k.s) + (k.e ? '' : ', unexpected');
+      const name = status(k.s) + (k.e ? '' : ', unexpected');
       if (!found.has(name)) found.set(name, { name, status: k.s, expected: k.e, kinds: [] });
       found.get(name).kinds.push(i);
     });
     return [...found.values()].sort((a, b) => a.status - b.status || b.expected - a.expected);
   }
 
-  function color(g, ink) {
-    if (!g.expected) return hatched(ink('--c3'), ink);
-    if (g.status >= 400) return { color: ink('--c4') };
-    return { color: ink(g.status === 200 ? '--c1' : '--c5') };
+  // looks gives each group a look of its own: served ones blue and green, refused ones in warm plain colours, unexpected
+  // ones in red stripes.
+  function looks(all, ink) {
+    const next = { good: 0, refused: 0, odd: 0 };
+    const good = ['--c5', '--c8'], refused = ['--c4', '--c6', '--c7', '--c9'];
+    for (const g of all) {
+      if (!g.expected) Object.assign(g, { color: ink('--c3'), look: 'hatched', turn: next.odd++ });
+      else if (g.status >= 400 || g.status === 0) g.color = ink(refused[next.refused++ % 4]);
+      else g.color = ink(g.status === 200 ? '--c1' : good[next.good++ % 2]);
+    }
   }
 
   function answers(shared, t, view, ink) {
     const list = days(view), at = byDay(t), o = base(shared, 'answers', ink);
     o.xAxis[0].data = list.map((d) => iso(shared.from + d));
     const all = groups(t);
+    looks(all, ink);
     o.series = all.map((g) => ({
-      type: 'bar', stack: 'day', name: g.name, itemStyle: color(g, ink), data: list.map((d) => {
+      type: 'bar', stack: 'day', name: g.name, itemStyle: g.look ? hatched(g.color, ink, g.turn) : { color: g.color }, data: list.map((d) => {
         if (!at.has(d)) return 0;
         const flat = t.ans[at.get(d)];
         let n = 0;
@@ -198,35 +178,52 @@ const Charts = (() => {
         return n;
       }),
     }));
-    o.legend.type = 'plain';
     o.yAxis[0].minInterval = 1;
     o.yAxis[0].axisLabel.formatter = count;
     o.tooltip.formatter = (items) => [o.xAxis[0].data[items[0].dataIndex]].concat(items.filter((x) => x.value > 0).map((x) => `${x.seriesName}: ${count(x.value)}`)).join('\n');
-    const rows = t.kinds.map((k, i) => [k.m, k.c, statusName(k.s), k.e ? 'yes' : '! no', count(view.sum.answers[i]), view.before ? count(view.before.answers[i]) : null])
+    const rows = t.kinds.map((k, i) => [k.m, k.c, status(k.s), k.e ? 'yes' : '! no', count(view.sum.answers[i]), view.before ? count(view.before.answers[i]) : null])
       .filter((r) => r[4] !== '0' || r[5] && r[5] !== '0').map((r) => (view.before ? r : r.slice(0, 5)));
     rows.sort((a, b) => (a.slice(0, 3).join(' ') < b.slice(0, 3).join(' ') ? -1 : 1));
+    const seen = all.filter((g) => g.kinds.some((i) => view.sum.answers[i] > 0));
     return {
-      option: o, heads: ['Method', 'Class', 'Status', 'Expected', 'Requests'].concat(view.before ? ['Before'] : []), rows, numbers: [2, 4, 5],
-      alt: 'Answers by day: ' + all.map((g) => g.name).join('; '),
+      option: o, legend: seen, heads: ['Method', 'Class', 'Status', 'Expected', 'Requests'].concat(view.before ? ['Before'] : []), rows, numbers: [2, 4, 5], note: 'Requests of every kind by the status that answered them. Red stripes: the vendor does not list it.',
+      alt: 'Answers by day: ' + seen.map((g) => g.name).join('; '), empty: view.sum.requests > 0 ? '' : 'No requests in these days.',
     };
   }
 
   function hours(shared, t, view, ink) {
-    const cells = view.sum.hours, o = base(shared, 'hours', ink), most = Math.max(1, ...cells);
+    const cells = view.sum.hours, o = base(shared, 'hours', ink), most = Math.max(1, ...cells), pieces = steps(most);
     o.xAxis[0].data = Array.from({ length: 24 }, (_, h) => String(h).padStart(2, '0'));
     o.yAxis[0].data = weekdays;
     o.yAxis[0].inverse = true;
-    o.series[0].data = cells.map((n, i) => [i % 24, Math.floor(i / 24), n]).filter((c) => c[2] > 0);
+    o.series[0].data = cells.map((n, i) => [i % 24, Math.floor(i / 24), n]);
     o.series[0].itemStyle = { borderColor: ink('--paper'), borderWidth: 1 };
-    Object.assign(o.visualMap[0], { pieces: steps(most), inRange: { color: [ink('--heat0'), ink('--heat1')] }, textStyle: { color: ink('--ink') }, itemWidth: 14, itemHeight: 12 });
-    if (t.window) o.series[0].markArea = { silent: true, itemStyle: { color: 'transparent', borderColor: ink('--c5'), borderWidth: 2, borderType: 'dashed' }, data: windows(t.window) };
+    pieces.forEach((p, i) => { p.color = mix(ink('--heat0'), ink('--heat1'), pieces.length > 1 ? i / (pieces.length - 1) : 1); });
+    Object.assign(o.visualMap[0], { show: false, seriesIndex: 0, pieces: [{ value: 0, color: ink('--panel') }, ...pieces] });
+    if (t.window) frame(o, windows(t.window), ink('--c5'));
     o.tooltip.formatter = (x) => `${weekdays[x.value[1]]} ${o.xAxis[0].data[x.value[0]]}:00\n${count(x.value[2])} downloads`;
     const rows = weekdays.map((name, w) => [name].concat(Array.from({ length: 24 }, (_, h) => (cells[w * 24 + h] ? count(cells[w * 24 + h]) : '·') + (t.window && t.window[w * 24 + h] === '1' ? '*' : ''))));
+    const legend = pieces.map((p) => ({ name: p.label, color: p.color }));
+    if (t.window) legend.push({ name: 'nightly window', color: ink('--c5'), look: 'frame' });
     return {
-      option: o, heads: ['Day'].concat(o.xAxis[0].data), rows, numbers: Array.from({ length: 24 }, (_, h) => h + 1),
+      option: o, legend, heads: ['Day'].concat(o.xAxis[0].data), rows, numbers: Array.from({ length: 24 }, (_, h) => h + 1),
       alt: `Downloads by hour and weekday in ${t.zone}` + (t.window ? '; the dashed frame is the nightly window' : ''),
-      note: `Hours in ${t.zone}.` + (t.window ? ' The dashed frame (in the table: *) is the nightly window.' : ' No nightly window is configured.'),
+      note: `Hours in ${t.zone}. ` + (t.window ? 'In the table, * marks the nightly window.' : 'No nightly window is configured.'),
+      empty: cells.some((n) => n > 0) ? '' : 'No downloads in these days.',
     };
+  }
+
+  // frame draws areas over the cells. Their edges lie between two cells, where an axis of categories has no place.
+  function frame(o, areas, color) {
+    o.xAxis.push({ type: 'value', min: 0, max: 24, show: false });
+    o.yAxis.push({ type: 'value', min: 0, max: 7, inverse: true, show: false });
+    o.series.push({ type: 'line', xAxisIndex: 1, yAxisIndex: 1, data: [], markArea: { z: 5, silent: true, itemStyle: { color: 'transparent', borderColor: color, borderWidth: 2, borderType: 'dashed' }, data: areas } });
+  }
+
+  // mix is a colour between two, both written #rrggbb.
+  function mix(a, b, part) {
+    const of = (c, i) => parseInt(c.slice(1 + 2 * i, 3 + 2 * i), 16);
+    return '#' + [0, 1, 2].map((i) => Math.round(of(a, i) + (of(b, i) - of(a, i)) * part).toString(16).padStart(2, '0')).join('');
   }
 
   // steps are up to five ranges of counts in round numbers.
@@ -247,7 +244,7 @@ const Charts = (() => {
       if (marks[h] !== '1') continue;
       const from = h;
       while (h < 23 && marks[h + 1] === '1') h++;
-      areas.push([{ xAxis: from, yAxis: 0 }, { xAxis: h, yAxis: 6 }]);
+      areas.push([{ xAxis: from, yAxis: 0 }, { xAxis: h + 1, yAxis: 7 }]);
     }
     return areas;
   }
@@ -259,18 +256,19 @@ const Charts = (() => {
     o.textStyle = text;
     o.backgroundColor = 'transparent';
     o.series = o.series || [];
+    delete o.legend; // written beside the chart
+    delete o.aria;
     o.tooltip = { ...o.tooltip, renderMode: 'richText', confine: true, backgroundColor: ink('--paper'), borderColor: ink('--line'), textStyle: text };
-    o.legend.textStyle = text;
-    o.legend.inactiveColor = ink('--dim');
     for (const axis of [...o.xAxis, ...o.yAxis]) {
       axis.axisLabel = { color: ink('--dim'), hideOverlap: true };
       axis.axisLine = { lineStyle: { color: ink('--line') } };
-      axis.splitLine = { show: axis.type === 'value', lineStyle: { color: ink('--line') } };
+      axis.axisTick = { lineStyle: { color: ink('--line') } };
+      axis.splitLine = { show: axis.type === 'value', lineStyle: { color: ink('--grid') } };
       axis.splitArea = { show: false };
+      axis.nameTextStyle = { color: ink('--dim'), align: 'left', padding: [0, 0, 0, -30] };
     }
-    o.aria = { enabled: false };
     return o;
   }
 
-  return { make: { rolling, gaps, timeline, answers, hours }, count, size, gap, local, iso, share };
+  return { make: { rolling, gaps, timeline, answers, hours } };
 })();

@@ -9,6 +9,8 @@
   const whole = { from: 0, to: span, name: '', verdict: '', only: -1, compare: false };
   const marks = { fail: ['✗', 'bad'], warn: ['!', 'warn'], pass: ['✓', 'good'] };
   let state = { ...whole };
+  const left = history.state || {}; // what the reader had open and in view before a live page was loaded again
+  const opened = new Set(left.open);
 
   const tenants = [...document.querySelectorAll('section.tenant')].map((section, i) => ({
     i, section, slot: section.querySelector('.slot'), row: document.querySelector(`#overview tr[data-i="${i}"]`),
@@ -47,8 +49,8 @@
 
   function writeFragment() {
     const p = new URLSearchParams();
-    if (state.from !== 0) p.set('from', Charts.iso(shared.from + state.from));
-    if (state.to !== span) p.set('to', Charts.iso(shared.from + state.to));
+    if (state.from !== 0) p.set('from', Words.iso(shared.from + state.from));
+    if (state.to !== span) p.set('to', Words.iso(shared.from + state.to));
     if (state.name) p.set('name', state.name);
     if (state.verdict) p.set('verdict', state.verdict);
     if (state.only >= 0) p.set('tenant', tenants[state.only].name);
@@ -118,27 +120,33 @@
   function overviewRow(t, view) {
     const s = view.sum, b = view.before, cell = (k) => t.row.querySelector(`[data-k="${k}"]`);
     setVerdict(cell('verdict'), s.verdict);
-    cell('peak').textContent = Charts.size(s.peak) + Charts.share(s.peak, t.data.cap);
-    cell('violations').textContent = Charts.count(s.broken) + (b ? `\n${difference(s.broken, b.broken)}` : '');
-    cell('bytes').textContent = Charts.size(s.bytes);
+    const lines = {
+      peak: [Words.size(s.peak), b ? 'before ' + Words.size(b.peak) : Words.share(s.peak, t.data.cap)],
+      violations: [Words.count(s.broken), b ? Words.difference(s.broken, b.broken) : ''],
+      bytes: [Words.size(s.bytes), b ? Words.change(s.bytes, b.bytes) : ''],
+    };
+    for (const [k, [main, beside]] of Object.entries(lines)) {
+      const c = cell(k), sub = document.createElement('span');
+      sub.className = 'sub';
+      sub.textContent = beside;
+      c.replaceChildren(main, ...(beside ? [' ', sub] : []));
+    }
   }
-
-  const difference = (now, then) => (now === then ? '±0' : (now > then ? '+' : '−') + Charts.count(Math.abs(now - then)));
 
   function tell(prior) {
     const shown = tenants.filter((t) => t.shown).length, length = state.to - state.from + 1;
-    let text = `Showing ${shown} of ${tenants.length} tenants, ${Charts.iso(shared.from + state.from)} to ${Charts.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
-    if (prior) text += ` Before: ${Charts.iso(shared.from + prior.from)} to ${Charts.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
+    let text = `Showing ${shown} of ${tenants.length} tenants, ${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
+    if (prior) text += ` Before: ${Words.iso(shared.from + prior.from)} to ${Words.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
     else if (state.compare) text += ' There is no earlier period to compare with: choose a later first day.';
     $('status').textContent = text;
-    $('from').value = Charts.iso(shared.from + state.from);
-    $('to').value = Charts.iso(shared.from + state.to);
+    $('from').value = Words.iso(shared.from + state.from);
+    $('to').value = Words.iso(shared.from + state.to);
     if ($('name').value !== state.name) $('name').value = state.name;
     $('verdict').value = state.verdict;
     $('compare').checked = state.compare;
     for (const b of document.querySelectorAll('[data-days]')) {
       const n = Number(b.dataset.days);
-      b.setAttribute('aria-pressed', String(n === 0 ? length === span + 1 : state.to === span && length === Math.min(n, span + 1)));
+      b.setAttribute('aria-pressed', String(n === 0 ? length === span + 1 : length === n && n < span + 1 && state.to === span));
     }
     for (const a of document.querySelectorAll('a.only')) a.textContent = state.only >= 0 ? 'Show all tenants' : 'Show this tenant only';
   }
@@ -170,8 +178,8 @@
     t.stale = false;
     if (!t.slot.firstChild) build(t);
     setVerdict(t.section.querySelector('h2 [data-k="verdict"]'), look(t).sum.verdict);
-    facts(t);
-    findings(t);
+    t.section.querySelector('.facts').replaceChildren(Tenant.facts(shared, t.data, look(t)));
+    Tenant.findings(t.section, shared.index, look(t));
     for (const figure of t.slot.querySelectorAll('figure')) chart(t, figure);
     for (const list of t.slot.querySelectorAll('details.list')) if (list.open) lists(t, list);
     t.section.dataset.period = t.period;
@@ -179,7 +187,7 @@
 
   function build(t) {
     t.slot.append($('figures').content.cloneNode(true));
-    for (const box of t.slot.querySelectorAll('.cells, .facts')) { // wide tables scroll, with the keyboard too
+    for (const box of t.section.querySelectorAll('.cells, .facts')) { // wide tables scroll, with the keyboard too
       box.tabIndex = 0;
       box.setAttribute('role', 'region');
       box.setAttribute('aria-label', `${box.className === 'facts' ? 'Sums' : box.parentNode.firstChild.textContent}, ${t.name}`);
@@ -189,51 +197,27 @@
       drawn.observe(figure);
     }
     for (const list of t.slot.querySelectorAll('details.list')) list.addEventListener('toggle', () => lists(t, list));
+    for (const d of t.slot.querySelectorAll('details')) d.open = opened.delete(place(t, d));
   }
 
-  // facts is the table of what the range adds up to, beside the period before.
-  function facts(t) {
-    const { sum: s, before: b } = look(t), zone = t.data.zone;
-    const line = (key, name, now, value) => [key, name, now(s), ...(b ? [now(b), difference2(value, s, b)] : [])];
-    const lines = [
-      line('requests', 'Requests', (x) => Charts.count(x.requests), (x) => x.requests),
-      line('bytes', 'Audio', (x) => Charts.size(x.bytes), (x) => x.bytes),
-      line('peak', 'Largest rolling sum', (x) => Charts.size(x.peak) + Charts.share(x.peak, t.data.cap), (x) => x.peak),
-      line('peakAt', 'reached', (x) => (x.peakAt ? Charts.local(zone, x.peakAt) : '–')),
-      line('paced', 'Downloads', (x) => Charts.count(x.paced), (x) => x.paced),
-      line('violations', 'Gaps under the limit', (x) => Charts.count(x.violations), (x) => x.violations),
-      line('unclear', 'Gaps that cannot be decided', (x) => Charts.count(x.unclear), (x) => x.unclear),
-      line('least', 'Shortest gap', (x) => Charts.gap(x.least)),
-      line('wasted', 'Audio downloaded again', (x) => Charts.size(x.wasted), (x) => x.wasted),
-    ];
-    const old = t.slot.querySelector('.facts table');
-    const now = Tables.table('In the selected days', ['', 'Selected'].concat(b ? ['Period before', 'Change'] : []), lines.map((l) => l.slice(1)), [1, 2, 3]);
-    [...now.tBodies[0].rows].forEach((r, i) => { r.dataset.k = lines[i][0]; r.cells[1].dataset.exact = exact(lines[i][0], s); });
-    now.dataset.k = 'facts';
-    old.replaceWith(now);
+  const place = (t, details) => `${t.name} ${details.dataset.list || details.closest('figure').dataset.chart}`;
+
+  // leave notes what is open and in view, for the page that comes after this one.
+  function leave() {
+    const open = [...opened];
+    for (const t of tenants) for (const d of t.slot.querySelectorAll('details[open]')) open.push(place(t, d));
+    const t = tenants.find((x) => x.shown && x.section.getBoundingClientRect().bottom > 0);
+    const top = t ? t.section.getBoundingClientRect().top : 1;
+    history.replaceState({ open, name: top < 0 ? t.name : null, top, y: scrollY }, '', location.hash);
   }
 
-  const exact = (key, s) => (key in s ? String(s[key]) : '');
-
-  function difference2(value, s, b) {
-    if (!value) return '';
-    const now = value(s), then = value(b);
-    if (then === 0) return now === 0 ? '±0' : 'new';
-    const p = Math.round(100 * (now - then) / then);
-    return (p > 0 ? '+' : p < 0 ? '−' : '±') + Charts.count(Math.abs(p)) + ' %';
-  }
-
-  function findings(t) {
-    const s = look(t).sum, all = state.from === 0 && state.to === span;
-    let any = false;
-    for (const a of t.section.querySelectorAll('article.finding')) {
-      const n = s.rules[shared.index[a.dataset.rule]];
-      a.hidden = n <= 0;
-      any = any || n > 0;
-      a.querySelector('[data-k="count"]').textContent = Charts.count(n) + (t.view.before ? ` (before: ${Charts.count(t.view.before.rules[shared.index[a.dataset.rule]])})` : '');
-      for (const w of a.querySelectorAll('.whole')) w.hidden = !all;
-    }
-    t.section.querySelector('.none-here').hidden = any || !t.section.querySelector('article.finding');
+  // comeBack scrolls to where the reader was; sections above may be of another height now.
+  function comeBack() {
+    if (left.y === undefined) return;
+    history.scrollRestoration = 'manual';
+    const t = tenants.find((x) => x.name === left.name);
+    if (t && t.shown) fill(t);
+    scrollTo(0, t && t.shown ? scrollY + t.section.getBoundingClientRect().top - left.top : left.y);
   }
 
   // ---- charts, drawn when they come near the screen
@@ -265,6 +249,15 @@
       return;
     }
     const c = made(t, figure), box = figure.querySelector('.chart');
+    figure.classList.toggle('nothing', c.empty !== '');
+    figure.querySelector('.empty').textContent = c.empty;
+    figure.querySelector('.note').textContent = c.note || '';
+    Legends.fill(figure.querySelector('.legend'), c.empty ? [] : c.legend);
+    if (!c.empty) draw(t, figure, box, c);
+    cells(t, figure, c);
+  }
+
+  function draw(t, figure, box, c) {
     let e = t.charts.get(figure);
     if (!e) {
       e = echarts.init(box, null, { renderer: 'svg' });
@@ -273,19 +266,7 @@
     box.setAttribute('role', 'img');
     box.setAttribute('aria-label', c.alt);
     e.setOption(c.option, { notMerge: true });
-    note(figure, c.note);
-    cells(t, figure, c);
-  }
-
-  function note(figure, text) {
-    let p = figure.querySelector('figcaption p');
-    if (!text) return;
-    if (!p) {
-      p = document.createElement('p');
-      p.className = 'dim';
-      figure.querySelector('figcaption').append(p);
-    }
-    p.textContent = text;
+    if (!printing) e.resize(); // it may have been hidden when the window changed
   }
 
   function cells(t, figure, c) {
@@ -296,20 +277,7 @@
   }
 
   function lists(t, list) {
-    if (!list.open) return;
-    const d = data(t), when = (at) => Charts.local(d.zone, at), box = list.querySelector('.cells');
-    const inside = (at) => at >= (shared.from + state.from) * 86400 && at < (shared.from + state.to + 1) * 86400;
-    if (list.dataset.list === 'big') {
-      const rows = d.big.filter((r) => inside(r[1])).map((r) => [String(r[0]), when(r[1]), Charts.size(r[2]), r[3] || 'no answer']);
-      box.replaceChildren(Tables.table('The largest answers of all days, those in the selected days', ['Row', 'Started', 'Size', 'Status'], rows, [2, 3]));
-    } else if (list.dataset.list === 'rep') {
-      const rows = d.rep.filter((r) => inside(r[3])).map((r) => [String(r[0]), when(r[1]), String(r[2]), when(r[3]), Charts.count(r[4]), Charts.size(r[5])]);
-      box.replaceChildren(Tables.table('Recordings downloaded completely more than once, those last downloaded in the selected days', ['First row', 'Started', 'Last row', 'Started', 'Downloads', 'Wasted'], rows, [2, 4, 5]));
-    } else {
-      const rows = d.from.map((o) => [o.k || 'unknown', o.s || '–', o.c || '–', o.r ? '± ' + o.r + ' s' : 'exact', Charts.count(o.n)]);
-      const quiet = span + 1 - d.day.length;
-      box.replaceChildren(Tables.table(`Of all days; ${quiet} of ${span + 1} days have no request of this tenant`, ['Kind', 'Source', 'Client', 'Clock', 'Requests'], rows, [4]));
-    }
+    if (list.open) Tenant.list(shared, data(t), list.dataset.list, state, list.querySelector('.cells'));
   }
 
   // ---- what the reader does
@@ -366,28 +334,47 @@
   });
 
   const paperWidth = 680; // of A4 between its margins, in CSS pixels, rounded down
-  window.addEventListener('beforeprint', () => {
-    document.documentElement.classList.add('printing');
+  let printing = false;
+  const half = ['gaps', 'timeline'];
+
+  function setPaper(on) {
+    printing = on;
+    document.documentElement.classList.toggle('printing', on);
     ink = css();
+  }
+
+  window.addEventListener('beforeprint', () => {
+    setPaper(true);
+    for (const d of document.querySelectorAll('.notes details')) openFor(d);
     for (const t of tenants) {
       if (!t.shown) continue;
       fill(t);
-      for (const d of t.section.querySelectorAll('details')) d.open = true;
+      for (const d of t.section.querySelectorAll('details')) openFor(d);
       for (const list of t.slot.querySelectorAll('details.list')) lists(t, list);
       for (const figure of t.slot.querySelectorAll('figure')) {
         chart(t, figure, true);
         const e = t.charts.get(figure);
-        e.resize({ width: paperWidth });
+        if (!e || figure.classList.contains('nothing')) continue;
+        e.resize({ width: half.includes(figure.dataset.chart) ? paperWidth / 2 - 10 : paperWidth, height: 220 });
         e.getZr().flush(); // paper does not wait for the next frame
       }
     }
   });
+
+  // openFor opens a section for paper and remembers that the reader had it closed.
+  function openFor(details) {
+    if (details.open) return;
+    details.open = true;
+    details.dataset.paper = '1';
+  }
+
   window.addEventListener('afterprint', () => {
-    document.documentElement.classList.remove('printing');
-    for (const t of tenants) {
-      for (const d of t.section.querySelectorAll('details')) d.open = false;
-      for (const e of t.charts.values()) e.resize({ width: 'auto' });
+    setPaper(false);
+    for (const d of document.querySelectorAll('details[data-paper]')) {
+      d.open = false;
+      delete d.dataset.paper;
     }
+    for (const t of tenants) for (const e of t.charts.values()) e.resize({ width: 'auto', height: 'auto' });
     redraw();
   });
 
@@ -397,7 +384,8 @@
     state = readFragment();
     apply();
     for (const t of tenants) watcher.observe(t.section);
+    comeBack();
   }
   document.documentElement.dataset.ready = '1';
-  if (shared.live) Live.follow(shared.live, $('showing'));
+  if (shared.live) Live.follow(shared.live, $('showing'), leave);
 })();

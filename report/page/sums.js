@@ -18,7 +18,7 @@ const Sums = (() => {
     return {
       requests: 0, bytes: 0, peak: 0, peakAt: 0, paced: 0, gaps: 0, violations: 0, unclear: 0, least: -1, auth: 0, wasted: 0,
       answers: new Array(t.kinds.length).fill(0), buckets: new Array(shared.edges.length + 1).fill(0), hours: new Array(168).fill(0),
-      rules: new Array(shared.rules.length).fill(0),
+      rules: new Array(shared.rules.length).fill(0), whole: false,
     };
   }
 
@@ -90,6 +90,7 @@ const Sums = (() => {
     if (all) {
       s.rules = s.rules.map((_, i) => t.finds[i] || 0);
       s.verdict = t.verdict;
+      s.whole = true;
     }
     const weight = (i) => (i === shared.index.auth && s.auth >= shared.burst ? 'violation' : shared.weights[i]);
     s.weights = s.rules.map((n, i) => (n > 0 ? weight(i) : ''));
@@ -102,5 +103,15 @@ const Sums = (() => {
     return judge(shared, t, range(shared, t, from, to), from, to);
   }
 
-  return { of, gapBucket };
+  // bucketAt finds the histogram's bucket in which the nearest rank of a share of the gaps lies; -1 without gaps.
+  function bucketAt(s, part) {
+    const rank = Math.max(1, Math.ceil(part * s.gaps - 1e-9));
+    for (let i = 0, n = 0; i < s.buckets.length; i++) {
+      n += s.buckets[i];
+      if (s.gaps > 0 && n >= rank) return i;
+    }
+    return -1;
+  }
+
+  return { of, gapBucket, bucketAt };
 })();

@@ -1,0 +1,84 @@
+package pagetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/commands"
+)
+
+func TestFirstScreenAnswersForTwentyTenants(t *testing.T) {
+	b := open(t, 1280, 800)
+	p := made(t, 20, 30, plainName)
+	file, _ := write(t, p)
+	b.load(file, "")
+	if bottom := eval[float64](b, "Math.max(...[...document.querySelectorAll('#overview tbody tr')].map((r) => r.getBoundingClientRect().bottom))"); bottom > 800 {
+		t.Errorf("the last of 20 tenants ends at %v of 800 pixels", bottom)
+	}
+	if w := eval[int](b, "document.documentElement.scrollWidth"); w > 1280 {
+		t.Errorf("the page is %d pixels wide", w)
+	}
+}
+
+func TestNarrowPageShowsAllFiguresOfATenant(t *testing.T) {
+	b := open(t, 390, 844)
+	file, _ := write(t, made(t, 20, 30, func(i int) string {
+		return fmt.Sprintf("a-contact-centre-with-a-very-long-name-without-any-blank-%03d", i)
+	}))
+	b.load(file, "")
+	if n := eval[int](b, "[...document.querySelectorAll('#overview tbody tr:first-child > *')].filter((c) => { const r = c.getBoundingClientRect(); return r.width === 0 || r.left < 0 || r.right > 390; }).length"); n != 0 {
+		t.Errorf("%d of the first tenant's figures are beyond the screen", n)
+	}
+	b.show(0, 1)
+	if w := eval[int](b, "document.documentElement.scrollWidth"); w > 390 {
+		t.Errorf("the page is %d pixels wide on a screen of 390", w)
+	}
+	b.clean(1)
+}
+
+// A chart without anything to draw says so instead of showing empty axes.
+func TestEmptyChartsSayWhy(t *testing.T) {
+	b := open(t, 1280, 800)
+	p := made(t, 1, 30, plainName)
+	p.Days.Tenants[0].Days = []analyze.Day{{
+		Day: p.Days.Tenants[0].Days[0].Day, Requests: 1, Into: -1, Least: -1, Answers: []analyze.Tally{{Of: 2, N: 1}},
+	}, {Day: p.Days.Tenants[0].Days[29].Day, Into: -1, Least: -1}}
+	file, _ := write(t, p)
+	b.load(file, "")
+	b.show(0, 5)
+	for chart, empty := range map[string]bool{"rolling": true, "gaps": true, "timeline": true, "answers": false, "hours": true} {
+		text := b.text(fmt.Sprintf("#t0 figure[data-chart=%s] .empty", chart))
+		drawn := eval[bool](b, fmt.Sprintf("document.querySelector('#t0 figure[data-chart=%s] svg') !== null && getComputedStyle(document.querySelector('#t0 figure[data-chart=%s] .chart')).display !== 'none'", chart, chart))
+		if empty != (text != "") || empty == drawn {
+			t.Errorf("%s: empty %v, but it says %q and is drawn: %v", chart, empty, text, drawn)
+		}
+	}
+	b.clean(1)
+}
+
+// The frame of the nightly window lies on the edges of its hours.
+func TestWindowFrameLiesOnItsHours(t *testing.T) {
+	b := open(t, 1280, 3000)
+	p := made(t, 1, 30, plainName)
+	window, err := commands.ParseWindow("01:00-05:00", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.About = func(string) analyze.Tenant { return analyze.Tenant{Window: window} }
+	file, _ := write(t, p)
+	b.load(file, "")
+	b.show(0, 5)
+	off := eval[[]float64](b, `(() => {
+		const all = [...document.querySelectorAll('#t0 figure[data-chart=hours] .chart path')], frame = all.find((p) => p.getAttribute('stroke-dasharray')).getBBox();
+		const cells = all.filter((p) => !p.getAttribute('stroke-dasharray') && p.getBBox().width > 15 && p.getBBox().width < 60).map((p) => p.getBBox()).sort((a, b) => a.x - b.x || a.y - b.y);
+		return [frame.x - cells[1 * 7].x, frame.x + frame.width - cells[5 * 7].x];
+	})()`)
+	for _, d := range off {
+		if d < -2 || d > 2 {
+			t.Errorf("the frame is %v pixels off", off)
+		}
+	}
+	b.clean(1)
+}

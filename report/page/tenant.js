@@ -1,0 +1,89 @@
+// The texts and tables of a tenant's section that follow the selected days: sums, findings, lists.
+'use strict';
+const Tenant = (() => {
+  const { count, size, share, change } = Words;
+
+  // gapAt is where a share of the gaps ends: exactly where the audit knows it, else between two edges of the histogram.
+  function gapAt(shared, t, sum, part, exact) {
+    if (sum.whole) return Words.gap(exact);
+    const i = Sums.bucketAt(sum, part);
+    return i < 0 ? '–' : Words.bucket(shared.edges, i);
+  }
+
+  // facts is the table of what the range adds up to, beside the period before.
+  function facts(shared, t, view) {
+    const { sum: s, before: b } = view, zone = t.zone;
+    const line = (key, name, now, value) => [key, name, now(s), ...(b ? [now(b), value ? change(value(s), value(b)) : ''] : [])];
+    const sized = (n) => size(n) + (t.cap > 0 ? `\n${share(n, t.cap)} of the cap` : '');
+    const lines = [
+      line('requests', 'Requests', (x) => count(x.requests), (x) => x.requests),
+      line('paced', 'Downloads of recordings', (x) => count(x.paced), (x) => x.paced),
+      line('bytes', 'Recording audio', (x) => size(x.bytes), (x) => x.bytes),
+      line('wasted', 'of it downloaded again', (x) => size(x.wasted), (x) => x.wasted),
+      line('peak', `Largest in ${shared.window}`, (x) => sized(x.peak), (x) => x.peak),
+      line('peakAt', 'reached', (x) => (x.peakAt ? Words.local(zone, x.peakAt).replace(' (', '\n(') : '–')),
+      line('violations', 'Gaps under the limit', (x) => count(x.violations), (x) => x.violations),
+      line('unclear', 'Gaps that cannot be decided', (x) => count(x.unclear), (x) => x.unclear),
+      line('least', 'Shortest gap', (x) => Words.gap(x.least)),
+      line('p50', 'Half of the gaps up to', (x) => gapAt(shared, t, x, 0.5, t.p50)),
+      line('p95', '95 % of the gaps up to', (x) => gapAt(shared, t, x, 0.95, t.p95)),
+    ];
+    const table = Tables.table('In the selected days', ['', 'Selected'].concat(b ? ['Before', 'Change'] : []), lines.map((l) => l.slice(1)), [1, 2, 3]);
+    [...table.tBodies[0].rows].forEach((r, i) => {
+      const key = lines[i][0];
+      r.dataset.k = key;
+      r.cells[1].dataset.exact = key in s ? String(s[key]) : '';
+      if (b) r.cells[2].dataset.exact = key in b ? String(b[key]) : '';
+    });
+    table.dataset.k = 'facts';
+    return table;
+  }
+
+  // findings shows those of the range; what was said of all days is hidden where the range holds others.
+  function findings(section, index, view) {
+    const { sum: s, before: b } = view;
+    let any = false;
+    for (const a of section.querySelectorAll('article.finding')) {
+      const i = index[a.dataset.rule], n = s.rules[i];
+      a.hidden = n <= 0;
+      any = any || n > 0;
+      a.querySelector('[data-k="count"]').textContent = count(n) + (b ? ` (before: ${count(b.rules[i])})` : '');
+      for (const w of a.querySelectorAll('.whole')) w.hidden = !s.whole;
+    }
+    section.querySelector('.none-here').hidden = any || !section.querySelector('article.finding');
+  }
+
+  const lists = {
+    big: (t, inside, when) => ({
+      caption: 'The largest answers of all days, those in the selected days', heads: ['Row', 'Started', 'Size', 'Status'], numbers: [2, 3],
+      rows: t.big.filter((r) => inside(r[1])).map((r) => [String(r[0]), when(r[1]), size(r[2]), Words.status(r[3])]),
+      empty: 'None of the largest recordings was downloaded in these days.',
+    }),
+    rep: (t, inside, when) => ({
+      caption: 'Recordings downloaded completely more than once, those last downloaded in the selected days', heads: ['First row', 'Started', 'Last row', 'Started', 'Downloads', 'Wasted'], numbers: [4, 5],
+      rows: t.rep.filter((r) => inside(r[3])).map((r) => [String(r[0]), when(r[1]), String(r[2]), when(r[3]), count(r[4]), size(r[5])]),
+      empty: 'No recording was downloaded completely more than once.',
+    }),
+    from: (t, inside, when, span) => ({
+      caption: `Of all days; ${count(span + 1 - t.day.length)} of ${count(span + 1)} days have no request of this tenant`, heads: ['Kind', 'Source', 'Client', 'Clock', 'Requests'], numbers: [4],
+      rows: t.from.map((o) => [o.k || 'unknown', o.s || '–', o.c || '–', o.r ? '± ' + o.r + ' s' : 'exact', count(o.n)]),
+      empty: 'Nothing was captured.',
+    }),
+  };
+
+  // list fills one of the tables below the charts.
+  function list(shared, t, name, range, box) {
+    const inside = (at) => at >= (shared.from + range.from) * 86400 && at < (shared.from + range.to + 1) * 86400;
+    const l = lists[name](t, inside, (at) => Words.local(t.zone, at), shared.to - shared.from);
+    if (l.rows.length > 0) {
+      box.replaceChildren(Tables.table(l.caption, l.heads, l.rows, l.numbers));
+      return;
+    }
+    const p = document.createElement('p');
+    p.className = 'dim';
+    p.textContent = l.empty;
+    box.replaceChildren(p);
+  }
+
+  return { facts, findings, list };
+})();
