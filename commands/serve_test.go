@@ -3,9 +3,11 @@ package commands
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -121,5 +123,58 @@ func TestServeAnswersThisMachineOnly(t *testing.T) {
 		if code := Main(t.Context(), []string{"headroom", "serve", "--listen", address}, strings.NewReader(""), io.Discard, &errs); code != exitFailed || !strings.Contains(errs.String(), "--listen") {
 			t.Errorf("%s: exit %d, %q", address, code, errs.String())
 		}
+	}
+}
+
+func TestServeSaysThatAnotherProgramListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	db := filepath.Join(t.TempDir(), "served.db")
+	st, err := store.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	code := Main(t.Context(), []string{"headroom", "--db", db, "serve", "--listen", l.Addr().String()}, strings.NewReader(""), io.Discard, &errs)
+	if code != exitFailed || !strings.Contains(errs.String(), "choose another port") || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("exit %d, %q", code, errs.String())
+	}
+}
+
+// Each metric has its help and type, names and labels are of the form that Prometheus reads, and no sample is told twice.
+func TestMetricsAreInPrometheusTextFormat(t *testing.T) {
+	server, add := served(t, november)
+	add("acme", 4)
+	add("quote\"back\\slash\nline", 2)
+	text, resp := fetch(t, server.URL+"/metrics", "")
+	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
+		t.Errorf("content type %q", kind)
+	}
+	sample := regexp.MustCompile(`^([a-z_]+)(\{([a-z]+="([^"\\\n]|\\["\\n])*",?)*\})? [-+0-9.e]+$`)
+	seen, typed := map[string]bool{}, map[string]bool{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			typed[strings.TrimSuffix(name, " gauge")] = true
+			continue
+		}
+		if strings.HasPrefix(line, "# HELP ") {
+			continue
+		}
+		m := sample.FindStringSubmatch(line)
+		series, _, _ := strings.Cut(line, "} ")
+		if m == nil || !typed[m[1]] || seen[series] {
+			t.Errorf("%q is malformed, without a type before it, or there twice", line)
+		}
+		seen[series] = true
+	}
+	if len(seen) != 10 {
+		t.Errorf("%d samples of two tenants in\n%s", len(seen), text)
 	}
 }
