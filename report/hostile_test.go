@@ -24,7 +24,7 @@ var hostileNames = []string{
 	"</script><script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "it's `$(reboot)`; rm -rf ~", "acme\u202egpj.exe\u2066", "\u200fחברה\u200e",
 	"\x1b[2J\x1b[31mred\x1b]0;title\x07", "\u009b2J", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1", "\n=1", " =1", "\u200b=1", "\u00a0@x", "＝1", "＋1", "－1", "＠x",
 	"a|b\n|c|\n# head\n[x](javascript:alert(1)) *b* _i_ <b> &lt;", `back\slash\|`, "\xff\xfe broken", strings.Repeat("x", 10_000), strings.Repeat("e\u0301\u0302", 5_000),
-	"", " ", "--flag", "'quote'", "]]>", "<!--", "\x00", "\u2028\u2029", "\U000e0041", "👩‍💻", "\ufeffbom", "two  spaces",
+	"https://evil.example/login", "@octocat, WWW.evil.example and me@evil.example #12 GH-3", "", " ", "--flag", "'quote'", "]]>", "<!--", "\x00", "\u2028\u2029", "\U000e0041", "👩‍💻", "\ufeffbom", "two  spaces",
 }
 
 // spoil puts the name wherever text from outside may stand.
@@ -138,6 +138,9 @@ func checkHTML(t *testing.T, got []byte) {
 	}
 }
 
+// linking is what becomes a link or calls somebody without being marked up.
+var linking = regexp.MustCompile(`(?i)[a-z]://[^ ]|www\.[^ ]|@[\pL\pN]|#[0-9]+\b[^;]|\bgh-[0-9]`)
+
 // checkMarkdown wants every line of a table to have the cells of its head, and no markup of others.
 func checkMarkdown(t *testing.T, kind, text string) {
 	t.Helper()
@@ -152,6 +155,9 @@ func checkMarkdown(t *testing.T, kind, text string) {
 			t.Errorf("%s: a row has %d bars, its head %d: %q", kind, n, cells, line)
 		}
 		cells = n
+	}
+	if link := linking.FindString(text); link != "" {
+		t.Errorf("%s: GitHub makes a link or a mention of %q", kind, link)
 	}
 	if i := strings.IndexAny(text, "<>`"); i >= 0 && (i == 0 || text[i-1] != '\\') {
 		t.Errorf("%s holds markup: %q", kind, text[max(0, i-40):min(len(text), i+40)])

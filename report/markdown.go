@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
@@ -15,9 +16,23 @@ var markdownEscapes = strings.NewReplacer(
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "#", `\#`, "$", `\$`, "!", `\!`,
 )
 
-// markdown cleans, shortens and escapes a text.
+// unlinked finds where GitHub and its like make a link without any markup, or call somebody: addresses, mentions, issues.
+var unlinked = regexp.MustCompile(`(?i)@|://|www\.|#[0-9]|\bgh-[0-9]`)
+
+// markdown cleans, shortens and escapes a text. What would become a link or a mention is broken by a space of no width.
 func markdown(s string) string {
-	return markdownEscapes.Replace(strings.TrimSpace(brief(s, maxDetail)))
+	s = strings.TrimSpace(brief(s, maxDetail))
+	var b strings.Builder
+	last := 0
+	for _, at := range unlinked.FindAllStringIndex(s, -1) {
+		cut := at[0] + 1
+		if c := s[at[0]]; c != '@' && c != '#' && c != ':' {
+			cut = at[1] - 1 // before the dot or the digit
+		}
+		b.WriteString(markdownEscapes.Replace(s[last:cut]) + "&#8203;")
+		last = cut
+	}
+	return b.String() + markdownEscapes.Replace(s[last:])
 }
 
 // markdownTable writes a table of cells that are already escaped. right has an r for each column of numbers, else an l.
@@ -52,12 +67,12 @@ func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
 	for i := range v.Tenants {
 		rows = append(rows, markdownVerdict(&v.Tenants[i]))
 	}
-	head := []string{"Verdict", "Tenant", "Requests", "Too close", "Gap p50", "Egress in " + v.Window, "Cap", "Used", "Peak", "Bad answers", "Last pull"}
-	markdownTable(b, head, "llrrrrlrrll", rows)
+	head := []string{"Verdict", "Tenant", "Requests", "Too close", "Gap p50", "Egress in " + v.Window + " of cap", "Peak", "Bad answers", "Last pull"}
+	markdownTable(b, head, "llrrrrrll", rows)
 	for i := range v.Tenants {
 		markdownFindings(b, &v.Tenants[i])
 	}
-	b.WriteByte('\n')
+	b.WriteString("\n## Notes\n\n")
 	for _, n := range v.Notes {
 		fmt.Fprintf(b, "- %s\n", markdown(n))
 	}
@@ -68,7 +83,7 @@ func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
 
 // columnWords define the table's words for somebody who was sent it and never saw headroom.
 func columnWords(r *analyze.Report) []string {
-	all := []string{"Cap: the most bytes that may be downloaded in the window; the word after it says how it is known. Used: the share of it in the window that ends now. Peak: the largest window."}
+	all := []string{"Cap: the most bytes that may be downloaded in the window; the word at the end says how it is known, the percentage how much of it lies in the window that ends now. Peak: the largest window."}
 	if s := r.Tenants[0].Spacing; s.MinInterval > 0 {
 		all = append(all, fmt.Sprintf("Too close: %s requests that started less than %s after the one before. Gap p50: the median of these gaps.",
 			s.Class, gap(s.MinInterval.Microseconds())))
@@ -79,28 +94,33 @@ func columnWords(r *analyze.Report) []string {
 }
 
 func markdownVerdict(t *tenantView) []string {
-	limit := "unknown"
-	if t.Egress.Cap.Bytes > 0 {
-		limit = size(t.Egress.Cap.Bytes) + " " + t.Source
+	egress := size(t.Egress.Current) + ", cap unknown"
+	if limit := t.Egress.Cap.Bytes; limit > 0 {
+		egress = sizeOf(t.Egress.Current, limit) + ", " + t.Used + " " + markdown(t.Source)
 	}
 	return []string{
 		sign(string(t.Verdict)) + " " + markdown(string(t.Verdict)), markdown(shortenMiddle(t.Name, maxName)), count(t.Requests), tooClose(t.Spacing),
-		gap(t.Spacing.P50), size(t.Egress.Current), markdown(limit), t.Used, size(t.Egress.Peak), markdown(strings.Join(t.Answers, ", ")),
-		t.LastPull,
+		gap(t.Spacing.P50), egress, size(t.Egress.Peak), markdown(strings.Join(t.Answers, ", ")), t.LastPull,
 	}
 }
 
+// markdownFindings is a list: in a ticket, a table of so many words would be a column of single ones. A text from outside
+// always stands behind a word of ours, so that nothing in it can begin a line.
 func markdownFindings(b *bytes.Buffer, t *tenantView) {
 	if len(t.Findings) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n## %s\n\n", markdown(shortenMiddle(t.Name, maxName)))
-	var rows [][]string
 	for _, f := range t.Findings {
-		rows = append(rows, []string{
-			sign(string(f.Severity)) + " " + markdown(string(f.Severity)), markdown(f.Rule), f.Count, f.First, f.Last, markdown(f.Detail),
-			markdown(f.Advice), markdown(f.Section), markdown(f.Rows),
-		})
+		when := f.First
+		if f.Last != f.First {
+			when += " – " + f.Last
+		}
+		fmt.Fprintf(b, "- %s %s **%s** ×%s, %s\n", sign(string(f.Severity)), markdown(string(f.Severity)), markdown(f.Rule), f.Count, when)
+		for _, part := range [][2]string{{"What happened", f.Detail}, {"What to do", f.Advice}, {"Vendor's section", f.Section}, {"Rows", f.Rows}} {
+			if part[1] != "" {
+				fmt.Fprintf(b, "  - %s: %s\n", part[0], markdown(part[1]))
+			}
+		}
 	}
-	markdownTable(b, []string{"Severity", "Rule", "Count", "First", "Last", "What happened", "What to do", "Vendor's section", "Rows"}, "llrllllll", rows)
 }
