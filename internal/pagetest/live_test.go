@@ -3,6 +3,7 @@ package pagetest
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -60,6 +61,8 @@ func TestLivePageFollowsTheLog(t *testing.T) {
 	if n := eval[int](b, "document.querySelectorAll('#overview tbody tr').length"); n != 1 {
 		t.Errorf("%d tenants at first, want 1", n)
 	}
+	b.show(0, 1)
+	b.do(chromedp.Evaluate("document.querySelector('#t0 details').open = true", nil))
 	add("borealis")
 	for end, n := time.Now().Add(30*time.Second), 0; n != 2; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -68,6 +71,13 @@ func TestLivePageFollowsTheLog(t *testing.T) {
 		if err := chromedp.Run(b, chromedp.Evaluate("document.querySelectorAll('#overview tbody tr').length", &n)); err != nil {
 			n = 0 // the page is being loaded again
 		}
+	}
+	// The page that was loaded again shows what the reader had open and in view.
+	b.do(chromedp.WaitReady("html[data-ready]"))
+	acme := eval[string](b, "[...document.querySelectorAll('section.tenant')].find((s) => s.querySelector('h2').textContent.endsWith(' acme')).id")
+	b.do(chromedp.Poll(fmt.Sprintf("document.querySelector('#%s details[open] table')", acme), nil, chromedp.WithPollingTimeout(20*time.Second)))
+	if y := eval[float64](b, "scrollY"); y < 200 {
+		t.Errorf("the page that was loaded again is at %v, not where the reader was", y)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

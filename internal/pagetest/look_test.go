@@ -2,8 +2,13 @@ package pagetest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/commands"
@@ -79,6 +84,49 @@ func TestWindowFrameLiesOnItsHours(t *testing.T) {
 		if d < -2 || d > 2 {
 			t.Errorf("the frame is %v pixels off", off)
 		}
+	}
+	b.clean(1)
+}
+
+// All that a pointer reaches, the tab key reaches in the same order, and the focus can be seen.
+func TestKeyboardReachesEverything(t *testing.T) {
+	b := open(t, 1280, 800)
+	file, _ := write(t, made(t, 3, 30, plainName))
+	b.load(file, "#name=tenant-001")
+	var reached []string
+	press := func(key string) string {
+		b.do(chromedp.KeyEvent(key))
+		return eval[string](b, "((e) => e.id || e.dataset.days || e.className || e.getAttribute('href') || e.tagName)(document.activeElement)")
+	}
+	for range 60 {
+		at := press(kb.Tab)
+		if !eval[bool](b, "document.activeElement === document.body || parseFloat(getComputedStyle(document.activeElement).outlineWidth) > 0") {
+			t.Errorf("the focus on %q cannot be seen", at)
+		}
+		if at == "BODY" {
+			break
+		}
+		reached = append(reached, at)
+	}
+	order := []string{"skip", "#notes", "from", "to", "1", "7", "30", "0", "compare", "name", "verdict", "#t1", "only", "facts", "SUMMARY"}
+	for _, want := range order {
+		i := slices.Index(reached, want)
+		if i < 0 {
+			t.Fatalf("%q is not reached, or not in order, in %q", want, reached)
+		}
+		reached = reached[i:]
+	}
+	b.do(chromedp.Focus("#overview tr:not([hidden]) a"))
+	if at := press(kb.Enter); at != "h1" {
+		t.Errorf("after Enter on a tenant's name the focus is at %q", at)
+	}
+	b.do(chromedp.Focus("#t1 summary"))
+	press(kb.Enter)
+	b.do(chromedp.Poll("document.querySelector('#t1 figure details[open] table')", nil, chromedp.WithPollingTimeout(20*time.Second)))
+	b.do(chromedp.Focus("[data-days='7']"))
+	press(" ")
+	if fragment := eval[string](b, "location.hash"); !strings.Contains(fragment, "from=2026-10-26") {
+		t.Errorf("after a space on 7 days the fragment is %q", fragment)
 	}
 	b.clean(1)
 }

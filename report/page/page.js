@@ -135,7 +135,10 @@
 
   function tell(prior) {
     const shown = tenants.filter((t) => t.shown).length, length = state.to - state.from + 1;
-    let text = `Showing ${shown} of ${tenants.length} tenants, ${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
+    let text = `Showing ${shown} of ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'}, ${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
+    const n = { fail: 0, warn: 0, pass: 0 };
+    for (const t of tenants) if (t.shown) n[verdict(t)]++;
+    text += ` In these days: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass.`;
     if (prior) text += ` Before: ${Words.iso(shared.from + prior.from)} to ${Words.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
     else if (state.compare) text += ' There is no earlier period to compare with: choose a later first day.';
     $('status').textContent = text;
