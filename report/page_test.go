@@ -128,3 +128,21 @@ func TestPictureAsJSONHoldsAuditAndForecast(t *testing.T) {
 		t.Error("a table was written")
 	}
 }
+
+func TestPageSaysWhatCouldNotBeJudged(t *testing.T) {
+	r := sample()
+	r.Dropped, r.Tenants[1].Opaque, r.Tenants[1].Foreign = 4, 3, 1
+	page := pageOf(t, &Picture{Audit: r})
+	for _, want := range []string{
+		"! Not judged: 4 requests dropped while recording, 3 connections that could not be looked into, 1 request to hosts that the policy does not know.",
+		"! Not judged: 3 connections that could not be looked into, 1 request to hosts that the policy does not know.",
+	} {
+		if strings.Count(page, want) != 1 {
+			t.Errorf("the page does not say once: %s", want)
+		}
+	}
+	r.Dropped, r.Tenants[1].Opaque, r.Tenants[1].Foreign = 0, 0, 0
+	if strings.Contains(pageOf(t, &Picture{Audit: r}), "Not judged") {
+		t.Error("the page warns where all was seen")
+	}
+}

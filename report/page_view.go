@@ -65,7 +65,7 @@ func pagePercent(share float64) string {
 // pageView is the picture in words and data.
 type pageView struct {
 	Title, Answer, Range, Policy, Window, Nothing string
-	AsOf, About                                   string
+	AsOf, About, Blind                            string
 	Dense                                         bool   // one line for each tenant
 	First, Last                                   string // days, for the range
 	Tenants                                       []pageTenant
@@ -87,6 +87,7 @@ type pageTenant struct {
 	Outlook     []string
 	LastPull    string
 	LastPullUTC string
+	Blind       string
 	Violations  int64
 	Zone        string
 	Data        template.HTML
@@ -100,7 +101,7 @@ func newPageView(p *Picture, a *assets) (*pageView, error) {
 	v := &pageView{
 		Title: "Headroom report", Answer: answer(p.Audit), Range: base.Range, Policy: base.Policy, Window: base.Window, AsOf: stamp(p.Audit.AsOf, time.UTC),
 		Notes: pageNotes(p), Rules: vendorRules(p.Policy), Safety: a.safety(p.Live != ""), Style: template.CSS(a.style),
-		About: aboutPage(p.Policy), Dense: len(p.Audit.Tenants) > roomyTenants,
+		About: aboutPage(p.Policy), Blind: blindReport(p.Audit), Dense: len(p.Audit.Tenants) > roomyTenants,
 	}
 	if len(p.Audit.Tenants) == 0 {
 		v.Nothing = nothing(p.Audit)
@@ -120,6 +121,35 @@ func newPageView(p *Picture, a *assets) (*pageView, error) {
 	var err error
 	v.Data, err = dataOf("data", d)
 	return v, err
+}
+
+// blind says on the first screen that something was not seen, so that nobody takes silence for good news; the notes say
+// why. It is "" where all was.
+func blind(dropped, opaque, foreign int64) string {
+	var parts []string
+	if dropped > 0 {
+		parts = append(parts, plural(dropped, "request", "requests")+" dropped while recording")
+	}
+	if opaque > 0 {
+		parts = append(parts, plural(opaque, "connection", "connections")+" that could not be looked into")
+	}
+	if foreign > 0 {
+		parts = append(parts, plural(foreign, "request", "requests")+" to hosts that the policy does not know")
+	}
+	if parts == nil {
+		return ""
+	}
+	return "Not judged: " + strings.Join(parts, ", ") + "."
+}
+
+// blindReport is blind of all tenants.
+func blindReport(r *analyze.Report) string {
+	var opaque, foreign int64
+	for i := range r.Tenants {
+		opaque += r.Tenants[i].Opaque
+		foreign += r.Tenants[i].Foreign
+	}
+	return blind(r.Dropped, opaque, foreign)
 }
 
 // roomyTenants is up to how many tenants have two lines each: more would not fit on the first screen.
@@ -179,7 +209,7 @@ func newPageTenant(p *Picture, base tenantView, i int, d *pageData) (pageTenant,
 	c := clock{about.Zone}
 	t := pageTenant{
 		tenantView: base, Share: share(r.Egress), Cap: "unknown", LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
-		Violations: Violations(r), Zone: clean(about.Zone.String()),
+		Violations: Violations(r), Zone: clean(about.Zone.String()), Blind: blind(0, r.Opaque, r.Foreign),
 	}
 	for k := range t.Findings {
 		f := &t.Findings[k]
