@@ -25,13 +25,15 @@ type pageData struct {
 
 // tenantData are the days of one tenant, by column; all columns of days are as long as Day.
 type tenantData struct {
-	Name    string `json:"name"`
-	Zone    string `json:"zone"`
-	Verdict string `json:"verdict"`
-	Cap     int64  `json:"cap"`
-	P50     int64  `json:"p50"` // gaps of all days, microseconds; -1 without any
-	P95     int64  `json:"p95"`
-	Window  string `json:"window"` // a digit for each hour of the week: 1 is inside
+	Name string `json:"name"`
+	Zone string `json:"zone"`
+	// Abbr are the names of the zone by their minutes from UTC.
+	Abbr    map[int]string `json:"abbr"`
+	Verdict string         `json:"verdict"`
+	Cap     int64          `json:"cap"`
+	P50     int64          `json:"p50"` // gaps of all days, microseconds; -1 without any
+	P95     int64          `json:"p95"`
+	Window  string         `json:"window"` // a digit for each hour of the week: 1 is inside
 
 	Day      []int     `json:"day"` // since pageData.From
 	Requests []int64   `json:"req"`
@@ -127,7 +129,18 @@ func newTenantData(p *Picture, r *analyze.Result, about analyze.Tenant, f *analy
 		}
 	}
 	d.Outlook = newOutlookData(f)
+	d.Abbr = zoneNames(about.Zone, all)
 	return d
+}
+
+// zoneNames are what a zone is called from the first day to some days after the last, for the times of a forecast.
+func zoneNames(zone *time.Location, all *pageData) map[int]string {
+	names := map[int]string{}
+	for day := all.From; day <= all.To+31; day++ {
+		name, offset := time.Unix(int64(day)*86400, 0).In(zone).Zone()
+		names[offset/60] = name
+	}
+	return names
 }
 
 // weekOf marks the hours of the week that touch the nightly window; "" without one. The week is the one before asOf.

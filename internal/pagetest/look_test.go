@@ -130,3 +130,26 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	}
 	b.clean(1)
 }
+
+// The script calls a zone what the program calls it.
+func TestTimesNameTheirZone(t *testing.T) {
+	zones := []string{"Asia/Kolkata", "Europe/Berlin", "America/Denver", "Europe/London", "UTC"}
+	b := open(t, 1280, 800)
+	p := made(t, len(zones), 30, plainName)
+	p.About = func(tenant string) analyze.Tenant {
+		zone, err := time.LoadLocation(zones[tenant[len(tenant)-1]-'0'])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return analyze.Tenant{Zone: zone}
+	}
+	file, _ := write(t, p)
+	b.load(file, "#from=2026-10-31") // one of the last two days, after the clocks of Europe went back
+	for i, want := range []string{" IST\n(", " CET\n(", " MDT\n(", " GMT", " UTC"} {
+		b.show(i, 0)
+		if at := b.text(fmt.Sprintf("#t%d tr[data-k=peakAt] td", i)); !strings.Contains(at, want) || strings.Contains(at, "+") {
+			t.Errorf("in %s the time is %q, want %q", zones[i], at, want)
+		}
+	}
+	b.clean(1)
+}

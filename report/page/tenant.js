@@ -12,7 +12,7 @@ const Tenant = (() => {
 
   // facts is the table of what the range adds up to, beside the period before.
   function facts(shared, t, view) {
-    const { sum: s, before: b } = view, zone = t.zone;
+    const { sum: s, before: b } = view;
     const line = (key, name, now, value) => [key, name, now(s), ...(b ? [now(b), value ? change(value(s), value(b)) : ''] : [])];
     const sized = (n) => size(n) + (t.cap > 0 ? `\n${share(n, t.cap)} of the cap` : '');
     const lines = [
@@ -21,7 +21,7 @@ const Tenant = (() => {
       line('bytes', 'Recording audio', (x) => size(x.bytes), (x) => x.bytes),
       line('wasted', 'of it downloaded again', (x) => size(x.wasted), (x) => x.wasted),
       line('peak', `Largest in ${shared.window}`, (x) => sized(x.peak), (x) => x.peak),
-      line('peakAt', 'reached', (x) => (x.peakAt ? Words.local(zone, x.peakAt).replace(' (', '\n(') : '–')),
+      line('peakAt', 'reached', (x) => (x.peakAt ? Words.local(t, x.peakAt).replace(' (', '\n(') : '–')),
       line('violations', 'Gaps under the limit', (x) => count(x.violations), (x) => x.violations),
       line('unclear', 'Gaps that cannot be decided', (x) => count(x.unclear), (x) => x.unclear),
       line('least', 'Shortest gap', (x) => Words.gap(x.least)),
@@ -74,7 +74,7 @@ const Tenant = (() => {
   // list fills one of the tables below the charts.
   function list(shared, t, name, range, box) {
     const inside = (at) => at >= (shared.from + range.from) * 86400 && at < (shared.from + range.to + 1) * 86400;
-    const l = lists[name](t, inside, (at) => Words.local(t.zone, at), shared.to - shared.from);
+    const l = lists[name](t, inside, (at) => Words.local(t, at), shared.to - shared.from);
     if (l.rows.length > 0) {
       box.replaceChildren(Tables.table(l.caption, l.heads, l.rows, l.numbers));
       return;

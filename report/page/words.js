@@ -55,7 +55,7 @@ const Words = (() => {
   function format(zone) {
     let f = zones.get(zone);
     if (!f) {
-      const how = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' };
+      const how = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
       try {
         f = new Intl.DateTimeFormat('en-CA', { ...how, timeZone: zone });
       } catch (e) {
@@ -66,14 +66,16 @@ const Words = (() => {
     return f;
   }
 
-  // local writes seconds since 1970 in a zone, with UTC beside where that is another time.
-  function local(zone, at) {
+  // local writes seconds since 1970 in the zone of a tenant, with UTC beside where that is another time. abbr has the zone's
+  // names by their minutes from UTC: a browser's own differ from those of the program.
+  function local({ zone, abbr }, at) {
     const utc = new Date(at * 1000).toISOString();
     const p = {};
     for (const part of format(zone).formatToParts(new Date(at * 1000))) p[part.type] = part.value;
     const day = `${p.year}-${p.month}-${p.day}`, time = `${p.hour}:${p.minute}`;
-    if (day === utc.slice(0, 10) && time === utc.slice(11, 16)) return `${day} ${time} UTC`;
-    return `${day} ${time} ${p.timeZoneName} (${day === utc.slice(0, 10) ? '' : utc.slice(5, 10) + ' '}${utc.slice(11, 16)} UTC)`;
+    if (day === utc.slice(0, 10) && time === utc.slice(11, 16)) return `${day} ${time} ${abbr[0] || 'UTC'}`;
+    const name = abbr[Math.round((Date.parse(`${day}T${time}Z`) - Date.parse(utc.slice(0, 16) + 'Z')) / 60e3)] || '';
+    return `${day} ${time} ${name} (${day === utc.slice(0, 10) ? '' : utc.slice(5, 10) + ' '}${utc.slice(11, 16)} UTC)`;
   }
 
   return { count, size, plainSize, share, gap, seconds, bucket, difference, change, iso, status, local };
