@@ -146,3 +146,30 @@ func TestPageSaysWhatCouldNotBeJudged(t *testing.T) {
 		t.Error("the page warns where all was seen")
 	}
 }
+
+func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
+	zone, err := time.LoadLocation("America/Denver")
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(current int64, f *analyze.Projection) pageTenant {
+		v := pageTenant{tenantView: tenantView{Egress: analyze.Egress{Current: current, Cap: analyze.Cap{Bytes: 100}}}}
+		v.expect(f, clock{zone})
+		return v
+	}
+	likely := time.Date(2026, 11, 8, 8, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		got       pageTenant
+		hit, note string
+		soon      bool
+	}{
+		{of(10, &analyze.Projection{Chance: .6, Likely: likely}), "2026-11-08 01:00 MST", "08:00 UTC, 60 % in 7 days", true},
+		{of(10, &analyze.Projection{Chance: .2}), "not expected", "20 % in 7 days", false},
+		{of(100, nil), "reached now", "", true},
+		{of(10, nil), none, "", false},
+	} {
+		if c.got.Hit != c.hit || c.got.HitNote != c.note || c.got.Soon != c.soon {
+			t.Errorf("%q, %q, marked %v; want %q, %q, %v", c.got.Hit, c.got.HitNote, c.got.Soon, c.hit, c.note, c.soon)
+		}
+	}
+}

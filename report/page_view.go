@@ -84,6 +84,7 @@ type pageTenant struct {
 	PeakShare   string
 	Hit         string // when the cap is expected to be reached
 	HitNote     string
+	Soon        bool // the cap is reached, or expected to be
 	Outlook     []string
 	LastPull    string
 	LastPullUTC string
@@ -257,13 +258,14 @@ func Violations(r *analyze.Result) (n int64) {
 
 // expect fills in what the forecast says.
 func (t *pageTenant) expect(f *analyze.Projection, c clock) {
+	t.Soon = true
 	switch {
 	case t.Egress.Cap.Bytes > 0 && t.Egress.Current >= t.Egress.Cap.Bytes:
 		t.Hit = "reached now"
 	case f == nil || f.Chance < 0:
-		t.Hit = none
+		t.Hit, t.Soon = none, false
 	case f.Likely.IsZero():
-		t.Hit = "not expected"
+		t.Hit, t.Soon = "not expected", false
 	default:
 		t.Hit, t.HitNote = c.local(f.Likely.UnixMicro()), c.utc(f.Likely.UnixMicro())
 	}
