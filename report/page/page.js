@@ -7,7 +7,6 @@
   shared.index = Object.fromEntries(shared.rules.map((name, i) => [name, i]));
   const span = shared.to - shared.from;
   const whole = { from: 0, to: span, name: '', verdict: '', only: -1, compare: false };
-  const marks = { fail: ['✗', 'bad'], warn: ['!', 'warn'], pass: ['✓', 'good'] };
   let state = { ...whole };
   const left = history.state || {}; // what the reader had open and in view before a live page was loaded again
   const opened = new Set(left.open);
@@ -41,7 +40,7 @@
     s.from = clamp(dayOf(p.get('from')), 0);
     s.to = Math.max(s.from, clamp(dayOf(p.get('to')), span));
     s.name = p.get('name') || '';
-    s.verdict = marks[p.get('verdict')] ? p.get('verdict') : '';
+    s.verdict = Tenant.marks[p.get('verdict')] ? p.get('verdict') : '';
     s.compare = p.get('compare') === '1';
     s.only = tenants.findIndex((t) => t.name === p.get('tenant'));
     return s;
@@ -109,17 +108,9 @@
     tenants[0]?.row.parentNode.append(...sorted.map((t) => t.row));
   }
 
-  function setVerdict(element, verdict) {
-    const text = marks[verdict][0] + ' ' + verdict;
-    if (element.textContent === text) return;
-    element.textContent = text;
-    element.classList.remove('bad', 'warn', 'good');
-    element.classList.add(marks[verdict][1]);
-  }
-
   function overviewRow(t, view) {
     const s = view.sum, b = view.before, cell = (k) => t.row.querySelector(`[data-k="${k}"]`);
-    setVerdict(cell('verdict'), s.verdict);
+    Tenant.setVerdict(cell('verdict'), s.verdict);
     const lines = {
       peak: [Words.size(s.peak), b ? 'before ' + Words.size(b.peak) : Words.share(s.peak, t.data.cap)],
       violations: [Words.count(s.broken), b ? Words.difference(s.broken, b.broken) : ''],
@@ -180,7 +171,7 @@
     if (!t.stale) return;
     t.stale = false;
     if (!t.slot.firstChild) build(t);
-    setVerdict(t.section.querySelector('h2 [data-k="verdict"]'), look(t).sum.verdict);
+    Tenant.setVerdict(t.section.querySelector('h2 [data-k="verdict"]'), look(t).sum.verdict);
     t.section.querySelector('.facts').replaceChildren(Tenant.facts(shared, t.data, look(t)));
     Tenant.findings(t.section, shared.index, look(t));
     for (const figure of t.slot.querySelectorAll('figure')) chart(t, figure);
@@ -214,13 +205,23 @@
     history.replaceState({ open, name: top < 0 ? t.name : null, top, y: scrollY }, '', location.hash);
   }
 
-  // comeBack scrolls to where the reader was; sections above may be of another height now.
+  // comeBack scrolls to where the reader was. Sections get their height only when they come near the screen, so that it takes
+  // some frames until the place is found for good.
   function comeBack() {
     if (left.y === undefined) return;
     history.scrollRestoration = 'manual';
     const t = tenants.find((x) => x.name === left.name);
-    if (t && t.shown) fill(t);
-    scrollTo(0, t && t.shown ? scrollY + t.section.getBoundingClientRect().top - left.top : left.y);
+    if (!t || !t.shown) {
+      scrollTo(0, left.y);
+      return;
+    }
+    fill(t);
+    let frames = 20;
+    const settle = () => {
+      scrollBy({ top: t.section.getBoundingClientRect().top - left.top, behavior: 'instant' });
+      if (frames-- > 0) requestAnimationFrame(settle);
+    };
+    settle();
   }
 
   // ---- charts, drawn when they come near the screen

@@ -3,6 +3,16 @@
 const Tenant = (() => {
   const { count, size, share, change } = Words;
 
+  const marks = { fail: ['✗', 'bad'], warn: ['!', 'warn'], pass: ['✓', 'good'] };
+
+  function setVerdict(element, verdict) {
+    const text = marks[verdict][0] + ' ' + verdict;
+    if (element.textContent === text) return;
+    element.textContent = text;
+    element.classList.remove('bad', 'warn', 'good');
+    element.classList.add(marks[verdict][1]);
+  }
+
   // gapAt is where a share of the gaps ends: exactly where the audit knows it, else between two edges of the histogram.
   function gapAt(shared, t, sum, part, exact) {
     if (sum.whole) return Words.gap(exact);
@@ -85,5 +95,5 @@ const Tenant = (() => {
     box.replaceChildren(p);
   }
 
-  return { facts, findings, list };
+  return { marks, setVerdict, facts, findings, list };
 })();
