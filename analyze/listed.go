@@ -76,7 +76,7 @@ func (h *habits) overdue() (bytes float64, note string) {
 		}
 	}
 	if left > (1-completeShare)*settled {
-		bytes, note = 0, fmt.Sprintf("%s of %s recordings listed in the last %d days were left for more than %d days: only a selection is pulled, so none counts as overdue.",
+		bytes, note = 0, fmt.Sprintf("%s of %s recordings listed in the last %d days were not downloaded within %d days: which of the others are still to come is not known, so none counts as overdue.",
 			grouped(whole(left)), grouped(whole(settled)), listedDays, settledDays)
 	}
 	return bytes + math.Max(0, float64(h.c.tenant.Pending)), note
