@@ -117,7 +117,7 @@ func percent(share float64) string {
 
 // gap writes a gap in microseconds, rounded down: 3.01 s. Negative means that there is none.
 func gap(us int64) string {
-	const second, minute, hour, day = 1e6, 60e6, 3600e6, 86400e6
+	const milli, second, minute, hour, day = 1e3, 1e6, 60e6, 3600e6, 86400e6
 	down := func(unit int64, digits int) string {
 		p := int64(math.Pow10(digits))
 		return strconv.FormatFloat(float64(us/(unit/p))/float64(p), 'f', digits, 64)
@@ -125,6 +125,8 @@ func gap(us int64) string {
 	switch {
 	case us < 0:
 		return none
+	case us > 0 && us < 10*milli: // would be 0.00 s
+		return down(milli, 2) + " ms"
 	case us < 100*second:
 		return down(second, 2) + " s"
 	case us < 100*minute:

@@ -22,6 +22,7 @@ const Words = (() => {
   function gap(us) {
     if (us < 0) return '–';
     const down = (unit, digits) => (Math.floor(us / (unit / 10 ** digits)) / 10 ** digits).toFixed(digits);
+    if (us > 0 && us < 10e3) return down(1e3, 2) + ' ms';
     if (us < 100e6) return down(1e6, 2) + ' s';
     if (us < 6000e6) return down(60e6, 1) + ' min';
     if (us < 360000e6) return down(3600e6, 1) + ' h';
