@@ -1,4 +1,5 @@
--- Format 1 to 2: REPLACE is refused, names are guarded, and the cache has checksums, so what it holds is made anew.
+-- Format 1 to 2: recording lists are kept, REPLACE is refused, names are guarded, and the cache has checksums, so what it
+-- holds is made anew.
 
 DELETE FROM cache_chunk;
 DELETE FROM cache_filter;
@@ -11,8 +12,8 @@ CREATE TABLE cache_mark (
 ) STRICT;
 INSERT INTO cache_mark VALUES (1, 0, 0);
 
--- Files of format 1 from before recording lists were kept lack these.
-CREATE TABLE IF NOT EXISTS recording (
+-- Recording lists.
+CREATE TABLE recording (
   tenant_id   INTEGER NOT NULL REFERENCES tenant,
   started_at  INTEGER NOT NULL,                  -- when the recording began, as the list says
   key         TEXT NOT NULL,                     -- as in request.key
@@ -20,12 +21,12 @@ CREATE TABLE IF NOT EXISTS recording (
   bytes       INTEGER NOT NULL,                  -- its size; 0: not known
   PRIMARY KEY (tenant_id, started_at, key)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS recording_no_update BEFORE UPDATE ON recording
+CREATE TRIGGER recording_no_update BEFORE UPDATE ON recording
 BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS recording_no_delete BEFORE DELETE ON recording
+CREATE TRIGGER recording_no_delete BEFORE DELETE ON recording
 WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
 BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only; see headroom prune'); END;
-CREATE TRIGGER IF NOT EXISTS recording_no_replace BEFORE INSERT ON recording
+CREATE TRIGGER recording_no_replace BEFORE INSERT ON recording
 WHEN EXISTS (SELECT 1 FROM recording WHERE (tenant_id, started_at, key) = (NEW.tenant_id, NEW.started_at, NEW.key))
 BEGIN SELECT RAISE(IGNORE); END;
 
