@@ -123,10 +123,8 @@ func (r *Recorder) run() {
 				r.finish()
 				return
 			}
-			batch = append(batch[:0], q)
-			timer := time.NewTimer(flushEvery)
-			batch = r.collect(batch, timer.C)
-			timer.Stop()
+			r.await(flushEvery)
+			batch = r.collect(append(batch[:0], q))
 			r.flush(batch)
 		}
 	}
@@ -140,7 +138,22 @@ func (r *Recorder) finish() {
 	r.tellDropped()
 }
 
-func (r *Recorder) collect(batch []Request, enough <-chan time.Time) []Request {
+// await waits for company, until there is enough of it or no more can come. It looks now and then, since a receiver that
+// waits in the channel is woken for every request, at the cost of the one who records it.
+func (r *Recorder) await(long time.Duration) {
+	for until := time.Now().Add(long); time.Now().Before(until) && len(r.queue) < maxBatch && !r.isClosed(); {
+		time.Sleep(flushEvery / 20)
+	}
+}
+
+func (r *Recorder) isClosed() bool {
+	r.closing.RLock()
+	defer r.closing.RUnlock()
+	return r.closed
+}
+
+// collect takes what is queued, up to what one transaction takes.
+func (r *Recorder) collect(batch []Request) []Request {
 	for len(batch) < maxBatch {
 		select {
 		case q, ok := <-r.queue:
@@ -148,7 +161,7 @@ func (r *Recorder) collect(batch []Request, enough <-chan time.Time) []Request {
 				return batch
 			}
 			batch = append(batch, q)
-		case <-enough:
+		default:
 			return batch
 		}
 	}
