@@ -321,7 +321,9 @@ func (c *columns) hashes(d *decoder, routes func(id int64) uint64) {
 		if c.kinds[k].flags&hasItemAt != 0 {
 			v := int64(d.uvarint())
 			v = v>>1&math.MaxInt64 ^ -(v & 1) // zigzag
-			c.itemAt[i] = (floorSeconds(c.at[i]) - v) * 1e6
+			item := floorSeconds(c.at[i]) - v
+			d.bad = d.bad || item < 0 || item > maxItemSeconds
+			c.itemAt[i] = item * 1e6
 		}
 	}
 }

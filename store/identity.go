@@ -21,6 +21,9 @@ func (r *Request) Identify() {
 	}
 }
 
+// maxItemSeconds is the latest time that keyTime reads, in seconds since 1970.
+const maxItemSeconds = 9_999_999_999
+
 // keyTime reads the time at the end of a key, see Request.ItemAt.
 func keyTime(key string) int64 {
 	const digits = 13 // milliseconds from 2001 to 2286
