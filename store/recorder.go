@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -30,14 +29,12 @@ const (
 // be written, is counted as dropped, told by Close, and kept in the file as a "dropped" event where that can be written.
 type Recorder struct {
 	store   *Store
-	queue   chan Request
+	queue   *queue
 	listed  chan []Recording
 	done    chan struct{}
 	dropped atomic.Int64
 	// unlisted is how many listed recordings were lost.
 	unlisted atomic.Int64
-	closing  sync.RWMutex // held for writing by Close, so that no Record sends on a closed channel
-	closed   bool
 	err      error           // the last write error; read after done is closed
 	ctx      context.Context // ends closePatience after Close began
 	giveUp   context.CancelFunc
@@ -45,7 +42,7 @@ type Recorder struct {
 
 // Recorder starts a recorder. It must be closed before the store.
 func (s *Store) Recorder() *Recorder {
-	r := &Recorder{store: s, queue: make(chan Request, queueLength), listed: make(chan []Recording, listedLength), done: make(chan struct{})}
+	r := &Recorder{store: s, queue: newQueue(), listed: make(chan []Recording, listedLength), done: make(chan struct{})}
 	r.ctx, r.giveUp = context.WithCancel(context.Background())
 	go r.run()
 	return r
@@ -54,15 +51,7 @@ func (s *Store) Recorder() *Recorder {
 // Record queues a finished request. It is safe for use by several goroutines. A request without tenant, route or source
 // counts as dropped, and so does one after Close.
 func (r *Recorder) Record(q Request) {
-	r.closing.RLock()
-	defer r.closing.RUnlock()
-	if r.closed || q.check() != nil {
-		r.dropped.Add(1)
-		return
-	}
-	select {
-	case r.queue <- q:
-	default:
+	if q.check() != nil || !r.queue.put(&q) {
 		r.dropped.Add(1)
 	}
 }
@@ -70,17 +59,16 @@ func (r *Recorder) Record(q Request) {
 // RecordListed queues recordings that a list named, and keeps the slice. It neither blocks nor fails either: what does not
 // fit is told by Close, and comes again with the next list.
 func (r *Recorder) RecordListed(recordings []Recording) {
-	r.closing.RLock()
-	defer r.closing.RUnlock()
-	if r.closed {
-		r.unlisted.Add(int64(len(recordings)))
-		return
+	r.queue.mu.Lock() // so that nothing comes after the last look that finish takes
+	defer r.queue.mu.Unlock()
+	if !r.queue.closed {
+		select {
+		case r.listed <- recordings:
+			return
+		default:
+		}
 	}
-	select {
-	case r.listed <- recordings:
-	default:
-		r.unlisted.Add(int64(len(recordings)))
-	}
+	r.unlisted.Add(int64(len(recordings)))
 }
 
 // Dropped is how many requests could not be recorded so far.
@@ -88,12 +76,7 @@ func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
 
 // Close writes what is queued and stops. Its error tells how many requests were not recorded, and why.
 func (r *Recorder) Close() error {
-	r.closing.Lock()
-	if !r.closed {
-		r.closed = true
-		close(r.queue)
-	}
-	r.closing.Unlock()
+	r.queue.close()
 	defer time.AfterFunc(closePatience, r.giveUp).Stop()
 	<-r.done
 	r.giveUp()
@@ -118,14 +101,15 @@ func (r *Recorder) run() {
 		select {
 		case recordings := <-r.listed:
 			r.flushListed(recordings)
-		case q, ok := <-r.queue:
-			if !ok {
+		case <-r.queue.filled:
+			for r.await(flushEvery) {
+				batch = r.queue.take(batch[:0], maxBatch-blockRows)
+				r.flush(batch)
+			}
+			if _, closed := r.queue.size(); closed {
 				r.finish()
 				return
 			}
-			r.await(flushEvery)
-			batch = r.collect(append(batch[:0], q))
-			r.flush(batch)
 		}
 	}
 }
@@ -138,34 +122,15 @@ func (r *Recorder) finish() {
 	r.tellDropped()
 }
 
-// await waits for company, until there is enough of it or no more can come. It looks now and then, since a receiver that
-// waits in the channel is woken for every request, at the cost of the one who records it.
-func (r *Recorder) await(long time.Duration) {
-	for until := time.Now().Add(long); time.Now().Before(until) && len(r.queue) < maxBatch && !r.isClosed(); {
-		time.Sleep(flushEvery / 20)
-	}
-}
-
-func (r *Recorder) isClosed() bool {
-	r.closing.RLock()
-	defer r.closing.RUnlock()
-	return r.closed
-}
-
-// collect takes what is queued, up to what one transaction takes.
-func (r *Recorder) collect(batch []Request) []Request {
-	for len(batch) < maxBatch {
-		select {
-		case q, ok := <-r.queue:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, q)
-		default:
-			return batch
+// await waits for company of what is queued, until there is enough of it or no more can come; false says that nothing is
+// queued. It looks now and then, since to be woken for every request would cost the one who records it.
+func (r *Recorder) await(long time.Duration) bool {
+	for until := time.Now().Add(long); ; time.Sleep(flushEvery / 20) {
+		n, closed := r.queue.size()
+		if n == 0 || n >= maxBatch || closed || time.Now().After(until) {
+			return n > 0
 		}
 	}
-	return batch
 }
 
 func (r *Recorder) flush(batch []Request) {

@@ -173,7 +173,7 @@ func (s *scale) fill(n int) error {
 func (s *scale) nights() error {
 	long, short := s.lines*2, s.lines/5
 	times := map[int][]time.Duration{}
-	for i := range 5 {
+	for i := range 11 {
 		for _, n := range []int{long, short} {
 			night := s.path("night.jsonl")
 			from := n + i*tenants*nightly
@@ -191,7 +191,7 @@ func (s *scale) nights() error {
 			times[n] = append(times[n], a.wall+b.wall)
 		}
 	}
-	fmt.Printf("one more night of %d tenants (%d requests), import and audit, median of 5\n", tenants, tenants*nightly)
+	fmt.Printf("one more night of %d tenants (%d requests), import and audit, median of 11\n", tenants, tenants*nightly)
 	for _, n := range []int{long, short} {
 		fmt.Printf("  on %-9d requests     %8.3f s\n", n, median(times[n]).Seconds())
 	}

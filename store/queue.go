@@ -1,0 +1,82 @@
+package store
+
+import (
+	"slices"
+	"sync"
+)
+
+// queue holds requests until they are written. It is a list of small blocks that all recorders share and use again: at the
+// usual rates a request is put into memory that is still in the processor's cache, which a ring of the queue's full length
+// never is (measured: a third of what recording costs its caller).
+type queue struct {
+	mu     sync.Mutex
+	blocks [][]Request // oldest first; the last one is being filled
+	length int
+	closed bool
+	filled chan struct{} // gets a value when the first request comes, and is closed with the queue
+}
+
+// blockRows makes a block 60 kB: little to hold on to, and its allocation is shared by many.
+const blockRows = 256
+
+var blocks = sync.Pool{New: func() any { return new([blockRows]Request) }}
+
+func newQueue() *queue { return &queue{filled: make(chan struct{}, 1)} }
+
+// put says whether there was room.
+func (q *queue) put(r *Request) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.length >= queueLength {
+		return false
+	}
+	n := len(q.blocks)
+	if n == 0 || len(q.blocks[n-1]) == blockRows {
+		q.blocks = append(q.blocks, blocks.Get().(*[blockRows]Request)[:0])
+		n++
+	}
+	q.blocks[n-1] = append(q.blocks[n-1], *r)
+	if q.length++; q.length == 1 {
+		select {
+		case q.filled <- struct{}{}:
+		default: // nobody has looked since the last time
+		}
+	}
+	return true
+}
+
+// take moves at least most requests into batch, a block at a time, or all there are.
+func (q *queue) take(batch []Request, most int) []Request {
+	q.mu.Lock()
+	n, rows := 0, 0
+	for ; n < len(q.blocks) && rows < most; n++ {
+		rows += len(q.blocks[n])
+	}
+	taken := q.blocks[:n:n]
+	q.blocks = q.blocks[n:]
+	q.length -= rows
+	q.mu.Unlock()
+	batch = slices.Grow(batch, rows)
+	for _, b := range taken {
+		batch = append(batch, b...)
+		clear(b)
+		blocks.Put((*[blockRows]Request)(b[:blockRows]))
+	}
+	return batch
+}
+
+// size is how many requests wait, and whether no more can come.
+func (q *queue) size() (n int, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.length, q.closed
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.closed = true
+		close(q.filled)
+	}
+}
