@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/forecast"
 )
 
 // pageData is what all tenants share. Names are short because there is one of most for each tenant.
@@ -27,13 +28,14 @@ type pageData struct {
 type tenantData struct {
 	Name string `json:"name"`
 	Zone string `json:"zone"`
-	// Abbr are the names of the zone by their minutes from UTC.
-	Abbr    map[int]string `json:"abbr"`
-	Verdict string         `json:"verdict"`
-	Cap     int64          `json:"cap"`
-	P50     int64          `json:"p50"` // gaps of all days, microseconds; -1 without any
-	P95     int64          `json:"p95"`
-	Window  string         `json:"window"` // a digit for each hour of the week: 1 is inside
+	// Clocks are what the zone's clocks show, oldest first. The page asks no browser, whose own rules may be of another year
+	// than those that the program went by.
+	Clocks  []zoneClock `json:"clocks"`
+	Verdict string      `json:"verdict"`
+	Cap     int64       `json:"cap"`
+	P50     int64       `json:"p50"` // gaps of all days, microseconds; -1 without any
+	P95     int64       `json:"p95"`
+	Window  string      `json:"window"` // a digit for each hour of the week: 1 is inside
 
 	Day      []int     `json:"day"` // since pageData.From
 	Requests []int64   `json:"req"`
@@ -129,18 +131,30 @@ func newTenantData(p *Picture, r *analyze.Result, about analyze.Tenant, f *analy
 		}
 	}
 	d.Outlook = newOutlookData(f)
-	d.Abbr = zoneNames(about.Zone, all)
+	const day = 86400 // seconds
+	d.Clocks = zoneClocks(about.Zone, time.Unix(int64(all.From)*day, 0), time.Unix(int64(all.To+forecast.MaxHorizon+1)*day, 0))
 	return d
 }
 
-// zoneNames are what a zone is called from the first day to some days after the last, for the times of a forecast.
-func zoneNames(zone *time.Location, all *pageData) map[int]string {
-	names := map[int]string{}
-	for day := all.From; day <= all.To+31; day++ {
-		name, offset := time.Unix(int64(day)*86400, 0).In(zone).Zone()
-		names[offset/60] = name
+// zoneClock is what a zone's clocks show from a time on, up to the next one.
+type zoneClock struct {
+	From  int64  `json:"from"`  // seconds since 1970
+	Ahead int    `json:"ahead"` // of UTC, in seconds
+	Name  string `json:"name"`
+}
+
+// zoneClocks are those of the days from the first, to some days after the last, for the times of a forecast.
+func zoneClocks(zone *time.Location, from, to time.Time) []zoneClock {
+	var clocks []zoneClock
+	for at := from.In(zone); ; {
+		name, ahead := at.Zone()
+		clocks = append(clocks, zoneClock{at.Unix(), ahead, name})
+		_, end := at.ZoneBounds()
+		if end.IsZero() || end.After(to) {
+			return clocks
+		}
+		at = end
 	}
-	return names
 }
 
 // weekOf marks the hours of the week that touch the nightly window; "" without one. The week is the one before asOf.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,22 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 		if c.got.Hit != c.hit || c.got.HitNote != c.note || c.got.Soon != c.soon {
 			t.Errorf("%q, %q, marked %v; want %q, %q, %v", c.got.Hit, c.got.HitNote, c.got.Soon, c.hit, c.note, c.soon)
 		}
+	}
+}
+
+// TestZoneClocks: a zone's clocks on the page are the program's, each from where it begins.
+func TestZoneClocks(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(month time.Month, d int) time.Time { return time.Date(2026, month, d, 0, 0, 0, 0, time.UTC) }
+	change := time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC).Unix()
+	got := zoneClocks(berlin, day(10, 1), day(12, 1))
+	if want := []zoneClock{{day(10, 1).Unix(), 7200, "CEST"}, {change, 3600, "CET"}}; !slices.Equal(got, want) {
+		t.Errorf("Berlin: %v, want %v", got, want)
+	}
+	if got := zoneClocks(time.UTC, day(1, 1), day(12, 1)); !slices.Equal(got, []zoneClock{{day(1, 1).Unix(), 0, "UTC"}}) {
+		t.Errorf("UTC: %v", got)
 	}
 }

@@ -51,32 +51,14 @@ const Words = (() => {
 
   const status = (s) => (s === 0 ? 'no answer' : String(s));
 
-  const zones = new Map();
-
-  function format(zone) {
-    let f = zones.get(zone);
-    if (!f) {
-      const how = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
-      try {
-        f = new Intl.DateTimeFormat('en-CA', { ...how, timeZone: zone });
-      } catch (e) {
-        f = new Intl.DateTimeFormat('en-CA', { ...how, timeZone: 'UTC' });
-      }
-      zones.set(zone, f);
-    }
-    return f;
-  }
-
-  // local writes seconds since 1970 in the zone of a tenant, with UTC beside where that is another time. abbr has the zone's
-  // names by their minutes from UTC: a browser's own differ from those of the program.
-  function local({ zone, abbr }, at) {
-    const utc = new Date(at * 1000).toISOString();
-    const p = {};
-    for (const part of format(zone).formatToParts(new Date(at * 1000))) p[part.type] = part.value;
-    const day = `${p.year}-${p.month}-${p.day}`, time = `${p.hour}:${p.minute}`;
-    if (day === utc.slice(0, 10) && time === utc.slice(11, 16)) return `${day} ${time} ${abbr[0] || 'UTC'}`;
-    const name = abbr[Math.round((Date.parse(`${day}T${time}Z`) - Date.parse(utc.slice(0, 16) + 'Z')) / 60e3)] || '';
-    return `${day} ${time} ${name} (${day === utc.slice(0, 10) ? '' : utc.slice(5, 10) + ' '}${utc.slice(11, 16)} UTC)`;
+  // local writes seconds since 1970 by the clocks of a tenant's zone, with UTC beside where that is another time. The clocks
+  // are the program's: a browser may know other rules for a zone.
+  function local({ clocks }, at) {
+    const { ahead, name } = clocks.findLast((c) => c.from <= at) || clocks[0];
+    const text = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ');
+    const here = text(at + ahead), utc = text(at);
+    if (here === utc) return `${here} ${name}`;
+    return `${here} ${name} (${here.slice(0, 10) === utc.slice(0, 10) ? '' : utc.slice(5, 11)}${utc.slice(11)} UTC)`;
   }
 
   return { count, size, plainSize, share, gap, seconds, bucket, difference, change, iso, status, local };
