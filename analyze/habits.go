@@ -233,8 +233,15 @@ func (h *habits) labelItems(d int, it recorded) {
 	}
 }
 
-// estimateLost says of missed days that nothing was caught up of yet how much they would have had.
+// estimateLost says of missed days that nothing was caught up of yet how much they would have had, and of other days what
+// is overdue since them: a night that is still incomplete is no quiet one.
 func (h *habits) estimateLost() {
+	late, _ := h.late()
+	for d, bytes := range late {
+		if !h.missed[d] {
+			h.lost[d] += bytes
+		}
+	}
 	for d, missed := range h.missed {
 		if missed && h.lost[d] == 0 {
 			h.lost[d] = math.Max(0, h.usualBytes(d)-h.own(d))

@@ -65,19 +65,31 @@ func (c *collector) list(ctx context.Context, snap *store.Snapshot) error {
 // overdue is how many bytes of listed recordings should have come with an earlier pull and did not, and a note where that
 // cannot be told. What the caller knows of comes on top.
 func (h *habits) overdue() (bytes float64, note string) {
+	late, note := h.late()
+	for _, b := range late {
+		bytes += b
+	}
+	return bytes + math.Max(0, float64(h.c.tenant.Pending)), note
+}
+
+// late are the bytes of overdue recordings by the day with whose pull they were due; nil, and a note, where that cannot be
+// told. Those due before the first day count as the first's.
+func (h *habits) late() ([]float64, string) {
+	n := len(h.c.days)
+	late := make([]float64, n)
 	var settled, left float64
 	for _, l := range h.c.listed {
 		switch due := h.due(l.hour); {
-		case due < len(h.c.days)-settledDays:
+		case due < n-settledDays:
 			settled += l.found + float64(l.missing)
 			left += float64(l.missing)
-		case due < len(h.c.days):
-			bytes += l.missingBytes
+		case due < n:
+			late[max(due, 0)] += l.missingBytes
 		}
 	}
 	if left > (1-completeShare)*settled {
-		bytes, note = 0, fmt.Sprintf("%s of %s recordings listed in the last %d days were not downloaded within %d days: which of the others are still to come is not known, so none counts as overdue.",
+		return nil, fmt.Sprintf("%s of %s recordings listed in the last %d days were not downloaded within %d days: which of the others are still to come is not known, so none counts as overdue.",
 			grouped(whole(left)), grouped(whole(settled)), listedDays, settledDays)
 	}
-	return bytes + math.Max(0, float64(h.c.tenant.Pending)), note
+	return late, ""
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -65,7 +66,8 @@ func projectAcme(t *testing.T, snap *store.Snapshot, asOf time.Time) analyze.Pro
 	return r.Tenants[0]
 }
 
-// TestOverdueRecordings: what is listed and was due last night comes with the next pull; what is left out for good does not.
+// TestOverdueRecordings: what is listed and was due last night comes with the next pull, and does not make that night a quiet one;
+// what is left out for good does not come.
 func TestOverdueRecordings(t *testing.T) {
 	const nights = 40
 	everything := func(int, int) bool { return true }
@@ -76,11 +78,12 @@ func TestOverdueRecordings(t *testing.T) {
 		pulled func(night, call int) bool
 		note   string
 		more   float64 // than the usual night, on the first day
+		lost   float64 // labelled as missing from the last night
 	}{
-		{"all", everything, "", 0},
+		{"all", everything, "", 0, 0},
 		{"a third of the last night left", func(night, call int) bool { return night < nights-1 || call >= 10 },
-			"10,000 bytes are listed and overdue", 0}, // 10,000 fewer are in the window, and come
-		{"one in six never", func(_, call int) bool { return call%6 != 0 }, "were not downloaded within 5 days", -5000 * 5},
+			"10,000 bytes are listed and overdue", 0, 10_000}, // 10,000 fewer are in the window, and come
+		{"one in six never", func(_, call int) bool { return call%6 != 0 }, "were not downloaded within 5 days", -5000 * 5, 0},
 	} {
 		snap, asOf := listedNights(t, nights, c.pulled)
 		p := projectAcme(t, snap, asOf)
@@ -90,6 +93,15 @@ func TestOverdueRecordings(t *testing.T) {
 		}
 		if more := p.Days[0].Point - whole.Days[0].Point; more < c.more-1500 || more > c.more+1500 {
 			t.Errorf("%s: the first day's sum is %.0f more, not %.0f", c.name, more, c.more)
+		}
+		var lost float64
+		for _, f := range p.Series.Faults {
+			if f.Day == len(p.Series.Bytes)-1 && f.Kind == forecast.MissedNight {
+				lost += f.Bytes
+			}
+		}
+		if lost != c.lost {
+			t.Errorf("%s: %.0f bytes are labelled as missing from the last night, not %.0f", c.name, lost, c.lost)
 		}
 	}
 }
