@@ -13,12 +13,12 @@ const (
 	medianWeeks  = 6  // 4 scores .003 worse; both together are no better
 	meanWeeks    = 8  // .7^8 is 6 %: what is older hardly counts
 	meanDecay    = .7 // .6 and .8 score the same
-	weightPower  = 4. // 10 scores .003 worse, equal weights .006
+	weightPower  = 4. // 10 scores the same, equal weights .005 worse
 	expertsCount = 2 + len(filterSpeeds)
 )
 
 // filterSpeeds are the shares of an innovation that move the level: one slow filter and one that follows within a few
-// days. Six speeds from .02 to .35 score .002 worse; one of .15 scores the same but costs .007 of the Brier skill.
+// days. Six speeds from .02 to .35 score .003 worse; one of .15 scores the same, but .007 worse before the 28th day.
 var filterSpeeds = [...]float64{.1, .3}
 
 // expertDecay halves the weight of an expert's past error in 80 days; 40 and 160 score the same.
@@ -151,7 +151,7 @@ type holtWinters struct {
 }
 
 const (
-	seasonSpeed = .15   // γ; .05 scores .001 worse, .3 the same
+	seasonSpeed = .15   // γ; .05 scores .003 worse, .3 the same
 	clipAt      = 1.875 // mean deviations: 1.5 σ of a normal error; 3 σ scores .004 worse
 	devSpeed    = .1    // .05 and .2 score the same
 )

@@ -27,6 +27,7 @@ type Model struct {
 	volume  []float64
 	levels  levels
 	experts experts
+	carry   carry
 	// profile is the current combination of all experts, mean its mean.
 	profile profile
 	mean    float64
@@ -53,6 +54,7 @@ func (m *Model) learn() {
 	changed := m.clean(t)
 	m.n++
 	m.record.learn(m)
+	m.carry.learn(m)
 	m.experts.learn(m, changed)
 	m.combine()
 	m.record.say(m, m.point)
@@ -102,9 +104,9 @@ func (m *Model) combine() {
 // day is the weekday of day t.
 func (m *Model) day(t int) int { return (m.weekday + t) % week }
 
-// expected is what day t should bring.
+// expected is what day t, after those learned, should bring.
 func (m *Model) expected(t int) float64 {
-	v := m.profile[m.day(t)]
+	v := m.profile[m.day(t)] * m.carry.factor(t-m.n)
 	if _, closure := m.s.Closures[t]; !closure {
 		return v
 	}
