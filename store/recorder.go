@@ -107,15 +107,19 @@ func (r *Recorder) run() {
 				r.flush(batch)
 			}
 			if _, closed := r.queue.size(); closed {
-				r.finish()
+				r.finish(batch)
 				return
 			}
 		}
 	}
 }
 
-// finish writes what is left once nothing more can come.
-func (r *Recorder) finish() {
+// finish writes what is left once nothing more can come. That may be a request, too, which came after await had found none.
+func (r *Recorder) finish(batch []Request) {
+	for n, _ := r.queue.size(); n > 0; n, _ = r.queue.size() {
+		batch = r.queue.take(batch[:0], maxBatch-blockRows)
+		r.flush(batch)
+	}
 	for len(r.listed) > 0 {
 		r.flushListed(<-r.listed)
 	}

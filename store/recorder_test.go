@@ -111,3 +111,15 @@ func TestRecorderCannotWrite(t *testing.T) {
 		t.Errorf("Close says %v, with %d dropped", err, rec.Dropped())
 	}
 }
+
+// A request that comes between the last look for company and Close is written, too.
+func TestRecorderFinishesItsQueue(t *testing.T) {
+	st := openTest(t, filepath.Join(t.TempDir(), "requests.db"))
+	rec := &Recorder{store: st, queue: newQueue(), listed: make(chan []Recording, 1), ctx: context.Background()}
+	rec.Record(numbered(0, 0, 1)[0])
+	rec.queue.close()
+	rec.finish(nil)
+	if n := len(numbers(t, st, 0)); n != 1 || rec.Dropped() != 0 {
+		t.Errorf("%d requests are in the file, %d were dropped", n, rec.Dropped())
+	}
+}
