@@ -1,10 +1,12 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -50,6 +52,7 @@ func newCallCommand(s *streams) *cli.Command {
 
 type callOptions struct {
 	request *http.Request
+	host    string // where it goes
 	output  string
 	client  string
 	noToken bool
@@ -70,6 +73,7 @@ func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
 	if o.request, err = http.NewRequestWithContext(c.Context, strings.ToUpper(c.Args().First()), u.String(), nil); err != nil {
 		return o, fmt.Errorf("method %q is none", c.Args().First())
 	}
+	o.host = u.Host
 	if err := setHeaders(o.request.Header, c.StringSlice("header")); err != nil {
 		return o, err
 	}
@@ -150,7 +154,7 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 		defer func() { err = errors.Join(err, recorder.Close()) }()
 		to = recorder
 	}
-	transport := ingest.NewTransport(o.base, to, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
+	transport := ingest.NewTransport(se.placed(&o), to, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
 		ingest.WithClient(o.client), ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return se.exchange(client, o)
@@ -158,14 +162,7 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 
 // authorize adds the token, if its going there is safe.
 func (s *session) authorize(r *http.Request) error {
-	m, err := s.policy.Match(r.Method, r.URL.Scheme+"://"+r.URL.Host+"/")
-	if err != nil {
-		return err
-	}
-	tenant, env := m.Tenant, defaultTokenEnv
-	if tenant == "" {
-		tenant = s.tenantAt(r.URL.Hostname())
-	}
+	tenant, env := s.tenantOf(r.URL), defaultTokenEnv
 	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
 		env = name
 	}
@@ -185,10 +182,47 @@ func (s *session) authorize(r *http.Request) error {
 	return nil
 }
 
+// placed makes a request that goes to a host of the config one to the policy's host, under which it is recorded, as the
+// proxy does. The base that it returns sends it where it was to go.
+func (s *session) placed(o *callOptions) http.RoundTripper {
+	real := *o.request.URL
+	host, fits := s.policy.Host(s.tenantAt(&real))
+	if !fits || s.policyTenant(&real) != "" {
+		return o.base
+	}
+	o.base.DisableCompression = true // the transport cannot see that it unpacks
+	o.request.URL.Scheme, o.request.URL.Host = "https", host
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		out, at := r.WithContext(r.Context()), *r.URL
+		at.Scheme, at.Host = real.Scheme, real.Host
+		out.URL = &at
+		return o.base.RoundTrip(out)
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// tenantOf is the tenant whose host a URL has, by the policy or the config; "" means none.
+func (s *session) tenantOf(u *url.URL) string {
+	return cmp.Or(s.policyTenant(u), s.tenantAt(u))
+}
+
+// policyTenant is the tenant that the policy sees in a URL's host; "" means none.
+func (s *session) policyTenant(u *url.URL) string {
+	m, err := s.policy.Match(http.MethodGet, u.Scheme+"://"+u.Host+"/")
+	if err != nil {
+		return ""
+	}
+	return m.Tenant
+}
+
 // tenantAt is the tenant whose host the config gives; "" means none.
-func (s *session) tenantAt(host string) string {
-	for name, t := range s.config.Tenants {
-		if t.Host != "" && strings.EqualFold(t.Host, host) {
+func (s *session) tenantAt(u *url.URL) string {
+	for _, name := range slices.Sorted(maps.Keys(s.config.Tenants)) {
+		host := s.config.Tenants[name].Host
+		if host != "" && (strings.EqualFold(host, u.Host) || strings.EqualFold(host, u.Hostname())) {
 			return name
 		}
 	}
@@ -205,7 +239,7 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 			if errors.As(err, &u) {
 				err = u.Err // without the URL
 			}
-			return fmt.Errorf("no answer from %s: %w", o.request.URL.Host, err)
+			return fmt.Errorf("no answer from %s: %w", o.host, err)
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode >= http.StatusBadRequest {

@@ -92,7 +92,7 @@ func runRun(c *cli.Context, se *session, o runOptions) error {
 	env, err := authority.Environment(folder, capture.addr(), os.Environ())
 	var exit error
 	if err == nil {
-		env = append(env, enclosure{capture.addr(), o.pace, se.store.Path()}.variable())
+		env = append(env, enclosure{capture.addr(), o.pace, o.all, se.store.Path()}.variable())
 		exit = runChild(se.streams, o.command, env, signals)
 	}
 	if err = errors.Join(err, capture.stop(runGrace)); err != nil {

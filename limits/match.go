@@ -51,6 +51,13 @@ func (p *Policy) Match(method, rawURL string) (Match, error) {
 	return m, nil
 }
 
+// Host is the host name of a tenant by the policy's first pattern; ok is false where the name does not fit into it.
+func (p *Policy) Host(tenant string) (host string, ok bool) {
+	host = strings.Replace(p.Hosts[0], "{tenant}", tenant, 1)
+	m, err := p.Match("GET", "https://"+host+"/")
+	return host, err == nil && tenant != "" && m.Tenant == tenant
+}
+
 // Reclassify gives the class of a stored route, its origin and template as Match made them, under this policy. So a
 // corrected policy applies to what was recorded under an earlier one.
 func (p *Policy) Reclassify(method, origin, template string) string {

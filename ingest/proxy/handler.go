@@ -107,7 +107,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
 // serveReverse serves /t/TENANT/PATH.
 func (p *Proxy) serveReverse(w http.ResponseWriter, r *http.Request, client string) {
 	tenant, path, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), reversePrefix), "/")
-	host, ok := p.hostOf(strings.ToLower(tenant))
+	host, ok := p.cfg.Policy.Host(strings.ToLower(tenant))
 	if !ok {
 		refuse(w, http.StatusNotFound, "the policy has no host for a tenant of that name")
 		return

@@ -85,7 +85,7 @@ func New(cfg Config) (*Proxy, error) {
 	p.early, p.closeUp = context.WithCancel(p.ctx)
 	p.base = newUpstream(cfg.Roots, p.isSelf, p.isOwn)
 	for tenant, to := range cfg.Upstreams {
-		host, ok := p.hostOf(tenant)
+		host, ok := cfg.Policy.Host(tenant)
 		if !ok {
 			return nil, fmt.Errorf("make proxy: upstream of tenant %q: the policy's host pattern %q does not fit such a name", tenant, cfg.Policy.Hosts[0])
 		}

@@ -7,12 +7,6 @@ import (
 	"strings"
 )
 
-// hostOf is the tenant's host by the policy's first pattern.
-func (p *Proxy) hostOf(tenant string) (host string, ok bool) {
-	host = strings.Replace(p.cfg.Policy.Hosts[0], "{tenant}", tenant, 1)
-	return host, tenant != "" && p.tenantOf(host) == tenant
-}
-
 // tenantOf is the tenant that the policy sees in a host name; "" means none.
 func (p *Proxy) tenantOf(host string) string {
 	m, err := p.cfg.Policy.Match(http.MethodGet, "https://"+host+"/")
