@@ -96,12 +96,7 @@ func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool,
 		return false, err
 	}
 	resets, err := resetsOf(ctx, snap)
-	return slices.ContainsFunc(resets, same(ingest.Reset{Tenant: o.tenant, At: o.at.UnixMicro()})), err
-}
-
-// same finds a reset again, whatever its note.
-func same(r ingest.Reset) func(ingest.Reset) bool {
-	return func(other ingest.Reset) bool { return other.Tenant == r.Tenant && other.At == r.At }
+	return slices.ContainsFunc(resets, func(r ingest.Reset) bool { return r.Tenant == o.tenant && r.At == o.at.UnixMicro() }), err
 }
 
 // resetsOf are all that the log knows.
@@ -128,14 +123,19 @@ func (s *session) addResets(ctx context.Context, resets []ingest.Reset) (added i
 	if err := errors.Join(err, snap.Close()); err != nil {
 		return 0, err
 	}
+	seen := map[ingest.Reset]bool{}
+	for _, r := range known {
+		seen[ingest.Reset{Tenant: r.Tenant, At: r.At}] = true // whatever its note
+	}
 	for _, r := range resets {
-		if slices.ContainsFunc(known, same(r)) {
+		id := ingest.Reset{Tenant: r.Tenant, At: r.At}
+		if seen[id] {
 			continue
 		}
 		if err := s.store.AddEvent(ctx, store.Event{Kind: store.EventReset, At: r.At, Tenant: r.Tenant, Note: r.Note}); err != nil {
 			return added, err
 		}
-		known = append(known, r)
+		seen[id] = true
 		added++
 	}
 	return added, nil

@@ -90,7 +90,8 @@ func TestResetsGoWithTheFirstRequest(t *testing.T) {
 		t.Errorf("%v, want %v, from %s (rejects %v)", got, want, file.String(), rejects)
 	}
 	got = nil
-	for _, other := range []string{`[]`, `[1]`, `"x"`, `{"at":1}`, `[{"at":"soon"}]`, `[{"at":"9999-01-01T00:00:00Z"}]`, `[{"at":"1969-01-01T00:00:00Z"}]`} {
+	future := `[{"at":"` + o.Now.Add(25*time.Hour).Format(time.RFC3339) + `"}]`
+	for _, other := range []string{future, `[]`, `[1]`, `"x"`, `{"at":1}`, `[{"at":"soon"}]`, `[{"at":"9999-01-01T00:00:00Z"}]`, `[{"at":"1969-01-01T00:00:00Z"}]`} {
 		if taken, _, _ := mustImport(t, record(`,"egress_resets":`+other), o); len(taken) != 1 || len(got) > 0 {
 			t.Errorf("%s: %v, resets %v", other, taken, got)
 		}

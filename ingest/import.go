@@ -231,7 +231,7 @@ func (f *feeder) add(d *draft) error {
 	f.cur.requests[n].Identify() // here and not in the store, which is the slower of the two goroutines
 	f.result.Read++
 	if d.resets != "" {
-		f.cur.resets = append(f.cur.resets, parseResets(d.resets, f.cur.requests[n].Tenant, f.asm.latest)...)
+		f.cur.resets = append(f.cur.resets, parseResets(d.resets, f.cur.requests[n].Tenant, f.asm.now)...)
 	}
 	if d.unknownSize {
 		f.result.UnknownSize++
@@ -272,7 +272,7 @@ func (f *feeder) reject(line int64, reason string) error {
 }
 
 func (f *feeder) flushIfFull() error {
-	if max(len(f.cur.requests), len(f.cur.recordings), len(f.cur.rejects)) < batchSize {
+	if max(len(f.cur.requests), len(f.cur.recordings), len(f.cur.rejects), len(f.cur.resets)) < batchSize {
 		return nil
 	}
 	return f.flush()

@@ -39,8 +39,12 @@ func appendResets(b []byte, tenant string, resets []Reset) ([]byte, []Reset) {
 	return b, slices.DeleteFunc(slices.Clone(resets), func(r Reset) bool { return r.Tenant == tenant })
 }
 
+// resetSkew is how far a reset may be ahead of this machine's clock: nobody knows one that is to come.
+const resetSkew = 24 * time.Hour
+
 // parseResets reads the field. Anything of another shape is somebody else's field of that name, and ignored.
-func parseResets(text, tenant string, latest int64) (resets []Reset) {
+func parseResets(text, tenant string, now time.Time) (resets []Reset) {
+	latest := now.Add(resetSkew).UnixMicro()
 	var records []resetRecord
 	if json.Unmarshal([]byte(text), &records) != nil {
 		return nil
