@@ -108,13 +108,12 @@ func (p *Pacer) take(ctx context.Context, tenant string) (store.Slot, error) {
 	case <-ctx.Done():
 		return store.Slot{}, ctx.Err()
 	}
-	if err := sleep(ctx, p.untilNext(turn)); err != nil {
-		return store.Slot{}, err
-	}
-	asked := 0
-	for {
+	for asked := 1; ; asked++ {
+		// Each time anew: the request before may have been answered since, and the machine's clock been set.
+		if err := sleep(ctx, p.untilNext(turn)); err != nil {
+			return store.Slot{}, err
+		}
 		slot, wait, ok, err := p.slots.TakeSlot(ctx, tenant, p.class, p.interval+answerPatience)
-		asked++
 		if err != nil {
 			return slot, err
 		}
