@@ -186,7 +186,7 @@ func (s *session) authorize(r *http.Request) error {
 // proxy does. The base that it returns sends it where it was to go.
 func (s *session) placed(o *callOptions) http.RoundTripper {
 	real := *o.request.URL
-	host, fits := s.policy.Host(s.tenantAt(&real))
+	host, fits := s.policy.Host(strings.ToLower(s.tenantAt(&real)))
 	if !fits || s.policyTenant(&real) != "" {
 		return o.base
 	}

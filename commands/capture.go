@@ -75,6 +75,7 @@ func readRoots(name string) (*x509.CertPool, error) {
 // addHosts adds the hosts that the config gives to tenants. Flags come first.
 func (o *captureOptions) addHosts(config *Config) {
 	for name, t := range config.Tenants {
+		name = strings.ToLower(name) // as the policy sees it in a host
 		if _, ok := o.upstreams[name]; !ok && t.Host != "" {
 			o.upstreams[name] = &url.URL{Scheme: "https", Host: t.Host}
 		}

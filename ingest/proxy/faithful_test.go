@@ -228,7 +228,8 @@ func TestUpstreamRedirects(t *testing.T) {
 		w.Header().Set("Location", r.Header.Get("To"))
 		w.WriteHeader(http.StatusFound)
 	}), func(c *Config) {
-		c.Upstreams = map[string]*url.URL{"acme": {Scheme: "https", Host: "gateway.example", Path: "/base"}}
+		gateway := &url.URL{Scheme: "https", Host: "gateway.example", Path: "/base"}
+		c.Upstreams = map[string]*url.URL{"acme": gateway, "aaa": gateway, "zzz": gateway}
 	})
 	for to, want := range map[string]string{
 		"/base/x?y=1#z": "/t/acme/x?y=1#z", "https://gateway.example/base/a%2Fb": "/t/acme/a%2Fb", "https://acme.xima.cloud/x": "/t/acme/x",
@@ -243,6 +244,19 @@ func TestUpstreamRedirects(t *testing.T) {
 		resp.Body.Close()
 		if got := resp.Header.Get("Location"); got != want {
 			t.Errorf("%s became %s, not %s", to, got, want)
+		}
+	}
+}
+
+// TestSharedUpstream has tenants with one upstream: what goes straight there is always the same one's.
+func TestSharedUpstream(t *testing.T) {
+	gateway := &url.URL{Scheme: "https", Host: "gateway.example"}
+	s := start(t, http.HandlerFunc(echo), func(c *Config) {
+		c.Upstreams = map[string]*url.URL{"acme": gateway, "birch": gateway, "cedar": gateway}
+	})
+	for range 30 {
+		if as, ok := s.recordedAs(&url.URL{Scheme: "https", Host: "gateway.example", Path: "/x"}); !ok || as.Host != "acme.xima.cloud" {
+			t.Fatalf("%v %v", as, ok)
 		}
 	}
 }

@@ -203,8 +203,11 @@ func (p *Proxy) stayHere(resp *http.Response, t *target) {
 	if named, err := url.Parse(location); err == nil && named.Host == "" && !strings.HasPrefix(named.Path, "/") {
 		return // relative to where the client is
 	}
-	as, known := p.recordedAs(to)
-	if !known || as.Scheme != t.url.Scheme || !strings.EqualFold(as.Host, t.url.Host) {
+	as, own := p.below(to, strings.ToLower(t.url.Host))
+	if !own {
+		as, own = to, to.Scheme == t.url.Scheme && strings.EqualFold(to.Host, t.url.Host)
+	}
+	if !own {
 		return
 	}
 	here := t.prefix + as.RequestURI()

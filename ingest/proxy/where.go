@@ -32,25 +32,35 @@ func (p *Proxy) hostsAt(host, port string) (hosts []string) {
 
 // recordedAs is the URL that a request is recorded under, and by which it finds its way: its own where the policy knows
 // the host, the policy's below the upstream of a tenant; ok is false for all others. Where one upstream is below another,
-// the deeper one has it.
+// the deeper one has it; where several tenants have the same, the first by name.
 func (p *Proxy) recordedAs(u *url.URL) (as *url.URL, ok bool) {
 	if p.tenantOf(u.Hostname()) != "" {
 		return u, true
 	}
 	as, depth := u, -1
 	for host, to := range p.base.redirect {
-		base := basePath(to)
-		path, below := strings.CutPrefix(u.EscapedPath(), base)
-		below = below && (path == "" || path[0] == '/')
-		if !below || len(base) <= depth || !strings.EqualFold(to.Hostname(), u.Hostname()) || portOf(to) != portOf(u) {
-			continue
+		moved, below := p.below(u, host)
+		if deep := len(basePath(to)); below && (deep > depth || deep == depth && host < as.Host) {
+			as, depth = moved, deep
 		}
-		moved := *u
-		moved.Scheme, moved.Host, moved.RawPath = "https", host, path
-		moved.Path, _ = url.PathUnescape(path) // the escapes are u's own
-		as, depth = &moved, len(base)
 	}
 	return as, depth >= 0
+}
+
+// below is a URL below a host's upstream as that of the host.
+func (p *Proxy) below(u *url.URL, host string) (moved *url.URL, ok bool) {
+	to := p.base.redirect[host]
+	if to == nil || !strings.EqualFold(to.Hostname(), u.Hostname()) || portOf(to) != portOf(u) {
+		return nil, false
+	}
+	path, ok := strings.CutPrefix(u.EscapedPath(), basePath(to))
+	if !ok || path != "" && path[0] != '/' {
+		return nil, false
+	}
+	at := *u
+	at.Scheme, at.Host, at.RawPath = "https", host, path
+	at.Path, _ = url.PathUnescape(path) // the escapes are u's own
+	return &at, true
 }
 
 // basePath is the escaped path of an upstream, to put before the paths of requests.
