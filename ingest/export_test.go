@@ -90,6 +90,11 @@ func TestResetsGoWithTheFirstRequest(t *testing.T) {
 		t.Errorf("%v, want %v, from %s (rejects %v)", got, want, file.String(), rejects)
 	}
 	got = nil
+	mustImport(t, record(`,"egress_resets":[{"at":"2026-01-01T00:00:00Z","note":"a\u001b[2Jb`+strings.Repeat("é", 600)+`"}]`), o)
+	if len(got) != 1 || got[0].Note != "a[2Jb"+strings.Repeat("é", 497) {
+		t.Errorf("a hostile note became %+v", got)
+	}
+	got = nil
 	future := `[{"at":"` + o.Now.Add(25*time.Hour).Format(time.RFC3339) + `"}]`
 	for _, other := range []string{future, `[]`, `[1]`, `"x"`, `{"at":1}`, `[{"at":"soon"}]`, `[{"at":"9999-01-01T00:00:00Z"}]`, `[{"at":"1969-01-01T00:00:00Z"}]`} {
 		if taken, _, _ := mustImport(t, record(`,"egress_resets":`+other), o); len(taken) != 1 || len(got) > 0 {

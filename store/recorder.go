@@ -105,6 +105,7 @@ func (r *Recorder) run() {
 			for r.await(flushEvery) {
 				batch = r.queue.take(batch[:0], maxBatch-blockRows)
 				r.flush(batch)
+				r.flushAllListed()
 			}
 			if _, closed := r.queue.size(); closed {
 				r.finish(batch)
@@ -120,10 +121,14 @@ func (r *Recorder) finish(batch []Request) {
 		batch = r.queue.take(batch[:0], maxBatch-blockRows)
 		r.flush(batch)
 	}
+	r.flushAllListed()
+	r.tellDropped()
+}
+
+func (r *Recorder) flushAllListed() {
 	for len(r.listed) > 0 {
 		r.flushListed(<-r.listed)
 	}
-	r.tellDropped()
 }
 
 // await waits for company of what is queued, until there is enough of it or no more can come; false says that nothing is
