@@ -42,9 +42,14 @@ type Recorder struct {
 
 // Recorder starts a recorder. It must be closed before the store.
 func (s *Store) Recorder() *Recorder {
+	r := s.newRecorder()
+	go r.run()
+	return r
+}
+
+func (s *Store) newRecorder() *Recorder {
 	r := &Recorder{store: s, queue: newQueue(), listed: make(chan []Recording, listedLength), done: make(chan struct{})}
 	r.ctx, r.giveUp = context.WithCancel(context.Background())
-	go r.run()
 	return r
 }
 
@@ -102,11 +107,7 @@ func (r *Recorder) run() {
 		case recordings := <-r.listed:
 			r.flushListed(recordings)
 		case <-r.queue.filled:
-			for r.await(flushEvery) {
-				batch = r.queue.take(batch[:0], maxBatch-blockRows)
-				r.flush(batch)
-				r.flushAllListed()
-			}
+			batch = r.empty(batch)
 			if _, closed := r.queue.size(); closed {
 				r.finish(batch)
 				return
@@ -117,16 +118,24 @@ func (r *Recorder) run() {
 
 // finish writes what is left once nothing more can come. That may be a request, too, which came after await had found none.
 func (r *Recorder) finish(batch []Request) {
-	for n, _ := r.queue.size(); n > 0; n, _ = r.queue.size() {
-		batch = r.queue.take(batch[:0], maxBatch-blockRows)
-		r.flush(batch)
-	}
-	r.flushAllListed()
+	r.empty(batch)
+	r.flushLists()
 	r.tellDropped()
 }
 
-func (r *Recorder) flushAllListed() {
-	for len(r.listed) > 0 {
+// empty writes what is queued until nothing is, which may be never: so recording lists get their turn in between.
+func (r *Recorder) empty(batch []Request) []Request {
+	for r.await(flushEvery) {
+		batch = r.queue.take(batch[:0], maxBatch-blockRows)
+		r.flush(batch)
+		r.flushLists()
+	}
+	return batch
+}
+
+// flushLists writes the recording lists that are there now.
+func (r *Recorder) flushLists() {
+	for range len(r.listed) {
 		r.flushListed(<-r.listed)
 	}
 }

@@ -123,3 +123,16 @@ func TestRecorderFinishesItsQueue(t *testing.T) {
 		t.Errorf("%d requests are in the file, %d were dropped", n, rec.Dropped())
 	}
 }
+
+// Recording lists are written while requests keep coming: whoever empties the queue may never be done with it.
+func TestListsAmongRequests(t *testing.T) {
+	st := openTest(t, "")
+	rec := st.newRecorder()
+	defer rec.giveUp()
+	rec.Record(numbered(0, 0, 1)[0])
+	rec.RecordListed([]Recording{{Tenant: "acme", Key: "key-1"}})
+	rec.empty(nil)
+	if n := number(t, st.db, "SELECT count(*) FROM recording"); n != 1 {
+		t.Errorf("%d recordings are in the file, not 1", n)
+	}
+}
