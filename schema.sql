@@ -165,12 +165,16 @@ CREATE TRIGGER source_no_replace BEFORE INSERT ON source
 WHEN EXISTS (SELECT 1 FROM source WHERE id = NEW.id OR (kind, name, resolution_us) = (NEW.kind, NEW.name, NEW.resolution_us))
 BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
 
--- The log with its names joined, for reading by people.
+-- The log with its names joined, for reading by people. The values of request.key take their places in the template.
 CREATE VIEW requests AS
 SELECT r.id, t.name AS tenant, r.started_at, o.method, o.class,
-       o.origin || CASE instr(o.template, '{+') WHEN 0 THEN o.template ELSE
-         substr(o.template, 1, instr(o.template, '{+') - 1) || coalesce(r.key, '')
-         || substr(o.template, instr(o.template, '{+') + instr(substr(o.template, instr(o.template, '{+')), '}'))
+       o.origin || CASE instr(o.template, '{+') WHEN 0 THEN o.template ELSE (
+         WITH RECURSIVE fill(done, rest, key) AS (
+           VALUES ('', o.template, coalesce(r.key, '') || '/')
+           UNION ALL SELECT done || substr(rest, 1, instr(rest, '{+') - 1) || substr(key, 1, instr(key, '/') - 1),
+             substr(rest, instr(rest, '{+') + instr(substr(rest, instr(rest, '{+')), '}')), substr(key, instr(key, '/') + 1)
+           FROM fill WHERE rest LIKE '%{+%}%')
+         SELECT done || rest FROM fill WHERE rest NOT LIKE '%{+%}%')
        END || coalesce('?' || r.query, '') AS url,
        o.template AS path, r.status, r.response_bytes, r.request_bytes, r.duration_us, r.first_byte_us, r.cut_short,
        r.retry_after_s, r.error, c.name AS client, s.kind AS source, s.name AS source_name, s.resolution_us, r.params

@@ -164,6 +164,9 @@ func TestRequestsView(t *testing.T) {
 		{"/rest/agents/{extension}/{+id}/x", "7", "", "/rest/agents/{extension}/7/x"},
 		{"/rest/agents/{extension}/click", "", "", "/rest/agents/{extension}/click"},
 		{"/rest/{+id}", "", "", "/rest/"},
+		{"/rest/{+site}/calls/{+id}/audio", "site-1/key-1", "x=y", "/rest/site-1/calls/key-1/audio?x=y"},
+		{"/{+a}/{b}/{+c}/{+d}", "1//3", "", "/1/{b}//3"},
+		{"/{+a}/{+b}", "", "", "//"},
 	} {
 		st := openTest(t, "")
 		q := numbered(0, 0, 1)[0]

@@ -1,5 +1,5 @@
--- Format 1 to 2: recording lists are kept, REPLACE is refused, names are guarded, and the cache has checksums, so what it
--- holds is made anew.
+-- Format 1 to 2: recording lists are kept, REPLACE is refused, names are guarded, the view gives each value of a key its
+-- place, and the cache has checksums, so what it holds is made anew.
 
 DELETE FROM cache_chunk;
 DELETE FROM cache_filter;
@@ -61,3 +61,19 @@ CREATE TRIGGER source_no_delete BEFORE DELETE ON source BEGIN SELECT RAISE(ABORT
 CREATE TRIGGER source_no_replace BEFORE INSERT ON source
 WHEN EXISTS (SELECT 1 FROM source WHERE id = NEW.id OR (kind, name, resolution_us) = (NEW.kind, NEW.name, NEW.resolution_us))
 BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+
+DROP VIEW requests;
+CREATE VIEW requests AS
+SELECT r.id, t.name AS tenant, r.started_at, o.method, o.class,
+       o.origin || CASE instr(o.template, '{+') WHEN 0 THEN o.template ELSE (
+         WITH RECURSIVE fill(done, rest, key) AS (
+           VALUES ('', o.template, coalesce(r.key, '') || '/')
+           UNION ALL SELECT done || substr(rest, 1, instr(rest, '{+') - 1) || substr(key, 1, instr(key, '/') - 1),
+             substr(rest, instr(rest, '{+') + instr(substr(rest, instr(rest, '{+')), '}')), substr(key, instr(key, '/') + 1)
+           FROM fill WHERE rest LIKE '%{+%}%')
+         SELECT done || rest FROM fill WHERE rest NOT LIKE '%{+%}%')
+       END || coalesce('?' || r.query, '') AS url,
+       o.template AS path, r.status, r.response_bytes, r.request_bytes, r.duration_us, r.first_byte_us, r.cut_short,
+       r.retry_after_s, r.error, c.name AS client, s.kind AS source, s.name AS source_name, s.resolution_us, r.params
+FROM request r JOIN tenant t ON t.id = r.tenant_id JOIN route o ON o.id = r.route_id
+JOIN source s ON s.id = r.source_id LEFT JOIN client c ON c.id = r.client_id;
