@@ -8,7 +8,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// Window says whether a moment lies within a tenant's nightly window.
+// Window says whether a moment lies within a tenant's nightly window. Written with %v, windows that differ, be it in the
+// zone alone, must read differently: a saved state counts for the window that it was made with.
 type Window interface{ Contains(time.Time) bool }
 
 // History tells whether a recording was downloaded before the requests that an Auditor was given; *store.History is one.
