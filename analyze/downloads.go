@@ -104,13 +104,17 @@ type set struct {
 	warmed uint64 // of no meaning; without it warm would be compiled away
 }
 
+// keptSlots bounds what an emptied set keeps for whoever comes next, 512 kB: to clear what a tenant of millions has left
+// would take longer than to judge a small one.
+const keptSlots = 1 << 16
+
 // reserve makes room for n hashes, and empties the set.
 func (s *set) reserve(n int) {
 	size := 64
 	for 2*size < 3*n {
 		size *= 2
 	}
-	if len(s.slots) < size {
+	if len(s.slots) < size || len(s.slots) > max(size, keptSlots) {
 		s.slots = make([]uint64, size)
 	} else {
 		clear(s.slots)

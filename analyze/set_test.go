@@ -41,3 +41,20 @@ func TestSetReserveEmpties(t *testing.T) {
 		}
 	}
 }
+
+// A tenant of millions leaves nothing behind that each small one after it would have to clear; what is worth keeping is kept.
+func TestSetForgetsItsSize(t *testing.T) {
+	var s set
+	s.reserve(1_000_000)
+	s.add(1)
+	s.reserve(10)
+	if len(s.slots) > keptSlots || s.has(1) {
+		t.Errorf("%d slots are left, or what was in them", len(s.slots))
+	}
+	s.reserve(keptSlots / 2)
+	kept := &s.slots[0]
+	s.reserve(10)
+	if &s.slots[0] != kept {
+		t.Error("a set of usual size is made anew")
+	}
+}
