@@ -108,14 +108,14 @@ BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
 
 CREATE TRIGGER request_no_delete BEFORE DELETE ON request
 WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
-BEGIN SELECT RAISE(ABORT, 'the request log is append-only; see headroom prune'); END;
+BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
 
 CREATE TRIGGER recording_no_update BEFORE UPDATE ON recording
 BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only'); END;
 
 CREATE TRIGGER recording_no_delete BEFORE DELETE ON recording
 WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
-BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only; see headroom prune'); END;
+BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only'); END;
 
 CREATE TRIGGER recording_no_replace BEFORE INSERT ON recording
 WHEN EXISTS (SELECT 1 FROM recording WHERE (tenant_id, started_at, key) = (NEW.tenant_id, NEW.started_at, NEW.key))

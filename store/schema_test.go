@@ -194,3 +194,10 @@ func TestRequestsViewColumns(t *testing.T) {
 		t.Errorf("the view says\n%s, not\n%s", got, want)
 	}
 }
+
+// A trigger's message may send nobody to a command that a later or an earlier headroom does not have.
+func TestTriggersNameNoCommand(t *testing.T) {
+	if n := number(t, openTest(t, "").db, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND sql LIKE '%headroom %'"); n != 0 {
+		t.Errorf("%d triggers name a command", n)
+	}
+}
