@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"context"
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -54,39 +56,58 @@ func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
 	if err != nil {
 		return err
 	}
-	rows := se.tenantRows(snap.Tenants(), r, o.tenants)
+	rows, err := se.tenantRows(c.Context, snap, r, o.tenants)
+	if err != nil {
+		return err
+	}
 	return se.write(o.output, func(w io.Writer) error { return report.Tenants(w, rows, o.look) })
 }
 
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
-func (s *session) tenantRows(infos []store.TenantInfo, r *analyze.Report, names []string) []report.TenantRow {
+func (s *session) tenantRows(ctx context.Context, snap *store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
 	info, caps := map[string]store.TenantInfo{}, map[string]analyze.Cap{}
 	for name := range s.config.Tenants {
 		info[name] = store.TenantInfo{}
 	}
-	for _, t := range infos {
+	for _, t := range snap.Tenants() {
 		info[t.Name] = t
 	}
 	for _, t := range r.Tenants {
 		caps[t.Tenant] = t.Egress.Cap
 	}
+	shown := slices.Sorted(maps.Keys(info))
+	if len(names) > 0 {
+		shown = slices.DeleteFunc(shown, func(name string) bool { return !slices.Contains(names, name) })
+	}
+	if err := s.capsWithoutRequests(ctx, snap, r.AsOf, shown, caps); err != nil {
+		return nil, err
+	}
 	var rows []report.TenantRow
-	for _, name := range slices.Sorted(maps.Keys(info)) {
-		if len(names) > 0 && !slices.Contains(names, name) {
-			continue
-		}
-		if _, ok := caps[name]; !ok {
-			caps[name] = s.capWithoutRequests(name, r)
-		}
+	for _, name := range shown {
 		rows = append(rows, s.tenantRow(name, info[name], caps[name]))
 	}
-	return rows
+	return rows, nil
 }
 
-// capWithoutRequests is what the config alone says of a cap.
-func (s *session) capWithoutRequests(name string, r *analyze.Report) analyze.Cap {
-	result, _ := analyze.NewAuditor(s.policy, s.config.about(name)).Result(r.AsOf.UnixMicro())
-	return result.Egress.Cap
+// capsWithoutRequests adds what config and recording lists say of the caps of tenants that an audit leaves out.
+func (s *session) capsWithoutRequests(ctx context.Context, snap *store.Snapshot, asOf time.Time, names []string, caps map[string]analyze.Cap) error {
+	var without []string
+	for _, name := range names {
+		if _, ok := caps[name]; !ok {
+			without = append(without, name)
+		}
+	}
+	if without == nil {
+		return nil
+	}
+	f, err := analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: asOf, Tenants: without, About: s.config.about})
+	if err != nil {
+		return err
+	}
+	for _, p := range f.Tenants {
+		caps[p.Tenant] = p.Cap
+	}
+	return nil
 }
 
 func (s *session) tenantRow(name string, info store.TenantInfo, c analyze.Cap) report.TenantRow {
