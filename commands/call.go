@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -245,14 +246,33 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 		if resp.StatusCode >= http.StatusBadRequest {
 			return s.refusal(resp)
 		}
-		_, broken = io.Copy(w, s.watched(resp, o.output))
-		return broken
+		body := &heedful{r: s.watched(resp, o.output)}
+		_, err = io.Copy(w, body)
+		if err != nil && body.err == nil && !errors.Is(err, syscall.EPIPE) {
+			return fmt.Errorf("write output: %w", err) // the vendor's side is well
+		}
+		broken = err
+		return err
 	})
 	if broken != nil && !errors.Is(broken, context.Canceled) {
 		s.tell("headroom: call: the body broke off: %v", broken)
 		return errPartly
 	}
 	return err
+}
+
+// heedful keeps the error that reading ended with.
+type heedful struct {
+	r   io.Reader
+	err error
+}
+
+func (h *heedful) Read(p []byte) (int, error) {
+	n, err := h.r.Read(p)
+	if err != io.EOF {
+		h.err = err
+	}
+	return n, err
 }
 
 // refusal prints an answer that is an error, and says what it means.

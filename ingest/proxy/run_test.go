@@ -77,6 +77,22 @@ func TestRunInsideRun(t *testing.T) {
 	}
 }
 
+// TestCallIntoFullDisk: what fails is call's own side, and not told as the vendor's.
+func TestCallIntoFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil && os.Getenv("HEADROOM_CI") == "" {
+		t.Skip("there is no /dev/full here")
+	}
+	w := newWorld(t, nil)
+	cmd := exec.Command("sh", "-c", `"$0" call --no-token GET https://acme.xima.cloud`+largePath+` >/dev/full 2>said; echo $? >code`, os.Args[0])
+	cmd.Env, cmd.Dir = w.env, w.dir
+	output(t, cmd)
+	code, _ := os.ReadFile(filepath.Join(w.dir, "code"))
+	said, _ := os.ReadFile(filepath.Join(w.dir, "said"))
+	if string(code) != "2\n" || !strings.HasPrefix(string(said), "headroom: call: write output: ") || strings.Count(string(said), "\n") != 1 {
+		t.Errorf("exit code %q, %q", code, said)
+	}
+}
+
 // TestPipesThatNobodyReads closes the streams that run and call write to: what they did is recorded, and what they started
 // ends as it would without them.
 func TestPipesThatNobodyReads(t *testing.T) {
