@@ -64,7 +64,8 @@ func (im *Import) Added() int64 { return im.added }
 func (im *Import) Duplicates() int64 { return im.duplicates }
 
 // Add adds those of the batch that are not in the store. The batch may be used again after the call, which sets
-// IDs in it. After an error, which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the import can only be closed.
+// IDs in it. After an error, which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the
+// import can only be closed.
 func (im *Import) Add(ctx context.Context, batch []Request) error {
 	for part := range slices.Chunk(batch, maxBatch) {
 		if im.err != nil {

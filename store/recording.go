@@ -93,6 +93,7 @@ func (n *Snapshot) Recordings(ctx context.Context, tenant string, from, to int64
 
 // Recorded is what a tenant's listed recordings add up to.
 type Recorded struct {
+	// Recordings is how many there are.
 	Recordings int64
 	// Hours are their lengths, Bytes their sizes, of those of which both are known.
 	Hours, Bytes float64
@@ -102,8 +103,8 @@ type Recorded struct {
 func (n *Snapshot) Recorded(ctx context.Context, tenant string, from, to int64) (r Recorded, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	err = n.conn.QueryRowContext(ctx, `SELECT count(*), total(duration_us) / 3600e6, total(bytes) FROM recording r JOIN tenant t ON t.id = r.tenant_id
-		WHERE t.name = ? AND r.started_at >= ? AND r.started_at < ? AND duration_us > 0 AND bytes > 0`, tenant, from, to).Scan(&r.Recordings, &r.Hours, &r.Bytes)
+	err = n.conn.QueryRowContext(ctx, `SELECT count(*), total(iif(bytes > 0, duration_us, 0)) / 3600e6, total(iif(duration_us > 0, bytes, 0))
+		FROM recording r JOIN tenant t ON t.id = r.tenant_id WHERE t.name = ? AND r.started_at >= ? AND r.started_at < ?`, tenant, from, to).Scan(&r.Recordings, &r.Hours, &r.Bytes)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("read recordings: %w", explain(err))
 	}
