@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/internal/tomldoc"
 )
 
 // arrange puts arguments into the order that the cli package needs: global flags, command, its flags, its arguments. So
@@ -140,7 +140,7 @@ func find(flags []cli.Flag, name string) cli.Flag {
 
 // didYouMean is a hint to the candidate that word is nearest to, "" where none is near.
 func didYouMean(word string, candidates []string) string {
-	if best := limits.Nearest(word, candidates); best != "" {
+	if best := tomldoc.Nearest(word, candidates); best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)
 	}
 	return ""

@@ -108,7 +108,7 @@ func (s *session) audit(ctx context.Context, snap *store.Snapshot, sp span, tena
 
 func (s *session) analysis(sp span, tenants []string) analyze.Options {
 	return analyze.Options{
-		Policy: s.policy, AsOf: sp.asOf, Since: sp.since, Until: sp.until, Tenants: tenants, About: s.config.about,
+		Policy: s.policy, AsOf: sp.asOf, Since: sp.since, Until: sp.until, Tenants: tenants, About: s.config.About,
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/proxy"
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -73,8 +74,8 @@ func readRoots(name string) (*x509.CertPool, error) {
 }
 
 // addHosts adds the hosts that the config gives to tenants. Flags come first.
-func (o *captureOptions) addHosts(config *Config) {
-	for name, t := range config.Tenants {
+func (o *captureOptions) addHosts(known *config.Config) {
+	for name, t := range known.Tenants {
 		name = strings.ToLower(name) // as the policy sees it in a host
 		if _, ok := o.upstreams[name]; !ok && t.Host != "" {
 			o.upstreams[name] = &url.URL{Scheme: "https", Host: t.Host}

@@ -18,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/internal/sim/story"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
@@ -231,7 +232,7 @@ func (s *session) writeDemoConfig(name string, tale *story.Story) (err error) {
 	if err := os.WriteFile(name, b.Bytes(), 0o666); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
-	s.config, err = ParseConfig(name, b.Bytes())
+	s.config, err = config.Parse(name, b.Bytes())
 	return err
 }
 

@@ -121,7 +121,7 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 	}
 	defer snap.Close()
 	r, err := analyze.Project(c.Context, snap, analyze.ForecastOptions{
-		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: o.tenants, About: se.config.about, WhatIf: o.whatIf,
+		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: o.tenants, About: se.config.About, WhatIf: o.whatIf,
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/internal/config"
 )
 
 func newInitCommand(s *streams) *cli.Command {
@@ -35,7 +37,7 @@ func runInit(s *streams, name string) error {
 	if err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
-	_, err = f.WriteString(configTemplate)
+	_, err = f.WriteString(config.Template)
 	if err := errors.Join(err, f.Close()); err != nil {
 		os.Remove(name)
 		return fmt.Errorf("write config: %w", err)

@@ -10,13 +10,13 @@ import (
 
 // picture gathers what the page shows. The forecast is made of all requests, whatever range is selected.
 func (s *session) picture(ctx context.Context, snap *store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
-	p = &report.Picture{Policy: s.policy, About: s.config.about}
+	p = &report.Picture{Policy: s.policy, About: s.config.About}
 	if p.Audit, err = s.audit(ctx, snap, sp, tenants); err != nil {
 		return nil, err
 	}
 	if p.Days, err = analyze.Days(ctx, snap, s.analysis(sp, tenants)); err != nil {
 		return nil, err
 	}
-	p.Forecast, err = analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.about})
+	p.Forecast, err = analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})
 	return p, err
 }

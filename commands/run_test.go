@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -16,11 +17,11 @@ func TestRunCountsItsOwnTenants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := ParseConfig("c.toml", []byte("[tenants.full]\ncap = 1000\n"))
+	known, err := config.Parse("c.toml", []byte("[tenants.full]\ncap = 1000\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	se := &session{streams: &streams{out: io.Discard, err: io.Discard}, policy: policy, config: config}
+	se := &session{streams: &streams{out: io.Discard, err: io.Discard}, policy: policy, config: known}
 	began := time.Now().Add(-time.Minute)
 	pulled := func(tenant string, at time.Time) store.Request {
 		return store.Request{

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -28,11 +29,11 @@ func served(t *testing.T, o serveOptions) (*httptest.Server, func(tenant string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := ParseConfig("test.toml", []byte("[tenants.acme]\ncap = 10000\ncap_told_on = 2026-01-01\n"))
+	known, err := config.Parse("test.toml", []byte("[tenants.acme]\ncap = 10000\ncap_told_on = 2026-01-01\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	site, err := newSite(&session{streams: &streams{err: io.Discard}, store: st, policy: policy, config: config}, o)
+	site, err := newSite(&session{streams: &streams{err: io.Discard}, store: st, policy: policy, config: known}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

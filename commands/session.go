@@ -13,7 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -22,7 +22,7 @@ import (
 type session struct {
 	*streams
 	store  *store.Store
-	config *Config
+	config *config.Config
 	policy *limits.Policy
 }
 
@@ -70,15 +70,15 @@ func (s *session) writable() error {
 }
 
 // loadConfig reads the named config, which must exist, or the default one, which need not.
-func loadConfig(c *cli.Context) (*Config, error) {
+func loadConfig(c *cli.Context) (*config.Config, error) {
 	if name := c.String("config"); name != "" {
-		return LoadConfig(name)
+		return config.Load(name)
 	}
-	config, err := LoadConfig(defaultConfig)
+	known, err := config.Load(defaultConfig)
 	if errors.Is(err, fs.ErrNotExist) && !fileExists(defaultConfig) {
-		return ParseConfig("", nil)
+		return &config.Config{}, nil
 	}
-	return config, err
+	return known, err
 }
 
 // loadPolicy reads the policy of that name.
@@ -142,28 +142,6 @@ func (s *session) tolerate(err error) error {
 	}
 	return err
 }
-
-// about gives the analysis what the config knows of a tenant.
-func (c *Config) about(name string) analyze.Tenant {
-	t := c.Tenant(name)
-	a := analyze.Tenant{
-		Name: name, Chance: -1,
-		Cap:  analyze.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
-		Zone: t.Location,
-	}
-	if len(t.Closures) > 0 {
-		a.Closed = t.ClosedAt
-	}
-	if !t.Window.IsZero() {
-		a.Window = zonedWindow{t.Window}
-	}
-	return a
-}
-
-// zonedWindow is a Window that names its zone too: saved states go by what it prints.
-type zonedWindow struct{ Window }
-
-func (w zonedWindow) String() string { return fmt.Sprintf("%s %v", w.Window.String(), w.zone) }
 
 // checkTenants refuses names that neither the log nor the config knows.
 func (s *session) checkTenants(snap *store.Snapshot, names []string) error {

@@ -100,7 +100,7 @@ func (s *session) capsWithoutRequests(ctx context.Context, snap *store.Snapshot,
 	if without == nil {
 		return nil
 	}
-	f, err := analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: asOf, Tenants: without, About: s.config.about})
+	f, err := analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: asOf, Tenants: without, About: s.config.About})
 	if err != nil {
 		return err
 	}
@@ -114,6 +114,6 @@ func (s *session) tenantRow(name string, info store.TenantInfo, c analyze.Cap) r
 	t := s.config.Tenant(name)
 	return report.TenantRow{
 		Tenant: name, Requests: info.Requests, First: info.First, Last: info.Last,
-		Agents: t.Agents, Cap: c, Window: t.Window.String(), Zone: t.TimeZone,
+		Agents: t.Agents, Cap: c, Window: t.Window.String(), Zone: t.ZoneName(),
 	}
 }

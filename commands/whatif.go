@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/config"
 )
 
 // parseWhatIf reads changes such as "agents=40,growth=20%,backfill=200GB@2026-12-01". Only a backfill may come more than
@@ -38,12 +39,12 @@ func change(w *analyze.WhatIf, name, value string) (err error) {
 	switch name {
 	case "agents":
 		w.Agents, err = strconv.Atoi(value)
-		if err != nil || w.Agents < 1 || w.Agents > maxAgents {
-			return fmt.Errorf("agents %q must be a whole number from 1 to %d", value, maxAgents)
+		if err != nil || w.Agents < 1 || w.Agents > config.MaxAgents {
+			return fmt.Errorf("agents %q must be a whole number from 1 to %d", value, config.MaxAgents)
 		}
 	case "cap":
 		var bytes float64
-		bytes, err = ParseBytes(value)
+		bytes, err = config.ParseBytes(value)
 		w.Cap = max(1, int64(bytes))
 	case "growth":
 		w.Growth, err = parseGrowth(value)
@@ -73,7 +74,7 @@ func parseBackfill(s string) (b analyze.Backfill, err error) {
 	if !found {
 		return b, fmt.Errorf("backfill %q must name its night, such as 200GB@2026-12-01", s)
 	}
-	if b.Bytes, err = ParseBytes(strings.TrimSpace(amount)); err != nil {
+	if b.Bytes, err = config.ParseBytes(strings.TrimSpace(amount)); err != nil {
 		return b, fmt.Errorf("backfill: %w", err)
 	}
 	if b.Date, err = time.Parse(time.DateOnly, strings.TrimSpace(date)); err != nil {

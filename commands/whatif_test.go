@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/config"
 )
 
 func TestParseWhatIf(t *testing.T) {
@@ -63,7 +64,7 @@ func FuzzParseWhatIf(f *testing.F) {
 			t.Errorf("%q: %+v", s, w)
 		}
 		for _, b := range w.Backfills {
-			if !(b.Bytes > 0 && b.Bytes <= maxBytes) || b.Date.IsZero() && !strings.Contains(s, "0001-01-01") {
+			if !(b.Bytes > 0 && b.Bytes <= config.MaxBytes) || b.Date.IsZero() && !strings.Contains(s, "0001-01-01") {
 				t.Errorf("%q: %+v", s, b)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/6dcca832/headroom/internal/tomldoc"
 )
 
 // Builtin returns a policy that headroom comes with, such as "xima".
@@ -21,7 +23,7 @@ func Builtin(name string) (*Policy, error) {
 // Parse reads a policy file; name is what messages call it. Every error is one line with name, line and reason.
 func Parse(name string, data []byte) (*Policy, error) {
 	var f policyFile
-	doc, err := DecodeTOML(name, data, &f)
+	doc, err := tomldoc.Decode(name, data, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +65,7 @@ type egressFile struct {
 
 // checker turns what was read into rules, and keeps the first thing that is wrong.
 type checker struct {
-	doc *Document
+	doc *tomldoc.Document
 	p   *Policy
 	err error
 }
@@ -245,7 +247,7 @@ func (c *checker) class(key, class string) {
 
 // didYouMean names the word that was probably meant.
 func didYouMean(word string, known []string) string {
-	if near := Nearest(word, known); near != "" {
+	if near := tomldoc.Nearest(word, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""

@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/6dcca832/headroom/analyze"
-	"github.com/6dcca832/headroom/commands"
+	"github.com/6dcca832/headroom/internal/config"
 )
 
 func TestFirstScreenAnswersForTwentyTenants(t *testing.T) {
@@ -67,7 +67,7 @@ func TestEmptyChartsSayWhy(t *testing.T) {
 func TestWindowFrameLiesOnItsHours(t *testing.T) {
 	b := open(t, 1280, 3000)
 	p := made(t, 1, 30, plainName)
-	window, err := commands.ParseWindow("01:00-05:00", time.UTC)
+	window, err := config.ParseWindow("01:00-05:00")
 	if err != nil {
 		t.Fatal(err)
 	}

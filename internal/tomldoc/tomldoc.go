@@ -1,4 +1,16 @@
-package limits
+// Package tomldoc reads TOML that people write by hand, and says of each mistake where it is and what to write instead.
+//
+// For most uses, call Decode with a struct; then check the values, and report what is wrong with Document.Errorf, which
+// finds the line of a key.
+//
+// # Guarantees
+//
+// Every error is one line that begins with the file's name and, where there is one, the line's number.
+//
+// # What it does not do
+//
+// It writes no TOML of its own accord, and knows nothing of what the keys mean.
+package tomldoc
 
 import (
 	"bytes"
@@ -23,11 +35,11 @@ type Document struct {
 	lines map[string]int
 }
 
-// DecodeTOML reads data strictly into the struct that into points to. Name is what messages call the file.
+// Decode reads data strictly into the struct that into points to. Name is what messages call the file.
 //
 // Every error begins with name and, where there is one, the line: "policy.toml:12: …". A key that the struct does not
 // have is an error that names the nearest one it has.
-func DecodeTOML(name string, data []byte, into any) (*Document, error) {
+func Decode(name string, data []byte, into any) (*Document, error) {
 	if len(data) > maxDocument {
 		return nil, fmt.Errorf("%s: file has %d bytes; more than %d cannot be right", name, len(data), maxDocument)
 	}

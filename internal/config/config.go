@@ -1,0 +1,162 @@
+// Package config holds what only the user knows of the tenants: licensed agents, the cap that support told, the nightly
+// window, days without calls. It reads that from headroom.toml; a program may as well make a Config of its own.
+//
+// For most uses, Load reads the file, and Config.About gives an analysis what is known of a tenant.
+//
+// # Guarantees
+//
+// A file is read strictly: each unknown key and each wrong value is an error of one line with file, line and reason. No
+// error repeats what could be a token.
+//
+// # What it does not do
+//
+// It never holds a token, only the name of the environment variable that does.
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	// Zones must be known on machines without a zone database too.
+	_ "time/tzdata"
+
+	"github.com/6dcca832/headroom/analyze"
+)
+
+// Config is what is known of all tenants. The zero Config knows nothing of any.
+type Config struct {
+	// TokenEnv names the environment variable with the token of tenants that name none; "" means not set.
+	TokenEnv string
+	// Defaults holds for tenants that are not in Tenants.
+	Defaults Tenant
+	// Tenants holds what is known of each tenant, the file's defaults already filled in.
+	Tenants map[string]Tenant
+}
+
+// Tenant is what is known of one tenant. Zero values mean that nothing was said.
+type Tenant struct {
+	// Agents is the number of licensed recorded agents.
+	Agents int
+	// CapBytes is the egress cap in bytes that support told, CapToldOn the day it did (midnight UTC), and CapToldBy who
+	// did, such as a ticket's number.
+	CapBytes  int64
+	CapToldOn time.Time
+	CapToldBy string
+	// BytesPerHour is the size in bytes of a recorded hour.
+	BytesPerHour float64
+	// Location is where the calls are made: Window and Closures go by its clocks. Nil means UTC.
+	Location *time.Location
+	// Window is when recordings should be pulled.
+	Window Window
+	// TokenEnv names the environment variable with the tenant's token.
+	TokenEnv string
+	// Closures are the days without calls.
+	Closures []Closure
+	// Host is the tenant's host name where it is not the policy's.
+	Host string
+
+	closuresFile string // of more Closures; Load reads it
+}
+
+// Window is the part of every day that begins at From and ends before To, both from midnight on the wall's clock. It goes
+// past midnight where To is before From. The zero Window is the whole of every day.
+type Window struct{ From, To time.Duration }
+
+// Closure is a day without calls. Year 0 means every year.
+type Closure struct {
+	Year  int
+	Month time.Month
+	Day   int
+}
+
+// Tenant is what is known of a tenant, Defaults if Tenants does not have it.
+func (c *Config) Tenant(name string) Tenant {
+	if t, ok := c.Tenants[name]; ok {
+		return t
+	}
+	return c.Defaults
+}
+
+// Names are the tenants that the Config has, in order.
+func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Tenants)) }
+
+// About gives an analysis what is known of a tenant; it fits the option About of package analyze.
+func (c *Config) About(name string) analyze.Tenant {
+	t := c.Tenant(name)
+	a := analyze.Tenant{
+		Name: name, Chance: -1,
+		Cap:  analyze.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
+		Zone: t.zone(),
+	}
+	if len(t.Closures) > 0 {
+		a.Closed = t.ClosedAt
+	}
+	if !t.Window.IsZero() {
+		a.Window = zonedWindow{t.Window, t.zone()}
+	}
+	return a
+}
+
+// ClosedAt says whether the day of a time, in the tenant's zone, is one without calls.
+func (t *Tenant) ClosedAt(at time.Time) bool {
+	at = at.In(t.zone())
+	return slices.ContainsFunc(t.Closures, func(c Closure) bool { return c.on(at) })
+}
+
+func (t *Tenant) zone() *time.Location {
+	if t.Location == nil {
+		return time.UTC
+	}
+	return t.Location
+}
+
+// ZoneName is the name of the tenant's Location, "" where it has none.
+func (t *Tenant) ZoneName() string {
+	if t.Location == nil {
+		return ""
+	}
+	return t.Location.String()
+}
+
+// IsZero says that no window was set.
+func (w Window) IsZero() bool { return w == Window{} }
+
+// Contains says whether a time is inside the window, by the clock of the time's own zone.
+func (w Window) Contains(t time.Time) bool {
+	if w.IsZero() {
+		return true
+	}
+	now := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+	if w.From < w.To {
+		return w.From <= now && now < w.To
+	}
+	return w.From <= now || now < w.To
+}
+
+// String is the window as ParseWindow reads it, "" for the zero Window.
+func (w Window) String() string {
+	if w.IsZero() {
+		return ""
+	}
+	return clock(w.From) + "-" + clock(w.To)
+}
+
+func clock(d time.Duration) string {
+	return fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// zonedWindow is a Window in a zone, which it names: saved states go by what it prints.
+type zonedWindow struct {
+	Window
+	zone *time.Location
+}
+
+func (w zonedWindow) Contains(t time.Time) bool { return w.Window.Contains(t.In(w.zone)) }
+
+func (w zonedWindow) String() string { return fmt.Sprintf("%s %v", w.Window, w.zone) }
+
+func (c Closure) on(t time.Time) bool {
+	return (c.Year == 0 || c.Year == t.Year()) && c.Month == t.Month() && c.Day == t.Day()
+}

@@ -1,0 +1,236 @@
+package config
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/tomldoc"
+)
+
+// Template is a commented headroom.toml to begin with.
+//
+//go:embed headroom.toml.tmpl
+var Template string
+
+// Load reads headroom.toml, which errors name by its absolute path, and the closure files that it names, which are looked for beside it. A missing file is an
+// error that is fs.ErrNotExist.
+func Load(name string) (*Config, error) {
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs // nobody knows the folder in which a job was started
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
+	}
+	c, err := Parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	folder := filepath.Dir(name)
+	if err := c.Defaults.loadClosures(folder); err != nil {
+		return nil, err
+	}
+	for _, tenant := range c.Names() {
+		t := c.Tenants[tenant]
+		if err := t.loadClosures(folder); err != nil {
+			return nil, err
+		}
+		c.Tenants[tenant] = t
+	}
+	return c, nil
+}
+
+func (t *Tenant) loadClosures(folder string) error {
+	if t.closuresFile == "" {
+		return nil
+	}
+	name := t.closuresFile
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(folder, name)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("read closures: %w", err)
+	}
+	more, err := parseClosures(name, data)
+	t.Closures = append(slices.Clip(t.Closures), more...)
+	return err
+}
+
+// Parse reads the text of a headroom.toml; name is what messages call it. Closure files are not read. Every error is one
+// line with name, line and reason.
+func Parse(name string, data []byte) (*Config, error) {
+	var f configFile
+	doc, err := tomldoc.Decode(name, data, &f)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{doc: doc}
+	r.env("token_env", f.TokenEnv)
+	config := &Config{TokenEnv: f.TokenEnv, Tenants: map[string]Tenant{}}
+	config.Defaults = r.tenant("defaults", tenantFile{sharedFile: f.Defaults})
+	if config.Defaults.TokenEnv != "" {
+		config.TokenEnv = config.Defaults.TokenEnv
+	}
+	config.Defaults.TokenEnv = config.TokenEnv
+	spelled := map[string]string{}
+	for tenant, own := range sorted(f.Tenants) {
+		key := "tenants." + tenant
+		if other, twice := spelled[strings.ToLower(tenant)]; twice {
+			// Host names have no case, so one of them would never be met.
+			r.note(key, fmt.Errorf("tenant %q is there twice, the other time as %q", tenant, other))
+		}
+		spelled[strings.ToLower(tenant)] = tenant
+		r.tenant(key, own) // says what is wrong with the tenant's own values, by its own lines
+		own.inherit(f.Defaults, config.TokenEnv)
+		config.Tenants[tenant] = r.tenant(key, own)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return config, nil
+}
+
+// configFile is headroom.toml as it is written.
+type configFile struct {
+	TokenEnv string                `toml:"token_env"`
+	Defaults sharedFile            `toml:"defaults"`
+	Tenants  map[string]tenantFile `toml:"tenants"`
+}
+
+// sharedFile is what may be said of one tenant and of all.
+type sharedFile struct {
+	BytesPerHour amount `toml:"bytes_per_recorded_hour"`
+	TimeZone     string `toml:"time_zone"`
+	Window       string `toml:"window"`
+	TokenEnv     string `toml:"token_env"`
+	Closures     []any  `toml:"closures"`
+	ClosuresFile string `toml:"closures_file"`
+}
+
+type tenantFile struct {
+	sharedFile
+	Agents    int    `toml:"agents"`
+	Cap       amount `toml:"cap"`
+	CapToldOn any    `toml:"cap_told_on"`
+	CapToldBy string `toml:"cap_told_by"`
+	Host      string `toml:"host"`
+}
+
+// inherit takes from the defaults what the tenant does not say itself. Closures add up.
+func (f *tenantFile) inherit(d sharedFile, tokenEnv string) {
+	setIfZero(&f.BytesPerHour, d.BytesPerHour)
+	setIfZero(&f.TimeZone, d.TimeZone)
+	setIfZero(&f.Window, d.Window)
+	setIfZero(&f.TokenEnv, tokenEnv)
+	setIfZero(&f.ClosuresFile, d.ClosuresFile)
+	f.Closures = slices.Concat(d.Closures, f.Closures)
+}
+
+func setIfZero[T comparable](to *T, from T) {
+	var zero T
+	if *to == zero {
+		*to = from
+	}
+}
+
+// reader turns what was read into values, and keeps the first thing that is wrong.
+type reader struct {
+	doc *tomldoc.Document
+	err error
+}
+
+// note keeps an error about the value of a key.
+func (r *reader) note(key string, err error) {
+	if err != nil && r.err == nil {
+		r.err = r.doc.Errorf(key, "%w", err)
+	}
+}
+
+func (r *reader) tenant(key string, f tenantFile) Tenant {
+	t := Tenant{
+		Agents: f.Agents, CapToldBy: f.CapToldBy, TokenEnv: f.TokenEnv, Host: f.Host,
+		closuresFile: f.ClosuresFile,
+	}
+	if f.Agents < 0 || f.Agents > MaxAgents {
+		r.note(key+".agents",
+			fmt.Errorf("agents must be between 0 and %d, and is %d", MaxAgents, f.Agents))
+	}
+	t.CapBytes = int64(r.amount(key+".cap", f.Cap))
+	t.BytesPerHour = r.amount(key+".bytes_per_recorded_hour", f.BytesPerHour)
+	var err error
+	t.Location, err = parseZone(f.TimeZone)
+	r.note(key+".time_zone", err)
+	if f.Window != "" {
+		t.Window, err = ParseWindow(f.Window)
+		r.note(key+".window", err)
+	}
+	t.CapToldOn = r.toldOn(key, f)
+	for i, v := range f.Closures {
+		c, err := parseClosure(dateText(v))
+		r.note(fmt.Sprintf("%s.closures[%d]", key, i), err)
+		t.Closures = append(t.Closures, c)
+	}
+	r.env(key+".token_env", f.TokenEnv)
+	if f.Host != "" && !hostName.MatchString(f.Host) {
+		r.note(key+".host",
+			fmt.Errorf("host %q must be a host name in small letters, without scheme or path", f.Host))
+	}
+	return t
+}
+
+// toldOn is the day on which the cap was told, and makes sure that there is a cap.
+func (r *reader) toldOn(key string, f tenantFile) time.Time {
+	if f.CapToldBy != "" && f.Cap == "" {
+		r.note(key+".cap_told_by", errors.New("cap_told_by says who told the cap, but there is no cap"))
+	}
+	if f.CapToldOn == nil {
+		return time.Time{}
+	}
+	c, err := parseClosure(dateText(f.CapToldOn))
+	if err == nil && c.Year == 0 {
+		err = errors.New("cap_told_on must be a date such as 2026-11-01")
+	}
+	if err == nil && f.Cap == "" {
+		err = errors.New("cap_told_on says when the cap was told, but there is no cap")
+	}
+	r.note(key+".cap_told_on", err)
+	return time.Date(c.Year, c.Month, c.Day, 0, 0, 0, 0, time.UTC)
+}
+
+var (
+	hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
+	envName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+)
+
+// env refuses what cannot be the name of an environment variable. It may be the token itself, so it is not repeated.
+func (r *reader) env(key, name string) {
+	if name != "" && !envName.MatchString(name) {
+		r.note(key, errors.New("token_env must be the name of an environment variable, never the token itself"))
+	}
+}
+
+func (r *reader) amount(key string, a amount) float64 {
+	if a == "" {
+		return 0
+	}
+	n, err := ParseBytes(string(a))
+	r.note(key, err)
+	return n
+}
+
+// amount is a number or a text in the file.
+type amount string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *amount) UnmarshalText(text []byte) error {
+	*a = amount(text)
+	return nil
+}
