@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -64,7 +64,7 @@ func runExport(c *cli.Context, se *session, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	return se.write(o.output, func(w io.Writer) error { return ingest.WriteJSONL(w, rows, resets...) })
+	return se.write(o.output, func(w io.Writer) error { return logs.WriteJSONL(w, rows, resets...) })
 }
 
 // tellLeftBehind says what an audit goes by beside what is exported.

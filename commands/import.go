@@ -13,7 +13,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/logs"
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -33,7 +34,7 @@ func newImportCommand(s *streams) *cli.Command {
 			"  zcat old.gz | headroom import --tenant acme --rejects rejected.txt -\n" +
 			"  headroom call GET \"https://acme.xima.cloud/rest/api/v2/recordings?startTime=…\" | headroom import --tenant acme -",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "input-format", Value: ingest.FormatAuto, Usage: "`FORMAT` of the files: " + strings.Join(ingest.Formats(), ", ")},
+			&cli.StringFlag{Name: "input-format", Value: logs.FormatAuto, Usage: "`FORMAT` of the files: " + strings.Join(logs.Formats(), ", ")},
 			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant, for requests that do not say"},
 			&cli.StringFlag{Name: "rejects", Usage: "write what cannot be read to this `FILE`, with file, line and reason (default: standard error)"},
 		},
@@ -52,11 +53,11 @@ func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) 
 		return o, errors.New("no file is named; name one or more, or \"-\" for standard input")
 	}
 	if c.IsSet("tenant") {
-		if err := ingest.CheckTenant(o.tenant); err != nil {
+		if err := privacy.CheckTenant(o.tenant); err != nil {
 			return o, fmt.Errorf("flag --tenant: %w", err)
 		}
 	}
-	o.format, err = choice(c, "input-format", ingest.Formats()...)
+	o.format, err = choice(c, "input-format", logs.Formats()...)
 	if err != nil {
 		return o, err
 	}
@@ -196,13 +197,13 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	if err != nil {
 		return counts{}, err
 	}
-	var resets []ingest.Reset
+	var resets []logs.Reset
 	bar := startBar(im.err, shown(name), size)
-	result, err := ingest.Import(ctx, in, uninterrupted{sink}, ingest.ImportOptions{
+	result, err := logs.Import(ctx, in, uninterrupted{sink}, logs.Options{
 		Format: im.o.format, Tenant: im.o.tenant, Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
 		OnProgress: bar.set,
-		OnReset:    func(r ingest.Reset) { resets = append(resets, r) },
-		OnReject: func(r ingest.Reject) {
+		OnReset:    func(r logs.Reset) { resets = append(resets, r) },
+		OnReject: func(r logs.Reject) {
 			n.rejected++
 			fmt.Fprintf(im.rejects, "%s:%d: %s\n", oneLine(shown(name)), r.Line, oneLine(r.Reason))
 		},
@@ -224,7 +225,7 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 }
 
 // takeResets records the resets that an export carries.
-func (im *importer) takeResets(ctx context.Context, name string, resets []ingest.Reset) error {
+func (im *importer) takeResets(ctx context.Context, name string, resets []logs.Reset) error {
 	added, err := im.addResets(ctx, resets)
 	if added > 0 {
 		im.tell("headroom: import: %s also holds resets of the egress window that were not known: %d recorded", shown(name), added)

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -80,9 +80,9 @@ func recognisable(ctx context.Context, se *session, o importOptions, db string) 
 		if e != nil {
 			return e
 		}
-		_, e = ingest.Import(ctx, in, glance{}, ingest.ImportOptions{Format: o.format, Tenant: o.tenant, Policy: se.policy, HashKey: []byte("not kept")})
+		_, e = logs.Import(ctx, in, glance{}, logs.Options{Format: o.format, Tenant: o.tenant, Policy: se.policy, HashKey: []byte("not kept")})
 		in.Close()
-		if !errors.Is(e, ingest.ErrFormat) && !errors.Is(e, ingest.ErrEmpty) {
+		if !errors.Is(e, logs.ErrFormat) && !errors.Is(e, logs.ErrEmpty) {
 			return nil
 		}
 		err = errors.Join(err, fmt.Errorf("read %s: %w", name, e))

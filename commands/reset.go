@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -96,22 +96,22 @@ func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool,
 		return false, err
 	}
 	resets, err := resetsOf(ctx, snap)
-	return slices.ContainsFunc(resets, func(r ingest.Reset) bool { return r.Tenant == o.tenant && r.At == o.at.UnixMicro() }), err
+	return slices.ContainsFunc(resets, func(r logs.Reset) bool { return r.Tenant == o.tenant && r.At == o.at.UnixMicro() }), err
 }
 
 // resetsOf are all that the log knows.
-func resetsOf(ctx context.Context, snap *store.Snapshot) (resets []ingest.Reset, err error) {
+func resetsOf(ctx context.Context, snap *store.Snapshot) (resets []logs.Reset, err error) {
 	events, err := snap.Events(ctx)
 	for _, e := range events {
 		if e.Kind == store.EventReset {
-			resets = append(resets, ingest.Reset{Tenant: e.Tenant, At: e.At, Note: e.Note})
+			resets = append(resets, logs.Reset{Tenant: e.Tenant, At: e.At, Note: e.Note})
 		}
 	}
 	return resets, err
 }
 
 // addResets records those that the log does not know yet, and returns how many they were.
-func (s *session) addResets(ctx context.Context, resets []ingest.Reset) (added int, err error) {
+func (s *session) addResets(ctx context.Context, resets []logs.Reset) (added int, err error) {
 	if len(resets) == 0 {
 		return 0, nil
 	}
@@ -123,12 +123,12 @@ func (s *session) addResets(ctx context.Context, resets []ingest.Reset) (added i
 	if err := errors.Join(err, snap.Close()); err != nil {
 		return 0, err
 	}
-	seen := map[ingest.Reset]bool{}
+	seen := map[logs.Reset]bool{}
 	for _, r := range known {
-		seen[ingest.Reset{Tenant: r.Tenant, At: r.At}] = true // whatever its note
+		seen[logs.Reset{Tenant: r.Tenant, At: r.At}] = true // whatever its note
 	}
 	for _, r := range resets {
-		id := ingest.Reset{Tenant: r.Tenant, At: r.At}
+		id := logs.Reset{Tenant: r.Tenant, At: r.At}
 		if seen[id] {
 			continue
 		}

@@ -33,7 +33,7 @@ func (x *exchange) answered(resp *http.Response) {
 	x.row.FirstByte = x.t.since(x.start)
 	x.row.Status = resp.StatusCode
 	if after := resp.Header["Retry-After"]; len(after) > 0 {
-		x.row.RetryAfter = retryAfter(after[0], x.t.now)
+		x.row.RetryAfter = RetryAfter(after[0], x.t.now)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // versatile is a server that answers in every way that matters to a transport.
 func versatile(t *testing.T) http.HandlerFunc {
-	zipped := gzipOf(t, strings.Repeat("hello ", 20000))
+	zipped := gzipped(strings.Repeat("hello ", 20000))
 	start := func(w http.ResponseWriter, length int) {
 		w.Header().Set("Content-Length", fmt.Sprint(length))
 		w.Write(zipped[:len(zipped)/2])

@@ -1,5 +1,5 @@
-// Package ingest is how requests get into a request log: from a Go program's own HTTP client, and from the logs that
-// other programs wrote.
+// Package ingest records the requests of a Go program's own HTTP client. Package ingest/logs reads the logs that other
+// programs wrote, package ingest/proxy records programs that cannot be changed.
 //
 // For most uses, wrap the transport of an http.Client and give it the Recorder of an open store:
 //

@@ -84,9 +84,12 @@ type streamError struct {
 
 func (streamError) Error() string { return "stream error" }
 
-// retryAfter is a Retry-After header in seconds: as it says, or up to the date it names, rounded up. It is 0 where
+// MaxRetryAfter is the longest wait that is believed, in seconds: a hundred years, so that sums of times do not overflow.
+const MaxRetryAfter = int64(100) << 25
+
+// RetryAfter is a Retry-After header in seconds: as it says, or up to the date it names, rounded up. It is 0 where
 // the header makes no sense, such as a date in the year 9999, or the date has passed.
-func retryAfter(value string, now func() time.Time) int64 {
+func RetryAfter(value string, now func() time.Time) int64 {
 	if n, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return int64(n)
 	}
@@ -95,7 +98,7 @@ func retryAfter(value string, now func() time.Time) int64 {
 		return 0
 	}
 	left := int64(math.Ceil(at.Sub(now()).Seconds()))
-	if left < 0 || left > maxRetry {
+	if left < 0 || left > MaxRetryAfter {
 		return 0
 	}
 	return left

@@ -184,7 +184,7 @@ func TestRetryAfter(t *testing.T) {
 		"Sunday, 01-Nov-26 02:00:10 GMT": 10,
 		"Fri, 31 Dec 9999 23:59:59 GMT":  0,
 	} {
-		if got := retryAfter(value, func() time.Time { return now }); got != want {
+		if got := RetryAfter(value, func() time.Time { return now }); got != want {
 			t.Errorf("%q: got %d, want %d", value, got, want)
 		}
 	}

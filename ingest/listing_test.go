@@ -3,9 +3,7 @@ package ingest
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,10 +12,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/6dcca832/headroom/internal/sim"
 	"github.com/6dcca832/headroom/store"
 )
+
+var testNow = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 
 // listText is a vendor's list of n recordings, as the simulator spells it, names and numbers included.
 func listText(t testing.TB, n int) string {
@@ -37,17 +38,11 @@ func listText(t testing.TB, n int) string {
 	return string(b)
 }
 
-// listSink is a RecordingSink and a ListRecorder.
+// listSink is a ListRecorder.
 type listSink struct {
-	memorySink
 	recorded
 	mu   sync.Mutex
 	list []store.Recording
-}
-
-func (s *listSink) AddRecordings(_ context.Context, batch []store.Recording) error {
-	s.RecordListed(batch)
-	return nil
 }
 
 func (s *listSink) RecordListed(batch []store.Recording) {
@@ -83,73 +78,6 @@ func noCanaryIn(t *testing.T, v any) {
 			}
 		}
 	}, "Recording")
-}
-
-func importList(t *testing.T, text, tenant, format string) (*listSink, []Reject, ImportResult, error) {
-	t.Helper()
-	var s listSink
-	var rejects []Reject
-	o := testOptions(t)
-	o.Tenant, o.Format, o.OnReject = tenant, format, func(r Reject) { rejects = append(rejects, r) }
-	result, err := Import(t.Context(), strings.NewReader(text), &s, o)
-	return &s, rejects, result, err
-}
-
-func TestImportRecordingList(t *testing.T) {
-	for _, n := range []int{1, 3000} {
-		s, rejects, result, err := importList(t, listText(t, n), "acme", FormatAuto)
-		if err != nil || len(rejects) > 0 || result.Read != int64(n) || result.Format != FormatRecordings {
-			t.Fatalf("%d: %+v, %v, %v", n, result, rejects, err)
-		}
-		checkListed(t, s.list, n)
-	}
-	for _, empty := range []string{"[]", " [ \n ] \n"} {
-		if _, _, result, err := importList(t, empty, "acme", FormatAuto); err != nil || result.Read != 0 || result.Format != FormatRecordings {
-			t.Errorf("%q: %+v, %v", empty, result, err)
-		}
-	}
-}
-
-func TestImportRecordingListRejects(t *testing.T) {
-	const key = `"recordingKey":"0f8fad5b-d9cb-469f-a165-70867728950e-1763938800000"`
-	for entry, want := range map[string]string{
-		`7`: "entry is not an object",
-		`{"recordingKey":"+15550100123","startTime":5}`: "recordingKey is missing, or has not the form of recording_key",
-		`{"startTime":5}`:                             "recordingKey is missing, or has not the form of recording_key",
-		`{` + key + `}`:                               "startTime is not a number of milliseconds since 1970",
-		`{` + key + `,"startTime":"Canary"}`:          "startTime is not a number of milliseconds since 1970",
-		`{` + key + `,"startTime":-1}`:                "startTime is not a number of milliseconds since 1970",
-		`{` + key + `,"startTime":99999999999999}`:    "startTime is more than a year in the future",
-		`{` + key + `,"startTime":1e400}`:             "startTime is not a number of milliseconds since 1970",
-		`{` + key + `,"startTime":5,"size":-1}`:       "size is not a sensible number",
-		`{` + key + `,"startTime":5,"size":"9"}`:      "size is not a sensible number",
-		`{` + key + `,"startTime":5,"duration":1e30}`: "duration is not a sensible number",
-	} {
-		s, rejects, result, err := importList(t, `[{`+key+`,"startTime":5}, `+entry+`, {`+key+`,"startTime":6,"size":null}]`, "acme", FormatRecordings)
-		if err != nil || result.Read != 3 || result.Rejected != 1 || len(s.list) != 2 || len(rejects) != 1 || rejects[0].Line != 2 || rejects[0].Reason != want {
-			t.Errorf("%s: %+v, %+v, %v", entry, result, rejects, err)
-		}
-	}
-	s, rejects, result, err := importList(t, `[{`+key+`,"startTime":5}, {`+key+`,"sta`, "acme", FormatAuto)
-	if err != nil || result.Read != 2 || len(s.list) != 1 || len(rejects) != 1 || !strings.Contains(rejects[0].Reason, "it ends too early") {
-		t.Errorf("cut off: %+v, %+v, %v", result, rejects, err)
-	}
-	s, rejects, result, err = importList(t, `[{`+key+`,"startTime":5}]`+"\n[]\n"+`[{`+key+`,"startTime":6}] x`, "acme", FormatAuto)
-	if err != nil || result.Read != 3 || len(s.list) != 2 || len(rejects) != 1 || rejects[0].Line != 3 {
-		t.Errorf("lists in a row, and something else: %+v, %+v, %v", result, rejects, err)
-	}
-	for _, text := range []string{`[1, 2]`, `[{"a":1}]`, `{"recordingKey":"x"}`, `[`} {
-		if _, _, _, err := importList(t, text, "acme", FormatAuto); !errors.Is(err, ErrFormat) {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-	if _, _, _, err := importList(t, `[{`+key+`,"startTime":5}]`, "", FormatAuto); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "--tenant") {
-		t.Errorf("no tenant: %v", err)
-	}
-	var plain memorySink
-	if _, err := Import(t.Context(), strings.NewReader("[]"), &plain, testOptions(t)); !errors.Is(err, ErrFormat) {
-		t.Errorf("a sink for requests only: %v", err)
-	}
 }
 
 // TestTransportSeesRecordingLists: a list that passes by is told, packed or not; the caller gets every byte all the same.
@@ -258,23 +186,4 @@ func TestTransportListClosedEarly(t *testing.T) {
 	if !slices.Equal(before, s.list) {
 		t.Error("a read after Close told more")
 	}
-}
-
-func FuzzRecordings(f *testing.F) {
-	f.Add([]byte(listText(f, 2)))
-	f.Add([]byte(`[{"recordingKey":"0f8fad5b-d9cb-469f-a165-70867728950e","startTime":5,"size":1e3},null,[]]`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, rejects, result, err := importList(t, string(data), "acme", FormatRecordings)
-		if err != nil && (!errors.Is(err, ErrFormat) && !errors.Is(err, ErrEmpty) || len(s.list) > 0) {
-			t.Fatalf("%d recordings and %v", len(s.list), err)
-		}
-		if err == nil && result.Read != int64(len(s.list)+len(rejects)) {
-			t.Fatalf("%+v of %d recordings and %d rejects", result, len(s.list), len(rejects))
-		}
-		for _, r := range s.list {
-			if r.Key == "" || r.StartedAt < 0 || r.Duration < 0 || r.Bytes < 0 {
-				t.Fatalf("%+v", r)
-			}
-		}
-	})
 }

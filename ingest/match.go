@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -96,7 +97,7 @@ func storedMethod(method string) string {
 	if method == "" {
 		return http.MethodGet
 	}
-	if method, ok := cleanMethod(method); ok {
+	if method, ok := privacy.Method(method); ok {
 		return method
 	}
 	return "OTHER"
@@ -116,7 +117,7 @@ func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
 	}
 	k.origin, k.template = strings.Clone(k.origin), strings.Clone(k.template)
 	p := place{
-		tenant: storable(cleanTenant(strings.Clone(either(tenant, t.tenant, strings.ToLower(u.Hostname())))), "unknown"),
+		tenant: privacy.Tenant(strings.Clone(either(tenant, t.tenant, strings.ToLower(u.Hostname())))).Or("unknown"),
 		route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},
 	}
 	c.places[k] = p

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/6dcca832/headroom/ingest/listing"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -63,8 +64,8 @@ func (t *Transport) newTap(tenant string, packed bool) *tap {
 // the list is the vendor's, and whoever imports it is told.
 func (t *Transport) list(tenant string, in io.Reader) {
 	var batch []store.Recording
-	l := newListing(t.policy, jsonStream{bufio.NewReader(in)}, t.now())
-	err := l.each(func(r store.Recording, reason string) error {
+	l := listing.NewReader(t.policy, bufio.NewReader(in), t.now())
+	err := l.Each(func(r store.Recording, reason string) error {
 		if reason != "" {
 			return nil
 		}

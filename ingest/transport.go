@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -65,7 +66,7 @@ func WithTenant(name string) Option { return func(t *Transport) { t.tenant = nam
 // WithClient names the program or host that sends the requests. What looks like a secret or like somebody's number or
 // address is not kept, as in Import. By default, "", which means unknown.
 func WithClient(name string) Option {
-	return func(t *Transport) { t.client = storable(cleanClient(name), redacted) }
+	return func(t *Transport) { t.client = privacy.Client(name).Or(privacy.Redacted) }
 }
 
 // WithSource sets the source the requests are stored under. By default, one of kind "transport" without a name.

@@ -1,12 +1,15 @@
-package ingest
+package logs
 
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/jsonscan"
+	"github.com/6dcca832/headroom/ingest/listing"
 )
 
 // A HAR file is one JSON document with an entry for each request that a browser or a recording proxy saw. Recorders
@@ -32,7 +35,7 @@ var errNoEntries = fmt.Errorf("%w: the JSON has no log.entries, so it is no HAR"
 // parseHAR reads the entries one by one, in constant memory. Where the document breaks off, what came before counts.
 // Several documents may follow one another, as "cat *.har" gives them; their entries are numbered on.
 func parseHAR(in *input, f *feeder) error {
-	h := &harReader{json: jsonStream{in.Reader}, feeder: f}
+	h := &harReader{json: jsonscan.NewStream(in.Reader), feeder: f}
 	err := h.readDocuments()
 	if err == nil && !h.found && h.documents > 0 {
 		return errNoEntries
@@ -42,7 +45,7 @@ func parseHAR(in *input, f *feeder) error {
 
 // harReader goes through a document.
 type harReader struct {
-	json      jsonStream
+	json      jsonscan.Stream
 	feeder    *feeder
 	documents int
 	found     bool // log.entries was met
@@ -53,14 +56,14 @@ type harReader struct {
 // readDocuments reads to the end of the input, so that nothing behind the first document is passed over unseen.
 func (h *harReader) readDocuments() error {
 	for {
-		if more, err := h.json.more(); err != nil || !more {
+		if more, err := h.json.More(); err != nil || !more {
 			return err
 		}
 		h.documents++
 		h.creator = ""
-		err := h.json.object(func(name string) error {
+		err := h.json.Object(func(name string) error {
 			if name != "log" {
-				return h.json.skip()
+				return h.json.Skip()
 			}
 			return h.readLog()
 		})
@@ -71,31 +74,31 @@ func (h *harReader) readDocuments() error {
 }
 
 func (h *harReader) readLog() error {
-	return h.json.object(func(name string) error {
+	return h.json.Object(func(name string) error {
 		switch name {
 		case "creator":
 			return h.fields(map[string]*string{"name": &h.creator})
 		case "entries":
 			h.found = true
-			return h.json.list('[', ']', h.readEntry)
+			return h.json.List('[', ']', h.readEntry)
 		}
-		return h.json.skip()
+		return h.json.Skip()
 	})
 }
 
 // fields reads the named texts of the object that begins here.
 func (h *harReader) fields(into map[string]*string) error {
-	if c, err := h.json.peek(); err != nil || c != '{' {
-		return errors.Join(err, h.json.skip())
+	if c, err := h.json.Peek(); err != nil || c != '{' {
+		return errors.Join(err, h.json.Skip())
 	}
-	return h.json.object(func(name string) error {
+	return h.json.Object(func(name string) error {
 		to, ok := into[name]
 		if !ok {
-			return h.json.skip()
+			return h.json.Skip()
 		}
-		t, err := h.json.scalar(maxHARText)
-		if t.kind == kindString {
-			*to = t.text
+		t, err := h.json.Scalar(maxHARText)
+		if t.Kind == jsonscan.String {
+			*to = t.Text
 		}
 		return err
 	})
@@ -103,24 +106,24 @@ func (h *harReader) fields(into map[string]*string) error {
 
 // harEntry is what is looked at of an entry.
 type harEntry struct {
-	started, time, method, url, status    token
-	requestSize, bodySize, headersSize    token
-	transferSize, contentSize, fromCache  token
-	fetchType, failure, protocol, blocked token
-	body                                  token
+	started, time, method, url, status    jsonscan.Token
+	requestSize, bodySize, headersSize    jsonscan.Token
+	transferSize, contentSize, fromCache  jsonscan.Token
+	fetchType, failure, protocol, blocked jsonscan.Token
+	body                                  jsonscan.Token
 	retryAfter, contentLength, date       string
 }
 
 func (h *harReader) readEntry() error {
 	var e harEntry
-	if c, err := h.json.peek(); err != nil || c != '{' {
-		if err := errors.Join(err, h.json.skip()); err != nil {
+	if c, err := h.json.Peek(); err != nil || c != '{' {
+		if err := errors.Join(err, h.json.Skip()); err != nil {
 			return err
 		}
 		h.entry++
 		return h.feeder.reject(h.entry, "entry is not an object")
 	}
-	err := h.pick(map[string]*token{
+	err := h.pick(map[string]*jsonscan.Token{
 		"startedDateTime": &e.started, "time": &e.time, "_fromCache": &e.fromCache, "_fetchType": &e.fetchType,
 		"_error": &e.failure, "_blocked": &e.blocked,
 	}, map[string]func() error{
@@ -140,20 +143,20 @@ func (h *harReader) readEntry() error {
 
 // pick reads the object that begins here: the named scalars, and other members by their functions. Where there is no
 // object, nothing is picked.
-func (h *harReader) pick(scalars map[string]*token, members map[string]func() error) error {
-	if c, err := h.json.peek(); err != nil || c != '{' {
-		return errors.Join(err, h.json.skip())
+func (h *harReader) pick(scalars map[string]*jsonscan.Token, members map[string]func() error) error {
+	if c, err := h.json.Peek(); err != nil || c != '{' {
+		return errors.Join(err, h.json.Skip())
 	}
-	return h.json.object(func(name string) error {
+	return h.json.Object(func(name string) error {
 		if read := members[name]; read != nil {
 			return read()
 		}
 		to := scalars[name]
 		if to == nil {
-			return h.json.skip()
+			return h.json.Skip()
 		}
-		t, err := h.json.scalar(maxHARText)
-		if t.kind != kindAbsent { // entry and response may both have the field, one of them null
+		t, err := h.json.Scalar(maxHARText)
+		if t.Kind != jsonscan.Absent { // entry and response may both have the field, one of them null
 			*to = t
 		}
 		return err
@@ -162,10 +165,10 @@ func (h *harReader) pick(scalars map[string]*token, members map[string]func() er
 
 func (h *harReader) readRequest(e *harEntry) error {
 	return h.pick(
-		map[string]*token{"method": &e.method, "url": &e.url, "bodySize": &e.requestSize},
+		map[string]*jsonscan.Token{"method": &e.method, "url": &e.url, "bodySize": &e.requestSize},
 		map[string]func() error{"postData": func() error {
 			return h.pick(nil, map[string]func() error{"text": func() (err error) {
-				e.body, err = h.json.scalar(maxHARBody)
+				e.body, err = h.json.Scalar(maxHARBody)
 				return err
 			}})
 		}},
@@ -173,21 +176,21 @@ func (h *harReader) readRequest(e *harEntry) error {
 }
 
 func (h *harReader) readResponse(e *harEntry) error {
-	return h.pick(map[string]*token{
+	return h.pick(map[string]*jsonscan.Token{
 		"status": &e.status, "bodySize": &e.bodySize, "headersSize": &e.headersSize, "httpVersion": &e.protocol,
 		"_transferSize": &e.transferSize, "_error": &e.failure, "_fromCache": &e.fromCache,
 	}, map[string]func() error{
-		"content": func() error { return h.pick(map[string]*token{"size": &e.contentSize}, nil) },
+		"content": func() error { return h.pick(map[string]*jsonscan.Token{"size": &e.contentSize}, nil) },
 		"headers": func() error { return h.readHeaders(e) },
 	})
 }
 
 // readHeaders keeps the three headers that say something about the answer's time and size.
 func (h *harReader) readHeaders(e *harEntry) error {
-	if c, err := h.json.peek(); err != nil || c != '[' {
-		return errors.Join(err, h.json.skip())
+	if c, err := h.json.Peek(); err != nil || c != '[' {
+		return errors.Join(err, h.json.Skip())
 	}
-	return h.json.list('[', ']', func() error {
+	return h.json.List('[', ']', func() error {
 		var name, value string
 		err := h.fields(map[string]*string{"name": &name, "value": &value})
 		switch strings.ToLower(name) {
@@ -206,10 +209,10 @@ func (h *harReader) readHeaders(e *harEntry) error {
 func (e *harEntry) draft(d *draft) (reason string) {
 	var v fields
 	v[fieldStartedAt], v[fieldMethod], v[fieldURL], v[fieldStatus] = e.started, e.method, e.url, e.status
-	if v[fieldStatus].kind == kindAbsent {
-		v[fieldStatus] = token{kindNumber, "0"}
+	if v[fieldStatus].Kind == jsonscan.Absent {
+		v[fieldStatus] = jsonscan.Token{Kind: jsonscan.Number, Text: "0"}
 	}
-	if e.time.kind == kindNumber && !strings.HasPrefix(e.time.text, "-") {
+	if e.time.Kind == jsonscan.Number && !strings.HasPrefix(e.time.Text, "-") {
 		v[fieldDurationMS] = e.time
 	}
 	client := d.client
@@ -220,9 +223,9 @@ func (e *harEntry) draft(d *draft) (reason string) {
 	if reason := e.neverSent(d.status); reason != "" {
 		return reason
 	}
-	d.requestBytes = max(e.requestSize.size(), 0)
+	d.requestBytes = max(size(e.requestSize), 0)
 	d.responseBytes, d.unknownSize = e.wireSize(d)
-	d.errorText = e.failure.text
+	d.errorText = e.failure.Text
 	d.cutShort = d.status != 0 && d.errorText != ""
 	d.retryAfter = e.retrySeconds(d)
 	d.body = e.bodyBytes()
@@ -231,44 +234,23 @@ func (e *harEntry) draft(d *draft) (reason string) {
 
 // neverSent says why an entry stands for no request to the server; "" for one that does.
 func (e *harEntry) neverSent(status int) string {
-	fetch := strings.ToLower(e.fetchType.text)
-	cached := e.fromCache.isSet() || strings.HasSuffix(fetch, "cache")
+	fetch := strings.ToLower(e.fetchType.Text)
+	cached := e.fromCache.IsSet() || strings.HasSuffix(fetch, "cache")
 	// Firefox leaves only these traces of an answer from its cache.
-	silent := e.protocol.kind == kindString && e.protocol.text == "" && e.time.size() == 0
-	noBytes := e.bodySize.size() <= 0 && e.transferSize.size() <= 0
-	failure := strings.ToLower(e.failure.text)
+	silent := e.protocol.Kind == jsonscan.String && e.protocol.Text == "" && size(e.time) == 0
+	noBytes := size(e.bodySize) <= 0 && size(e.transferSize) <= 0
+	failure := strings.ToLower(e.failure.Text)
 	switch {
 	case cached, status != 0 && silent && noBytes:
 		return "answered from the browser's cache: never sent"
-	case e.blocked.isSet(), strings.Contains(failure, "blocked_by"), strings.Contains(failure, "blocked:"):
+	case e.blocked.IsSet(), strings.Contains(failure, "blocked_by"), strings.Contains(failure, "blocked:"):
 		return "blocked in the browser: never sent"
 	}
 	return ""
 }
 
-// isSet says whether a flag is there and not false, empty or 0.
-func (t token) isSet() bool {
-	return t.kind == kindTrue || t.kind == kindString && t.text != "" || t.kind == kindNumber && t.text != "0"
-}
-
 // size reads a size in bytes; -1 where there is none or an absurd one.
-func (t token) size() int64 { return t.count(maxSize) }
-
-// count reads a number from 0 to most, rounded up; -1 where there is none.
-func (t token) count(most int64) int64 {
-	if t.kind != kindNumber {
-		return -1
-	}
-	r := fieldReader{f: &fields{fieldResponseBytes: t}}
-	n := r.number(fieldResponseBytes, float64(most))
-	if r.reason != "" {
-		return -1
-	}
-	if exact, ok := shortNumber(&t); ok {
-		return exact
-	}
-	return int64(math.Ceil(n))
-}
+func size(t jsonscan.Token) int64 { return t.Count(listing.MaxBytes) }
 
 // wireSize is the size of the answer's body on the wire, and whether nobody knows it though there was one.
 func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
@@ -279,7 +261,7 @@ func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
 	if n, ok := logSize(e.contentLength); ok && e.contentLength != "-" {
 		length = n
 	}
-	transfer, headers, body := e.transferSize.size(), e.headersSize.size(), e.bodySize.size()
+	transfer, headers, body := size(e.transferSize), size(e.headersSize), size(e.bodySize)
 	switch {
 	case transfer > 0 && headers > 0:
 		return max(transfer-headers, 0), false
@@ -292,7 +274,7 @@ func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
 	case length >= 0:
 		return length, false
 	}
-	return 0, e.contentSize.size() > 0
+	return 0, size(e.contentSize) > 0
 }
 
 // retrySeconds reads Retry-After, a date relative to the answer's own Date or else to the end of the request.
@@ -301,17 +283,17 @@ func (e *harEntry) retrySeconds(d *draft) int64 {
 	if err != nil {
 		from = time.UnixMicro(d.startedAt + d.duration)
 	}
-	return retryAfter(strings.TrimSpace(e.retryAfter), func() time.Time { return from })
+	return ingest.RetryAfter(strings.TrimSpace(e.retryAfter), func() time.Time { return from })
 }
 
 // bodyBytes is what of the request's body identifies its parameters. Of one that is longer than maxHARBody the
 // beginning and the size do.
 func (e *harEntry) bodyBytes() []byte {
-	switch e.body.kind {
-	case kindString:
-		return []byte(e.body.text)
-	case kindOther:
-		return []byte(e.body.text + e.requestSize.text)
+	switch e.body.Kind {
+	case jsonscan.String:
+		return []byte(e.body.Text)
+	case jsonscan.Other:
+		return []byte(e.body.Text + e.requestSize.Text)
 	}
 	return nil
 }

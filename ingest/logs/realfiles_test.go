@@ -1,4 +1,4 @@
-package ingest
+package logs
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 // realFile opens a recorded file that lies beside the repository, not in it.
 func realFile(t *testing.T, name string) *os.File {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "shared", "data", filepath.FromSlash(name)))
+	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "data", filepath.FromSlash(name)))
 	if errors.Is(err, os.ErrNotExist) && os.Getenv("HEADROOM_CI") != "1" {
 		t.Skip("the recorded files are not beside this repository")
 	}

@@ -1,9 +1,13 @@
-package ingest
+package logs
 
 import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/jsonscan"
+	"github.com/6dcca832/headroom/ingest/listing"
 )
 
 // A record's fields, by the names of FORMATS.md, in JSON Lines and in CSV.
@@ -33,34 +37,12 @@ var fieldNames = [fieldCount]string{
 // requiredFields is how many of fieldNames, from the first, a record must have.
 const requiredFields = fieldStatus + 1
 
-// token is a JSON value: for a string its text, for a number its digits.
-type token struct {
-	kind byte // see the constants
-	text string
-}
-
-// The kinds of a token. The zero kind is a field that is absent or null.
-const (
-	kindAbsent = 0
-	kindString = 's'
-	kindNumber = 'n'
-	kindTrue   = 't'
-	kindFalse  = 'f'
-	kindOther  = 'x' // an object or an array, as it is written, or a string that is not text
-)
-
-type fields [fieldCount]token
-
-const (
-	maxSize     = int64(1) << 40   // bytes, 1 TB: a log that says more of one body is wrong, and sums of many could leave an int64
-	maxDuration = 1e12             // milliseconds: 31 years
-	maxRetry    = int64(100) << 25 // seconds: a hundred years, so that sums of times do not overflow
-)
+type fields [fieldCount]jsonscan.Token
 
 // draft reads the fields into d, or says why they are not a record.
 func (f *fields) draft(d *draft) (reason string) {
 	for i := range requiredFields {
-		if f[i].kind == kindAbsent {
+		if f[i].Kind == jsonscan.Absent {
 			return fieldNames[i] + " is missing"
 		}
 	}
@@ -68,9 +50,9 @@ func (f *fields) draft(d *draft) (reason string) {
 	*d = draft{
 		line: d.line, method: r.text(fieldMethod), url: r.text(fieldURL), status: int(r.whole(fieldStatus, 1<<31)),
 		tenant: r.text(fieldTenant), duration: r.milliseconds(fieldDurationMS),
-		requestBytes: r.whole(fieldRequestBytes, maxSize), responseBytes: r.whole(fieldResponseBytes, maxSize),
+		requestBytes: r.whole(fieldRequestBytes, listing.MaxBytes), responseBytes: r.whole(fieldResponseBytes, listing.MaxBytes),
 		cutShort: r.isFalse(fieldComplete), params: r.text(fieldParamsHash), retryAfter: r.seconds(fieldRetryAfterS),
-		client: r.text(fieldClient), errorText: r.text(fieldError), resets: f[fieldResets].text,
+		client: r.text(fieldClient), errorText: r.text(fieldError), resets: f[fieldResets].Text,
 	}
 	if started := r.text(fieldStartedAt); r.reason == "" {
 		var fraction bool
@@ -93,10 +75,10 @@ func (r *fieldReader) fail(field int, what string) {
 }
 
 func (r *fieldReader) text(field int) string {
-	switch t := &r.f[field]; t.kind {
-	case kindString:
-		return t.text
-	case kindAbsent:
+	switch t := &r.f[field]; t.Kind {
+	case jsonscan.String:
+		return t.Text
+	case jsonscan.Absent:
 		return ""
 	}
 	r.fail(field, " is not a string")
@@ -104,10 +86,10 @@ func (r *fieldReader) text(field int) string {
 }
 
 func (r *fieldReader) isFalse(field int) bool {
-	switch r.f[field].kind {
-	case kindFalse:
+	switch r.f[field].Kind {
+	case jsonscan.False:
 		return true
-	case kindAbsent, kindTrue:
+	case jsonscan.Absent, jsonscan.True:
 		return false
 	}
 	r.fail(field, " is neither true nor false")
@@ -117,7 +99,7 @@ func (r *fieldReader) isFalse(field int) bool {
 // whole reads a number without a fraction, from 0 to most.
 func (r *fieldReader) whole(field int, most int64) int64 {
 	t := &r.f[field]
-	if n, ok := shortNumber(t); ok && n <= most {
+	if n, ok := t.Whole(); ok && n <= most {
 		return n
 	}
 	x := r.number(field, float64(most))
@@ -125,7 +107,7 @@ func (r *fieldReader) whole(field int, most int64) int64 {
 		r.fail(field, " is not a whole number")
 		return 0
 	}
-	n, err := strconv.ParseInt(t.text, 10, 64)
+	n, err := strconv.ParseInt(t.Text, 10, 64)
 	if err != nil { // written like 2.0 or 1e3
 		n = int64(x)
 	}
@@ -135,26 +117,14 @@ func (r *fieldReader) whole(field int, most int64) int64 {
 	return n
 }
 
-// shortNumber reads a number of up to 18 digits.
-func shortNumber(t *token) (int64, bool) {
-	if t.kind == kindAbsent {
-		return 0, true
-	}
-	if t.kind != kindNumber || len(t.text) > 18 {
-		return 0, false
-	}
-	n := digits(t.text)
-	return n, n >= 0
-}
-
 // number reads a number from 0 to most.
 func (r *fieldReader) number(field int, most float64) float64 {
 	t := &r.f[field]
-	if t.kind != kindNumber {
+	if t.Kind != jsonscan.Number {
 		r.fail(field, " is not a number")
 		return 0
 	}
-	x, err := strconv.ParseFloat(t.text, 64)
+	x, err := strconv.ParseFloat(t.Text, 64)
 	switch {
 	case x < 0:
 		r.fail(field, " is negative")
@@ -168,81 +138,41 @@ func (r *fieldReader) number(field int, most float64) float64 {
 
 // milliseconds reads a duration, rounded to microseconds.
 func (r *fieldReader) milliseconds(field int) int64 {
-	if n, ok := shortNumber(&r.f[field]); ok && n <= maxDuration {
+	if n, ok := r.f[field].Whole(); ok && n <= listing.MaxMillis {
 		return n * 1000
 	}
-	return int64(math.Round(r.number(field, maxDuration) * 1000))
+	return int64(math.Round(r.number(field, listing.MaxMillis) * 1000))
 }
 
 // seconds reads whole seconds; a fraction counts as a whole one.
 func (r *fieldReader) seconds(field int) int64 {
-	if n, ok := shortNumber(&r.f[field]); ok && n <= maxRetry {
+	if n, ok := r.f[field].Whole(); ok && n <= ingest.MaxRetryAfter {
 		return n
 	}
-	return int64(math.Ceil(r.number(field, float64(maxRetry))))
-}
-
-// numberEnd returns how many bytes of s are a JSON number, 0 for none.
-func numberEnd(s string) int {
-	i := 0
-	if i < len(s) && s[i] == '-' {
-		i++
-	}
-	whole := digitRun(s[i:])
-	if whole == 0 || whole > 1 && s[i] == '0' {
-		return 0
-	}
-	i += whole
-	if i < len(s) && s[i] == '.' {
-		n := digitRun(s[i+1:])
-		if n == 0 {
-			return 0
-		}
-		i += 1 + n
-	}
-	if i < len(s) && s[i]|0x20 == 'e' {
-		i++
-		if i < len(s) && (s[i] == '+' || s[i] == '-') {
-			i++
-		}
-		n := digitRun(s[i:])
-		if n == 0 {
-			return 0
-		}
-		i += n
-	}
-	return i
-}
-
-func digitRun(s string) int {
-	i := 0
-	for i < len(s) && s[i]-'0' <= 9 {
-		i++
-	}
-	return i
+	return int64(math.Ceil(r.number(field, float64(ingest.MaxRetryAfter))))
 }
 
 // bareToken reads a value without quotes, as CSV has them, into the kind of value that the field wants.
-func bareToken(field int, s string) token {
+func bareToken(field int, s string) jsonscan.Token {
 	if s = strings.TrimSpace(s); s == "" {
-		return token{}
+		return jsonscan.Token{}
 	}
 	switch field {
 	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS:
-		if numberEnd(s) == len(s) {
-			return token{kindNumber, s}
+		if jsonscan.NumberEnd(s) == len(s) {
+			return jsonscan.Token{Kind: jsonscan.Number, Text: s}
 		}
-		return token{kind: kindOther}
+		return jsonscan.Token{Kind: jsonscan.Other}
 	case fieldComplete:
 		switch strings.ToLower(s) {
 		case "true", "1", "yes":
-			return token{kind: kindTrue}
+			return jsonscan.Token{Kind: jsonscan.True}
 		case "false", "0", "no":
-			return token{kind: kindFalse}
+			return jsonscan.Token{Kind: jsonscan.False}
 		}
-		return token{kind: kindOther}
+		return jsonscan.Token{Kind: jsonscan.Other}
 	case fieldResets: // for JSON only
-		return token{}
+		return jsonscan.Token{}
 	}
-	return token{kindString, s}
+	return jsonscan.Token{Kind: jsonscan.String, Text: s}
 }

@@ -1,4 +1,4 @@
-package ingest
+package logs
 
 import (
 	"encoding/csv"
@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/6dcca832/headroom/ingest/listing"
 )
 
 func TestClocksAgreeWithTime(t *testing.T) {
@@ -87,7 +89,7 @@ func TestCombinedNeedsATenant(t *testing.T) {
 }
 
 func TestCombinedSizes(t *testing.T) {
-	for size, want := range map[string]int64{"0": 0, "-": 0, "12": 12, "1099511627776": maxSize, "1099511627777": -1, "99999999999999999999": -1, "-5": -1, "": -1, "1.5": -1} {
+	for size, want := range map[string]int64{"0": 0, "-": 0, "12": 12, "1099511627776": listing.MaxBytes, "1099511627777": -1, "99999999999999999999": -1, "-5": -1, "": -1, "1.5": -1} {
 		o := testOptions(t)
 		o.Format, o.Tenant = FormatCombined, "acme"
 		requests, rejects, _ := mustImport(t, `192.0.2.1 - - [01/Nov/2026:02:00:00 +0000] "GET / HTTP/1.1" 200 `+size, o)

@@ -1,6 +1,10 @@
-package ingest
+package logs
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/6dcca832/headroom/ingest/jsonscan"
+)
 
 // Times are read by hand because logs have millions of them: time.Parse takes ten times as long. Dates follow the
 // proleptic Gregorian calendar, counted in days from 1970-01-01 by shifting the year to begin in March, so that the
@@ -13,7 +17,7 @@ func parseRFC3339(s string) (micros int64, fraction bool, reason string) {
 	if len(s) < len("2006-01-02T15:04:05") {
 		return 0, false, badClock
 	}
-	day, ok := dayNumber(digits(s[0:4]), digits(s[5:7]), digits(s[8:10]))
+	day, ok := dayNumber(jsonscan.Digits(s[0:4]), jsonscan.Digits(s[5:7]), jsonscan.Digits(s[8:10]))
 	second, ok2 := secondOfDay(s[11:19])
 	if !ok || !ok2 || s[4] != '-' || s[7] != '-' || strings.IndexByte("Tt ", s[10]) < 0 {
 		return 0, false, badClock
@@ -56,10 +60,10 @@ func parseZone(s string) (int64, bool) {
 		return 0, true
 	}
 	if len(s) == 6 && s[3] == ':' {
-		return zoneOffset(s[0], digits(s[1:3]), digits(s[4:6]))
+		return zoneOffset(s[0], jsonscan.Digits(s[1:3]), jsonscan.Digits(s[4:6]))
 	}
 	if len(s) == 5 {
-		return zoneOffset(s[0], digits(s[1:3]), digits(s[3:5]))
+		return zoneOffset(s[0], jsonscan.Digits(s[1:3]), jsonscan.Digits(s[3:5]))
 	}
 	return 0, false
 }
@@ -80,7 +84,7 @@ func parseLogTime(s string) (micros int64, ok bool) {
 	if len(s) != 26 || s[2] != '/' || s[6] != '/' || s[11] != ':' || s[20] != ' ' {
 		return 0, false
 	}
-	day, ok := dayNumber(digits(s[7:11]), monthNumber(s[3:6]), digits(s[0:2]))
+	day, ok := dayNumber(jsonscan.Digits(s[7:11]), monthNumber(s[3:6]), jsonscan.Digits(s[0:2]))
 	second, ok2 := secondOfDay(s[12:20])
 	offset, ok3 := parseZone(s[21:])
 	return (day*86400 + second - offset) * 1e6, ok && ok2 && ok3
@@ -96,22 +100,9 @@ func monthNumber(s string) int64 {
 
 // secondOfDay reads "15:04:05"; the second may be 60.
 func secondOfDay(s string) (int64, bool) {
-	h, m, sec := digits(s[0:2]), digits(s[3:5]), digits(s[6:8])
+	h, m, sec := jsonscan.Digits(s[0:2]), jsonscan.Digits(s[3:5]), jsonscan.Digits(s[6:8])
 	ok := h >= 0 && h <= 23 && m >= 0 && m <= 59 && sec >= 0 && sec <= 60 && s[2] == ':' && s[5] == ':'
 	return h*3600 + m*60 + sec, ok
-}
-
-// digits reads a short text of digits only; -1 for anything else.
-func digits(s string) int64 {
-	var n int64
-	for i := 0; i < len(s); i++ {
-		d := s[i] - '0'
-		if d > 9 {
-			return -1
-		}
-		n = n*10 + int64(d)
-	}
-	return n
 }
 
 // dayNumber counts the days from 1970-01-01.

@@ -1,10 +1,13 @@
-package ingest
+package logs
 
 import (
 	"io"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
 const harHead = `{"log":{"creator":{"name":"x"},"entries":[`
@@ -102,7 +105,7 @@ func TestHARBodyIsPartOfTheParameters(t *testing.T) {
 	if p(0) == "" || p(0) != p(1) || p(0) == p(2) || p(4) == "" || p(4) != p(5) {
 		t.Errorf("params %q", []string{p(0), p(1), p(2), p(4), p(5)})
 	}
-	hash := NewParams([]byte("test key"), "POST", requests[0].URL())
+	hash := ingest.NewParams([]byte("test key"), "POST", requests[0].URL())
 	_, _ = hash.Write([]byte("a"))
 	if p(0) != hash.Sum() {
 		t.Errorf("params %s differ from what the transport computes, %s", p(0), hash.Sum())
@@ -110,7 +113,7 @@ func TestHARBodyIsPartOfTheParameters(t *testing.T) {
 }
 
 func TestJSONStreamSkips(t *testing.T) {
-	deep := strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)
+	deep := strings.Repeat("[", jsonscan.MaxDepth+1) + strings.Repeat("]", jsonscan.MaxDepth+1)
 	for text, want := range map[string]bool{
 		`{"a":[1,"]}",{"b":"\\\""}],"c":null}`: true, `"\\"`: true, `"\\\"" `: true, `-1.5e3`: true, `tru`: false, `]`: false,
 		`{`: false, `"`: false, `"\"`: false, `,1`: false, ``: false, deep: false, deep[1 : len(deep)-1]: true,

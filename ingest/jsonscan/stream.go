@@ -1,4 +1,6 @@
-package ingest
+// Package jsonscan reads large JSON documents in constant memory. Unlike encoding/json's Decoder it never holds a value
+// that the caller did not ask for, so the response texts of a HAR file cost no memory, whatever their size.
+package jsonscan
 
 import (
 	"bufio"
@@ -9,19 +11,20 @@ import (
 	"unicode/utf8"
 )
 
-// jsonStream reads a JSON document piece by piece. Unlike json.Decoder it never holds a value that nobody asked for:
-// a HAR file's response texts are passed over whatever their size. What it passes over is checked for its brackets and
-// quotes only.
-type jsonStream struct{ r *bufio.Reader }
+// Stream reads a JSON document piece by piece. It checks what it passes over for its brackets and quotes only.
+type Stream struct{ r *bufio.Reader }
 
-// errJSON says that the document is no JSON from here on.
-var errJSON = errors.New("not valid JSON")
+// NewStream reads the document that begins at r's next byte.
+func NewStream(r *bufio.Reader) Stream { return Stream{r} }
 
-// maxDepth bounds the nesting of values that are passed over.
-const maxDepth = 1000
+// ErrJSON says that the document is no JSON from here on.
+var ErrJSON = errors.New("not valid JSON")
 
-// more says whether anything but white space is left, outside of any value.
-func (j *jsonStream) more() (bool, error) {
+// MaxDepth bounds the nesting of values that are passed over.
+const MaxDepth = 1000
+
+// More says whether anything but white space is left, outside of any value.
+func (j *Stream) More() (bool, error) {
 	_, err := j.next()
 	if err == io.EOF {
 		return false, nil
@@ -29,14 +32,14 @@ func (j *jsonStream) more() (bool, error) {
 	return err == nil, err
 }
 
-// peek returns the next byte that is not white space, without reading it.
-func (j *jsonStream) peek() (byte, error) {
+// Peek returns the next byte that is not white space, without reading it.
+func (j *Stream) Peek() (byte, error) {
 	c, err := j.next()
 	return c, ended(err)
 }
 
-// next is peek, with io.EOF at the end.
-func (j *jsonStream) next() (byte, error) {
+// next is Peek, with io.EOF at the end.
+func (j *Stream) next() (byte, error) {
 	for {
 		c, err := j.r.ReadByte()
 		if err != nil {
@@ -51,54 +54,54 @@ func (j *jsonStream) next() (byte, error) {
 // ended makes the end of the input inside a value an error.
 func ended(err error) error {
 	if err == io.EOF {
-		return fmt.Errorf("%w: it ends too early", errJSON)
+		return fmt.Errorf("%w: it ends too early", ErrJSON)
 	}
 	return err
 }
 
 // expect reads one byte that must be c.
-func (j *jsonStream) expect(c byte) error {
-	got, err := j.peek()
+func (j *Stream) expect(c byte) error {
+	got, err := j.Peek()
 	if err != nil {
 		return err
 	}
 	if got != c {
-		return errJSON
+		return ErrJSON
 	}
 	_, err = j.r.Discard(1)
 	return err
 }
 
-// object calls fn with each name of the object that begins here; fn must read the value.
-func (j *jsonStream) object(fn func(name string) error) error {
-	return j.list('{', '}', func() error {
-		name, err := j.text(maxName)
+// Object calls fn with each name of the object that begins here; fn must read the value.
+func (j *Stream) Object(fn func(name string) error) error {
+	return j.List('{', '}', func() error {
+		name, err := j.text(MaxName)
 		if err != nil {
 			return err
 		}
 		if err := j.expect(':'); err != nil {
 			return err
 		}
-		return fn(name.text)
+		return fn(name.Text)
 	})
 }
 
-// maxName is more than any name that is asked for; a longer one is passed over with its value.
-const maxName = 256
+// MaxName is more than any name that is asked for; a longer one is passed over with its value.
+const MaxName = 256
 
-// list calls fn for each element between the brackets.
-func (j *jsonStream) list(open, end byte, fn func() error) error {
+// List calls fn for each element between the brackets.
+func (j *Stream) List(open, end byte, fn func() error) error {
 	if err := j.expect(open); err != nil {
 		return err
 	}
-	if c, err := j.peek(); err != nil || c == end {
+	if c, err := j.Peek(); err != nil || c == end {
 		return errors.Join(err, j.expect(end))
 	}
 	for {
 		if err := fn(); err != nil {
 			return err
 		}
-		c, err := j.peek()
+		c, err := j.Peek()
 		if err != nil {
 			return err
 		}
@@ -111,23 +114,23 @@ func (j *jsonStream) list(open, end byte, fn func() error) error {
 	}
 }
 
-// scalar reads the value that begins here, strings up to most bytes; of other values than strings, numbers, true, false
+// Scalar reads the value that begins here, strings up to most bytes; of other values than strings, numbers, true, false
 // and null, and of longer strings, only that they were there.
-func (j *jsonStream) scalar(most int) (token, error) {
-	c, err := j.peek()
+func (j *Stream) Scalar(most int) (Token, error) {
+	c, err := j.Peek()
 	switch {
 	case err != nil:
-		return token{}, err
+		return Token{}, err
 	case c == '"':
 		return j.text(most)
 	case c == '{' || c == '[':
-		return token{kind: kindOther}, j.skip()
+		return Token{Kind: Other}, j.Skip()
 	}
 	return j.bare()
 }
 
 // bare reads a number, true, false or null.
-func (j *jsonStream) bare() (token, error) {
+func (j *Stream) bare() (Token, error) {
 	var b [64]byte
 	n := 0
 	for {
@@ -136,52 +139,52 @@ func (j *jsonStream) bare() (token, error) {
 			break
 		}
 		if err != nil {
-			return token{}, err
+			return Token{}, err
 		}
 		if c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
 			if err := j.r.UnreadByte(); err != nil {
-				return token{}, err
+				return Token{}, err
 			}
 			break
 		}
 		if n == len(b) {
-			return token{}, errJSON
+			return Token{}, ErrJSON
 		}
 		b[n] = c
 		n++
 	}
 	switch s := string(b[:n]); {
 	case s == "null":
-		return token{}, nil
+		return Token{}, nil
 	case s == "true":
-		return token{kind: kindTrue}, nil
+		return Token{Kind: True}, nil
 	case s == "false":
-		return token{kind: kindFalse}, nil
-	case n > 0 && numberEnd(s) == n:
-		return token{kindNumber, s}, nil
+		return Token{Kind: False}, nil
+	case n > 0 && NumberEnd(s) == n:
+		return Token{Number, s}, nil
 	}
-	return token{}, errJSON
+	return Token{}, ErrJSON
 }
 
-// text reads a string. One that is longer than most bytes as written, or not UTF-8, gives kindOther and the beginning
+// text reads a string. One that is longer than most bytes as written, or not UTF-8, gives Other and the beginning
 // as it was written.
-func (j *jsonStream) text(most int) (token, error) {
+func (j *Stream) text(most int) (Token, error) {
 	raw, whole, err := j.rawText(most)
 	if err != nil {
-		return token{}, err
+		return Token{}, err
 	}
 	if !whole || !utf8.Valid(raw) {
-		return token{kindOther, string(raw[1:])}, nil
+		return Token{Other, string(raw[1:])}, nil
 	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
-		return token{}, errJSON
+		return Token{}, ErrJSON
 	}
-	return token{kindString, s}, nil
+	return Token{String, s}, nil
 }
 
 // rawText reads a string with its quotes, of which it keeps the first most bytes.
-func (j *jsonStream) rawText(most int) (raw []byte, whole bool, err error) {
+func (j *Stream) rawText(most int) (raw []byte, whole bool, err error) {
 	if err := j.expect('"'); err != nil {
 		return nil, false, err
 	}
@@ -218,11 +221,11 @@ func endsEscaped(b []byte, before bool) bool {
 	return odd
 }
 
-// skip passes over the value that begins here.
-func (j *jsonStream) skip() error {
+// Skip passes over the value that begins here.
+func (j *Stream) Skip() error {
 	depth := 0
 	for {
-		c, err := j.peek()
+		c, err := j.Peek()
 		if err != nil {
 			return err
 		}
@@ -238,7 +241,7 @@ func (j *jsonStream) skip() error {
 		case ',', ':':
 			_, err = j.r.Discard(1)
 			if depth == 0 {
-				return errJSON
+				return ErrJSON
 			}
 			if err == nil {
 				continue
@@ -249,8 +252,8 @@ func (j *jsonStream) skip() error {
 		if err != nil {
 			return err
 		}
-		if depth < 0 || depth > maxDepth {
-			return errJSON
+		if depth < 0 || depth > MaxDepth {
+			return ErrJSON
 		}
 		if depth == 0 {
 			return nil

@@ -1,8 +1,12 @@
-package ingest
+package logs
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/6dcca832/headroom/ingest/jsonscan"
+	"github.com/6dcca832/headroom/ingest/listing"
+	"github.com/6dcca832/headroom/ingest/privacy"
 )
 
 // parseCombined reads the access logs of nginx and Apache: "common", "combined", and "vhost_combined", which has the
@@ -156,7 +160,7 @@ func logStatus(s string) (int, bool) {
 	if s == "-" {
 		return 0, true
 	}
-	n := digits(s)
+	n := jsonscan.Digits(s)
 	return int(n), len(s) == 3 && n >= 0
 }
 
@@ -167,8 +171,8 @@ func logSize(s string) (int64, bool) {
 	if s == "" || len(s) > 18 {
 		return 0, false
 	}
-	n := digits(s)
-	return n, n >= 0 && n <= maxSize
+	n := jsonscan.Digits(s)
+	return n, n >= 0 && n <= listing.MaxBytes
 }
 
 // readRequest reads "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.
@@ -178,7 +182,7 @@ func (c *combinedLine) readRequest(d *draft, origin, tenant string) (reason stri
 	if end < 0 || !strings.HasPrefix(rest[end+1:], "HTTP/") {
 		return badRequestLine(c.request)
 	}
-	if _, ok := cleanMethod(method); !ok {
+	if _, ok := privacy.Method(method); !ok {
 		return badRequestLine(c.request)
 	}
 	target := rest[:end]

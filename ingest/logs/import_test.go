@@ -1,4 +1,4 @@
-package ingest
+package logs
 
 import (
 	"bytes"
@@ -47,12 +47,12 @@ func testPolicy(t testing.TB) *limits.Policy {
 	return p
 }
 
-func testOptions(t testing.TB) ImportOptions {
-	return ImportOptions{Policy: testPolicy(t), HashKey: []byte("test key"), Name: "input", Now: testNow}
+func testOptions(t testing.TB) Options {
+	return Options{Policy: testPolicy(t), HashKey: []byte("test key"), Name: "input", Now: testNow}
 }
 
 // importText imports a text and checks that every record is accounted for.
-func importText(t testing.TB, r io.Reader, o ImportOptions) ([]store.Request, []Reject, ImportResult, error) {
+func importText(t testing.TB, r io.Reader, o Options) ([]store.Request, []Reject, Result, error) {
 	t.Helper()
 	var sink memorySink
 	var rejects []Reject
@@ -65,7 +65,7 @@ func importText(t testing.TB, r io.Reader, o ImportOptions) ([]store.Request, []
 }
 
 // mustImport fails the test on an error.
-func mustImport(t testing.TB, text string, o ImportOptions) ([]store.Request, []Reject, ImportResult) {
+func mustImport(t testing.TB, text string, o Options) ([]store.Request, []Reject, Result) {
 	t.Helper()
 	requests, rejects, result, err := importText(t, strings.NewReader(text), o)
 	if err != nil {
@@ -95,7 +95,7 @@ func TestImportGolden(t *testing.T) {
 	}
 }
 
-func describeImport(t *testing.T, requests []store.Request, rejects []Reject, result ImportResult) []byte {
+func describeImport(t *testing.T, requests []store.Request, rejects []Reject, result Result) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: read %d, rejected %d, unknown size %d\n", result.Format, result.Read, result.Rejected, result.UnknownSize)
@@ -289,7 +289,7 @@ func TestFailuresAreReturned(t *testing.T) {
 	if _, err = Import(ctx, strings.NewReader(text), &memorySink{}, testOptions(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if _, err = Import(context.Background(), strings.NewReader(text), &memorySink{}, ImportOptions{}); err == nil {
+	if _, err = Import(context.Background(), strings.NewReader(text), &memorySink{}, Options{}); err == nil {
 		t.Error("no policy: no error")
 	}
 	o := testOptions(t)

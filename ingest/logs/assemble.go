@@ -1,10 +1,13 @@
-package ingest
+package logs
 
 import (
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/listing"
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -44,33 +47,26 @@ type assembler struct {
 	key     []byte
 	tenant  string
 	now     time.Time
-	latest  int64 // see latestStart
+	latest  int64 // see listing.LatestStart
 	exact   *store.Source
 	seconds *store.Source
 	routes  map[importRoute]*store.Route
 	route   *store.Route // the latest
-	tenants map[string]cleaned
-	clients map[string]cleaned
+	tenants map[string]privacy.Name
+	clients map[string]privacy.Name
 }
-
-// latestStart is the latest start, in microseconds since 1970 UTC, that a wrong clock explains. The audit leaves out what
-// is to come.
-func latestStart(now time.Time) int64 { return now.AddDate(1, 0, 0).UnixMicro() }
 
 type importRoute struct{ method, origin, template string }
 
-// cleaned is a name as it may be stored, or why it may not.
-type cleaned struct{ text, reason string }
-
-func newAssembler(o ImportOptions, kind string) *assembler {
+func newAssembler(o Options, kind string) *assembler {
 	return &assembler{
 		policy: o.Policy, key: o.HashKey, tenant: o.Tenant,
-		now: o.Now, latest: latestStart(o.Now),
+		now: o.Now, latest: listing.LatestStart(o.Now),
 		exact:   &store.Source{Kind: kind, Name: o.Name},
 		seconds: &store.Source{Kind: kind, Name: o.Name, Resolution: wholeSecond},
 		routes:  map[importRoute]*store.Route{},
-		tenants: map[string]cleaned{},
-		clients: map[string]cleaned{},
+		tenants: map[string]privacy.Name{},
+		clients: map[string]privacy.Name{},
 	}
 }
 
@@ -79,7 +75,7 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 	if reason := a.checkDraft(d); reason != "" {
 		return reason
 	}
-	method, ok := cleanMethod(d.method)
+	method, ok := privacy.Method(d.method)
 	if !ok {
 		return "method is not an HTTP method"
 	}
@@ -91,15 +87,15 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 		m.Class = store.OpaqueClass // a tunnel, as the proxy records it: its requests could not be seen
 	}
 	tenant := a.tenantOf(d, m.Tenant)
-	client := intern(a.clients, d.client, cleanClient)
-	if tenant.reason+client.reason != "" {
-		return tenant.reason + client.reason
+	client := intern(a.clients, d.client, privacy.Client)
+	if tenant.Reason+client.Reason != "" {
+		return tenant.Reason + client.Reason
 	}
 	*r = store.Request{
-		Tenant: tenant.text, StartedAt: d.startedAt, Duration: d.duration,
+		Tenant: tenant.Text, StartedAt: d.startedAt, Duration: d.duration,
 		RequestBytes: d.requestBytes, ResponseBytes: d.responseBytes, Status: d.status, CutShort: d.cutShort,
 		RetryAfter: d.retryAfter, Error: errorClassOf(d.errorText), Route: a.routeOf(method, m), Key: m.Key, Query: m.Query,
-		Params: a.paramsOf(d, method, m.Lossless), Client: client.text, Source: a.exact,
+		Params: a.paramsOf(d, method, m.Lossless), Client: client.Text, Source: a.exact,
 	}
 	if d.wholeSeconds {
 		r.Source = a.seconds
@@ -120,13 +116,13 @@ func (a *assembler) checkDraft(d *draft) string {
 }
 
 // tenantOf picks the record's own tenant, else the one of the host, else the one given for the input.
-func (a *assembler) tenantOf(d *draft, byHost string) cleaned {
+func (a *assembler) tenantOf(d *draft, byHost string) privacy.Name {
 	for _, name := range [...]string{d.tenant, byHost, a.tenant} {
 		if name != "" {
-			return intern(a.tenants, name, cleanTenant)
+			return intern(a.tenants, name, privacy.Tenant)
 		}
 	}
-	return cleaned{reason: "no tenant: neither the record nor its host names one; use --tenant"}
+	return privacy.Name{Reason: "no tenant: neither the record nor its host names one; use --tenant"}
 }
 
 // routeOf returns the one Route that all requests of the same method, origin and template share.
@@ -155,12 +151,12 @@ func (a *assembler) paramsOf(d *draft, method string, lossless bool) string {
 	case d.params != "" && isParamsHash(d.params):
 		return d.params
 	case d.params != "":
-		p := NewParams(a.key, "given", d.params)
+		p := ingest.NewParams(a.key, "given", d.params)
 		return p.Sum()
 	case lossless && len(d.body) == 0:
 		return ""
 	}
-	p := NewParams(a.key, method, d.url)
+	p := ingest.NewParams(a.key, method, d.url)
 	if len(d.body) > 0 {
 		_, _ = p.Write(d.body) // a hash does not fail
 	}
@@ -181,9 +177,9 @@ func isParamsHash(s string) bool {
 }
 
 // intern cleans a name once and gives the same text to all that have it, free of the input's memory.
-func intern(table map[string]cleaned, name string, clean func(string) cleaned) cleaned {
+func intern(table map[string]privacy.Name, name string, clean func(string) privacy.Name) privacy.Name {
 	if name == "" {
-		return cleaned{}
+		return privacy.Name{}
 	}
 	if c, ok := table[name]; ok {
 		return c

@@ -1,4 +1,4 @@
-package ingest
+package logs
 
 import (
 	"bytes"
@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
 // chooseFormat takes the format that was asked for, or finds out which one it is.
-func chooseFormat(in *input, o ImportOptions) (string, error) {
+func chooseFormat(in *input, o Options) (string, error) {
 	known := o.Policy.Listing.Class != ""
 	switch {
 	case o.Format == FormatRecordings && !known:
@@ -177,7 +179,7 @@ func formatOfLine(line string) string {
 			}
 			return ""
 		}
-		if v[fieldStartedAt].kind != kindAbsent || v[fieldURL].kind != kindAbsent && v[fieldMethod].kind != kindAbsent {
+		if v[fieldStartedAt].Kind != jsonscan.Absent || v[fieldURL].Kind != jsonscan.Absent && v[fieldMethod].Kind != jsonscan.Absent {
 			return FormatJSONL
 		}
 		return ""

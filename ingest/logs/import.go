@@ -1,4 +1,4 @@
-package ingest
+package logs
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/6dcca832/headroom/ingest/jsonscan"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -43,8 +44,8 @@ type Sink interface {
 	Add(ctx context.Context, batch []store.Request) error
 }
 
-// ImportOptions say how one input is read. Policy is required; so is HashKey where not all of a URL may be kept.
-type ImportOptions struct {
+// Options say how one input is read. Policy is required; so is HashKey where not all of a URL may be kept.
+type Options struct {
 	// Format is one of the Format constants. By default, "auto".
 	Format string
 	// Tenant is for records that name none and whose host is no tenant's. By default, those are rejected.
@@ -74,9 +75,9 @@ type Reject struct {
 	Reason string
 }
 
-// ImportResult is what became of an input: Read records (of a recording list: entries) were found, Rejected of them not
+// Result is what became of an input: Read records (of a recording list: entries) were found, Rejected of them not
 // taken, the others were given to the sink. Blank lines and a header line are not records.
-type ImportResult struct {
+type Result struct {
 	// Format is the one that was read, detected or as given.
 	Format   string
 	Read     int64
@@ -92,9 +93,9 @@ type ImportResult struct {
 //
 // A record that cannot be taken is a Reject, not an error. Errors are ErrFormat and ErrEmpty (nothing was read),
 // a failing r or sink, and a done ctx; the result then says how far it came.
-func Import(ctx context.Context, r io.Reader, sink Sink, o ImportOptions) (ImportResult, error) {
+func Import(ctx context.Context, r io.Reader, sink Sink, o Options) (Result, error) {
 	if o.Policy == nil {
-		return ImportResult{}, errors.New("import requests: no policy given")
+		return Result{}, errors.New("import requests: no policy given")
 	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()
@@ -102,20 +103,20 @@ func Import(ctx context.Context, r io.Reader, sink Sink, o ImportOptions) (Impor
 	raw := &countingReader{r: r}
 	in, err := openInput(raw)
 	if err != nil {
-		return ImportResult{}, err
+		return Result{}, err
 	}
 	format, err := chooseFormat(in, o)
 	if err != nil {
-		return ImportResult{}, err
+		return Result{}, err
 	}
 	if _, ok := sink.(RecordingSink); format == FormatRecordings && !ok {
-		return ImportResult{}, fmt.Errorf("%w: it is a recording list, which the sink does not take", ErrFormat)
+		return Result{}, fmt.Errorf("%w: it is a recording list, which the sink does not take", ErrFormat)
 	}
 	return runImport(ctx, in, raw, sink, o, format)
 }
 
 // runImport joins the parsing goroutine and the sink, batch by batch.
-func runImport(ctx context.Context, in *input, raw *countingReader, sink Sink, o ImportOptions, format string) (ImportResult, error) {
+func runImport(ctx context.Context, in *input, raw *countingReader, sink Sink, o Options, format string) (Result, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	f := newFeeder(ctx, o, format)
@@ -138,7 +139,7 @@ func runImport(ctx context.Context, in *input, raw *countingReader, sink Sink, o
 }
 
 // drain gives every batch to the sink and the callbacks until the parser ends or the sink fails.
-func drain(ctx context.Context, f *feeder, raw *countingReader, sink Sink, o ImportOptions) error {
+func drain(ctx context.Context, f *feeder, raw *countingReader, sink Sink, o Options) error {
 	for b := range f.full {
 		if len(b.requests) > 0 {
 			if err := sink.Add(ctx, b.requests); err != nil {
@@ -190,13 +191,13 @@ type feeder struct {
 	cur    *batch
 	asm    *assembler
 	name   string
-	result ImportResult
+	result Result
 }
 
-func newFeeder(ctx context.Context, o ImportOptions, format string) *feeder {
+func newFeeder(ctx context.Context, o Options, format string) *feeder {
 	f := &feeder{
 		ctx: ctx, full: make(chan *batch, batchCount), free: make(chan *batch, batchCount),
-		asm: newAssembler(o, format), name: o.Name, result: ImportResult{Format: format},
+		asm: newAssembler(o, format), name: o.Name, result: Result{Format: format},
 	}
 	for range batchCount - 1 {
 		f.free <- &batch{}
@@ -253,11 +254,11 @@ func (f *feeder) brokenOff(err error, begun bool, next int64, what string) error
 	switch {
 	case errors.As(err, &damage) && begun:
 		return f.reject(next, damage.reason)
-	case errors.Is(err, errJSON) && begun:
+	case errors.Is(err, jsonscan.ErrJSON) && begun:
 		return f.reject(next, "cannot be read from here on: "+err.Error())
 	case errors.As(err, &damage):
 		return fmt.Errorf("%w: %s, before any entry", ErrFormat, damage.reason)
-	case errors.Is(err, errJSON):
+	case errors.Is(err, jsonscan.ErrJSON):
 		return fmt.Errorf("%w: %w, so it is no %s", ErrFormat, err, what)
 	}
 	return err

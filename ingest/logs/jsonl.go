@@ -1,4 +1,4 @@
-package ingest
+package logs
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
 // parseJSONL reads one JSON object a line. A scanner that knows only flat objects without escapes reads most lines;
@@ -61,25 +63,25 @@ func explainJSON(s string, err error) string {
 }
 
 // rawToken tells the kind of a JSON value.
-func rawToken(raw []byte) token {
+func rawToken(raw []byte) jsonscan.Token {
 	if len(raw) == 0 || raw[0] == 'n' {
-		return token{}
+		return jsonscan.Token{}
 	}
 	switch raw[0] {
 	case '"':
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
-			return token{kind: kindOther}
+			return jsonscan.Token{Kind: jsonscan.Other}
 		}
-		return token{kindString, s}
+		return jsonscan.Token{Kind: jsonscan.String, Text: s}
 	case '{', '[':
-		return token{kindOther, string(raw)}
+		return jsonscan.Token{Kind: jsonscan.Other, Text: string(raw)}
 	case 't':
-		return token{kind: kindTrue}
+		return jsonscan.Token{Kind: jsonscan.True}
 	case 'f':
-		return token{kind: kindFalse}
+		return jsonscan.Token{Kind: jsonscan.False}
 	}
-	return token{kindNumber, string(raw)}
+	return jsonscan.Token{Kind: jsonscan.Number, Text: string(raw)}
 }
 
 // scanFlat reads an object whose values are strings without escapes, numbers, true, false and null. It returns false
@@ -179,22 +181,22 @@ func scanText(s string, i int) (text string, next int, ok bool) {
 }
 
 // scanValue reads the value that begins at i, unless it is an object or an array.
-func scanValue(s string, i int) (t token, next int, ok bool) {
+func scanValue(s string, i int) (t jsonscan.Token, next int, ok bool) {
 	if i >= len(s) {
-		return token{}, i, false
+		return jsonscan.Token{}, i, false
 	}
 	rest := s[i:]
 	switch {
 	case rest[0] == '"':
 		text, next, ok := scanText(s, i)
-		return token{kindString, text}, next, ok
+		return jsonscan.Token{Kind: jsonscan.String, Text: text}, next, ok
 	case strings.HasPrefix(rest, "true"):
-		return token{kind: kindTrue}, i + 4, true
+		return jsonscan.Token{Kind: jsonscan.True}, i + 4, true
 	case strings.HasPrefix(rest, "false"):
-		return token{kind: kindFalse}, i + 5, true
+		return jsonscan.Token{Kind: jsonscan.False}, i + 5, true
 	case strings.HasPrefix(rest, "null"):
-		return token{}, i + 4, true
+		return jsonscan.Token{}, i + 4, true
 	}
-	n := numberEnd(rest)
-	return token{kindNumber, rest[:n]}, i + n, n > 0
+	n := jsonscan.NumberEnd(rest)
+	return jsonscan.Token{Kind: jsonscan.Number, Text: rest[:n]}, i + n, n > 0
 }

@@ -1,4 +1,4 @@
-package ingest
+package logs
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/listing"
 	"github.com/6dcca832/headroom/store"
 )
 
 // randomRequest makes a request as an import or the transport would have stored it.
-func randomRequest(t *testing.T, r *rand.Rand, o ImportOptions, sources []*store.Source) store.Request {
+func randomRequest(t *testing.T, r *rand.Rand, o Options, sources []*store.Source) store.Request {
 	t.Helper()
 	paths := []string{
 		"/rest/api/v2/recordings", "/rest/api/v2/recordings?startTime=2026-10-31T00:00:00Z&endTime=2026-11-01T00:00:00%2B01:00",
@@ -42,7 +45,7 @@ func randomRequest(t *testing.T, r *rand.Rand, o ImportOptions, sources []*store
 		*n = []int64{0, r.Int64N(10), r.Int64N(1e9)}[r.IntN(3)]
 	}
 	if r.IntN(9) == 0 {
-		q.ResponseBytes = maxSize - r.Int64N(1000)
+		q.ResponseBytes = listing.MaxBytes - r.Int64N(1000)
 	}
 	if !m.Lossless || r.IntN(2) == 0 {
 		q.Params = fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
@@ -103,9 +106,18 @@ func TestResetsGoWithTheFirstRequest(t *testing.T) {
 	}
 }
 
+// recorder is an ingest.Recorder for one goroutine.
+type recorder struct{ rows []store.Request }
+
+func (r *recorder) Record(q store.Request) { r.rows = append(r.rows, q) }
+
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // What the transport and the proxy record of odd requests must survive an export too.
 func TestOddRowsComeBack(t *testing.T) {
-	rec := &recorded{}
+	rec := &recorder{}
 	for _, c := range []struct{ method, url, client string }{
 		{"GET", "https://" + strings.Repeat("long.", 45) + "example/", "pull"},
 		{"GET1", "https://acme.xima.cloud/rest/api/v2/recordings", "a\x00b"},
@@ -113,15 +125,20 @@ func TestOddRowsComeBack(t *testing.T) {
 		{strings.Repeat("LONG", 20), "https://b\u00fccher.example/", strings.Repeat("client ", 100)},
 	} {
 		base := roundTripFunc(func(*http.Request) (*http.Response, error) {
-			resp := answer(429, http.NoBody, 0)
+			resp := &http.Response{StatusCode: 429, Header: http.Header{}, Body: http.NoBody}
 			resp.Header.Set("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")
 			return resp, nil
 		})
-		if _, err := NewTransport(base, rec, WithClient(c.client), WithHashKey([]byte("test key"))).RoundTrip(request(t, c.method, c.url, nil)); err != nil {
+		u, err := url.Parse(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := ingest.NewTransport(base, rec, ingest.WithClient(c.client), ingest.WithHashKey([]byte("test key")))
+		if _, err := tr.RoundTrip(&http.Request{Method: c.method, URL: u}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := append(rec.all(), store.Request{ // a tunnel of the proxy
+	want := append(rec.rows, store.Request{ // a tunnel of the proxy
 		Tenant: "acme", StartedAt: 1e15, Status: 200, Source: &store.Source{Kind: "proxy"},
 		Route: &store.Route{Method: "CONNECT", Origin: "https://acme.xima.cloud", Template: "/", Class: store.OpaqueClass},
 	})
