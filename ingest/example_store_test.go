@@ -10,8 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
-	"testing"
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/store"
@@ -86,22 +84,5 @@ func printLog(file string) {
 			return
 		}
 		fmt.Printf("%d %s %s %d %d bytes, %s\n", r.ID, r.Tenant, r.Route.Class, r.Status, r.ResponseBytes, r.Client)
-	}
-}
-
-// TestReadmeShowsTheExample: what the README tells people to copy is what is compiled and run here.
-func TestReadmeShowsTheExample(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := os.ReadFile("example_store_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(readme), "\n```go\n")
-	snippet, _, found := strings.Cut(rest, "\n```\n")
-	if !found || !strings.Contains(string(source), snippet) {
-		t.Errorf("the README's Go code is not in this file:\n%s", snippet)
 	}
 }
