@@ -178,7 +178,7 @@ func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
 
 // TestFormatsPage: the record on FORMATS.md has all fields, and is read as it says.
 func TestFormatsPage(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "FORMATS.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "FORMATS.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
