@@ -1,0 +1,115 @@
+package evidence
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"hash"
+)
+
+// A commitment hides a field until its salt and value are disclosed, and then allows one value only:
+//
+//	C(f) = base64url(SHA-256("headroom-field-v1" ‖ 0 ‖ f ‖ 0 ‖ salt ‖ present ‖ value))
+//
+// f is the field's name, present one byte, 0 or 1, and value the field's UTF-8 bytes. The salt keeps values from being
+// guessed. The salts of a leaf are the four 16-byte slices, for key, client, source and note in this order, of
+// HMAC-SHA-512(K, log id ‖ seq as 8 bytes, big-endian), where K is the salt key that never leaves the sender. It fails as a
+// secret where K is known, and as a promise where SHA-256 has collisions.
+
+const commitmentPrefix = "headroom-field-v1\x00"
+
+// Field names a field that a leaf commits to.
+type Field string
+
+// The fields that may be withheld.
+const (
+	FieldKey    Field = "key"
+	FieldClient Field = "client"
+	FieldSource Field = "source"
+	FieldNote   Field = "note"
+)
+
+// fields are in the order of their salts.
+var fields = [...]Field{FieldKey, FieldClient, FieldSource, FieldNote}
+
+// saltIndex is the field's place among fields; -1 for no field.
+func saltIndex(f Field) int {
+	for i, known := range fields {
+		if f == known {
+			return i
+		}
+	}
+	return -1
+}
+
+// Salt hides one field of one leaf.
+type Salt [16]byte
+
+// Commitment is C(f): 43 characters of base64url without padding.
+type Commitment [43]byte
+
+// UnmarshalText reads a commitment in its one spelling.
+func (c *Commitment) UnmarshalText(s []byte) error {
+	var sum [sha256.Size]byte
+	if len(s) != len(c) {
+		return errors.New("is no commitment of 43 characters")
+	}
+	if _, err := commitmentText.Decode(sum[:], s); err != nil {
+		return errors.New("is no commitment in base64url")
+	}
+	copy(c[:], s)
+	return nil
+}
+
+// commitmentText is strict: bits that no byte needs must be 0.
+var commitmentText = base64.RawURLEncoding.Strict()
+
+// Commit commits to a field's value. Whether a field is present is hidden too, with an absent value being "".
+func Commit(f Field, salt Salt, present bool, value string) (c Commitment) {
+	var room [256]byte
+	b := append(room[:0], commitmentPrefix...)
+	b = append(b, f...)
+	b = append(b, 0)
+	b = append(b, salt[:]...)
+	if present {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
+	b = append(b, value...)
+	sum := sha256.Sum256(b)
+	commitmentText.Encode(c[:], sum[:])
+	return c
+}
+
+// commitText commits to a text of which "" means absent.
+func commitText(f Field, salts *[4]Salt, value string) Commitment {
+	return Commit(f, salts[saltIndex(f)], value != "", value)
+}
+
+// salter gives the salts of one log's leaves. It is for one goroutine.
+type salter struct {
+	mac hash.Hash
+	log LogID
+	sum [sha512.Size]byte
+}
+
+func newSalter(key SaltKey, log LogID) *salter {
+	return &salter{mac: hmac.New(sha512.New, key[:]), log: log}
+}
+
+// salts fills in the salts of the leaf with that seq.
+func (s *salter) salts(seq int64, salts *[4]Salt) {
+	var message [len(LogID{}) + 8]byte
+	copy(message[:], s.log[:])
+	binary.BigEndian.PutUint64(message[len(LogID{}):], uint64(seq))
+	s.mac.Reset()
+	s.mac.Write(message[:])
+	sum := s.mac.Sum(s.sum[:0])
+	for i := range salts {
+		copy(salts[i][:], sum[i*len(Salt{}):])
+	}
+}

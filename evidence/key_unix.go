@@ -1,0 +1,6 @@
+//go:build unix
+
+package evidence
+
+// filePermissions says that a file's mode tells who may read it.
+const filePermissions = true
