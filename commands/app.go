@@ -55,7 +55,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	ctx, stop := signal.NotifyContext(ctx, append(heeded(os.Interrupt, syscall.SIGHUP), syscall.SIGTERM)...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	app := newApp(&streams{stdin, stdout, stderr})
+	app := newApp(&streams{in: stdin, out: stdout, err: stderr})
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -95,11 +95,36 @@ func outlivePipes() (stop func()) {
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+
+	quiet, verbose bool
 }
 
-// tell prints a message that is no result.
-func (s *streams) tell(format string, args ...any) {
+// listen takes what --quiet and --verbose say.
+func (s *streams) listen(c *cli.Context) error {
+	s.quiet, s.verbose = c.Bool("quiet"), c.Bool("verbose")
+	if s.quiet && s.verbose {
+		return errors.New("flags --quiet and --verbose: give one of them")
+	}
+	return nil
+}
+
+// warn prints what went wrong with a command that goes on.
+func (s *streams) warn(format string, args ...any) {
 	fmt.Fprintln(s.err, oneLine(fmt.Sprintf(format, args...)))
+}
+
+// tell prints a message that is neither result nor error, unless --quiet is given.
+func (s *streams) tell(format string, args ...any) {
+	if !s.quiet {
+		s.warn(format, args...)
+	}
+}
+
+// detail prints what only --verbose asks for.
+func (s *streams) detail(format string, args ...any) {
+	if s.verbose {
+		s.warn(format, args...)
+	}
 }
 
 func newApp(s *streams) *cli.App {
@@ -108,7 +133,10 @@ func newApp(s *streams) *cli.App {
 		Usage:     "how much room is left under a contact-centre vendor's API limits, and what was done under them",
 		UsageText: "headroom [--db FILE] [--config FILE] [--policy FILE|NAME] COMMAND …",
 		Version:   version(),
-		Flags:     globalFlags(),
+		// -v is --verbose; arrange makes --version the command of that name.
+		HideVersion: true,
+		Flags:       globalFlags(),
+		Before:      s.listen,
 		Commands: []*cli.Command{
 			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s), newForecastCommand(s),
 			newReportCommand(s), newServeCommand(s), newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s), newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s),

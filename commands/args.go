@@ -47,6 +47,9 @@ func (a *arranger) take(args []string) ([]string, error) {
 	case arg == "--":
 		a.plain = append(a.plain, args[1:]...)
 		return nil, nil
+	case arg == "--version" && a.command == "":
+		a.command = "version"
+		return nil, nil
 	case len(arg) > 1 && arg[0] == '-':
 		return a.flag(args)
 	case a.command == "":
@@ -90,9 +93,6 @@ func (a *arranger) flag(args []string) ([]string, error) {
 		if a.command == "" {
 			list = &a.global
 		}
-	}
-	if name == "version" || name == "v" {
-		list, f = &a.global, cli.VersionFlag
 	}
 	if f == nil {
 		return nil, a.unknownFlag(args[0], name)

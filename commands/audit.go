@@ -21,8 +21,9 @@ const failOnNever = "never"
 
 func newAuditCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:  "audit",
-		Usage: "tell per tenant whether the vendor's rules were kept",
+		Name:      "audit",
+		Usage:     "tell per tenant whether the vendor's rules were kept",
+		ArgsUsage: "[TENANT…]",
 		Description: "Judges what was recorded, worst tenant first. Exits with 1 where a finding weighs as much as\n" +
 			"--fail-on or more, so that a nightly job can act on it.\n\n" +
 			"Examples:\n" +
@@ -48,7 +49,7 @@ type auditOptions struct {
 }
 
 func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
-	if err := noArguments(c); err != nil {
+	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
 	if o.span, err = readSpan(c); err != nil {
@@ -58,7 +59,7 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	if err != nil {
 		return o, err
 	}
-	o.tenants, o.output = c.StringSlice("tenant"), c.String("output")
+	o.output = c.String("output")
 	if o.explain, err = readRule(c.String("explain")); err != nil {
 		return o, err
 	}
@@ -75,16 +76,16 @@ func readRule(name string) (string, error) {
 }
 
 func runAudit(c *cli.Context, se *session, o auditOptions) error {
-	snap, err := se.snapshot(c.Context, o.tenants)
+	snap, names, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
 	se.tellMisnamed(snap)
 	if o.explain != "" {
-		return explain(c.Context, se, snap, o)
+		return explain(c.Context, se, snap, names, o)
 	}
-	r, err := se.audit(c.Context, snap, o.span, o.tenants)
+	r, err := se.audit(c.Context, snap, o.span, names)
 	if err != nil {
 		return err
 	}
@@ -128,15 +129,14 @@ func fails(r *analyze.Report, failOn string) bool {
 }
 
 // explain lists what made a rule fire for one tenant.
-func explain(ctx context.Context, se *session, snap *store.Snapshot, o auditOptions) error {
-	tenants := o.tenants
-	if known := snap.Tenants(); len(tenants) == 0 && len(known) == 1 {
-		tenants = []string{known[0].Name}
+func explain(ctx context.Context, se *session, snap *store.Snapshot, names []string, o auditOptions) error {
+	if known := snap.Tenants(); len(names) == 0 && len(known) == 1 {
+		names = []string{known[0].Name}
 	}
-	if len(tenants) != 1 {
+	if len(names) != 1 {
 		return errors.New("flag --explain: needs exactly one --tenant")
 	}
-	rows, err := explained(ctx, snap, se.analysis(o.span, nil), tenants[0], o.explain)
+	rows, err := explained(ctx, snap, se.analysis(o.span, nil), names[0], o.explain)
 	if err != nil {
 		return err
 	}

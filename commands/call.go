@@ -298,7 +298,7 @@ func (s *session) watched(resp *http.Response, output string) io.Reader {
 	if toFile := !slices.Contains([]string{"", "-"}, output); resp.ContentLength < barFrom || shown && !toFile {
 		return resp.Body
 	}
-	b := startBar(s.err, resp.Request.URL.Host, resp.ContentLength)
+	b := s.startBar(resp.Request.URL.Host, resp.ContentLength)
 	return &barReader{r: resp.Body, bar: b}
 }
 

@@ -16,8 +16,9 @@ import (
 
 func newExportCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:  "export",
-		Usage: "write the requests as JSON Lines",
+		Name:      "export",
+		Usage:     "write the requests as JSON Lines",
+		ArgsUsage: "[TENANT…]",
 		Description: "Writes one JSON object a line, in order of arrival. \"headroom import\" reads them again, and an audit\n" +
 			"of the copy says the same. A tenant's resets go with its first request; recording lists stay behind.\n\n" +
 			"Examples:\n" +
@@ -35,10 +36,10 @@ type exportOptions struct {
 }
 
 func readExportOptions(c *cli.Context, _ *streams) (o exportOptions, err error) {
-	if err := noArguments(c); err != nil {
+	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
-	o.tenants, o.output = c.StringSlice("tenant"), c.String("output")
+	o.output = c.String("output")
 	o.span, err = readSpan(c)
 	return o, err
 }
@@ -49,17 +50,18 @@ func runExport(c *cli.Context, se *session, o exportOptions) error {
 		return err
 	}
 	defer snap.Close()
-	if err := se.checkTenants(snap, o.tenants); err != nil {
+	names, err := se.tenants(snap, o.tenants)
+	if err != nil {
 		return err
 	}
 	one := ""
-	if len(o.tenants) == 1 {
-		one = o.tenants[0]
+	if len(names) == 1 {
+		one = names[0]
 	}
-	if err := se.tellLeftBehind(c.Context, snap, o.tenants); err != nil {
+	if err := se.tellLeftBehind(c.Context, snap, names); err != nil {
 		return err
 	}
-	rows := only(o.tenants, snap.Rows(c.Context, one, o.rows(c.IsSet("as-of"))))
+	rows := only(names, snap.Rows(c.Context, one, o.rows(c.IsSet("as-of"))))
 	resets, err := resetsOf(c.Context, snap)
 	if err != nil {
 		return err

@@ -21,8 +21,9 @@ import (
 
 func newForecastCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:  "forecast",
-		Usage: "tell when the rolling egress meets the cap, and what may be pulled tonight",
+		Name:      "forecast",
+		Usage:     "tell when the rolling egress meets the cap, and what may be pulled tonight",
+		ArgsUsage: "[TENANT…]",
 		Description: "Forecasts the rolling sum per tenant, the likeliest to reach its cap first.\n\n" +
 			"Examples:\n" +
 			"  headroom forecast\n" +
@@ -55,10 +56,10 @@ type forecastOptions struct {
 }
 
 func readForecastOptions(c *cli.Context, s *streams) (o forecastOptions, err error) {
-	if err := noArguments(c); err != nil {
+	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
-	o.tenants, o.output, o.backtest = c.StringSlice("tenant"), c.String("output"), c.Bool("backtest")
+	o.output, o.backtest = c.String("output"), c.Bool("backtest")
 	o.daily, o.closures = c.String("daily"), c.String("closures")
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
@@ -115,13 +116,13 @@ func runForecast(c *cli.Context, se *session, o forecastOptions) error {
 }
 
 func runStored(c *cli.Context, se *session, o forecastOptions) error {
-	snap, err := se.snapshot(c.Context, o.tenants)
+	snap, names, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
 	r, err := analyze.Project(c.Context, snap, analyze.ForecastOptions{
-		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: o.tenants, About: se.config.About, WhatIf: o.whatIf,
+		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: names, About: se.config.About, WhatIf: o.whatIf,
 	})
 	if err != nil {
 		return err
@@ -147,7 +148,7 @@ func runDaily(se *session, o forecastOptions) error {
 }
 
 // readSeries reads daily totals, those named or all, and their closure days.
-func readSeries(stdin io.Reader, daily, closures string, names []string) ([]forecast.Named, error) {
+func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]forecast.Named, error) {
 	var series []forecast.Named
 	err := readFrom(stdin, daily, func(r io.Reader) (err error) {
 		series, err = forecast.ReadDaily(r)
@@ -156,13 +157,16 @@ func readSeries(stdin io.Reader, daily, closures string, names []string) ([]fore
 	if err == nil && closures != "" {
 		err = readFrom(stdin, closures, func(r io.Reader) error { return forecast.ReadClosures(r, series) })
 	}
-	if err != nil || len(names) == 0 {
+	if err != nil || len(asked) == 0 {
 		return series, err
 	}
-	for _, name := range names {
-		if !slices.ContainsFunc(series, func(s forecast.Named) bool { return s.ID == name }) {
-			return nil, fmt.Errorf("flag --tenant: there is no series %q in %q", name, daily)
-		}
+	known := make([]string, len(series))
+	for i := range series {
+		known[i] = series[i].ID
+	}
+	names, err := chosen(asked, known)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", daily, err)
 	}
 	return slices.DeleteFunc(series, func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil
 }

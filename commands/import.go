@@ -131,7 +131,7 @@ func (im *importer) all(ctx context.Context) error {
 			if n.read() == 0 && (len(im.o.files) == 1 || storeFailed(err) && im.total.read() == 0) {
 				return err
 			}
-			im.tell("headroom: import: %v", im.explain(ctx, err))
+			im.warn("headroom: import: %v", im.explain(ctx, err))
 		}
 		if err == nil || n.read() > 0 {
 			if err := im.print(shown(name), n); err != nil {
@@ -198,7 +198,7 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 		return counts{}, err
 	}
 	var resets []logs.Reset
-	bar := startBar(im.err, shown(name), size)
+	bar := im.startBar(shown(name), size)
 	result, err := logs.Import(ctx, in, uninterrupted{sink}, logs.Options{
 		Format: im.o.format, Tenant: im.o.tenant, Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
 		OnProgress: bar.set,

@@ -15,11 +15,11 @@ type bar struct {
 }
 
 // startBar shows a bar for a file of size bytes; 0 means that the size is not known, and there is no bar.
-func startBar(stderr io.Writer, name string, size int64) *bar {
-	if _, ok := terminal(stderr); !ok || size == 0 {
+func (s *streams) startBar(name string, size int64) *bar {
+	if _, ok := terminal(s.err); !ok || size == 0 || s.quiet {
 		return nil
 	}
-	return newBar(stderr, name, size)
+	return newBar(s.err, name, size)
 }
 
 func newBar(w io.Writer, name string, size int64) *bar {

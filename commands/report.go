@@ -17,8 +17,9 @@ func pageFormats() []string { return append([]string{formatHTML}, report.Picture
 
 func newReportCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:  "report",
-		Usage: "write the whole picture as one file",
+		Name:      "report",
+		Usage:     "write the whole picture as one file",
+		ArgsUsage: "[TENANT…]",
 		Description: "Writes a page that needs neither network nor headroom to be read.\n\n" +
 			"Examples:\n" +
 			"  headroom report --output report.html\n" +
@@ -35,7 +36,7 @@ type reportOptions struct {
 }
 
 func readReportOptions(c *cli.Context, _ *streams) (o reportOptions, err error) {
-	if err := noArguments(c); err != nil {
+	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
 	if o.format, err = choice(c, "format", pageFormats()...); err != nil {
@@ -44,18 +45,17 @@ func readReportOptions(c *cli.Context, _ *streams) (o reportOptions, err error) 
 	if o.output = c.String("output"); o.output == "" {
 		return o, errors.New("flag --output: is needed; name a file such as report.html, or \"-\" for standard output")
 	}
-	o.tenants = c.StringSlice("tenant")
 	o.span, err = readSpan(c)
 	return o, err
 }
 
 func runReport(c *cli.Context, se *session, o reportOptions) error {
-	snap, err := se.snapshot(c.Context, o.tenants)
+	snap, names, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	p, err := se.picture(c.Context, snap, o.span, o.tenants)
+	p, err := se.picture(c.Context, snap, o.span, names)
 	if err != nil {
 		return err
 	}

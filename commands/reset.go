@@ -18,8 +18,9 @@ const clockSlack = 5 * time.Minute
 
 func newResetCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:  "reset",
-		Usage: "record that support reset a tenant's egress window",
+		Name:      "reset",
+		Usage:     "record that support reset a tenant's egress window",
+		ArgsUsage: "[TENANT]",
 		Description: "What was downloaded up to that time no longer counts against the tenant's cap.\n\n" +
 			"Example:\n" +
 			"  headroom reset --tenant acme --at 2026-11-03T14:20:00Z --note \"ticket 4711\"",
@@ -38,10 +39,16 @@ type resetOptions struct {
 }
 
 func readResetOptions(c *cli.Context, _ *streams) (o resetOptions, err error) {
-	if err := noArguments(c); err != nil {
-		return o, err
+	o.tenant, o.note = c.String("tenant"), c.String("note")
+	switch {
+	case c.NArg() == 1 && o.tenant == "":
+		o.tenant = c.Args().First()
+	case c.Args().Present():
+		return o, noArguments(c)
+	case o.tenant == "":
+		return o, errors.New("flag --tenant: is needed; see \"headroom help reset\"")
 	}
-	for _, flag := range []string{"tenant", "at", "note"} {
+	for _, flag := range []string{"at", "note"} {
 		if c.String(flag) == "" {
 			return o, fmt.Errorf("flag --%s: is needed; see \"headroom help reset\"", flag)
 		}
@@ -53,7 +60,6 @@ func readResetOptions(c *cli.Context, _ *streams) (o resetOptions, err error) {
 	if o.at.After(now.Add(clockSlack)) {
 		return o, fmt.Errorf("flag --at: %s is in the future", stamp(o.at))
 	}
-	o.tenant, o.note = c.String("tenant"), c.String("note")
 	return o, nil
 }
 
@@ -92,8 +98,8 @@ func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool,
 		return false, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	if err := se.checkTenants(snap, []string{o.tenant}); err != nil {
-		return false, err
+	if known := se.knownTenants(snap); !slices.Contains(known, o.tenant) {
+		return false, unknownTenant(o.tenant, known)
 	}
 	resets, err := resetsOf(ctx, snap)
 	return slices.ContainsFunc(resets, func(r logs.Reset) bool { return r.Tenant == o.tenant && r.At == o.at.UnixMicro() }), err

@@ -22,8 +22,9 @@ const (
 
 func newServeCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:  "serve",
-		Usage: "show the report live in a browser, with /metrics for Prometheus, until it is stopped",
+		Name:      "serve",
+		Usage:     "show the report live in a browser, with /metrics for Prometheus, until it is stopped",
+		ArgsUsage: "[TENANT…]",
 		Description: "Serves the page of \"headroom report\", which follows the log as it grows, and /metrics: rolling bytes, cap,\n" +
 			"utilization, violations and the age of the last pull of each tenant. It answers nobody but this machine, unless\n" +
 			"--allow-remote is given: the page names tenants and clients, and asks for no password.\n\n" +
@@ -48,10 +49,10 @@ type serveOptions struct {
 }
 
 func readServeOptions(c *cli.Context, _ *streams) (o serveOptions, err error) {
-	if err := noArguments(c); err != nil {
+	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
-	o.tenants, o.listen, o.remote = c.StringSlice("tenant"), c.String("listen"), c.Bool("allow-remote")
+	o.listen, o.remote = c.String("listen"), c.Bool("allow-remote")
 	if o.asOf, err = readTime(c, "as-of", time.Now()); err != nil {
 		return o, err
 	}

@@ -39,7 +39,7 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	p, _, err := g.site.current(context.Background())
 	if err != nil {
-		g.site.se.tell("headroom: metrics: %v", err)
+		g.site.se.warn("headroom: metrics: %v", err)
 		out <- prometheus.NewInvalidMetric(gaugeRolling, err)
 		return
 	}

@@ -96,7 +96,7 @@ func (s *site) servePulse(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) fail(w http.ResponseWriter, err error) {
-	s.se.tell("headroom: serve: %v", err)
+	s.se.warn("headroom: serve: %v", err)
 	http.Error(w, "the log cannot be read now", http.StatusServiceUnavailable)
 }
 
@@ -158,7 +158,11 @@ func (s *site) draw(ctx context.Context, snap *store.Snapshot, content string) e
 	if sp.asOf.IsZero() {
 		sp.asOf = now.UTC().Truncate(time.Microsecond)
 	}
-	p, err := s.se.picture(ctx, snap, sp, s.o.tenants)
+	names, err := s.se.tenants(snap, s.o.tenants)
+	if err != nil {
+		return err
+	}
+	p, err := s.se.picture(ctx, snap, sp, names)
 	if err != nil {
 		return err
 	}

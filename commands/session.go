@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -41,7 +40,11 @@ func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error
 		if se.policy, err = loadPolicy(c.String("policy")); err != nil {
 			return err
 		}
-		return run(c, se, o)
+		s.detail("headroom: policy %s %s; %d tenants in the config", se.policy.Name, se.policy.Version, len(se.config.Tenants))
+		begin := time.Now()
+		err = run(c, se, o)
+		s.detail("headroom: %s took %v", c.Command.Name, time.Since(begin).Round(time.Millisecond))
+		return err
 	})
 }
 
@@ -58,6 +61,7 @@ func (s *session) open(db string, run func() error, opts ...store.Option) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()
+	s.detail("headroom: database %s", s.store.Path())
 	return run()
 }
 
@@ -112,19 +116,21 @@ func (s *session) refresh(ctx context.Context) error {
 	return s.tolerate(s.store.Refresh(ctx))
 }
 
-// snapshot brings the cache up to date and opens the log as it is now. It refuses tenants that nobody knows.
-func (s *session) snapshot(ctx context.Context, tenants []string) (*store.Snapshot, error) {
+// snapshot brings the cache up to date and opens the log as it is now. Of the tenants asked for it gives the names, and it
+// refuses those that nobody knows.
+func (s *session) snapshot(ctx context.Context, asked []string) (*store.Snapshot, []string, error) {
 	if err := s.refresh(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	snap, err := s.store.Snapshot(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := s.checkTenants(snap, tenants); err != nil {
-		return nil, errors.Join(err, snap.Close())
+	names, err := s.tenants(snap, asked)
+	if err != nil {
+		return nil, nil, errors.Join(err, snap.Close())
 	}
-	return snap, nil
+	return snap, names, nil
 }
 
 // write writes a result to the named file or to standard output, but never over the log itself.
@@ -141,54 +147,4 @@ func (s *session) tolerate(err error) error {
 		}
 	}
 	return err
-}
-
-// checkTenants refuses names that neither the log nor the config knows.
-func (s *session) checkTenants(snap *store.Snapshot, names []string) error {
-	known := map[string]bool{}
-	for name := range s.config.Tenants {
-		known[name] = true
-	}
-	for _, t := range snap.Tenants() {
-		known[t.Name] = true
-	}
-	for _, name := range names {
-		if !known[name] {
-			return unknownTenant(name, slices.Sorted(maps.Keys(known)))
-		}
-	}
-	return nil
-}
-
-// tellMisnamed tells of tenants in the config that the log does not have, where it has one by nearly that name of which
-// the config says nothing: its cap would be missing from the audit without a word.
-func (s *session) tellMisnamed(snap *store.Snapshot) {
-	recorded := map[string]bool{}
-	var unsaid []string
-	for _, t := range snap.Tenants() {
-		recorded[t.Name] = true
-		if _, said := s.config.Tenants[t.Name]; !said {
-			unsaid = append(unsaid, t.Name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.config.Tenants)) {
-		if hint := didYouMean(name, unsaid); !recorded[name] && hint != "" {
-			s.tell("headroom: the config's tenant %q has no requests%s", name, hint)
-		}
-	}
-}
-
-// unknownTenant names the nearest known tenant, or the first few.
-func unknownTenant(name string, known []string) error {
-	const few = 8
-	switch hint := didYouMean(name, known); {
-	case hint != "":
-		return fmt.Errorf("flag --tenant: %q is not known%s", name, hint)
-	case len(known) == 0:
-		return fmt.Errorf("flag --tenant: %q is not known: no tenant is, in the database or in the config", name)
-	case len(known) > few:
-		return fmt.Errorf("flag --tenant: %q is not known; known are %s and %d more, which \"headroom tenants\" lists",
-			name, strings.Join(known[:few], ", "), len(known)-few)
-	}
-	return fmt.Errorf("flag --tenant: %q is not known; known are %s", name, strings.Join(known, ", "))
 }

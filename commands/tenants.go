@@ -16,8 +16,9 @@ import (
 
 func newTenantsCommand(s *streams) *cli.Command {
 	return &cli.Command{
-		Name:  "tenants",
-		Usage: "list the tenants known, with their caps and how those are known",
+		Name:      "tenants",
+		Usage:     "list the tenants known, with their caps and how those are known",
+		ArgsUsage: "[TENANT…]",
 		Description: "Lists the tenants of the database and those of the config.\n\n" +
 			"Examples:\n" +
 			"  headroom tenants\n" +
@@ -35,28 +36,28 @@ type tenantsOptions struct {
 }
 
 func readTenantsOptions(c *cli.Context, s *streams) (o tenantsOptions, err error) {
-	if err := noArguments(c); err != nil {
+	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
 	}
-	o.tenants, o.output = c.StringSlice("tenant"), c.String("output")
+	o.output = c.String("output")
 	o.look, err = readLook(c, s)
 	return o, err
 }
 
 func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
-	snap, err := se.snapshot(c.Context, o.tenants)
+	snap, names, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	r, err := se.audit(c.Context, snap, o.span, o.tenants)
+	r, err := se.audit(c.Context, snap, o.span, names)
 	if err != nil {
 		return err
 	}
-	rows, err := se.tenantRows(c.Context, snap, r, o.tenants)
+	rows, err := se.tenantRows(c.Context, snap, r, names)
 	if err != nil {
 		return err
 	}
