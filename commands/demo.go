@@ -22,6 +22,7 @@ import (
 	"github.com/6dcca832/headroom/internal/sim/story"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -249,7 +250,7 @@ func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptio
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(html, func(w io.Writer) error { return report.Page(w, p) }); err != nil {
+	if err := replaceFile(html, func(w io.Writer) error { return page.Write(w, p) }); err != nil {
 		return err
 	}
 	return report.Audit(w, p.Audit, o.look)

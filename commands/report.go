@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -61,7 +62,7 @@ func runReport(c *cli.Context, se *session, o reportOptions) error {
 	}
 	return se.write(o.output, func(w io.Writer) error {
 		if o.format == formatHTML {
-			return report.Page(w, p)
+			return page.Write(w, p)
 		}
 		return report.WritePicture(w, p, report.Options{Format: o.format})
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -35,7 +36,7 @@ type site struct {
 	tag     string     // of the picture
 	at      time.Time  // when it was made
 	picture *report.Picture
-	page    []byte // nil until somebody asks
+	html    []byte // of the page; nil until somebody asks
 }
 
 func newSite(se *session, o serveOptions) (*site, error) {
@@ -75,14 +76,14 @@ func (s *site) guarded(next http.Handler) http.Handler {
 }
 
 func (s *site) servePage(w http.ResponseWriter, r *http.Request) {
-	page, tag, err := s.rendered(r.Context())
+	html, tag, err := s.rendered(r.Context())
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("ETag", `"`+tag+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(page))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(html))
 }
 
 func (s *site) servePulse(w http.ResponseWriter, r *http.Request) {
@@ -100,20 +101,20 @@ func (s *site) fail(w http.ResponseWriter, err error) {
 	http.Error(w, "the log cannot be read now", http.StatusServiceUnavailable)
 }
 
-func (s *site) rendered(ctx context.Context) (page []byte, tag string, err error) {
+func (s *site) rendered(ctx context.Context) (html []byte, tag string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.update(ctx); err != nil {
 		return nil, "", err
 	}
-	if s.page == nil {
+	if s.html == nil {
 		var b bytes.Buffer
-		if err := report.Page(&b, s.picture); err != nil {
+		if err := page.Write(&b, s.picture); err != nil {
 			return nil, "", err
 		}
-		s.page = b.Bytes()
+		s.html = b.Bytes()
 	}
-	return s.page, s.tag, nil
+	return s.html, s.tag, nil
 }
 
 // current is what is to be shown now.
@@ -167,7 +168,7 @@ func (s *site) draw(ctx context.Context, snap *store.Snapshot, content string) e
 		return err
 	}
 	p.Live = pulsePath
-	s.picture, s.page, s.at, s.content = p, nil, now, content
+	s.picture, s.html, s.at, s.content = p, nil, now, content
 	s.tag = fmt.Sprintf("%s-%x", content, now.UnixNano())
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // cell is a CSV field that is safe in a spreadsheet. Only words, whole and its like make one.
@@ -23,9 +25,9 @@ func words(s string) cell {
 		return !strings.ContainsRune(formulaStarts, r) && (unicode.IsSpace(r) || !unicode.IsPrint(r))
 	})
 	if inner != "" && strings.ContainsAny(inner[:firstLen(inner)], formulaStarts) {
-		return cell("'" + clean(s))
+		return cell("'" + text.Clean(s))
 	}
-	return cell(clean(s))
+	return cell(text.Clean(s))
 }
 
 func firstLen(s string) int {
@@ -51,14 +53,14 @@ func instant(us int64) cell {
 	if us == 0 {
 		return ""
 	}
-	return cell(exactMicros(us))
+	return cell(measure.ExactMicros(us))
 }
 
 func gapCell(us int64) cell {
 	if us < 0 {
 		return ""
 	}
-	return cell(decimalSeconds(us))
+	return cell(measure.DecimalSeconds(us))
 }
 
 func truth(b bool) cell { return cell(strconv.FormatBool(b)) }
@@ -105,7 +107,7 @@ func auditCSV(b *bytes.Buffer, r *analyze.Report) error {
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
 		for _, row := range tenantRecords(t) {
-			row["as_of"], row["tenant"], row["verdict"] = cell(exact(r.AsOf)), words(t.Tenant), words(string(t.Verdict))
+			row["as_of"], row["tenant"], row["verdict"] = cell(measure.Exact(r.AsOf)), words(t.Tenant), words(string(t.Verdict))
 			all = append(all, row)
 		}
 	}
@@ -131,15 +133,15 @@ func tenantRecord(t *analyze.Result) map[string]cell {
 	s, e := t.Spacing, t.Egress
 	row := map[string]cell{
 		"kind": "tenant", "count": whole(t.Requests), "class": words(s.Class),
-		"min_interval_s": cell(decimalSeconds(s.MinInterval.Microseconds())), "violations": whole(s.Violations),
+		"min_interval_s": cell(measure.DecimalSeconds(s.MinInterval.Microseconds())), "violations": whole(s.Violations),
 		"indeterminate": whole(s.Indeterminate), "min_s": gapCell(s.Min), "p50_s": gapCell(s.P50), "p95_s": gapCell(s.P95),
-		"window_h": cell(decimal(e.Window.Hours())), "current_bytes": whole(e.Current), "peak_bytes": whole(e.Peak),
+		"window_h": cell(measure.Decimal(e.Window.Hours())), "current_bytes": whole(e.Current), "peak_bytes": whole(e.Peak),
 		"peak_at": instant(e.PeakAt), "cap_bytes": known(e.Cap.Bytes), "cap_source": words(string(capSource(e.Cap))),
 		"cap_low_bytes": known(e.Cap.Low), "cap_high_bytes": known(e.Cap.High), "total_bytes": whole(e.Total),
 		"last_pull": instant(t.LastPull),
 	}
 	if share, ok := e.Utilization(); ok {
-		row["utilization"] = cell(decimal(share))
+		row["utilization"] = cell(measure.Decimal(share))
 	}
 	return row
 }
@@ -147,7 +149,7 @@ func tenantRecord(t *analyze.Result) map[string]cell {
 func findingRecord(f analyze.Finding) map[string]cell {
 	return map[string]cell{
 		"kind": "finding", "count": whole(f.Count), "rule": words(f.Rule), "severity": words(string(f.Severity)),
-		"first": cell(exactMicros(f.First)), "last": cell(exactMicros(f.Last)), "detail": words(f.Detail), "advice": words(f.Advice),
+		"first": cell(measure.ExactMicros(f.First)), "last": cell(measure.ExactMicros(f.Last)), "detail": words(f.Detail), "advice": words(f.Advice),
 		"section": words(f.Section), "request_ids": ids(f.Requests),
 	}
 }

@@ -4,8 +4,9 @@
 //
 //	err := report.Audit(os.Stdout, r, report.Options{Format: "table", Color: true})
 //
-// HTML writes the same as one page that needs nothing else. Forecast and Scores write forecasts and how good they were. Explain lists the requests behind a finding, Tenants the
-// tenants known.
+// Package page writes the same as one HTML page that needs nothing else. Forecast and Scores write
+// forecasts and how good they were. Explain lists the requests behind a finding, Tenants the tenants
+// known.
 //
 // # Formats
 //
@@ -26,8 +27,7 @@
 // would take for a formula gets a ' before it. In JSON such characters are escaped as JSON does it, so that the value is
 // unchanged. Nothing is written when something fails on the way.
 //
-// Sizes are decimal: 1 kB is 1,000 bytes. Percentages and gaps are rounded down, so that a cap that is not reached is
-// never shown as 100%, nor a gap under the minimum as the minimum.
+// Numbers are written as package measure writes them.
 //
 // # What it does not do
 //

@@ -4,6 +4,7 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -57,7 +58,7 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 		d := newExplainedDoc(&rows[i])
 		doc.Requests = append(doc.Requests, d)
 		l.rows = append(l.rows, []string{
-			strconv.FormatInt(d.ID, 10), preciseStamp(rows[i].Request.Start(), o.location()), d.Method, d.URL, statusWord(d.Status), size(d.ResponseBytes), d.Client, d.Why,
+			strconv.FormatInt(d.ID, 10), measure.PreciseStamp(rows[i].Request.Start(), o.location()), d.Method, d.URL, statusWord(d.Status), measure.Bytes(d.ResponseBytes), d.Client, d.Why,
 		})
 		l.records = append(l.records, map[string]cell{
 			"id": whole(d.ID), "started_at": words(d.StartedAt), "tenant": words(d.Tenant), "method": words(d.Method), "url": words(d.URL),
@@ -71,7 +72,7 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 func newExplainedDoc(row *ExplainedRow) explainedDoc {
 	r := &row.Request
 	d := explainedDoc{
-		ID: r.ID, StartedAt: exactMicros(r.StartedAt), Tenant: r.Tenant, URL: r.URL(), Status: r.Status, ResponseBytes: r.ResponseBytes,
+		ID: r.ID, StartedAt: measure.ExactMicros(r.StartedAt), Tenant: r.Tenant, URL: r.URL(), Status: r.Status, ResponseBytes: r.ResponseBytes,
 		Client: r.Client, Why: row.Why,
 	}
 	if r.Route != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // Forecast writes a forecast in o.Format. With detail, a table and Markdown also have all days, the room that frees and
@@ -27,23 +29,23 @@ func Forecast(w io.Writer, r *analyze.ForecastReport, detail bool, o Options) er
 const noForecast = "Nothing to forecast: no tenant is known."
 
 func forecastTitle(r *analyze.ForecastReport, loc *time.Location) string {
-	return fmt.Sprintf("Forecast as of %s, %s ahead", stamp(r.AsOf, loc), plural(int64(r.Horizon), "day", "days"))
+	return fmt.Sprintf("Forecast as of %s, %s ahead", measure.Stamp(r.AsOf, loc), measure.Count(int64(r.Horizon), "day"))
 }
 
 // whatIfWords says under which changes a forecast was made; "" for none.
 func whatIfWords(w analyze.WhatIf) string {
 	var parts []string
 	if w.Agents > 0 {
-		parts = append(parts, plural(int64(w.Agents), "agent", "agents"))
+		parts = append(parts, measure.Count(int64(w.Agents), "agent"))
 	}
 	if w.Cap > 0 {
-		parts = append(parts, "a cap of "+size(w.Cap))
+		parts = append(parts, "a cap of "+measure.Bytes(w.Cap))
 	}
 	if w.Growth != 0 {
-		parts = append(parts, fmt.Sprintf("a volume of %+.4g %%", 100*w.Growth))
+		parts = append(parts, fmt.Sprintf("a volume of %+.4g%%", 100*w.Growth))
 	}
 	for _, b := range w.Backfills {
-		parts = append(parts, fmt.Sprintf("a backfill of %s on %s", size(wholeBytes(b.Bytes)), b.Date.Format(time.DateOnly)))
+		parts = append(parts, fmt.Sprintf("a backfill of %s on %s", measure.Bytes(wholeBytes(b.Bytes)), measure.Date(b.Date, time.UTC)))
 	}
 	if parts == nil {
 		return ""
@@ -56,7 +58,7 @@ var forecastColumns = []column{
 	{head: "Now", right: true},
 	{head: "Cap", wrap: true},
 	{head: "Chance\nto reach", right: true},
-	{head: "Expected\n(10 – 90 %)", wrap: true},
+	{head: "Expected\n(10 – 90%)", wrap: true},
 	{head: "Tonight\nat most", right: true},
 	{head: "Last │ next days"},
 }
@@ -66,33 +68,23 @@ var forecastSqueezes = []squeeze{{0, 16}, {2, 9}, {4, 16}, {0, 8}}
 
 // forecastCells is a tenant's row, not yet clean.
 func forecastCells(p *analyze.Projection, loc *time.Location) []string {
-	limit, budget := "unknown", none
+	limit, budget := "unknown", measure.None
 	if p.Cap.Bytes > 0 {
-		limit = size(p.Cap.Bytes) + " " + string(capSource(p.Cap))
+		limit = measure.Bytes(p.Cap.Bytes) + " " + string(capSource(p.Cap))
 	}
 	if p.Budget != nil {
-		budget = size(p.Budget.Tonight)
+		budget = measure.Bytes(p.Budget.Tonight)
 	}
-	return []string{p.Tenant, size(p.Current), limit, chanceWord(p.Chance), crossWords(p, loc), budget, sparkline(p)}
+	return []string{p.Tenant, measure.Bytes(p.Current), limit, measure.Chance(p.Chance), crossWords(p, loc), budget, sparkline(p)}
 }
 
-func chanceWord(chance float64) string {
-	switch {
-	case chance < 0:
-		return none
-	case chance > 0 && chance < .01:
-		return "<1%"
-	}
-	return percent(chance)
-}
-
-// crossWords is the expected date with its range: "12-03 (11-29 – …)". An end that lies beyond the horizon is "…".
+// crossWords is the expected date with its range: "3 Dec (29 Nov – …)". An end that lies beyond the horizon is "…".
 func crossWords(p *analyze.Projection, loc *time.Location) string {
 	switch {
 	case p.Cap.Bytes > 0 && p.Current >= p.Cap.Bytes:
 		return "reached"
 	case p.Chance < 0:
-		return none
+		return measure.None
 	case p.Early.IsZero():
 		return "not in sight"
 	}
@@ -103,7 +95,7 @@ func shortDay(t time.Time, loc *time.Location) string {
 	if t.IsZero() {
 		return "…"
 	}
-	return t.In(loc).Format("01-02")
+	return measure.ShortDate(t, loc)
 }
 
 // The sparkline has sparkPast days up to now and at most sparkNext after it. Its full height is the cap, and days at or
@@ -162,7 +154,7 @@ func forecastTable(b *bytes.Buffer, r *analyze.ForecastReport, detail bool, o Op
 	g := &grid{columns: forecastColumns, squeezes: forecastSqueezes}
 	for i := range r.Tenants {
 		row := forecastCells(&r.Tenants[i], o.location())
-		row[0] = brief(row[0], maxName)
+		row[0] = text.Brief(row[0], text.MaxName)
 		g.rows = append(g.rows, row)
 	}
 	g.paint = paintForecast(r, o)
@@ -219,7 +211,7 @@ func forecastNotes(r *analyze.ForecastReport, detail bool) []string {
 		all = append(all, s)
 	}
 	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: keeps the chance under 5%%. The bars fill up to the cap; %c marks days at or over it.",
-		plural(int64(min(r.Horizon, analyze.ChanceDays)), "day", "days"), sparkOver))
+		measure.Count(int64(min(r.Horizon, analyze.ChanceDays)), "day"), sparkOver))
 	for _, s := range sourceNotes {
 		if sources[s.source] {
 			all = append(all, s.note)
@@ -241,14 +233,14 @@ func (s *sayings) add(sentence, tenant string) {
 	if s.about[sentence] == nil {
 		s.order = append(s.order, sentence)
 	}
-	s.about[sentence] = append(s.about[sentence], brief(tenant, maxName))
+	s.about[sentence] = append(s.about[sentence], text.Brief(tenant, text.MaxName))
 }
 
 // lines name the first few tenants before each sentence.
 func (s *sayings) lines() []string {
 	var lines []string
 	for _, sentence := range s.order {
-		lines = append(lines, firstFew(s.about[sentence])+": "+clean(sentence))
+		lines = append(lines, firstFew(s.about[sentence])+": "+text.Clean(sentence))
 	}
 	return lines
 }
@@ -268,12 +260,12 @@ func heldWords(r *analyze.ForecastReport) string {
 	if origins == 0 {
 		return ""
 	}
-	return fmt.Sprintf("On your last %s the 80 %% band held %.0f %%.", plural(int64(most), "day", "days"), 100*held/float64(origins))
+	return fmt.Sprintf("On your last %s the 80%% band held %s.", measure.Count(int64(most), "day"), measure.Percent(held/float64(origins)))
 }
 
 // fanTable has all days of a tenant, then how room frees.
 func fanTable(b *bytes.Buffer, p *analyze.Projection, o Options) {
-	fmt.Fprintf(b, "\n%s\n", colored(brief(p.Tenant, maxName), bold, o))
+	fmt.Fprintf(b, "\n%s\n", colored(text.Brief(p.Tenant, text.MaxName), bold, o))
 	for _, s := range detailLines(p) {
 		b.WriteString("  ")
 		paragraph(b, s, "    ", o)
@@ -289,22 +281,22 @@ func fanTable(b *bytes.Buffer, p *analyze.Projection, o Options) {
 func detailLines(p *analyze.Projection) []string {
 	var lines []string
 	if p.Method != "" {
-		lines = append(lines, fmt.Sprintf("Method: %s, from %s of history.", p.Method, plural(int64(p.History), "day", "days")))
+		lines = append(lines, fmt.Sprintf("Method: %s, from %s of history.", p.Method, measure.Count(int64(p.History), "day")))
 	}
 	if p.Budget != nil {
 		lines = append(lines, fmt.Sprintf("At most %s tonight (bound by %s), or %s every night from now on, for a chance under 5%%.",
-			size(p.Budget.Tonight), p.Budget.Binds, size(p.Budget.Daily)))
+			measure.Bytes(p.Budget.Tonight), p.Budget.Binds, measure.Bytes(p.Budget.Daily)))
 	}
 	if len(p.Scores) > 0 {
 		s := p.Scores[0]
-		lines = append(lines, fmt.Sprintf("On your last %s the 80 %% band held %.0f %%, the 95 %% band %.0f %%.",
-			plural(int64(s.Origins), "day", "days"), 100*s.Cover80, 100*s.Cover95))
+		lines = append(lines, fmt.Sprintf("On your last %s the 80%% band held %s, the 95%% band %s.",
+			measure.Count(int64(s.Origins), "day"), measure.Percent(s.Cover80), measure.Percent(s.Cover95)))
 	}
 	if p.Unscored != "" && p.Reason == "" {
-		lines = append(lines, "Not scored on its past: "+clean(p.Unscored)+".")
+		lines = append(lines, "Not scored on its past: "+text.Clean(p.Unscored)+".")
 	}
 	for _, n := range p.Notes {
-		lines = append(lines, clean(n))
+		lines = append(lines, text.Clean(n))
 	}
 	return lines
 }
@@ -320,13 +312,13 @@ func fanListing(p *analyze.Projection, loc *time.Location) *listing {
 	l.columns = append(l.columns, column{head: "p50 of cap", right: true})
 	for i := range p.Days {
 		d := &p.Days[i]
-		row := []string{d.At.In(loc).Format("Mon 2006-01-02 15:04")}
+		row := []string{measure.Weekday(d.At, loc)}
 		for _, q := range fanLevels {
-			row = append(row, size(wholeBytes(d.Quantile(q))))
+			row = append(row, measure.Bytes(wholeBytes(d.Quantile(q))))
 		}
-		share := none
+		share := measure.None
 		if p.Cap.Bytes > 0 {
-			share = percent(d.Quantile(.5) / float64(p.Cap.Bytes))
+			share = measure.Percent(d.Quantile(.5) / float64(p.Cap.Bytes))
 		}
 		l.rows = append(l.rows, append(row, share))
 	}
@@ -339,7 +331,7 @@ func roomListing(p *analyze.Projection, loc *time.Location) *listing {
 	left := p.Current
 	for _, h := range p.Room {
 		if left -= h.Bytes; h.Bytes > 0 {
-			l.rows = append(l.rows, []string{h.At.In(loc).Format("Mon 2006-01-02 15:04"), size(h.Bytes), size(left)})
+			l.rows = append(l.rows, []string{measure.Weekday(h.At, loc), measure.Bytes(h.Bytes), measure.Bytes(left)})
 		}
 	}
 	return l

@@ -12,6 +12,8 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // forecastDoc is the forecast of schema headroom.forecast/v1, see FORMATS.md.
@@ -72,7 +74,7 @@ type backtestDoc struct {
 }
 
 func newForecastDoc(r *analyze.ForecastReport) forecastDoc {
-	doc := forecastDoc{Schema: "headroom.forecast/v1", AsOf: exact(r.AsOf), Horizon: r.Horizon, Tenants: []projectionDoc{}}
+	doc := forecastDoc{Schema: "headroom.forecast/v1", AsOf: measure.Exact(r.AsOf), Horizon: r.Horizon, Tenants: []projectionDoc{}}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newProjectionDoc(&r.Tenants[i]))
 	}
@@ -101,7 +103,7 @@ func newProjectionDoc(p *analyze.Projection) projectionDoc {
 func newRollingDoc(day int, d *analyze.ProjectedDay) rollingDoc {
 	q := func(level float64) int64 { return wholeBytes(d.Quantile(level)) }
 	return rollingDoc{
-		Day: day, At: exact(d.At), Point: wholeBytes(d.Point),
+		Day: day, At: measure.Exact(d.At), Point: wholeBytes(d.Point),
 		P025: q(.025), P05: q(.05), P10: q(.1), P25: q(.25), P50: q(.5), P75: q(.75), P90: q(.9), P95: q(.95), P975: q(.975),
 	}
 }
@@ -143,7 +145,7 @@ func forecastCSV(b *bytes.Buffer, r *analyze.ForecastReport) error {
 		}
 	}
 	for _, row := range rows {
-		row["as_of"] = cell(exact(r.AsOf))
+		row["as_of"] = cell(measure.Exact(r.AsOf))
 	}
 	return writeCSV(b, forecastHead, rows)
 }
@@ -175,7 +177,7 @@ func scoreCells(row map[string]cell, s forecast.Score) {
 func dayRecord(p *analyze.Projection, k int) map[string]cell {
 	d := &p.Days[k]
 	row := map[string]cell{
-		"kind": "day", "tenant": words(p.Tenant), "day": whole(int64(k + 1)), "at": cell(exact(d.At)), "point": whole(wholeBytes(d.Point)),
+		"kind": "day", "tenant": words(p.Tenant), "day": whole(int64(k + 1)), "at": cell(measure.Exact(d.At)), "point": whole(wholeBytes(d.Point)),
 	}
 	for name, level := range map[string]float64{
 		"p025": .025, "p05": .05, "p10": .1, "p25": .25, "p50": .5, "p75": .75, "p90": .9, "p95": .95, "p975": .975,
@@ -190,7 +192,7 @@ func moment(t time.Time) cell {
 	if t.IsZero() {
 		return ""
 	}
-	return cell(exact(t))
+	return cell(measure.Exact(t))
 }
 
 func forecastMarkdown(b *bytes.Buffer, r *analyze.ForecastReport, detail bool, o Options) {
@@ -228,7 +230,7 @@ func unbroken(columns []column) []column {
 }
 
 func fanMarkdown(b *bytes.Buffer, p *analyze.Projection, o Options) {
-	fmt.Fprintf(b, "\n## %s\n", markdown(shorten(clean(p.Tenant), maxName)))
+	fmt.Fprintf(b, "\n## %s\n", markdown(text.Shorten(text.Clean(p.Tenant), text.MaxName)))
 	for _, s := range detailLines(p) {
 		fmt.Fprintf(b, "\n%s\n", markdown(s))
 	}
@@ -267,7 +269,7 @@ func Scores(w io.Writer, all []Scored, o Options) error {
 		what: "scores", empty: "Nothing to score: there is no series.",
 		columns: []column{
 			{head: "Series"}, {head: "Method", wrap: true}, {head: "Days", right: true}, {head: "MASE", right: true},
-			{head: "Pinball", right: true}, {head: "80 % held", right: true}, {head: "95 % held", right: true},
+			{head: "Pinball", right: true}, {head: "80% held", right: true}, {head: "95% held", right: true},
 		},
 		squeeze: []squeeze{{0, 16}, {1, 14}},
 		head:    []string{"series_id", "method", "origins", "mase", "pinball", "coverage80", "coverage95", "reason"},
@@ -279,7 +281,7 @@ func Scores(w io.Writer, all []Scored, o Options) error {
 		}
 		if len(s.Scores) == 0 {
 			doc.Series = append(doc.Series, scoreDoc{Series: s.Name, Reason: textOrNull(s.Reason)})
-			l.rows = append(l.rows, []string{s.Name, s.Reason, none, none, none, none, none})
+			l.rows = append(l.rows, []string{s.Name, s.Reason, measure.None, measure.None, measure.None, measure.None, measure.None})
 			l.records = append(l.records, map[string]cell{"series_id": words(s.Name), "reason": words(s.Reason)})
 		}
 	}
@@ -289,8 +291,8 @@ func Scores(w io.Writer, all []Scored, o Options) error {
 
 func addScore(l *listing, name string, s *forecast.Score) scoreDoc {
 	l.rows = append(l.rows, []string{
-		name, s.Name, count(int64(s.Origins)), fmt.Sprintf("%.3f", s.MASE), fmt.Sprintf("%.3f", s.Pinball),
-		fmt.Sprintf("%.1f %%", 100*s.Cover80), fmt.Sprintf("%.1f %%", 100*s.Cover95),
+		name, s.Name, measure.Grouped(int64(s.Origins)), fmt.Sprintf("%.3f", s.MASE), fmt.Sprintf("%.3f", s.Pinball),
+		measure.PercentTenths(s.Cover80), measure.PercentTenths(s.Cover95),
 	})
 	row := map[string]cell{"series_id": words(name), "method": words(s.Name)}
 	scoreCells(row, *s)

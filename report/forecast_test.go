@@ -12,6 +12,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // someForecast has a tenant that reaches its cap, one that does not, and one without a forecast; the names are hostile.
@@ -53,7 +54,7 @@ func TestForecastFitsAndIsClean(t *testing.T) {
 				t.Errorf("%s: %q gets through", format, s[i:min(len(s), i+20)])
 			}
 			for line := range strings.Lines(s) {
-				if w := width(strings.TrimSuffix(line, "\n")); format == "table" && w > 100 {
+				if w := text.Width(strings.TrimSuffix(line, "\n")); format == "table" && w > 100 {
 					t.Errorf("%d columns: %s", w, line)
 				}
 			}
@@ -63,7 +64,7 @@ func TestForecastFitsAndIsClean(t *testing.T) {
 
 func TestForecastTable(t *testing.T) {
 	s := renderForecast(t, someForecast(t), true, Options{})
-	for _, want := range []string{"14 days ahead", "What if there were a cap of 9.00 GB, a volume of +10 %", "new: no forecast: only 2 days of history", "×", "bound by time", "held", "p97.5", "Leaves", "700 MB"} {
+	for _, want := range []string{"14 days ahead", "What if there were a cap of 9.00 GB, a volume of +10%", "new: no forecast: only 2 days of history", "×", "bound by time", "held", "p97.5", "Leaves", "700 MB"} {
 		if !strings.Contains(s, want) {
 			t.Errorf("no %q in\n%s", want, s)
 		}

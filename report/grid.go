@@ -3,15 +3,11 @@ package report
 import (
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/6dcca832/headroom/report/text"
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+	pretty "github.com/jedib0t/go-pretty/v6/text"
 )
-
-// narrow counts characters such as × as one column wide in every locale, so that a table does not depend on the
-// environment.
-var narrow = sync.OnceFunc(func() { text.OverrideRuneWidthEastAsianWidth(false) })
 
 // gutter is the space between two columns.
 const gutter = 2
@@ -38,7 +34,6 @@ type grid struct {
 
 // render gives the lines of the table, each at most columns wide where the columns allow it.
 func (g *grid) render(columns int) string {
-	narrow()
 	widths := g.fit(columns)
 	w := table.NewWriter()
 	w.SetStyle(plainStyle())
@@ -46,12 +41,12 @@ func (g *grid) render(columns int) string {
 	var configs []table.ColumnConfig
 	for i, c := range g.columns {
 		heads = append(heads, c.head)
-		align := text.AlignLeft
+		align := pretty.AlignLeft
 		if c.right {
-			align = text.AlignRight
+			align = pretty.AlignRight
 		}
 		configs = append(configs, table.ColumnConfig{
-			Number: i + 1, Hidden: widths[i] == 0, Align: align, AlignHeader: align, VAlignHeader: text.VAlignBottom,
+			Number: i + 1, Hidden: widths[i] == 0, Align: align, AlignHeader: align, VAlignHeader: pretty.VAlignBottom,
 		})
 	}
 	w.AppendHeader(heads)
@@ -70,15 +65,15 @@ func (g *grid) render(columns int) string {
 func (g *grid) cell(row, i int, cell string, columns int) string {
 	lines := strings.Split(cell, "\n")
 	for n := 0; n < len(lines); n++ {
-		if width(lines[n]) <= columns {
+		if text.Width(lines[n]) <= columns {
 			continue
 		}
 		if g.columns[i].wrap {
-			broken := wrap(lines[n], columns)
+			broken := text.Wrap(lines[n], columns)
 			lines = append(lines[:n], append(broken, lines[n+1:]...)...)
 			n += len(broken) - 1
 		} else {
-			lines[n] = shortenMiddle(lines[n], columns)
+			lines[n] = text.ShortenMiddle(lines[n], columns)
 		}
 	}
 	cell = strings.Join(lines, "\n")
@@ -100,7 +95,7 @@ func (g *grid) fit(columns int) []int {
 			}
 		}
 		for _, s := range g.squeezes {
-			least := max(s.least, text.LongestLineLen(g.columns[s.column].head))
+			least := max(s.least, pretty.LongestLineLen(g.columns[s.column].head))
 			if give := min(excess, widths[s.column]-least); give > 0 {
 				widths[s.column] -= give
 				excess -= give
@@ -127,10 +122,10 @@ func (g *grid) leaveOut(widths []int) bool {
 func (g *grid) natural() []int {
 	widths := make([]int, len(g.columns))
 	for i, c := range g.columns {
-		widths[i] = text.LongestLineLen(c.head)
+		widths[i] = pretty.LongestLineLen(c.head)
 		for _, row := range g.rows {
 			for line := range strings.SplitSeq(row[i], "\n") {
-				widths[i] = max(widths[i], width(line))
+				widths[i] = max(widths[i], text.Width(line))
 			}
 		}
 	}
@@ -140,7 +135,7 @@ func (g *grid) natural() []int {
 func plainStyle() table.Style {
 	return table.Style{
 		Box:     table.BoxStyle{MiddleHorizontal: "─", PaddingRight: strings.Repeat(" ", gutter)},
-		Format:  table.FormatOptions{Header: text.FormatDefault},
+		Format:  table.FormatOptions{Header: pretty.FormatDefault},
 		Options: table.Options{SeparateHeader: true},
 	}
 }

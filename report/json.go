@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
 )
 
 // auditDoc is the audit of schema headroom.audit/v1, see FORMATS.md. The order of the fields is that of the keys.
@@ -85,7 +86,7 @@ type findingDoc struct {
 
 func newAuditDoc(r *analyze.Report) auditDoc {
 	doc := auditDoc{
-		Schema: "headroom.audit/v1", GeneratedAt: exact(r.AsOf), AsOf: exact(r.AsOf), Since: timeOrNull(r.Since), Until: timeOrNull(r.Until),
+		Schema: "headroom.audit/v1", GeneratedAt: measure.Exact(r.AsOf), AsOf: measure.Exact(r.AsOf), Since: timeOrNull(r.Since), Until: timeOrNull(r.Until),
 		Policy: policyDoc{Name: r.PolicyName, Version: r.PolicyVersion}, Tenants: []tenantDoc{},
 	}
 	for i := range r.Tenants {
@@ -104,7 +105,7 @@ func newTenantDoc(t *analyze.Result) tenantDoc {
 	}
 	for _, f := range t.Findings {
 		doc.Findings = append(doc.Findings, findingDoc{
-			Rule: f.Rule, Severity: f.Severity, Count: f.Count, First: exactMicros(f.First), Last: exactMicros(f.Last),
+			Rule: f.Rule, Severity: f.Severity, Count: f.Count, First: measure.ExactMicros(f.First), Last: measure.ExactMicros(f.Last),
 			Detail: f.Detail, Advice: f.Advice, Section: f.Section, Requests: append([]int64{}, f.Requests...),
 		})
 	}
@@ -113,19 +114,19 @@ func newTenantDoc(t *analyze.Result) tenantDoc {
 
 func newSpacingDoc(s analyze.Spacing) spacingDoc {
 	return spacingDoc{
-		Class: s.Class, Requests: s.Requests, MinInterval: json.Number(decimalSeconds(s.MinInterval.Microseconds())),
+		Class: s.Class, Requests: s.Requests, MinInterval: json.Number(measure.DecimalSeconds(s.MinInterval.Microseconds())),
 		Violations: s.Violations, Indeterminate: s.Indeterminate, Min: gapOrNull(s.Min), P50: gapOrNull(s.P50), P95: gapOrNull(s.P95),
 	}
 }
 
 func newEgressDoc(e analyze.Egress) egressDoc {
 	doc := egressDoc{
-		Window: json.Number(decimal(e.Window.Hours())), Current: e.Current, Peak: e.Peak, PeakAt: microsOrNull(e.PeakAt),
+		Window: json.Number(measure.Decimal(e.Window.Hours())), Current: e.Current, Peak: e.Peak, PeakAt: microsOrNull(e.PeakAt),
 		Cap: positiveOrNull(e.Cap.Bytes), CapSource: capSource(e.Cap), CapLow: positiveOrNull(e.Cap.Low), CapHigh: positiveOrNull(e.Cap.High),
 		Total: e.Total,
 	}
 	if share, ok := e.Utilization(); ok {
-		n := json.Number(decimal(share))
+		n := json.Number(measure.Decimal(share))
 		doc.Utilization = &n
 	}
 	return doc
@@ -143,7 +144,7 @@ func timeOrNull(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := exact(t)
+	s := measure.Exact(t)
 	return &s
 }
 
@@ -151,7 +152,7 @@ func microsOrNull(us int64) *string {
 	if us == 0 {
 		return nil
 	}
-	s := exactMicros(us)
+	s := measure.ExactMicros(us)
 	return &s
 }
 
@@ -166,7 +167,7 @@ func gapOrNull(us int64) *json.Number {
 	if us < 0 {
 		return nil
 	}
-	n := json.Number(decimalSeconds(us))
+	n := json.Number(measure.DecimalSeconds(us))
 	return &n
 }
 

@@ -3,6 +3,8 @@ package report
 import (
 	"bytes"
 	"io"
+
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // listing is a plain list of records in every format.
@@ -31,7 +33,7 @@ func (l *listing) table(b *bytes.Buffer, o Options) {
 		paragraph(b, l.empty, "", o)
 		return
 	}
-	g := &grid{columns: l.columns, squeezes: l.squeeze, rows: mapCells(l.rows, func(s string) string { return brief(s, maxDetail) })}
+	g := &grid{columns: l.columns, squeezes: l.squeeze, rows: mapCells(l.rows, func(s string) string { return text.Brief(s, text.MaxDetail) })}
 	b.WriteString(g.render(o.width()))
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // markdownEscapes turns what GitHub's Markdown reads as markup into text. Entities where a backslash is not enough: in
@@ -21,7 +23,7 @@ var unlinked = regexp.MustCompile(`(?i)@|://|www\.|#[0-9]|\bgh-[0-9]`)
 
 // markdown cleans, shortens and escapes a text. What would become a link or a mention is broken by a space of no width.
 func markdown(s string) string {
-	s = strings.TrimSpace(brief(s, maxDetail))
+	s = strings.TrimSpace(text.Brief(s, text.MaxDetail))
 	var b strings.Builder
 	last := 0
 	for _, at := range unlinked.FindAllStringIndex(s, -1) {
@@ -56,7 +58,7 @@ func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
 	v := newView(r, o.location())
 	fmt.Fprintf(b, "# %s\n\nPolicy %s. ", markdown(v.Title), markdown(v.Policy))
 	if len(r.Tenants) == 0 {
-		fmt.Fprintf(b, "%s\n", nothing(r))
+		fmt.Fprintf(b, "%s\n", Nothing(r))
 		return
 	}
 	if v.Range != "" {
@@ -86,7 +88,7 @@ func columnWords(r *analyze.Report) []string {
 	all := []string{"Cap: the most bytes that may be downloaded in the window; the word at the end says how it is known, the percentage how much of it lies in the window that ends now. Peak: the largest window."}
 	if s := r.Tenants[0].Spacing; s.MinInterval > 0 {
 		all = append(all, fmt.Sprintf("Too close: %s requests that started less than %s after the one before. Gap p50: the median of these gaps.",
-			s.Class, gap(s.MinInterval.Microseconds())))
+			s.Class, measure.Duration(s.MinInterval.Microseconds())))
 	}
 	return append(all,
 		"Bad answers: HTTP statuses from 400 on, others that the vendor does not list, and none, each × how often. Verdict: fail with a violation, else warn with a warning, else pass.",
@@ -94,13 +96,13 @@ func columnWords(r *analyze.Report) []string {
 }
 
 func markdownVerdict(t *tenantView) []string {
-	egress := size(t.Egress.Current) + ", cap unknown"
+	egress := measure.Bytes(t.Egress.Current) + ", cap unknown"
 	if limit := t.Egress.Cap.Bytes; limit > 0 {
-		egress = sizeOf(t.Egress.Current, limit) + ", " + t.Used + " " + markdown(t.Source)
+		egress = measure.BytesOf(t.Egress.Current, limit) + ", " + t.Used + " " + markdown(t.Source)
 	}
 	return []string{
-		sign(string(t.Verdict)) + " " + markdown(string(t.Verdict)), markdown(shortenMiddle(t.Name, maxName)), count(t.Requests), tooClose(t.Spacing),
-		gap(t.Spacing.P50), egress, size(t.Egress.Peak), markdown(strings.Join(t.Answers, ", ")), t.LastPull,
+		Sign(string(t.Verdict)) + " " + markdown(string(t.Verdict)), markdown(text.ShortenMiddle(t.Name, text.MaxName)), measure.Grouped(t.Requests), tooClose(t.Spacing),
+		measure.Duration(t.Spacing.P50), egress, measure.Bytes(t.Egress.Peak), markdown(strings.Join(t.Answers, ", ")), t.LastPull,
 	}
 }
 
@@ -110,13 +112,13 @@ func markdownFindings(b *bytes.Buffer, t *tenantView) {
 	if len(t.Findings) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n## %s\n\n", markdown(shortenMiddle(t.Name, maxName)))
+	fmt.Fprintf(b, "\n## %s\n\n", markdown(text.ShortenMiddle(t.Name, text.MaxName)))
 	for _, f := range t.Findings {
 		when := f.First
 		if f.Last != f.First {
 			when += " – " + f.Last
 		}
-		fmt.Fprintf(b, "- %s %s **%s** ×%s, %s\n", sign(string(f.Severity)), markdown(string(f.Severity)), markdown(f.Rule), f.Count, when)
+		fmt.Fprintf(b, "- %s %s **%s** ×%s, %s\n", Sign(string(f.Severity)), markdown(string(f.Severity)), markdown(f.Rule), f.Count, when)
 		for _, part := range [][2]string{{"What happened", f.Detail}, {"What to do", f.Advice}, {"Vendor's section", f.Section}, {"Rows", f.Rows}} {
 			if part[1] != "" {
 				fmt.Fprintf(b, "  - %s: %s\n", part[0], markdown(part[1]))

@@ -2,6 +2,8 @@ package report
 
 import (
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // sourceNotes explain where a cap is from, best known first.
@@ -16,14 +18,14 @@ var sourceNotes = []struct {
 	{analyze.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured; \"headroom init\" writes the file for them."},
 }
 
-// notes are what a reader must know to trust the figures.
-func notes(r *analyze.Report) []string {
+// Notes are what a reader must know to trust the figures.
+func Notes(r *analyze.Report) []string {
 	var all []string
 	if r.Dropped > 0 {
-		all = append(all, plural(r.Dropped, "request was", "requests were")+" dropped while recording: the figures are too low by them.")
+		all = append(all, measure.Count(r.Dropped, "request")+was(r.Dropped)+" dropped while recording: the figures are too low by them.")
 	}
 	if r.Later > 0 {
-		all = append(all, plural(r.Later, "request is", "requests are")+" left out, being later than the moment of the audit.")
+		all = append(all, measure.Count(r.Later, "request")+is(r.Later)+" left out, being later than the moment of the audit.")
 	}
 	var silent []string
 	var undecided, opaque, foreign, held int64
@@ -35,23 +37,23 @@ func notes(r *analyze.Report) []string {
 		held += r.Tenants[i].Held
 		sources[capSource(r.Tenants[i].Egress.Cap)] = true
 		if r.Tenants[i].Requests == 0 {
-			silent = append(silent, brief(r.Tenants[i].Tenant, maxName))
+			silent = append(silent, text.Brief(r.Tenants[i].Tenant, text.MaxName))
 		}
 	}
 	if silent != nil {
 		all = append(all, "No request to judge, so that a pass says nothing: "+firstFew(silent)+". \"headroom tenants\" tells when their last one was.")
 	}
 	if undecided > 0 {
-		all = append(all, plural(undecided, "gap is", "gaps are")+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")
+		all = append(all, measure.Count(undecided, "gap")+is(undecided)+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")
 	}
 	if opaque > 0 {
-		all = append(all, plural(opaque, "connection", "connections")+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.")
+		all = append(all, measure.Count(opaque, "connection")+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.")
 	}
 	if foreign > 0 {
-		all = append(all, plural(foreign, "request", "requests")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).")
+		all = append(all, measure.Count(foreign, "request")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).")
 	}
 	if held > 0 {
-		all = append(all, plural(held, "request was", "requests were")+" held back by --pace, so that the minimum interval was kept.")
+		all = append(all, measure.Count(held, "request")+was(held)+" held back by --pace, so that the minimum interval was kept.")
 	}
 	for _, s := range sourceNotes {
 		if sources[s.source] {
@@ -61,8 +63,8 @@ func notes(r *analyze.Report) []string {
 	return all
 }
 
-// nothing says that a report is about no tenant at all.
-func nothing(r *analyze.Report) string {
+// Nothing says that a report is about no tenant at all.
+func Nothing(r *analyze.Report) string {
 	switch {
 	case r.Later > 0:
 		return "Nothing to audit: all requests start later than the moment of the audit."

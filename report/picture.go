@@ -5,9 +5,29 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/limits"
 )
 
-// PictureFormats are the formats that WritePicture knows beside HTML.
+// Picture is everything that the page shows, and WritePicture in other formats.
+type Picture struct {
+	// Audit is what the first screen and the findings tell. It must be set.
+	Audit *analyze.Report
+	// Days are what charts and ranges are made from; they must be of the same requests as Audit. nil means none.
+	Days *analyze.Daily
+	// Forecast is nil where there is none.
+	Forecast *analyze.ForecastReport
+	// Policy gives the words on the vendor's rules.
+	Policy *limits.Policy
+	// About gives a tenant's zone and nightly window; nil means UTC and any time.
+	About func(tenant string) analyze.Tenant
+	// Live is the path, on the page's own server, whose answer changes when there is something new to show. The page
+	// then asks for it again and again. "" makes a page that never asks for anything.
+	Live string
+}
+
+// PictureFormats are the formats that WritePicture knows; package page writes HTML.
 func PictureFormats() []string { return []string{"markdown", "json"} }
 
 // pictureDoc is the audit and the forecast in one document; each has the shape that its own command prints.

@@ -49,9 +49,23 @@ func (o Options) location() *time.Location {
 	return o.Location
 }
 
-// renderers write one kind of thing in each format.
+// renderers write one kind of thing in each format; nil where there is no such format of it.
 type renderers struct {
 	table, json, csv, markdown func(*bytes.Buffer) error
+}
+
+// formats are those that there is a renderer for.
+func (r renderers) formats() []string {
+	var names []string
+	for _, f := range []struct {
+		name   string
+		render func(*bytes.Buffer) error
+	}{{"table", r.table}, {"json", r.json}, {"csv", r.csv}, {"markdown", r.markdown}} {
+		if f.render != nil {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 // write renders the whole before it writes the first byte.
@@ -66,8 +80,9 @@ func (r renderers) write(w io.Writer, what string, o Options) error {
 		render = r.csv
 	case "markdown":
 		render = r.markdown
-	default:
-		return fmt.Errorf("write %s: %w %q: it must be one of %s", what, ErrFormat, o.Format, strings.Join(Formats(), ", "))
+	}
+	if render == nil {
+		return fmt.Errorf("write %s: %w %q: it must be one of %s", what, ErrFormat, o.Format, strings.Join(r.formats(), ", "))
 	}
 	return flush(w, what, render)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // The colours, all that a table may send to a terminal beside text.
@@ -25,7 +27,7 @@ func colored(s, color string, o Options) string {
 }
 
 func colorOf(word string) string {
-	switch sign(word) {
+	switch Sign(word) {
 	case "✗":
 		return red
 	case "!":
@@ -39,7 +41,7 @@ func colorOf(word string) string {
 func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
 	v := newView(r, o.location())
 	if len(r.Tenants) == 0 {
-		paragraph(b, nothing(r), "", o)
+		paragraph(b, Nothing(r), "", o)
 		return
 	}
 	paragraph(b, v.Title+", policy "+v.Policy, "", o)
@@ -55,7 +57,7 @@ func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
 	}
 	hidden := findingBlocks(b, v, o)
 	if hidden > 0 {
-		v.Notes = append(v.Notes, plural(hidden, "notice", "notices")+" about tenants that pass: --tenant NAME or --format json shows them.")
+		v.Notes = append(v.Notes, measure.Count(hidden, "notice")+" about tenants that pass: --tenant NAME or --format json shows them.")
 	}
 	if len(v.Notes) > 0 {
 		b.WriteByte('\n')
@@ -67,7 +69,7 @@ func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
 
 // paragraph writes wrapped text whose further lines are indented.
 func paragraph(b *bytes.Buffer, s, indent string, o Options) {
-	for i, line := range wrap(s, o.width()-len(indent)) {
+	for i, line := range text.Wrap(s, o.width()-len(indent)) {
 		if i > 0 {
 			b.WriteString(indent)
 		}
@@ -126,25 +128,25 @@ func verdictGrid(v *view, o Options) *grid {
 
 func verdictRow(t *tenantView) []string {
 	return []string{
-		sign(string(t.Verdict)) + " " + clean(string(t.Verdict)), shortenMiddle(t.Name, maxName), briefCount(t.Requests), tooClose(t.Spacing),
-		gap(t.Spacing.P50), egressWords(t), size(t.Egress.Peak), strings.Join(t.Answers, ", "), t.Ago,
+		Sign(string(t.Verdict)) + " " + text.Clean(string(t.Verdict)), text.ShortenMiddle(t.Name, text.MaxName), measure.Brief(t.Requests), tooClose(t.Spacing),
+		measure.Duration(t.Spacing.P50), egressWords(t), measure.Bytes(t.Egress.Peak), strings.Join(t.Answers, ", "), t.Ago,
 	}
 }
 
 // tooClose tells violations, and with a question mark what cannot be decided: "12 +3?".
 func tooClose(s analyze.Spacing) string {
 	if s.Indeterminate == 0 {
-		return briefCount(s.Violations)
+		return measure.Brief(s.Violations)
 	}
-	return briefCount(s.Violations) + " +" + briefCount(s.Indeterminate) + "?"
+	return measure.Brief(s.Violations) + " +" + measure.Brief(s.Indeterminate) + "?"
 }
 
 // egressWords puts what is used beside the cap and how that is known: "12.4/34.6 GB 36% assumed".
 func egressWords(t *tenantView) string {
 	if t.Egress.Cap.Bytes <= 0 {
-		return size(t.Egress.Current) + ", cap unknown"
+		return measure.Bytes(t.Egress.Current) + ", cap unknown"
 	}
-	return sizeOf(t.Egress.Current, t.Egress.Cap.Bytes) + " " + t.Used + " " + t.Source
+	return measure.BytesOf(t.Egress.Current, t.Egress.Cap.Bytes) + " " + t.Used + " " + t.Source
 }
 
 // findingBlocks writes the findings of the tenants that do not pass, and of a single one. It returns how many it left
@@ -159,7 +161,7 @@ func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
 		if len(t.Findings) == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "\n%s: %s\n", colored(shortenMiddle(t.Name, maxHeading), bold, o), colored(clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
+		fmt.Fprintf(b, "\n%s: %s\n", colored(text.ShortenMiddle(t.Name, maxHeading), bold, o), colored(text.Clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
 		for _, f := range t.Findings {
 			findingBlock(b, f, o)
 		}
@@ -172,17 +174,17 @@ func findingBlock(b *bytes.Buffer, f findingView, o Options) {
 	if f.Last != f.First {
 		when += " – " + f.Last
 	}
-	head := fmt.Sprintf("%s %s  %s ×%s", sign(string(f.Severity)), clean(string(f.Severity)), f.Rule, f.Count)
-	if width(head)+width(when)+4 <= o.width() {
+	head := fmt.Sprintf("%s %s  %s ×%s", Sign(string(f.Severity)), text.Clean(string(f.Severity)), f.Rule, f.Count)
+	if text.Width(head)+text.Width(when)+4 <= o.width() {
 		head, when = head+"  "+when, ""
 	}
-	fmt.Fprintf(b, "  %s\n", colored(shorten(head, o.width()-2), colorOf(string(f.Severity)), o))
-	lines := []string{when, shorten(f.Detail, maxDetail), labelled("Do: ", f.Advice), labelled("See: ", f.Section), rowsWords(f)}
+	fmt.Fprintf(b, "  %s\n", colored(text.Shorten(head, o.width()-2), colorOf(string(f.Severity)), o))
+	lines := []string{when, text.Shorten(f.Detail, text.MaxDetail), labelled("Do: ", f.Advice), labelled("See: ", f.Section), rowsWords(f)}
 	for _, line := range lines {
 		if line == "" {
 			continue
 		}
-		for _, part := range wrap(line, o.width()-4) {
+		for _, part := range text.Wrap(line, o.width()-4) {
 			b.WriteString("    " + part + "\n")
 		}
 	}

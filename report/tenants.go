@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // TenantRow is what is known of a tenant.
@@ -91,27 +93,19 @@ func zone(name string) string {
 }
 
 func knownTenantCells(t *TenantRow, loc *time.Location) []string {
-	agents, limit, window := none, "unknown", "any time"
+	agents, limit, window := measure.None, "unknown", "any time"
 	if t.Agents > 0 {
-		agents = count(int64(t.Agents))
+		agents = measure.Grouped(int64(t.Agents))
 	}
 	if t.Cap.Bytes > 0 {
-		limit = size(t.Cap.Bytes) + " " + string(capSource(t.Cap))
+		limit = measure.Bytes(t.Cap.Bytes) + " " + string(capSource(t.Cap))
 	}
 	if t.Window != "" {
 		window = t.Window
 	}
 	return []string{
-		shortenMiddle(clean(t.Tenant), maxName), briefCount(t.Requests), day(t.First, loc), day(t.Last, loc), agents, limit, bounds(t.Cap), window, zone(t.Zone),
+		text.ShortenMiddle(text.Clean(t.Tenant), text.MaxName), measure.Brief(t.Requests), measure.DateMicros(t.First, loc), measure.DateMicros(t.Last, loc), agents, limit, bounds(t.Cap), window, zone(t.Zone),
 	}
-}
-
-// day is the date of a time, microseconds since 1970 UTC; 0 means that there is none.
-func day(us int64, loc *time.Location) string {
-	if us == 0 {
-		return none
-	}
-	return time.UnixMicro(us).In(loc).Format(time.DateOnly)
 }
 
 // bounds tells between what the cap must lie.
@@ -120,13 +114,13 @@ func bounds(c analyze.Cap) string {
 	case c.Low > 0 && c.Low == c.High:
 		return "exact"
 	case c.Low > 0 && c.High > 0:
-		return size(c.Low) + " – " + size(c.High)
+		return measure.Bytes(c.Low) + " – " + measure.Bytes(c.High)
 	case c.Low > 0:
-		return "≥ " + size(c.Low)
+		return "≥ " + measure.Bytes(c.Low)
 	case c.High > 0:
-		return "≤ " + size(c.High)
+		return "≤ " + measure.Bytes(c.High)
 	}
-	return none
+	return measure.None
 }
 
 func knownTenantRecord(t *TenantRow) map[string]cell {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // view is a report in words, for the formats that people read. All of it is clean; none is escaped for a format.
@@ -44,8 +46,8 @@ type findingView struct {
 	Detail, Advice, Section, Rows, Explain string
 }
 
-// sign says a verdict or a severity without colour.
-func sign(word string) string {
+// Sign says a verdict or a severity without colour.
+func Sign(word string) string {
 	switch word {
 	case string(analyze.Fail), string(analyze.Violation):
 		return "✗"
@@ -59,26 +61,26 @@ func sign(word string) string {
 
 func newView(r *analyze.Report, loc *time.Location) *view {
 	v := &view{
-		Title: "Audit as of " + stamp(r.AsOf, loc), Range: selected(r, loc), Policy: clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
-		Tally: tally(r.Tenants), Window: "window", Notes: notes(r),
+		Title: "Audit as of " + measure.Stamp(r.AsOf, loc), Range: Selected(r, loc), Policy: text.Clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
+		Tally: tally(r.Tenants), Window: "window", Notes: Notes(r),
 	}
 	for i := range r.Tenants {
 		v.Tenants = append(v.Tenants, newTenantView(&r.Tenants[i], r.AsOf.UnixMicro(), loc))
 	}
 	if len(r.Tenants) > 0 && r.Tenants[0].Egress.Window > 0 {
-		v.Window = span(r.Tenants[0].Egress.Window)
+		v.Window = measure.Span(r.Tenants[0].Egress.Window)
 	}
 	return v
 }
 
-// selected says which requests the report is about.
-func selected(r *analyze.Report, loc *time.Location) string {
+// Selected says which requests the report is about.
+func Selected(r *analyze.Report, loc *time.Location) string {
 	var parts []string
 	if !r.Since.IsZero() {
-		parts = append(parts, "since "+stamp(r.Since, loc))
+		parts = append(parts, "since "+measure.Stamp(r.Since, loc))
 	}
 	if !r.Until.IsZero() {
-		parts = append(parts, "until "+stamp(r.Until, loc))
+		parts = append(parts, "until "+measure.Stamp(r.Until, loc))
 	}
 	if parts == nil {
 		return ""
@@ -93,14 +95,21 @@ func tally(tenants []analyze.Result) string {
 		n[tenants[i].Verdict]++
 	}
 	return fmt.Sprintf("%s: %s fail, %s warn, %s pass",
-		plural(int64(len(tenants)), "tenant", "tenants"), count(n[analyze.Fail]), count(n[analyze.Warn]), count(n[analyze.Pass]))
+		measure.Count(int64(len(tenants)), "tenant"), measure.Grouped(n[analyze.Fail]), measure.Grouped(n[analyze.Warn]), measure.Grouped(n[analyze.Pass]))
 }
 
-func plural(n int64, one, many string) string {
+func is(n int64) string {
 	if n == 1 {
-		return "1 " + one
+		return " is"
 	}
-	return count(n) + " " + many
+	return " are"
+}
+
+func was(n int64) string {
+	if n == 1 {
+		return " was"
+	}
+	return " were"
 }
 
 // firstFew names the first few tenants: "a, b, c and 4 more".
@@ -115,12 +124,12 @@ func firstFew(names []string) string {
 
 func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView {
 	v := tenantView{
-		Verdict: t.Verdict, Name: clean(t.Tenant), Requests: t.Requests, Spacing: t.Spacing, Egress: t.Egress,
-		Source: clean(string(capSource(t.Egress.Cap))), Used: none, PeakAt: stampMicros(t.Egress.PeakAt, loc),
-		Answers: badAnswers(t.Statuses), LastPull: stampMicros(t.LastPull, loc), Ago: ago(asOf, t.LastPull), Statuses: cleanStatuses(t.Statuses),
+		Verdict: t.Verdict, Name: text.Clean(t.Tenant), Requests: t.Requests, Spacing: t.Spacing, Egress: t.Egress,
+		Source: text.Clean(string(capSource(t.Egress.Cap))), Used: measure.None, PeakAt: measure.StampMicros(t.Egress.PeakAt, loc),
+		Answers: badAnswers(t.Statuses), LastPull: measure.StampMicros(t.LastPull, loc), Ago: measure.Ago(asOf, t.LastPull), Statuses: cleanStatuses(t.Statuses),
 	}
 	if share, ok := t.Egress.Utilization(); ok {
-		v.Used = percent(share)
+		v.Used = measure.Percent(share)
 	}
 	for _, f := range t.Findings {
 		v.Findings = append(v.Findings, newFindingView(f, t.Tenant, loc))
@@ -131,22 +140,23 @@ func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView
 func cleanStatuses(all []analyze.StatusCount) []analyze.StatusCount {
 	all = slices.Clone(all)
 	for i := range all {
-		all[i].Method, all[i].Class = clean(all[i].Method), clean(all[i].Class)
+		all[i].Method, all[i].Class = text.Clean(all[i].Method), text.Clean(all[i].Class)
 	}
 	return all
 }
 
 func newFindingView(f analyze.Finding, tenant string, loc *time.Location) findingView {
 	return findingView{
-		Severity: f.Severity, Rule: clean(f.Rule), Count: count(f.Count), First: stampMicros(f.First, loc), Last: stampMicros(f.Last, loc),
-		Detail: clean(f.Detail), Advice: clean(f.Advice), Section: clean(f.Section), Rows: rowIDs(f), Explain: explainCommand(f, tenant),
+		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count), First: measure.StampMicros(f.First, loc), Last: measure.StampMicros(f.Last, loc),
+		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: text.Clean(f.Section), Rows: RowIDs(f), Explain: ExplainCommand(f, tenant),
 	}
 }
 
-// shownIDs is how many row ids people get to see; JSON and CSV have all.
+// shownIDs is how many row ids people get to see.
 const shownIDs = 5
 
-func rowIDs(f analyze.Finding) string {
+// RowIDs names the first few rows of a finding; JSON and CSV have all.
+func RowIDs(f analyze.Finding) string {
 	shown := f.Requests[:min(len(f.Requests), shownIDs)]
 	words := make([]string, len(shown))
 	for i, id := range shown {
@@ -159,16 +169,17 @@ func rowIDs(f analyze.Finding) string {
 	return s
 }
 
-// explainCommand is what lists all rows; a tenant whose name cannot be typed is left to the reader.
-func explainCommand(f analyze.Finding, tenant string) string {
+// ExplainCommand lists all rows of a finding; "" without rows. A name that cannot be typed is left to the
+// reader.
+func ExplainCommand(f analyze.Finding, tenant string) string {
 	if len(f.Requests) == 0 {
 		return ""
 	}
-	name, ok := shellQuote(tenant)
+	name, ok := text.ShellQuote(tenant)
 	if !ok {
 		name = "NAME"
 	}
-	return "headroom audit --explain " + clean(f.Rule) + " --tenant " + name
+	return "headroom audit --explain " + text.Clean(f.Rule) + " --tenant " + name
 }
 
 // shownAnswers is how many kinds of bad answers a tenant's row names.
@@ -192,7 +203,7 @@ func badAnswers(statuses []analyze.StatusCount) []string {
 		if i == shownAnswers {
 			return append(words, fmt.Sprintf("+%d more", len(codes)-i))
 		}
-		words = append(words, statusWord(code)+"×"+briefCount(n[code]))
+		words = append(words, statusWord(code)+"×"+measure.Brief(n[code]))
 	}
 	return words
 }
@@ -202,4 +213,14 @@ func statusWord(code int) string {
 		return "none"
 	}
 	return strconv.Itoa(code)
+}
+
+// Violations is the sum of the counts of all findings that are violations.
+func Violations(r *analyze.Result) (n int64) {
+	for _, f := range r.Findings {
+		if f.Severity == analyze.Violation {
+			n += f.Count
+		}
+	}
+	return n
 }

@@ -15,9 +15,11 @@ npx --no-install esbuild entry.js --bundle --minify --format=iife --global-name=
   --define:process.env.NODE_ENV='"production"' --define:__DEV__=false --legal-comments=none --charset=ascii --outfile=bundle.js --log-level=warning
 
 {
-  echo "/*! Apache ECharts $version, reduced to what internal/echarts/entry.js names. Licensed under the Apache License, Version 2.0: see ECHARTS-LICENSE and NOTICE. */"
+  echo "/*! Apache ECharts $version, reduced to what internal/echarts/entry.js names. Licensed under the Apache License, Version 2.0: see the licences at the end of the page. */"
   cat bundle.js
 } >"$page/echarts.min.js"
 cp node_modules/echarts/LICENSE "$page/ECHARTS-LICENSE"
 cp node_modules/echarts/NOTICE "$page/NOTICE"
+cp node_modules/echarts/licenses/LICENSE-d3 "$page/D3-LICENSE"
+{ cat node_modules/zrender/LICENSE; echo; } >"$page/ZRENDER-LICENSE"
 wc -c "$page/echarts.min.js"

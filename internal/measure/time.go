@@ -9,6 +9,7 @@ const (
 	preciseLayout = "2006-01-02 15:04:05.000Z07:00"
 	minuteLayout  = "2006-01-02 15:04 MST"
 	nightLayout   = "2 Jan"
+	weekdayLayout = "Mon 2006-01-02 15:04"
 )
 
 // Exact writes a time for programs: RFC 3339 in UTC with six digits.
@@ -33,6 +34,9 @@ func StampMicros(us int64, loc *time.Location) string {
 
 // Minute writes a time with the name of its zone: "2026-11-01 02:00 CET".
 func Minute(t time.Time, loc *time.Location) string { return in(t, loc).Format(minuteLayout) }
+
+// Weekday writes a time with its weekday, for lists whose heading names the zone.
+func Weekday(t time.Time, loc *time.Location) string { return in(t, loc).Format(weekdayLayout) }
 
 // Date writes a day: "2026-11-01".
 func Date(t time.Time, loc *time.Location) string { return in(t, loc).Format(time.DateOnly) }

@@ -16,6 +16,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/page"
 )
 
 // made is a picture of that many tenants and days, as nights of pulls leave it.
@@ -84,7 +85,7 @@ func plainName(i int) string { return fmt.Sprintf("tenant-%03d", i) }
 func write(t testing.TB, p *report.Picture) (file string, bytesWritten int) {
 	t.Helper()
 	var b bytes.Buffer
-	if err := report.Page(&b, p); err != nil {
+	if err := page.Write(&b, p); err != nil {
 		t.Fatal(err)
 	}
 	file = filepath.Join(t.TempDir(), "report.html")

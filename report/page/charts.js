@@ -2,7 +2,7 @@
 // numbers; where there is nothing to draw, it says so in words.
 'use strict';
 const Charts = (() => {
-  const { count, size, share, iso, seconds, bucket, status } = Words;
+  const { count, size, share, percent, iso, bucket, status } = Words;
   const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 
   function days(view) {
@@ -50,21 +50,21 @@ const Charts = (() => {
     o.tooltip.formatter = (all) => {
       const i = all[0].dataIndex, lines = [labels[i]];
       if (i < list.length) lines.push(past[i] === null ? 'no requests' : beside(past[i], t.cap));
-      else lines.push('median ' + size(ahead[i - list.length][3]), '80 %: ' + size(ahead[i - list.length][1]) + ' to ' + size(ahead[i - list.length][5]));
+      else lines.push('median ' + size(ahead[i - list.length][3]), '80%: ' + size(ahead[i - list.length][1]) + ' to ' + size(ahead[i - list.length][5]));
       return lines.join('\n');
     };
     const rows = list.filter((d) => at.has(d)).map((d) => {
       const k = at.get(d);
-      return [iso(shared.from + d), size(t.peak[k]), share(t.peak[k], t.cap) || '–', size(t.bytes[k]), count(t.req[k])];
+      return [iso(shared.from + d), size(t.peak[k]), share(t.peak[k], t.cap) || Words.none, size(t.bytes[k]), count(t.req[k])];
     });
-    for (const r of ahead) rows.push([new Date(r[0] * 1000).toISOString().slice(0, 10) + ' (forecast)', size(r[3]), share(r[3], t.cap) || '–', size(r[1]) + ' to ' + size(r[5]), '–']);
+    for (const r of ahead) rows.push([new Date(r[0] * 1000).toISOString().slice(0, 10) + ' (forecast)', size(r[3]), share(r[3], t.cap) || Words.none, size(r[1]) + ' to ' + size(r[5]), Words.none]);
     const legend = [{ name: 'largest sum of the day', color: ink('--c1'), look: 'line' }];
     if (ahead.length) {
-      legend.push({ name: 'forecast, median', color: ink('--c5'), look: 'dashed' }, { name: '50 % of the cases', color: ink('--c5'), opacity: 0.5 }, { name: '80 %', color: ink('--c5'), opacity: 0.22 });
+      legend.push({ name: 'forecast, median', color: ink('--c5'), look: 'dashed' }, { name: '50% of the cases', color: ink('--c5'), opacity: 0.5 }, { name: '80%', color: ink('--c5'), opacity: 0.22 });
     }
     if (t.cap > 0) legend.push({ name: 'cap', color: ink('--c3'), look: 'line' });
     return {
-      option: o, legend, heads: ['Day (UTC)', 'Largest sum', 'Of the cap', 'Audio (forecast: 80 % of cases)', 'Requests'], rows, numbers: [1, 2, 3, 4],
+      option: o, legend, heads: ['Day (UTC)', 'Largest sum', 'Of the cap', 'Audio (forecast: 80% of cases)', 'Requests'], rows, numbers: [1, 2, 3, 4],
       note: `The bytes of recordings in the ${shared.window} that end at a request; of each UTC day the largest. The vendor refuses further ones at the cap.`,
       alt: `Rolling sum by day; largest ${beside(view.sum.peak, t.cap)}`, empty: past.some((v) => v > 0) || ahead.some((r) => r[5] > 0) ? '' : 'No recording audio in these days.',
     };
@@ -77,23 +77,23 @@ const Charts = (() => {
   const marked = (data) => ({ silent: true, symbol: 'none', data });
 
   function gaps(shared, t, view, ink) {
-    const edges = shared.edges, buckets = view.sum.buckets, o = base(shared, 'gaps', ink);
+    const edges = shared.edges, names = shared.edgeNames, buckets = view.sum.buckets, o = base(shared, 'gaps', ink);
     const limit = edges.findIndex((e) => e >= shared.limit - 1e-9) + 1;
-    o.xAxis[0].data = buckets.map((_, i) => bucket(edges, i));
+    o.xAxis[0].data = buckets.map((_, i) => bucket(names, i));
     o.xAxis[0].axisLabel.show = false;
     o.xAxis[0].axisTick = { show: false };
     // The bars stand on categories; a second axis, of numbers, writes the lengths where two bars meet and carries the mark.
     o.xAxis.push({
       type: 'value', position: 'bottom', min: 0, max: buckets.length, interval: 1, splitLine: { show: false }, axisLine: o.xAxis[0].axisLine, axisTick: { show: true, lineStyle: { color: ink('--line') } },
-      axisLabel: { ...o.xAxis[0].axisLabel, show: true, formatter: (v) => (v === 0 ? '0' : v > edges.length ? '' : seconds(edges[v - 1]).replace(' s', '')) },
+      axisLabel: { ...o.xAxis[0].axisLabel, show: true, formatter: (v) => (v === 0 ? '0' : v > edges.length ? '' : names[v - 1].replace(' s', '')) },
     });
     o.series[0].data = buckets.map((n, i) => (i < limit ? n : null));
     o.series[1].data = buckets.map((n, i) => (i < limit ? null : n));
     o.series[0].itemStyle = hatched(ink('--c3'), ink);
     o.series[1].itemStyle = { color: ink('--c1') };
-    o.series.push({ type: 'line', name: 'limit', xAxisIndex: 1, data: [], markLine: marked([mark({ xAxis: limit }, 'limit ' + seconds(shared.limit), ink, 'insideEndTop')]) });
-    o.tooltip.formatter = (all) => bucket(edges, all[0].dataIndex) + '\n' + count(buckets[all[0].dataIndex]) + ' gaps';
-    const rows = buckets.map((n, i) => [bucket(edges, i), count(n), view.sum.gaps ? (100 * n / view.sum.gaps).toFixed(1) + ' %' : '–', i < limit ? 'under' : 'at or above']);
+    o.series.push({ type: 'line', name: 'limit', xAxisIndex: 1, data: [], markLine: marked([mark({ xAxis: limit }, 'limit ' + shared.limitName, ink, 'insideEndTop')]) });
+    o.tooltip.formatter = (all) => bucket(names, all[0].dataIndex) + '\n' + count(buckets[all[0].dataIndex]) + ' gaps';
+    const rows = buckets.map((n, i) => [bucket(names, i), count(n), view.sum.gaps ? percent(n / view.sum.gaps, 1) : Words.none, i < limit ? 'under' : 'at or above']);
     return {
       option: o, legend: [{ name: 'under the limit', color: ink('--c3'), look: 'hatched' }, { name: 'at the limit or above', color: ink('--c1') }],
       heads: ['Gap', 'Gaps', 'Share', 'The limit'], rows, numbers: [1, 2], note: 'How many seconds lay between the starts of two downloads. Steps are uneven.',
@@ -136,8 +136,8 @@ const Charts = (() => {
     const legend = [{ name: 'violations', color: ink('--c3') }];
     if (view.sum.unclear > 0) legend.push({ name: 'indeterminate', color: ink('--c2'), look: 'hatched' });
     return {
-      option: o, legend, heads: ['Day (UTC)', 'Downloads', 'Violations', 'Indeterminate'], rows, numbers: [1, 2, 3], note: `Downloads that began less than ${seconds(shared.limit)} after the one before, by UTC day.`, alt: `${count(view.sum.violations)} violations by day`,
-      empty: view.sum.violations + view.sum.unclear > 0 ? '' : view.sum.gaps > 0 ? `✓ No gap under ${seconds(shared.limit)} in these days.` : 'No two downloads in these days, so no gap between them.',
+      option: o, legend, heads: ['Day (UTC)', 'Downloads', 'Violations', 'Indeterminate'], rows, numbers: [1, 2, 3], note: `Downloads that began less than ${shared.limitName} after the one before, by UTC day.`, alt: `${count(view.sum.violations)} violations by day`,
+      empty: view.sum.violations + view.sum.unclear > 0 ? '' : view.sum.gaps > 0 ? `✓ No gap under ${shared.limitName} in these days.` : 'No two downloads in these days, so no gap between them.',
     };
   }
 

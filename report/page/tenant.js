@@ -17,7 +17,7 @@ const Tenant = (() => {
   function gapAt(shared, t, sum, part, exact) {
     if (sum.whole) return Words.gap(exact);
     const i = Sums.bucketAt(sum, part);
-    return i < 0 ? '–' : Words.bucket(shared.edges, i);
+    return i < 0 ? Words.none : Words.bucket(shared.edgeNames, i);
   }
 
   // facts is the table of what the range adds up to, beside the period before.
@@ -31,12 +31,12 @@ const Tenant = (() => {
       line('bytes', 'Recording audio', (x) => size(x.bytes), (x) => x.bytes),
       line('wasted', 'of it downloaded again', (x) => size(x.wasted), (x) => x.wasted),
       line('peak', `Largest in ${shared.window}`, (x) => sized(x.peak), (x) => x.peak),
-      line('peakAt', 'reached', (x) => (x.peakAt ? Words.local(t, x.peakAt).replace(' (', '\n(') : '–')),
+      line('peakAt', 'reached', (x) => (x.peakAt ? Words.local(t, x.peakAt).replace(' (', '\n(') : Words.none)),
       line('violations', 'Gaps under the limit', (x) => count(x.violations), (x) => x.violations),
       line('unclear', 'Gaps that cannot be decided', (x) => count(x.unclear), (x) => x.unclear),
       line('least', 'Shortest gap', (x) => Words.gap(x.least)),
       line('p50', 'Half of the gaps up to', (x) => gapAt(shared, t, x, 0.5, t.p50)),
-      line('p95', '95 % of the gaps up to', (x) => gapAt(shared, t, x, 0.95, t.p95)),
+      line('p95', '95% of the gaps up to', (x) => gapAt(shared, t, x, 0.95, t.p95)),
     ];
     const table = Tables.table('In the selected days', ['', 'Selected'].concat(b ? ['Before', 'Change'] : []), lines.map((l) => l.slice(1)), [1, 2, 3]);
     [...table.tBodies[0].rows].forEach((r, i) => {
@@ -76,7 +76,7 @@ const Tenant = (() => {
     }),
     from: (t, inside, when, span) => ({
       caption: `Of all days; ${count(span + 1 - t.day.length)} of ${count(span + 1)} days have no request of this tenant`, heads: ['Kind', 'Source', 'Client', 'Clock', 'Requests'], numbers: [4],
-      rows: t.from.map((o) => [o.k || 'unknown', o.s || '–', o.c || '–', o.r ? '± ' + o.r + ' s' : 'exact', count(o.n)]),
+      rows: t.from.map((o) => [o.k || 'unknown', o.s || Words.none, o.c || Words.none, o.r ? '± ' + o.r + ' s' : 'exact', count(o.n)]),
       empty: 'Nothing was captured.',
     }),
   };

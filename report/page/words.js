@@ -1,41 +1,44 @@
 // Words: how the page writes numbers and times. It must write them as the program does.
 'use strict';
 const Words = (() => {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
+  // The thresholds and units are the program's, see internal/measure.
+  const rules = JSON.parse(document.getElementById('measure').textContent);
 
   const count = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 
   function size(n) {
     let v = n, power = 0;
-    while (Math.abs(v) >= 999.5) { v /= 1000; power++; }
-    if (power === 0) return n + ' B';
-    return v.toFixed(Math.abs(v) < 9.995 ? 2 : Math.abs(v) < 99.95 ? 1 : 0) + ' ' + units[power];
+    while (Math.abs(v) >= rules.nextUnit) { v /= 1000; power++; }
+    if (power === 0) return `${n} ${rules.units[0]}`;
+    const decimals = Math.abs(v) < rules.twoDecimals ? 2 : Math.abs(v) < rules.oneDecimal ? 1 : 0;
+    return `${v.toFixed(decimals)} ${rules.units[power]}`;
   }
 
   // plainSize is size for the labels of an axis, whose numbers are round.
   const plainSize = (n) => size(n).replace(/(\.\d*?)0+ /, '$1 ').replace('. ', ' ');
 
-  // share writes a part of the cap, rounded down; '' without a cap.
-  const share = (n, cap) => (cap > 0 ? `${count(Math.floor(100 * n / cap + 1e-9))} %` : '');
+  // percent writes a share, rounded down.
+  function percent(share, decimals = 0) {
+    const unit = 10 ** decimals, p = Math.floor(100 * unit * share + rules.slack) / unit;
+    return p > rules.mostPercent ? `>${rules.mostPercent}%` : `${p.toFixed(decimals)}%`;
+  }
+
+  // share writes a part of the cap; '' without a cap.
+  const share = (n, cap) => (cap > 0 ? percent(n / cap) : '');
 
   // gap writes microseconds, rounded down.
   function gap(us) {
-    if (us < 0) return '–';
-    const down = (unit, digits) => (Math.floor(us / (unit / 10 ** digits)) / 10 ** digits).toFixed(digits);
-    if (us > 0 && us < 10e3) return down(1e3, 2) + ' ms';
-    if (us < 100e6) return down(1e6, 2) + ' s';
-    if (us < 6000e6) return down(60e6, 1) + ' min';
-    if (us < 360000e6) return down(3600e6, 1) + ' h';
-    return down(86400e6, 0) + ' d';
+    if (us < 0) return rules.none;
+    if (us === 0) return '0.00 s';
+    const step = rules.durations.find((d) => us < d.below || d.below === 0), parts = 10 ** step.decimals;
+    return `${(Math.floor(us / (step.unit / parts)) / parts).toFixed(step.decimals)} ${step.name}`;
   }
 
-  const seconds = (s) => (s < 60 ? +s.toPrecision(3) + ' s' : s < 6000 ? +(s / 60).toPrecision(3) + ' min' : +(s / 3600).toPrecision(3) + ' h');
-
-  // bucket names a bar of the histogram; edges are in seconds.
-  function bucket(edges, i) {
-    if (i === 0) return '< ' + seconds(edges[0]);
-    if (i === edges.length) return '≥ ' + seconds(edges[i - 1]);
-    return seconds(edges[i - 1]) + ' – ' + seconds(edges[i]);
+  // bucket names a bar of the histogram by the names of its edges.
+  function bucket(names, i) {
+    if (i === 0) return '< ' + names[0];
+    if (i === names.length) return '≥ ' + names[i - 1];
+    return names[i - 1] + ' – ' + names[i];
   }
 
   // difference is how much more or less something is than in the period before.
@@ -44,7 +47,7 @@ const Words = (() => {
   function change(now, then) {
     if (then === 0) return now === 0 ? '±0' : 'new';
     const p = Math.round(100 * (now - then) / then);
-    return (p > 0 ? '+' : p < 0 ? '−' : '±') + count(Math.abs(p)) + ' %';
+    return (p > 0 ? '+' : p < 0 ? '−' : '±') + count(Math.abs(p)) + '%';
   }
 
   const iso = (day) => new Date(day * 86400e3).toISOString().slice(0, 10);
@@ -61,5 +64,5 @@ const Words = (() => {
     return `${here} ${name} (${here.slice(0, 10) === utc.slice(0, 10) ? '' : utc.slice(5, 11)}${utc.slice(11)} UTC)`;
   }
 
-  return { count, size, plainSize, share, gap, seconds, bucket, difference, change, iso, status, local };
+  return { none: rules.none, count, size, plainSize, percent, share, gap, bucket, difference, change, iso, status, local };
 })();

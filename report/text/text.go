@@ -1,8 +1,11 @@
-package report
+// Package text makes text from outside fit to be shown: on a terminal, in Markdown and on the page. It
+// takes every name, URL and client for hostile.
+package text
 
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -11,13 +14,17 @@ import (
 
 // The longest texts that a table and Markdown show, in columns. JSON, CSV and HTML have them whole.
 const (
-	maxName   = 80
-	maxDetail = 600
+	MaxName   = 80
+	MaxDetail = 600
 )
 
-// clean makes text from outside fit to be shown: what is not printable (control characters and with them escape
+// narrow counts characters such as × as one column wide in every locale, so that a table does not
+// depend on the environment.
+var narrow = sync.OnceFunc(func() { text.OverrideRuneWidthEastAsianWidth(false) })
+
+// Clean makes text from outside fit to be shown: what is not printable (control characters and with them escape
 // sequences, line ends, marks that turn the direction of the text, invisible ones) becomes \u202e, a broken byte \xff.
-func clean(s string) string {
+func Clean(s string) string {
 	if printable(s) {
 		return s
 	}
@@ -51,12 +58,12 @@ func brokenAt(s string, i int) bool {
 	return n == 1
 }
 
-// brief cleans and shortens to a number of columns. A combining mark counts as a column: otherwise thousands of them
+// Brief cleans and shortens to a number of columns. A combining mark counts as a column: otherwise thousands of them
 // would fit.
-func brief(s string, columns int) string { return shorten(clean(s), columns) }
+func Brief(s string, columns int) string { return Shorten(Clean(s), columns) }
 
-func shorten(s string, columns int) string {
-	if utf8.RuneCountInString(s) <= columns && width(s) <= columns {
+func Shorten(s string, columns int) string {
+	if utf8.RuneCountInString(s) <= columns && Width(s) <= columns {
 		return s
 	}
 	used := 0
@@ -69,9 +76,9 @@ func shorten(s string, columns int) string {
 	return s
 }
 
-// shortenMiddle keeps both ends: names often differ in the last letters only.
-func shortenMiddle(s string, columns int) string {
-	if utf8.RuneCountInString(s) <= columns && width(s) <= columns {
+// ShortenMiddle keeps both ends: names often differ in the last letters only.
+func ShortenMiddle(s string, columns int) string {
+	if utf8.RuneCountInString(s) <= columns && Width(s) <= columns {
 		return s
 	}
 	runes := []rune(s)
@@ -80,17 +87,17 @@ func shortenMiddle(s string, columns int) string {
 		room -= max(1, text.RuneWidth(runes[tail-1]))
 		tail--
 	}
-	return shorten(s, columns-columns/2) + string(runes[tail:])
+	return Shorten(s, columns-columns/2) + string(runes[tail:])
 }
 
-// width is how many columns a text takes on a terminal, colours aside.
-func width(s string) int {
+// Width is how many columns a text takes on a terminal, colours aside.
+func Width(s string) int {
 	narrow()
 	return text.StringWidthWithoutEscSequences(s)
 }
 
-// wrap breaks a clean text at spaces, and inside words that are too long, into lines of so many columns.
-func wrap(s string, columns int) []string {
+// Wrap breaks a clean text at spaces, and inside words that are too long, into lines of so many columns.
+func Wrap(s string, columns int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(s) {
@@ -98,7 +105,7 @@ func wrap(s string, columns int) []string {
 			switch {
 			case line == "":
 				line = piece
-			case width(line)+1+width(piece) <= columns:
+			case Width(line)+1+Width(piece) <= columns:
 				line += " " + piece
 			default:
 				lines = append(lines, line)
@@ -111,7 +118,7 @@ func wrap(s string, columns int) []string {
 
 // pieces cuts a word into parts of at most so many columns.
 func pieces(word string, columns int) []string {
-	if width(word) <= columns {
+	if Width(word) <= columns {
 		return []string{word}
 	}
 	var parts []string
@@ -127,10 +134,10 @@ func pieces(word string, columns int) []string {
 	return append(parts, word[start:])
 }
 
-// shellQuote writes an argument so that a POSIX shell reads it back; ok is false for a text that cannot be shown whole,
+// ShellQuote writes an argument so that a POSIX shell reads it back; ok is false for a text that cannot be shown whole,
 // or whose spaces a line break may swallow.
-func shellQuote(s string) (quoted string, ok bool) {
-	if !printable(s) || len(s) > maxName || strings.Join(strings.Fields(s), " ") != s {
+func ShellQuote(s string) (quoted string, ok bool) {
+	if !printable(s) || len(s) > MaxName || strings.Join(strings.Fields(s), " ") != s {
 		return "", false
 	}
 	plain := func(r rune) bool {

@@ -1,4 +1,4 @@
-package report
+package page
 
 import (
 	"fmt"
@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 func asText(word any) string {
@@ -23,7 +26,7 @@ func asText(word any) string {
 
 // tone is the style class of a verdict or severity.
 func tone(word string) string {
-	return map[string]string{"✗": "bad", "!": "warn", "✓": "good"}[sign(word)]
+	return map[string]string{"✗": "bad", "!": "warn", "✓": "good"}[report.Sign(word)]
 }
 
 // share is the utilization for a meter; it is negative where the cap is unknown.
@@ -35,10 +38,10 @@ func share(e analyze.Egress) float64 {
 }
 
 var pageWords = template.FuncMap{
-	"sign":  func(word any) string { return sign(asText(word)) },
-	"word":  func(word any) string { return clean(asText(word)) },
+	"sign":  func(word any) string { return report.Sign(asText(word)) },
+	"word":  func(word any) string { return text.Clean(asText(word)) },
 	"tone":  func(word any) string { return tone(asText(word)) },
-	"count": count, "size": size, "bar": shareBar,
+	"count": measure.Grouped, "size": measure.Bytes, "bar": shareBar,
 }
 
 // nearShare is from where on a bar warns, as the audit does.
@@ -57,11 +60,6 @@ func shareBar(share float64) template.HTML {
 		`<rect class="track" width="100" height="10"/><rect class="%s" width="%.1f" height="10"/><path class="mark" d="M%.0f 0V10"/></svg>`, tone, 100*math.Min(share, 1), 100*nearShare))
 }
 
-// pagePercent writes a share rounded down, as the page's script does.
-func pagePercent(share float64) string {
-	return strings.Replace(percent(share), "%", " %", 1)
-}
-
 // pageView is the picture in words and data.
 type pageView struct {
 	Title, Answer, Range, Policy, Window, Nothing string
@@ -73,14 +71,20 @@ type pageView struct {
 	Rules                                         []pageRule
 	Safety                                        string
 	Style                                         template.CSS
-	Data                                          template.HTML
+	Measure, Data, Licences                       template.HTML
 	Scripts                                       []template.HTML
 }
 
 type pageTenant struct {
-	tenantView
+	Verdict     analyze.Verdict
+	Name        string
+	Requests    int64
+	Egress      analyze.Egress
+	Source      string // of the cap; "" where it is unknown
+	Used        string // share of the cap
+	Findings    []pageFinding
 	Share       float64 // negative where the cap is unknown
-	Cap, Bounds string  // Source is "" where the cap is unknown
+	Cap, Bounds string
 	PeakShare   string
 	Hit         string // when the cap is expected to be reached
 	HitNote     string
@@ -94,25 +98,35 @@ type pageTenant struct {
 	Data        template.HTML
 }
 
+type pageFinding struct {
+	Severity                               analyze.Severity
+	Rule, Count, First, Last               string
+	Detail, Advice, Section, Rows, Explain string
+}
+
 // pageRule is one of the vendor's rules, for the notes.
 type pageRule struct{ Name, Text string }
 
-func newPageView(p *Picture, a *assets) (*pageView, error) {
-	base := newView(p.Audit, time.UTC)
+func newPageView(p *report.Picture, a *assets) (*pageView, error) {
 	v := &pageView{
-		Title: "Headroom report", Answer: answer(p.Audit), Range: base.Range, Policy: base.Policy, Window: base.Window, AsOf: stamp(p.Audit.AsOf, time.UTC),
-		Notes: pageNotes(p), Rules: vendorRules(p.Policy), Safety: a.safety(p.Live != ""), Style: template.CSS(a.style),
-		About: aboutPage(p.Policy), Blind: blindReport(p.Audit), Dense: len(p.Audit.Tenants) > roomyTenants,
+		Title: "Headroom report", Answer: answer(p.Audit), Range: report.Selected(p.Audit, time.UTC),
+		Policy: text.Clean(strings.TrimSpace(p.Audit.PolicyName + " " + p.Audit.PolicyVersion)), Window: "window",
+		AsOf: measure.Stamp(p.Audit.AsOf, time.UTC), Notes: pageNotes(p), Rules: vendorRules(p.Policy),
+		Safety: a.safety(p.Live != ""), Style: template.CSS(a.style),
+		Licences: a.licences, About: aboutPage(p.Policy), Blind: blindReport(p.Audit), Dense: len(p.Audit.Tenants) > roomyTenants,
+	}
+	if len(p.Audit.Tenants) > 0 && p.Audit.Tenants[0].Egress.Window > 0 {
+		v.Window = measure.Span(p.Audit.Tenants[0].Egress.Window)
 	}
 	if len(p.Audit.Tenants) == 0 {
-		v.Nothing = nothing(p.Audit)
+		v.Nothing = report.Nothing(p.Audit)
 	}
 	for _, s := range a.scripts {
 		v.Scripts = append(v.Scripts, scriptOf("", s))
 	}
-	d := newPageData(p, a, base.Window)
+	d := newPageData(p, a, v.Window)
 	for i := range p.Audit.Tenants {
-		t, err := newPageTenant(p, base.Tenants[i], i, d)
+		t, err := newPageTenant(p, i, d)
 		if err != nil {
 			return nil, err
 		}
@@ -120,6 +134,9 @@ func newPageView(p *Picture, a *assets) (*pageView, error) {
 	}
 	v.First, v.Last = dayText(d.From), dayText(d.To)
 	var err error
+	if v.Measure, err = dataOf("measure", measure.Dialect()); err != nil {
+		return nil, err
+	}
 	v.Data, err = dataOf("data", d)
 	return v, err
 }
@@ -129,13 +146,13 @@ func newPageView(p *Picture, a *assets) (*pageView, error) {
 func blind(dropped, opaque, foreign int64) string {
 	var parts []string
 	if dropped > 0 {
-		parts = append(parts, plural(dropped, "request", "requests")+" dropped while recording")
+		parts = append(parts, measure.Count(dropped, "request")+" dropped while recording")
 	}
 	if opaque > 0 {
-		parts = append(parts, plural(opaque, "connection", "connections")+" that could not be looked into")
+		parts = append(parts, measure.Count(opaque, "connection")+" that could not be looked into")
 	}
 	if foreign > 0 {
-		parts = append(parts, plural(foreign, "request", "requests")+" to hosts that the policy does not know")
+		parts = append(parts, measure.Count(foreign, "request")+" to hosts that the policy does not know")
 	}
 	if parts == nil {
 		return ""
@@ -164,10 +181,10 @@ func aboutPage(p *limits.Policy) string {
 	}
 	var rules []string
 	if f := p.Frequency.MinInterval; f > 0 {
-		rules = append(rules, "downloads of recordings at least "+decimal(f.Seconds())+" s apart")
+		rules = append(rules, "downloads of recordings at least "+measure.Decimal(f.Seconds())+" s apart")
 	}
 	if w := p.Egress.Window; w > 0 {
-		rules = append(rules, "their bytes in any "+span(w)+" under a cap")
+		rules = append(rules, "their bytes in any "+measure.Span(w)+" under a cap")
 	}
 	if rules == nil {
 		return s + "."
@@ -187,46 +204,55 @@ func answer(r *analyze.Report) string {
 		return ""
 	case n[analyze.Fail] > 0 && n[analyze.Warn] > 0:
 		return fmt.Sprintf("No: %s broke a rule, %s more should change something, %s fine.",
-			ofTenants(n[analyze.Fail], all), count(n[analyze.Warn]), are(n[analyze.Pass]))
+			ofTenants(n[analyze.Fail], all), measure.Grouped(n[analyze.Warn]), are(n[analyze.Pass]))
 	case n[analyze.Fail] > 0:
 		return fmt.Sprintf("No: %s broke a rule, %s fine.", ofTenants(n[analyze.Fail], all), are(n[analyze.Pass]))
 	case n[analyze.Warn] > 0:
 		return fmt.Sprintf("Yes, but %s should change something.", ofTenants(n[analyze.Warn], all))
 	}
-	return fmt.Sprintf("Yes: %s kept all rules.", plural(all, "tenant", "tenants"))
+	return fmt.Sprintf("Yes: %s kept all rules.", measure.Count(all, "tenant"))
 }
 
 func are(n int64) string {
 	if n == 1 {
 		return "1 is"
 	}
-	return count(n) + " are"
+	return measure.Grouped(n) + " are"
 }
 
-func ofTenants(n, all int64) string { return count(n) + " of " + plural(all, "tenant", "tenants") }
+func ofTenants(n, all int64) string {
+	return measure.Grouped(n) + " of " + measure.Count(all, "tenant")
+}
 
-func newPageTenant(p *Picture, base tenantView, i int, d *pageData) (pageTenant, error) {
-	r, about := &p.Audit.Tenants[i], p.about(p.Audit.Tenants[i].Tenant)
+func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
+	r, about := &p.Audit.Tenants[i], aboutOf(p, p.Audit.Tenants[i].Tenant)
 	c := clock{about.Zone}
 	t := pageTenant{
-		tenantView: base, Share: share(r.Egress), Cap: "unknown", LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
-		Violations: Violations(r), Zone: clean(about.Zone.String()), Blind: blind(0, r.Opaque, r.Foreign),
+		Verdict: r.Verdict, Name: text.Clean(r.Tenant), Requests: r.Requests, Egress: r.Egress, Used: measure.None,
+		Share: share(r.Egress), Cap: "unknown", LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
+		Violations: report.Violations(r), Zone: text.Clean(about.Zone.String()), Blind: blind(0, r.Opaque, r.Foreign),
 	}
-	for k := range t.Findings {
-		f := &t.Findings[k]
-		f.First, f.Last = both(c, r.Findings[k].First), both(c, r.Findings[k].Last)
+	for _, f := range r.Findings {
+		t.Findings = append(t.Findings, newPageFinding(f, r.Tenant, c))
 	}
 	if limit := r.Egress.Cap; limit.Bytes > 0 {
-		t.Cap, t.Bounds, t.Used = size(limit.Bytes), capBounds(limit), pagePercent(t.Share)
-		t.PeakShare = pagePercent(float64(r.Egress.Peak) / float64(limit.Bytes))
-	} else {
-		t.Source = ""
+		t.Source = text.Clean(string(limit.Source))
+		t.Cap, t.Bounds, t.Used = measure.Bytes(limit.Bytes), capBounds(limit), measure.Percent(t.Share)
+		t.PeakShare = measure.Percent(float64(r.Egress.Peak) / float64(limit.Bytes))
 	}
-	f := p.forecast(r.Tenant)
+	f := forecastOf(p, r.Tenant)
 	t.expect(f, c)
 	var err error
 	t.Data, err = dataOf(fmt.Sprintf("d%d", i), newTenantData(p, r, about, f, d))
 	return t, err
+}
+
+func newPageFinding(f analyze.Finding, tenant string, c clock) pageFinding {
+	return pageFinding{
+		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count), First: both(c, f.First), Last: both(c, f.Last),
+		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: text.Clean(f.Section),
+		Rows: report.RowIDs(f), Explain: report.ExplainCommand(f, tenant),
+	}
 }
 
 func both(c clock, us int64) string {
@@ -239,21 +265,11 @@ func both(c clock, us int64) string {
 func capBounds(limit analyze.Cap) string {
 	switch {
 	case limit.Low > 0 && limit.High > 0 && limit.Low != limit.High:
-		return "between " + size(limit.Low) + " and " + size(limit.High)
+		return "between " + measure.Bytes(limit.Low) + " and " + measure.Bytes(limit.High)
 	case limit.Low > 0 && limit.High == 0:
-		return "at least " + size(limit.Low)
+		return "at least " + measure.Bytes(limit.Low)
 	}
 	return ""
-}
-
-// Violations is the sum of the counts of all findings that are violations.
-func Violations(r *analyze.Result) (n int64) {
-	for _, f := range r.Findings {
-		if f.Severity == analyze.Violation {
-			n += f.Count
-		}
-	}
-	return n
 }
 
 // expect fills in what the forecast says.
@@ -263,7 +279,7 @@ func (t *pageTenant) expect(f *analyze.Projection, c clock) {
 	case t.Egress.Cap.Bytes > 0 && t.Egress.Current >= t.Egress.Cap.Bytes:
 		t.Hit = "reached now"
 	case f == nil || f.Chance < 0:
-		t.Hit, t.Soon = none, false
+		t.Hit, t.Soon = measure.None, false
 	case f.Likely.IsZero():
 		t.Hit, t.Soon = "not expected", false
 	default:
@@ -273,45 +289,35 @@ func (t *pageTenant) expect(f *analyze.Projection, c clock) {
 		return
 	}
 	if f.Chance >= 0 {
-		t.HitNote = strings.TrimPrefix(t.HitNote+", "+chance(f.Chance)+" in "+plural(analyze.ChanceDays, "day", "days"), ", ")
+		t.HitNote = strings.TrimPrefix(t.HitNote+", "+measure.Chance(f.Chance)+" in "+measure.Count(analyze.ChanceDays, "day"), ", ")
 	}
 	t.Outlook = outlookWords(f, c)
-}
-
-func chance(p float64) string {
-	switch {
-	case p > 0 && p < .01:
-		return "under 1 %"
-	case p < 1 && p > .99:
-		return "over 99 %"
-	}
-	return fmt.Sprintf("%.0f %%", 100*p)
 }
 
 // outlookWords are the forecast in sentences.
 func outlookWords(f *analyze.Projection, c clock) (all []string) {
 	if f.Reason != "" {
-		all = append(all, "No forecast: "+clean(f.Reason)+".")
+		all = append(all, "No forecast: "+text.Clean(f.Reason)+".")
 	}
 	if f.Chance >= 0 {
-		all = append(all, "The chance of reaching the cap within "+plural(analyze.ChanceDays, "day", "days")+" is "+chance(f.Chance)+".")
+		all = append(all, "The chance of reaching the cap within "+measure.Count(analyze.ChanceDays, "day")+" is "+measure.Chance(f.Chance)+".")
 	}
 	for _, at := range []struct {
 		t    time.Time
 		word string
-	}{{f.Early, "at the earliest (10 %)"}, {f.Likely, "most likely (50 %)"}, {f.Late, "almost surely (90 %)"}} {
+	}{{f.Early, "at the earliest (10%)"}, {f.Likely, "most likely (50%)"}, {f.Late, "almost surely (90%)"}} {
 		if !at.t.IsZero() {
 			all = append(all, "The cap is reached by "+both(c, at.t.UnixMicro())+" "+at.word+".")
 		}
 	}
 	for _, n := range f.Notes {
-		all = append(all, clean(n))
+		all = append(all, text.Clean(n))
 	}
 	return all
 }
 
-// forecast is that of a tenant, nil where there is none.
-func (p *Picture) forecast(tenant string) *analyze.Projection {
+// forecastOf is that of a tenant, nil where there is none.
+func forecastOf(p *report.Picture, tenant string) *analyze.Projection {
 	if p.Forecast == nil {
 		return nil
 	}
@@ -323,8 +329,8 @@ func (p *Picture) forecast(tenant string) *analyze.Projection {
 	return nil
 }
 
-// about is what is known of a tenant; its Zone is never nil.
-func (p *Picture) about(tenant string) analyze.Tenant {
+// aboutOf is what is known of a tenant; its Zone is never nil.
+func aboutOf(p *report.Picture, tenant string) analyze.Tenant {
 	t := analyze.Tenant{}
 	if p.About != nil {
 		t = p.About(tenant)
@@ -341,20 +347,20 @@ func vendorRules(p *limits.Policy) (all []pageRule) {
 		return nil
 	}
 	if f := p.Frequency; f.MinInterval > 0 {
-		all = append(all, pageRule{clean(f.Section), fmt.Sprintf("Requests of class %s start at least %s s apart, per tenant. %s",
-			clean(f.Class), decimal(f.MinInterval.Seconds()), clean(f.BestPractice))})
+		all = append(all, pageRule{text.Clean(f.Section), fmt.Sprintf("Requests of class %s start at least %s s apart, per tenant. %s",
+			text.Clean(f.Class), measure.Decimal(f.MinInterval.Seconds()), text.Clean(f.BestPractice))})
 	}
 	if e := p.Egress; e.Window > 0 {
-		all = append(all, pageRule{clean(e.Section), fmt.Sprintf("The answers of class %s are capped in bytes, summed over any %s, per tenant.", clean(e.Class), span(e.Window))})
+		all = append(all, pageRule{text.Clean(e.Section), fmt.Sprintf("The answers of class %s are capped in bytes, summed over any %s, per tenant.", text.Clean(e.Class), measure.Span(e.Window))})
 	}
 	for _, s := range p.Statuses {
-		all = append(all, pageRule{strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, clean(s.Name))), "Expected as an answer to " + clean(strings.Join(s.Methods, ", ")) + "."})
+		all = append(all, pageRule{strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, text.Clean(s.Name))), "Expected as an answer to " + text.Clean(strings.Join(s.Methods, ", ")) + "."})
 	}
 	return all
 }
 
-func pageNotes(p *Picture) []string {
-	return append(notes(p.Audit),
+func pageNotes(p *report.Picture) []string {
+	return append(report.Notes(p.Audit),
 		"Days are UTC days. A range counts the requests that start in it; rolling sums look back past its beginning, as the vendor's do.",
 		"The gap before the first request of a range, and a download repeated from before it, do not count in the range. Other findings count on the day of the request that made them fire, with what was known at the moment of the report.",
 		"How full the window is, what the forecast expects and how long nothing was pulled is said of the moment of the report only; the verdict of a range leaves them out.",

@@ -1,4 +1,9 @@
-package report
+// Package page writes the audit, its days and the forecast as one HTML file that loads nothing.
+//
+// The page's Go, its script, style and template stand together here: view.go has the words that need no
+// script, data.go the numbers that the script sums for any range of days, charts.go the charts'
+// options.
+package page
 
 import (
 	"bytes"
@@ -13,8 +18,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
-	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report"
 )
 
 // The page answers one question on its first screen, whether the limits were kept, and holds what is needed to see why:
@@ -25,25 +30,8 @@ import (
 // nothing else, and allows no request. All text from outside is written by html/template, by encoding/json (which
 // escapes "<"), or set as text by the script, never as markup.
 
-//go:embed page/page.html.tmpl page/page.css page/*.js
+//go:embed page.html.tmpl page.css *.js NOTICE *-LICENSE
 var pageFiles embed.FS
-
-// Picture is everything that the page shows.
-type Picture struct {
-	// Audit is what the first screen and the findings tell. It must be set.
-	Audit *analyze.Report
-	// Days are what charts and ranges are made from; they must be of the same requests as Audit. nil means none.
-	Days *analyze.Daily
-	// Forecast is nil where there is none.
-	Forecast *analyze.ForecastReport
-	// Policy gives the words on the vendor's rules.
-	Policy *limits.Policy
-	// About gives a tenant's zone and nightly window; nil means UTC and any time.
-	About func(tenant string) analyze.Tenant
-	// Live is the path, on the page's own server, whose answer changes when there is something new to show. The page
-	// then asks for it again and again. "" makes a page that never asks for anything.
-	Live string
-}
 
 // assets are the page's fixed parts, with what lets them through its content security policy.
 type assets struct {
@@ -52,12 +40,22 @@ type assets struct {
 	scripts      []string
 	scriptHashes string
 	options      string
+	licences     template.HTML
+}
+
+// licences are the texts that must go with the chart library, which is part of every page: its own, and
+// those of the libraries that are built into it.
+var licences = []struct{ of, file string }{
+	{"Apache ECharts, notice", "NOTICE"},
+	{"Apache ECharts, licence", "ECHARTS-LICENSE"},
+	{"zrender, licence", "ZRENDER-LICENSE"},
+	{"d3, licence", "D3-LICENSE"},
 }
 
 // loadAssets reads the fixed parts once; a mistake in them is one of the program.
 var loadAssets = sync.OnceValue(func() *assets {
 	text := func(name string) string {
-		b, err := pageFiles.ReadFile("page/" + name)
+		b, err := pageFiles.ReadFile(name)
 		if err != nil {
 			panic(err)
 		}
@@ -70,12 +68,17 @@ var loadAssets = sync.OnceValue(func() *assets {
 	for _, s := range a.scripts {
 		a.scriptHashes += " " + sourceHash(s)
 	}
+	var terms strings.Builder
+	for _, l := range licences {
+		fmt.Fprintf(&terms, "\n==== %s ====\n\n%s", l.of, text(l.file))
+	}
+	a.licences = scriptOf(` type="text/plain" id="licences"`, terms.String())
 	options, err := chartOptions()
 	if err != nil {
 		panic(err)
 	}
 	a.options = string(mustJSON(options))
-	a.tmpl = template.Must(template.New("page").Funcs(pageWords).Parse(string(must(pageFiles.ReadFile("page/page.html.tmpl")))))
+	a.tmpl = template.Must(template.New("page").Funcs(pageWords).Parse(string(must(pageFiles.ReadFile("page.html.tmpl")))))
 	return a
 })
 
@@ -102,15 +105,22 @@ func (a *assets) safety(live bool) string {
 	return s
 }
 
-// Page writes the picture as one HTML file that loads nothing. The same picture gives the same bytes. It returns w's
+// Write writes the picture as one HTML file that loads nothing. The same picture gives the same bytes. It returns w's
 // error.
-func Page(w io.Writer, p *Picture) error {
+func Write(w io.Writer, p *report.Picture) error {
 	a := loadAssets()
 	v, err := newPageView(p, a)
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
-	return flush(w, "page", func(b *bytes.Buffer) error { return a.tmpl.Execute(b, v) })
+	var b bytes.Buffer
+	if err := a.tmpl.Execute(&b, v); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
 }
 
 // scriptOf makes an element of a text that is known to be safe in one.
@@ -129,9 +139,9 @@ type clock struct{ zone *time.Location }
 
 func (c clock) local(us int64) string {
 	if us == 0 {
-		return none
+		return measure.None
 	}
-	return time.UnixMicro(us).In(c.zone).Format("2006-01-02 15:04 MST")
+	return measure.Minute(time.UnixMicro(us), c.zone)
 }
 
 func (c clock) utc(us int64) string {

@@ -1,18 +1,27 @@
-package report
+package page
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/reporttest"
 )
 
 var (
@@ -24,7 +33,7 @@ var (
 // readable writes the page without what only a browser reads: what remains must be understood without script.
 func readable(w io.Writer, r *analyze.Report) error {
 	var b bytes.Buffer
-	if err := Page(&b, &Picture{Audit: r}); err != nil {
+	if err := Write(&b, &report.Picture{Audit: r}); err != nil {
 		return err
 	}
 	text := styleElement.ReplaceAllString(scriptElement.ReplaceAllString(b.String(), ""), "")
@@ -32,23 +41,136 @@ func readable(w io.Writer, r *analyze.Report) error {
 	return err
 }
 
-func pageOf(t *testing.T, p *Picture) string {
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestGolden compares what the page says without its script.
+func TestGolden(t *testing.T) {
+	ranged := reporttest.Sample()
+	ranged.Since, ranged.Until = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 6, 0, 0, 0, 0, time.UTC)
+	ranged.Tenants = ranged.Tenants[2:]
+	for name, r := range map[string]*analyze.Report{"page.html": reporttest.Sample(), "ranged.html": ranged} {
+		var b bytes.Buffer
+		if err := readable(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join("testdata", "golden", name)
+		if *update {
+			if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(b.Bytes(), want) {
+			t.Errorf("%s differs (run with -update if that is meant):\n%s", file, b.Bytes())
+		}
+	}
+}
+
+func TestHostile(t *testing.T) {
+	for _, name := range reporttest.HostileNames {
+		checkHostile(t, name)
+	}
+}
+
+func FuzzHostile(f *testing.F) {
+	for _, name := range reporttest.HostileNames {
+		f.Add(name)
+	}
+	f.Fuzz(checkHostile)
+}
+
+func checkHostile(t *testing.T, name string) {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Page(&b, p); err != nil {
+	if err := readable(&b, reporttest.Spoil(name)); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range b.String() {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Fatalf("the page holds %U at %d", r, i)
+		}
+	}
+	checkHTML(t, b.Bytes())
+}
+
+// checkHTML reads the page as XML, which it is on purpose: what is not closed or not escaped fails.
+func checkHTML(t *testing.T, got []byte) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(got))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("page: %v", err)
+		}
+		e, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		if e.Name.Local == "link" && len(e.Attr) == 2 && e.Attr[1].Value == "data:," {
+			continue // the icon that is none
+		}
+		switch e.Name.Local {
+		case "script", "img", "iframe", "object", "link", "base", "b":
+			t.Errorf("the page has an element %q", e.Name.Local)
+		}
+		for _, a := range e.Attr {
+			if strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "src" || a.Name.Local == "style" || a.Name.Local == "href" && !strings.HasPrefix(a.Value, "#") {
+				t.Errorf("the page has an attribute %s=%q", a.Name.Local, a.Value)
+			}
+		}
+	}
+}
+
+func TestEmptyPageSaysWhy(t *testing.T) {
+	var b bytes.Buffer
+	if err := readable(&b, &analyze.Report{Later: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "all requests start later"; !strings.Contains(b.String(), want) {
+		t.Errorf("the page does not say %q", want)
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestWriterFails(t *testing.T) {
+	if err := Write(broken{}, &report.Picture{Audit: reporttest.Sample()}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func pageOf(t *testing.T, p *report.Picture) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, p); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
 }
 
 func TestPageLetsOnlyItsOwnScriptsRun(t *testing.T) {
-	page := strings.ReplaceAll(pageOf(t, &Picture{Audit: sample()}), "&#43;", "+")
+	page := strings.ReplaceAll(pageOf(t, &report.Picture{Audit: reporttest.Sample()}), "&#43;", "+")
 	code := 0
+	if !strings.Contains(page, `<script type="text/plain" id="licences">`) {
+		t.Error("the page lacks the licences of its parts")
+	}
 	for _, m := range scriptElement.FindAllStringSubmatch(page, -1) {
 		if strings.Contains(m[1], "application/json") {
 			if strings.ContainsAny(m[2], "<>&") || !json.Valid([]byte(m[2])) {
 				t.Errorf("data %.60q… is no safe JSON", m[2])
 			}
+			continue
+		}
+		if strings.Contains(m[1], "text/plain") {
+			checkLicences(t, m[2])
 			continue
 		}
 		code++
@@ -60,13 +182,25 @@ func TestPageLetsOnlyItsOwnScriptsRun(t *testing.T) {
 	if code != len(loadAssets().scripts) || !strings.Contains(page, "default-src &#39;none&#39;") || strings.Contains(page, "connect-src") {
 		t.Errorf("%d scripts; the policy must forbid everything else", code)
 	}
-	if live := pageOf(t, &Picture{Audit: sample(), Live: "/pulse"}); !strings.Contains(live, "connect-src &#39;self&#39;") {
+	if live := pageOf(t, &report.Picture{Audit: reporttest.Sample(), Live: "/pulse"}); !strings.Contains(live, "connect-src &#39;self&#39;") {
 		t.Error("the live page may not ask its own server")
 	}
 }
 
+func checkLicences(t *testing.T, all string) {
+	t.Helper()
+	for _, want := range []string{
+		"Copyright 2017-2026 The Apache Software Foundation", "Apache License\n                           Version 2.0",
+		"Copyright (c) 2017, Baidu Inc.", "Mike Bostock",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("the licences lack %q", want)
+		}
+	}
+}
+
 func TestPageIsTheSameTwice(t *testing.T) {
-	p := &Picture{Audit: sample(), Forecast: &analyze.ForecastReport{}}
+	p := &report.Picture{Audit: reporttest.Sample(), Forecast: &analyze.ForecastReport{}}
 	first := pageOf(t, p)
 	if second := pageOf(t, p); first != second {
 		t.Error("two renderings differ")
@@ -104,36 +238,15 @@ func TestClockShowsUTCBesideOnlyWhereItDiffers(t *testing.T) {
 	if got := both(clock{time.UTC}, at); got != "2026-11-01 02:30 UTC" {
 		t.Errorf("in UTC: %q", got)
 	}
-	if got := both(clock{zone}, 0); got != none {
+	if got := both(clock{zone}, 0); got != measure.None {
 		t.Errorf("never: %q", got)
 	}
 }
 
-func TestPictureAsJSONHoldsAuditAndForecast(t *testing.T) {
-	var b bytes.Buffer
-	p := &Picture{Audit: sample(), Forecast: &analyze.ForecastReport{AsOf: sample().AsOf, Horizon: 14, Tenants: []analyze.Projection{{Tenant: "acme", Chance: -1}}}}
-	if err := WritePicture(&b, p, Options{Format: "json"}); err != nil {
-		t.Fatal(err)
-	}
-	var doc struct {
-		Schema          string
-		Audit, Forecast struct{ Schema string }
-	}
-	if err := json.Unmarshal(b.Bytes(), &doc); err != nil {
-		t.Fatal(err)
-	}
-	if doc.Schema != "headroom.report/v1" || doc.Audit.Schema != "headroom.audit/v1" || doc.Forecast.Schema != "headroom.forecast/v1" {
-		t.Errorf("schemas %+v", doc)
-	}
-	if err := WritePicture(&b, p, Options{Format: "table"}); err == nil {
-		t.Error("a table was written")
-	}
-}
-
 func TestPageSaysWhatCouldNotBeJudged(t *testing.T) {
-	r := sample()
+	r := reporttest.Sample()
 	r.Dropped, r.Tenants[1].Opaque, r.Tenants[1].Foreign = 4, 3, 1
-	page := pageOf(t, &Picture{Audit: r})
+	page := pageOf(t, &report.Picture{Audit: r})
 	for _, want := range []string{
 		"! Not judged: 4 requests dropped while recording, 3 connections that could not be looked into, 1 request to hosts that the policy does not know.",
 		"! Not judged: 3 connections that could not be looked into, 1 request to hosts that the policy does not know.",
@@ -143,7 +256,7 @@ func TestPageSaysWhatCouldNotBeJudged(t *testing.T) {
 		}
 	}
 	r.Dropped, r.Tenants[1].Opaque, r.Tenants[1].Foreign = 0, 0, 0
-	if strings.Contains(pageOf(t, &Picture{Audit: r}), "Not judged") {
+	if strings.Contains(pageOf(t, &report.Picture{Audit: r}), "Not judged") {
 		t.Error("the page warns where all was seen")
 	}
 }
@@ -154,7 +267,7 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := func(current int64, f *analyze.Projection) pageTenant {
-		v := pageTenant{tenantView: tenantView{Egress: analyze.Egress{Current: current, Cap: analyze.Cap{Bytes: 100}}}}
+		v := pageTenant{Egress: analyze.Egress{Current: current, Cap: analyze.Cap{Bytes: 100}}}
 		v.expect(f, clock{zone})
 		return v
 	}
@@ -164,10 +277,10 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 		hit, note string
 		soon      bool
 	}{
-		{of(10, &analyze.Projection{Chance: .6, Likely: likely}), "2026-11-08 01:00 MST", "08:00 UTC, 60 % in 7 days", true},
-		{of(10, &analyze.Projection{Chance: .2}), "not expected", "20 % in 7 days", false},
+		{of(10, &analyze.Projection{Chance: .6, Likely: likely}), "2026-11-08 01:00 MST", "08:00 UTC, 60% in 7 days", true},
+		{of(10, &analyze.Projection{Chance: .2}), "not expected", "20% in 7 days", false},
 		{of(100, nil), "reached now", "", true},
-		{of(10, nil), none, "", false},
+		{of(10, nil), measure.None, "", false},
 	} {
 		if c.got.Hit != c.hit || c.got.HitNote != c.note || c.got.Soon != c.soon {
 			t.Errorf("%q, %q, marked %v; want %q, %q, %v", c.got.Hit, c.got.HitNote, c.got.Soon, c.hit, c.note, c.soon)

@@ -1,4 +1,4 @@
-package report
+package page
 
 import (
 	"encoding/json"
@@ -7,21 +7,27 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // pageData is what all tenants share. Names are short because there is one of most for each tenant.
 type pageData struct {
-	From    int             `json:"from"` // first day, days since 1970
-	To      int             `json:"to"`   // last day
-	AsOf    int64           `json:"asOf"` // seconds since 1970
-	Edges   []float64       `json:"edges"`
-	Limit   float64         `json:"limit"`  // seconds
-	Window  string          `json:"window"` // of the rolling sum, in words
-	Burst   int             `json:"burst"`  // refused tokens in a row that are a violation
-	Rules   []string        `json:"rules"`
-	Weights []string        `json:"weights"` // severity of each rule
-	Options json.RawMessage `json:"options"`
-	Live    string          `json:"live,omitempty"`
+	From  int       `json:"from"` // first day, days since 1970
+	To    int       `json:"to"`   // last day
+	AsOf  int64     `json:"asOf"` // seconds since 1970
+	Edges []float64 `json:"edges"`
+	// EdgeNames are Edges in words, LimitName is Limit.
+	EdgeNames []string        `json:"edgeNames"`
+	Limit     float64         `json:"limit"` // seconds
+	LimitName string          `json:"limitName"`
+	Window    string          `json:"window"` // of the rolling sum, in words
+	Burst     int             `json:"burst"`  // refused tokens in a row that are a violation
+	Rules     []string        `json:"rules"`
+	Weights   []string        `json:"weights"` // severity of each rule
+	Options   json.RawMessage `json:"options"`
+	Live      string          `json:"live,omitempty"`
 }
 
 // tenantData are the days of one tenant, by column; all columns of days are as long as Day.
@@ -86,10 +92,11 @@ type outlookData struct {
 // drawnLevels are the edges of the bands that are drawn, and the median.
 var drawnLevels = [...]float64{.1, .25, .5, .75, .9}
 
-func newPageData(p *Picture, a *assets, window string) *pageData {
-	d := &pageData{Window: window, AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, Rules: analyze.Rules(), Options: json.RawMessage(a.options), Live: p.Live, Burst: analyze.AuthBurst}
+func newPageData(p *report.Picture, a *assets, window string) *pageData {
+	d := &pageData{Window: window, AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, EdgeNames: []string{}, Rules: analyze.Rules(), Options: json.RawMessage(a.options), Live: p.Live, Burst: analyze.AuthBurst}
 	for i := range p.Audit.Tenants {
-		d.Limit = p.Audit.Tenants[i].Spacing.MinInterval.Seconds()
+		least := p.Audit.Tenants[i].Spacing.MinInterval
+		d.Limit, d.LimitName = least.Seconds(), measure.Span(least)
 	}
 	for _, r := range d.Rules {
 		d.Weights = append(d.Weights, string(analyze.SeverityOf(r)))
@@ -100,6 +107,7 @@ func newPageData(p *Picture, a *assets, window string) *pageData {
 	}
 	for _, e := range p.Days.Edges {
 		d.Edges = append(d.Edges, float64(e)/1e6)
+		d.EdgeNames = append(d.EdgeNames, measure.Span(time.Duration(e)*time.Microsecond))
 	}
 	d.From, d.To = math.MaxInt, math.MinInt
 	for _, t := range p.Days.Tenants {
@@ -111,9 +119,9 @@ func newPageData(p *Picture, a *assets, window string) *pageData {
 	return d
 }
 
-func newTenantData(p *Picture, r *analyze.Result, about analyze.Tenant, f *analyze.Projection, all *pageData) *tenantData {
+func newTenantData(p *report.Picture, r *analyze.Result, about analyze.Tenant, f *analyze.Projection, all *pageData) *tenantData {
 	d := &tenantData{
-		Name: clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
+		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
 		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{},
 	}
 	for _, x := range r.Findings {
@@ -177,7 +185,7 @@ func weekOf(about analyze.Tenant, asOf time.Time) string {
 
 func (d *tenantData) fill(t *analyze.TenantDays, from int) {
 	for _, k := range t.Kinds {
-		d.Kinds = append(d.Kinds, kindData{clean(k.Method), clean(k.Class), k.Status, k.Expected})
+		d.Kinds = append(d.Kinds, kindData{text.Clean(k.Method), text.Clean(k.Class), k.Status, k.Expected})
 	}
 	for i := range t.Days {
 		d.add(&t.Days[i], from)
@@ -189,7 +197,7 @@ func (d *tenantData) fill(t *analyze.TenantDays, from int) {
 		d.Repeated = append(d.Repeated, []int64{x.FirstID, x.FirstAt / 1e6, x.LastID, x.LastAt / 1e6, x.Downloads, x.Wasted})
 	}
 	for _, o := range t.Origins[:min(len(t.Origins), maxOrigins)] {
-		d.Origins = append(d.Origins, originData{clean(o.Kind), brief(o.Source, maxName), brief(o.Client, maxName), o.Resolution.Seconds(), o.Requests})
+		d.Origins = append(d.Origins, originData{text.Clean(o.Kind), text.Brief(o.Source, text.MaxName), text.Brief(o.Client, text.MaxName), o.Resolution.Seconds(), o.Requests})
 	}
 }
 
