@@ -30,6 +30,7 @@ import (
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -187,7 +188,7 @@ func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 	if err != nil {
 		return err
 	}
-	return report.Page(w, p)
+	return page.Write(w, p)
 }
 
 // look gives f the log as it is now, with all that was recorded.
