@@ -211,13 +211,7 @@ func (s *session) tenantOf(u *url.URL) string {
 }
 
 // policyTenant is the tenant that the policy sees in a URL's host; "" means none.
-func (s *session) policyTenant(u *url.URL) string {
-	m, err := s.policy.Match(http.MethodGet, u.Scheme+"://"+u.Host+"/")
-	if err != nil {
-		return ""
-	}
-	return m.Tenant
-}
+func (s *session) policyTenant(u *url.URL) string { return s.policy.Tenant(u.Host) }
 
 // tenantAt is the tenant whose host the config gives; "" means none.
 func (s *session) tenantAt(u *url.URL) string {

@@ -54,8 +54,17 @@ func (p *Policy) Match(method, rawURL string) (Match, error) {
 // Host is the host name of a tenant by the policy's first pattern; ok is false where the name does not fit into it.
 func (p *Policy) Host(tenant string) (host string, ok bool) {
 	host = strings.Replace(p.Hosts[0], "{tenant}", tenant, 1)
-	m, err := p.Match("GET", "https://"+host+"/")
-	return host, err == nil && tenant != "" && m.Tenant == tenant
+	return host, tenant != "" && p.Tenant(host) == tenant
+}
+
+// Tenant is the tenant whose host a name is, "" where no host pattern fits. The host may be written in capitals and
+// have a port.
+func (p *Policy) Tenant(host string) string {
+	u, err := splitURL("https://" + host)
+	if err != nil || u.path != "/" || u.userinfo || u.query != "" {
+		return ""
+	}
+	return p.tenant(u.host)
 }
 
 // Reclassify gives the class of a stored route, its origin and template as Match made them, under this policy. So a
@@ -194,6 +203,15 @@ func (p *Policy) keepSegment(m *Match, t *segment, s string) string {
 func (p *Policy) MayKeep(name, value string) bool {
 	keep := p.rules.keep[name]
 	return keep != nil && keep.match(value) && (keep.plain || allIn(value, &valueBytes)) && !p.refused(value)
+}
+
+// maxVendorID is the longest id of a vendor that is kept, in bytes.
+const maxVendorID = 128
+
+// MayKeepID says whether a value may be kept as the vendor's own id of a request: it has the form of an id, and looks
+// like nothing that is kept under no name.
+func (p *Policy) MayKeepID(value string) bool {
+	return value != "" && len(value) <= maxVendorID && allIn(value, &idBytes) && !p.refused(value)
 }
 
 // refused says whether a value looks like one that is kept under no name.

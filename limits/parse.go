@@ -2,6 +2,7 @@ package limits
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -37,6 +38,8 @@ func Parse(name string, data []byte) (*Policy, error) {
 	c.frequency(f.Frequency)
 	c.egress(f.Egress)
 	c.listing(f.Listing)
+	c.headers()
+	c.notes()
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -54,6 +57,7 @@ type policyFile struct {
 type frequencyFile struct {
 	Frequency
 	MinInterval string `toml:"min_interval"`
+	Tolerance   string `toml:"tolerance"`
 	BackoffMax  string `toml:"backoff_max"`
 	PullEvery   string `toml:"pull_every"`
 }
@@ -177,6 +181,10 @@ func (c *checker) status(key string, st Status) {
 	if len(st.Methods) == 0 {
 		c.failf(key+".methods", "status %d names no methods", st.Code)
 	}
+	c.basis(key+".basis", st.Basis)
+	for j, class := range st.Classes {
+		c.class(fmt.Sprintf("%s.classes[%d]", key, j), class)
+	}
 	for j, m := range st.Methods {
 		where := fmt.Sprintf("%s.methods[%d]", key, j)
 		if !isMethod(m) {
@@ -198,6 +206,12 @@ func (c *checker) frequency(f *frequencyFile) {
 	r.BackoffMax = c.duration("frequency.backoff_max", f.BackoffMax)
 	if f.PullEvery != "" {
 		r.PullEvery = c.duration("frequency.pull_every", f.PullEvery)
+	}
+	if f.Tolerance != "" && f.Tolerance != "0s" {
+		r.Tolerance = c.duration("frequency.tolerance", f.Tolerance)
+	}
+	if r.Tolerance > 0 && r.Tolerance >= r.MinInterval {
+		c.failf("frequency.tolerance", "tolerance is as long as min_interval: no gap would be too short")
 	}
 	if r.BackoffMax < r.MinInterval {
 		c.failf("frequency.backoff_max", "backoff_max is shorter than min_interval")
@@ -234,7 +248,42 @@ func (c *checker) listing(l *Listing) {
 	if _, ok := c.p.Keep[l.KeptAs]; !ok {
 		c.failf("listing.kept_as", "there is no pattern %q under [keep]%s", l.KeptAs, didYouMean(l.KeptAs, sortedKeys(c.p.Keep)))
 	}
+	if l.KeyTime != KeyTimeNone && l.KeyTime != KeyTimeUnixMS {
+		c.failf("listing.key_time", "key_time %q is not known; it must be %q, or left out", l.KeyTime, KeyTimeUnixMS)
+	}
 	c.p.Listing = *l
+}
+
+func (c *checker) headers() {
+	for i, name := range c.p.Headers.VendorID {
+		c.header(fmt.Sprintf("headers.vendor_id[%d]", i), name)
+	}
+	if c.p.Headers.Date != "" {
+		c.header("headers.date", c.p.Headers.Date)
+	}
+}
+
+// header refuses what is no header's name, and the headers that hold secrets.
+func (c *checker) header(key, name string) {
+	secret := []string{"authorization", "cookie", "set-cookie", "proxy-authorization", "www-authenticate", "location"}
+	switch {
+	case !isHeader(name):
+		c.failf(key, "header %q must be a name of letters, digits and -", name)
+	case slices.Contains(secret, strings.ToLower(name)):
+		c.failf(key, "header %s may hold a secret and is never kept", name)
+	}
+}
+
+func (c *checker) notes() {
+	for _, name := range slices.Sorted(maps.Keys(c.p.Notes)) {
+		c.basis("rule."+name+".basis", c.p.Notes[name].Basis)
+	}
+}
+
+func (c *checker) basis(key string, b Basis) {
+	if !slices.Contains(bases, b) {
+		c.failf(key, "basis %q is not known; it must be %q or %q, or left out where the vendor's page says it", b, BasisReading, BasisOurs)
+	}
 }
 
 func (c *checker) class(key, class string) {

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -126,6 +127,13 @@ func TestParseRefuses(t *testing.T) {
 		{`min_interval = "2s"`, `min_interval = 2`, "p.toml:23: "},
 		{`min_interval = "2s"`, ``, "p.toml:21: min_interval must be"},
 		{`backoff_max = "8s"`, `backoff_max = "1s"`, "p.toml:24: backoff_max is shorter"},
+		{`backoff_max = "8s"`, "backoff_max = \"8s\"\ntolerance = \"2s\"", "p.toml:25: tolerance is as long as min_interval"},
+		{`backoff_max = "8s"`, "backoff_max = \"8s\"\ntolerance = \"-2s\"", "p.toml:25: tolerance must be a time"},
+		{`size_bytes = "big"`, "size_bytes = \"big\"\nkey_time = \"iso\"", `p.toml:41: key_time "iso" is not known`},
+		{`[listing]`, "[headers]\nvendor_id = [\"a b\"]\n[listing]", `p.toml:35: header "a b" must be a name`},
+		{`[listing]`, "[headers]\nvendor_id = [\"Set-Cookie\"]\n[listing]", `p.toml:35: header Set-Cookie may hold a secret`},
+		{`[listing]`, "[rule.spacing]\nbasis = \"sure\"\n[listing]", `p.toml:35: basis "sure" is not known`},
+		{`role = "ok"`, "role = \"ok\"\nclasses = [\"aa\"]", `no route has the class "aa"`},
 		{`window = "5d"`, `window = "nand"`, "p.toml:28: window must be"},
 		{`window = "5d"`, `window = "99999999999d"`, "p.toml:28: window must be"},
 		{`factor = 2`, `factor = nan`, "p.toml:31: factor must be a number above 0"},
@@ -179,7 +187,7 @@ func TestXimaStatuses(t *testing.T) {
 		role    Role
 		methods string
 	}{
-		200: {"ok", "GET POST"}, 202: {"deferred", "POST"}, 204: {"ok", "POST"}, 400: {"bad-request", "GET POST"},
+		200: {"ok", "GET POST"}, 202: {"deferred", "POST"}, 204: {"ok", "POST"}, 206: {"ok", "GET"}, 400: {"bad-request", "GET POST"},
 		401: {"auth", "GET POST"}, 403: {"auth", "GET POST"}, 404: {"bad-request", "GET POST"},
 		405: {"bad-request", "GET POST"}, 422: {"bad-request", "POST"}, 429: {"rate-limited", "GET POST"},
 		500: {"server-error", "GET POST"}, 503: {"unavailable", "GET POST"}, 509: {"egress-cap", "GET"},
@@ -197,9 +205,87 @@ func TestXimaStatuses(t *testing.T) {
 			if wantExpected := listed && strings.Contains(w.methods, method); expected != wantExpected {
 				t.Errorf("%d to %s expected: %v, want %v", code, method, expected, wantExpected)
 			}
-			if listed && (st.Code != code || st.Advice == "" || st.Section != "Expected Response Statuses") {
+			section, basis := "Expected Response Statuses", BasisStated
+			if code == 206 { // no page lists it
+				section, basis = "", BasisOurs
+			}
+			if listed && (st.Code != code || st.Advice == "" || st.Section != section || st.Basis != basis) {
 				t.Errorf("row of %d: %+v", code, st)
 			}
+		}
+	}
+}
+
+// TestPartialContent: a resumed download is expected, and only that.
+func TestPartialContent(t *testing.T) {
+	p := xima(t)
+	for _, c := range []struct {
+		code          int
+		method, class string
+		want          bool
+	}{
+		{206, "GET", "recording_audio", true}, {206, "GET", "recording_list", false}, {206, "POST", "recording_audio", false},
+		{200, "GET", "recording_list", true}, {418, "GET", "recording_audio", false},
+	} {
+		if got := p.Expects(c.code, c.method, c.class); got != c.want {
+			t.Errorf("%d to %s of %s: %v", c.code, c.method, c.class, got)
+		}
+	}
+}
+
+// TestNotesNameTheirPages: what a rule is cited with must be on that page.
+func TestNotesNameTheirPages(t *testing.T) {
+	p := xima(t)
+	if n := p.Notes["stale-pull"]; n.Page != "the guide's page on collecting recordings" || n.Basis != BasisStated {
+		t.Errorf("stale-pull: %+v", n)
+	}
+	if n := p.Notes["auth"]; !strings.Contains(n.Advice, "Service User") {
+		t.Errorf("auth: %+v", n)
+	}
+	page, err := os.ReadFile("../testdata/policies/xima-sections.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, n := range p.Notes {
+		if n.Section != "" && !slices.Contains(strings.Split(string(page), "\n"), n.Section) {
+			t.Errorf("%s: no section %q", name, n.Section)
+		}
+		if n.Basis != BasisOurs && n.Page == "" {
+			t.Errorf("%s is said to follow from a page, but names none", name)
+		}
+	}
+}
+
+func TestPersonalClasses(t *testing.T) {
+	p := xima(t)
+	for _, class := range p.Classes() {
+		if got, want := p.IsPersonal(class), class == "click_to_dial" || class == "callback"; got != want {
+			t.Errorf("%s: %v", class, got)
+		}
+	}
+}
+
+func TestMayKeepID(t *testing.T) {
+	p := xima(t)
+	for id, want := range map[string]bool{
+		"8f3a2c1e-77aa-4c9e-9b1d-2f6d1a0c4e55": true, "Root=1-67891233-abcdef012345678912345678": true, "7d1f3a2b9c8e-FRA": true,
+		"": false, "ann-lee": false, "+15550100123": false, "15550100123": false, "eyJhbGciOiJIUzI1NiJ9": false,
+		"a b1": false, "a1\n": false, strings.Repeat("a1", 65): false, "ann@example.com1": false,
+	} {
+		if got := p.MayKeepID(id); got != want {
+			t.Errorf("MayKeepID(%q) = %v", id, got)
+		}
+	}
+}
+
+func TestTenantOfHost(t *testing.T) {
+	p := xima(t)
+	for host, want := range map[string]string{
+		"acme.xima.cloud": "acme", "ACME.Xima.Cloud": "acme", "acme.xima.cloud:8443": "acme", "a.b.xima.cloud": "", "xima.cloud": "",
+		"acme.xima.cloud/x": "", "user@acme.xima.cloud": "", "acme.xima.cloud?x": "", "": "", "acme.xima.cloud.evil.example": "",
+	} {
+		if got := p.Tenant(host); got != want {
+			t.Errorf("Tenant(%q) = %q, want %q", host, got, want)
 		}
 	}
 }

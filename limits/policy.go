@@ -35,6 +35,10 @@ type Policy struct {
 	Keep map[string]string `toml:"keep"`
 	// Never are regular expressions of values that are not kept under any name: what looks like a phone number.
 	Never []string `toml:"never"`
+	// Headers are those of an answer that are kept.
+	Headers Headers `toml:"headers"`
+	// Notes hold, by the name of a rule of the audit, what the policy adds to it.
+	Notes map[string]RuleNote `toml:"rule"`
 
 	rules rules
 }
@@ -50,6 +54,10 @@ type Route struct {
 	Path string `toml:"path"`
 	// Query names the query values that may be kept.
 	Query []string `toml:"query"`
+	// Personal says that what the requests ask for is about a person, such as whom to dial. Then not even a digest of
+	// their parameters is kept: whoever has the database's key could try all numbers against it. It goes for all
+	// routes of the class.
+	Personal bool `toml:"personal"`
 	// Section and Source say where the vendor describes the route; "" means that it does not.
 	Section string `toml:"section"`
 	Source  string `toml:"source"`
@@ -59,14 +67,46 @@ type Route struct {
 type Status struct {
 	Code int    `toml:"code"`
 	Name string `toml:"name"`
-	// Methods are those of the requests that may get this answer.
+	// Methods are those of the requests that may get this answer, Classes their classes; no class means all.
 	Methods []string `toml:"methods"`
+	Classes []string `toml:"classes"`
 	// Meaning is what the answer says, Advice what the client should do, each a sentence.
 	Meaning string `toml:"meaning"`
 	Advice  string `toml:"advice"`
 	Section string `toml:"section"`
+	Basis   Basis  `toml:"basis"`
 	// Role is what the answer means to the audit.
 	Role Role `toml:"role"`
+}
+
+// Basis says how a rule follows from what the vendor has published.
+type Basis string
+
+// The bases that a policy can give. The zero value means that the vendor's page says it.
+const (
+	BasisStated  Basis = ""            // the page says so
+	BasisReading Basis = "our reading" // the page says less: the rest is how headroom understands it
+	BasisOurs    Basis = "ours"        // no page says it
+)
+
+var bases = []Basis{BasisStated, BasisReading, BasisOurs}
+
+// RuleNote is what the policy adds to a rule of the audit. The zero value adds nothing.
+type RuleNote struct {
+	// Section and Page say where the vendor describes what the rule is about, Basis how the rule follows from it.
+	Section string `toml:"section"`
+	Page    string `toml:"page"`
+	Basis   Basis  `toml:"basis"`
+	// Advice takes the place of the rule's own advice; it may use the vendor's words. "" leaves that as it is.
+	Advice string `toml:"advice"`
+}
+
+// Headers are the names of the headers of an answer that are kept.
+type Headers struct {
+	// VendorID are those that may hold the vendor's own id of the request; the first that is there counts.
+	VendorID []string `toml:"vendor_id"`
+	// Date holds the time of the vendor's clock, as RFC 9110 defines it. "" means that it is not looked at.
+	Date string `toml:"date"`
 }
 
 // Role is what a status means to the audit, whatever its number is with a given vendor.
@@ -93,6 +133,9 @@ type Frequency struct {
 	Class string `toml:"class"`
 	// MinInterval is the least time from one start to the next.
 	MinInterval time.Duration `toml:"-"`
+	// Tolerance is how much shorter an interval may be and still count as a slip beside the violations, when the
+	// request was not refused. By default 0.
+	Tolerance time.Duration `toml:"-"`
 	// BackoffMax is the longest that exponential backoff need wait after a refusal.
 	BackoffMax time.Duration `toml:"-"`
 	// PullEvery is the longest that a tenant should go without such a request; 0 means that it does not matter.
@@ -132,8 +175,19 @@ type Listing struct {
 	Start    string `toml:"start_ms"`
 	Duration string `toml:"duration_ms"`
 	Size     string `toml:"size_bytes"`
-	Source   string `toml:"source"`
+	// KeyTime says how a key tells when its recording began. By default KeyTimeNone.
+	KeyTime KeyTime `toml:"key_time"`
+	Source  string  `toml:"source"`
 }
+
+// KeyTime is a form in which a recording's key tells its start.
+type KeyTime string
+
+// The forms of a KeyTime.
+const (
+	KeyTimeNone   KeyTime = ""        // not at all
+	KeyTimeUnixMS KeyTime = "unix-ms" // the key ends in "-" and 13 digits: milliseconds since 1970 UTC
+)
 
 // Cap is the cap in bytes for so many licensed recorded agents:
 //
@@ -157,7 +211,7 @@ func (e Egress) Cap(agents int, bytesPerHour float64) int64 {
 
 // Status is the row of the policy's table for an answer. Expected says that the table lists the code for that
 // method; when it lists it for other methods only, the row is returned all the same, and a code it does not list
-// gives the zero Status.
+// gives the zero Status. Whether the answer is expected of a request of a class, Expects says.
 func (p *Policy) Status(code int, method string) (st Status, expected bool) {
 	i := p.statusIndex(code)
 	if i < 0 {
@@ -165,6 +219,17 @@ func (p *Policy) Status(code int, method string) (st Status, expected bool) {
 	}
 	st = p.Statuses[i]
 	return st, slices.Contains(st.Methods, method)
+}
+
+// Expects says whether the policy's table lists an answer for requests of that method and class.
+func (p *Policy) Expects(code int, method, class string) bool {
+	st, ok := p.Status(code, method)
+	return ok && (len(st.Classes) == 0 || slices.Contains(st.Classes, class))
+}
+
+// IsPersonal says whether requests of a class are about a person, see Route.Personal.
+func (p *Policy) IsPersonal(class string) bool {
+	return slices.ContainsFunc(p.Routes, func(r Route) bool { return r.Personal && r.Class == class })
 }
 
 // Role is the role of a status code, "" where the table does not list it.

@@ -130,9 +130,12 @@ func (c *checker) segment(key, path, text string, names map[string]bool) segment
 var (
 	nameBytes    = setOfString("abcdefghijklmnopqrstuvwxyz0123456789_-")
 	literalBytes = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+	headerBytes  = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 	capitalBytes = setOfString("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
 )
 
 func isLiteral(s string) bool { return s != "" && allIn(s, &literalBytes) }
+
+func isHeader(s string) bool { return s != "" && allIn(s, &headerBytes) }
 
 func isMethod(s string) bool { return s != "" && allIn(s, &capitalBytes) }

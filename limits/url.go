@@ -122,6 +122,7 @@ var (
 	plainHostBytes = setOfString("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 	addressBytes   = setOfString("abcdef0123456789:.")
 	schemeBytes    = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
+	idBytes        = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:=+/")
 	// valueBytes may stand unescaped in a path segment (RFC 3986, pchar).
 	valueBytes = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@")
 	// pairBytes may stand in a query pair; "%" begins an escape.

@@ -2,19 +2,12 @@ package proxy
 
 import (
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 )
 
 // tenantOf is the tenant that the policy sees in a host name; "" means none.
-func (p *Proxy) tenantOf(host string) string {
-	m, err := p.cfg.Policy.Match(http.MethodGet, "https://"+host+"/")
-	if err != nil {
-		return ""
-	}
-	return m.Tenant
-}
+func (p *Proxy) tenantOf(host string) string { return p.cfg.Policy.Tenant(host) }
 
 // hostsAt are the policy's hosts that an address serves: the one that it names, or those of the tenants whose upstream
 // is there. Without any, the address is none of ours.
