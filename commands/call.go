@@ -148,6 +148,9 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 		if err := se.authorize(o.request); err != nil {
 			return err
 		}
+		if name := se.tenantAt(o.request.URL); name != "" {
+			se.tellRedirects(name)
+		}
 	}
 	var to ingest.Recorder = unrecorded{}
 	if !se.recordsElsewhere(o.request) {

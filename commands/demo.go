@@ -19,6 +19,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/internal/sim/story"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
@@ -230,7 +231,7 @@ func (s *session) writeDemoConfig(name string, tale *story.Story) (err error) {
 			fmt.Fprintf(&b, "cap = %d\ncap_told_on = %s\n", t.CapBytes, tale.Start.Format(time.DateOnly))
 		}
 	}
-	if err := os.WriteFile(name, b.Bytes(), 0o666); err != nil {
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
 	s.config, err = config.Parse(name, b.Bytes())
@@ -250,7 +251,7 @@ func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptio
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(html, func(w io.Writer) error { return page.Write(w, p) }); err != nil {
+	if err := safefile.Replace(html, func(w io.Writer) error { return page.Write(w, p) }); err != nil {
 		return err
 	}
 	return report.Audit(w, p.Audit, o.look)

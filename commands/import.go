@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/ingest/privacy"
+	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -89,7 +89,7 @@ func openRejects(name string, stderr io.Writer) (w *bufio.Writer, done func() er
 		w = bufio.NewWriterSize(stderr, untilTheBarEnds)
 		return w, w.Flush, nil
 	}
-	f, err := os.Create(name)
+	f, err := safefile.Create(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("flag --rejects: %w", err)
 	}

@@ -93,6 +93,7 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 		return err
 	}
 	o.addHosts(se.config)
+	se.tellRedirects()
 	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
 	if err != nil {
 		return err

@@ -75,6 +75,7 @@ func runRun(c *cli.Context, se *session, o runOptions) error {
 		return se.runInside(outer, o, signals)
 	}
 	o.addHosts(se.config)
+	se.tellRedirects()
 	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
 	if err != nil {
 		return err

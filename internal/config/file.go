@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/internal/tomldoc"
 )
 
@@ -20,12 +22,12 @@ import (
 var Template string
 
 // Load reads headroom.toml, which errors name by its absolute path, and the closure files that it names, which are looked for beside it. A missing file is an
-// error that is fs.ErrNotExist.
+// error that is fs.ErrNotExist. A file that other users may write to is refused.
 func Load(name string) (*Config, error) {
 	if abs, err := filepath.Abs(name); err == nil {
 		name = abs // nobody knows the folder in which a job was started
 	}
-	data, err := os.ReadFile(name)
+	data, err := readTrusted(name)
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
@@ -45,6 +47,23 @@ func Load(name string) (*Config, error) {
 		c.Tenants[tenant] = t
 	}
 	return c, nil
+}
+
+// readTrusted reads a file that no other user could have changed: a config decides where tokens are sent.
+func readTrusted(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := safefile.Trusted(st); err != nil {
+		return nil, fmt.Errorf("%s decides where tokens are sent, and is not used: %w", name, err)
+	}
+	return io.ReadAll(f)
 }
 
 func (t *Tenant) loadClosures(folder string) error {
