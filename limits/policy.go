@@ -177,7 +177,9 @@ type Listing struct {
 	Size     string `toml:"size_bytes"`
 	// KeyTime says how a key tells when its recording began. By default KeyTimeNone.
 	KeyTime KeyTime `toml:"key_time"`
-	Source  string  `toml:"source"`
+	// Fields name the members that say nothing of who spoke: a pull writes them beside the recording.
+	Fields []string `toml:"fields"`
+	Source string   `toml:"source"`
 }
 
 // KeyTime is a form in which a recording's key tells its start.

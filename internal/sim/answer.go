@@ -14,10 +14,11 @@ import (
 type answer struct {
 	status int
 	header map[string]string
-	body   []byte // the whole body, unless audio is set
-	audio  int64  // the length of a recording's body, in bytes
-	cut    int64  // where the connection breaks, in bytes of the body; 0 means nowhere
-	drop   bool   // the connection breaks before any answer
+	body   []byte        // the whole body, unless audio is set
+	audio  int64         // the length of a recording's body, in bytes
+	cut    int64         // where the connection breaks, in bytes of the body; 0 means nowhere
+	drop   bool          // the connection breaks before any answer
+	pause  time.Duration // how long the body waits before each block
 }
 
 // size is how many bytes of a body will be sent, if the client reads them all.
@@ -96,6 +97,10 @@ func (a *answer) write(w http.ResponseWriter) (n int64) {
 		block = noise
 	}
 	for left := a.size(); left > 0; left = a.size() - n {
+		if a.pause > 0 {
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(a.pause)
+		}
 		k, err := w.Write(block[:min(left, int64(len(block)))])
 		n += int64(k)
 		if err != nil {

@@ -39,7 +39,7 @@ func sign(ca *x509.Certificate, caKey *ecdsa.PrivateKey) (tls.Certificate, error
 		return tls.Certificate{}, err
 	}
 	leaf := template("simulated vendor", 2)
-	leaf.DNSNames = []string{"*" + Domain, "localhost"}
+	leaf.DNSNames = []string{"*" + Domain, StorageHost, "localhost"}
 	leaf.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	leaf.KeyUsage = x509.KeyUsageDigitalSignature
 	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}

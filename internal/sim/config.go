@@ -43,6 +43,18 @@ type Config struct {
 	SlowReports float64
 	// ReportBuild is how long a slow report answers 202 before it is cached. By default, once.
 	ReportBuild time.Duration
+	// Interval is the least time from one recording to the next. By default, the published 3 seconds.
+	Interval time.Duration
+	// Late is how long after its end a recording may take to appear in the list, and to be there at
+	// all. By default, every recording is there at once.
+	Late time.Duration
+	// ListLimit is the most entries that a list has; what comes later is left out without a word. 0
+	// means no limit.
+	ListLimit int
+	// Mislisted is the share of recordings whose listed size is not that of the audio.
+	Mislisted float64
+	// Storage answers a request for audio with a redirect to StorageHost, with a signed URL.
+	Storage bool
 	// Faults are tried in order; the first that fits a request decides its answer.
 	Faults []Fault
 }
@@ -55,6 +67,14 @@ type Fault struct {
 	From, Until time.Time
 	// Every makes only each n-th fitting request fail. 0 means all.
 	Every int
+	// Share makes only this share of the fitting requests fail, in an order that does not repeat. 0
+	// means all.
+	Share float64
+	// Body makes the answer a 200 with this text, said to be of the type that audio has: an error that
+	// looks like success. Status is not used.
+	Body string
+	// Pause is how long the body waits at every 64 KiB, of an otherwise normal answer.
+	Pause time.Duration
 	// Status is the answer, such as 500 or 503. 0 means that the connection breaks without an answer, unless CutAfter
 	// is set.
 	Status int
@@ -73,6 +93,10 @@ func (f *Fault) fits(c Class, now time.Time) bool {
 		return false
 	}
 	f.seen++
+	if f.Share > 0 {
+		const steps = 1 << 20
+		return float64(hash(uint64(f.seen), "share", string(f.Class), fmt.Sprint(f.Status))%steps) < f.Share*steps
+	}
 	return f.Every < 2 || f.seen%f.Every == 0
 }
 
@@ -94,6 +118,7 @@ func (c Config) filled() (Config, error) {
 		c.Location = time.UTC
 	}
 	c.BytesPerSecond = orDefault(c.BytesPerSecond, publishedRate)
+	c.Interval = orDefault(c.Interval, minInterval)
 	c.MeanCall = orDefault(c.MeanCall, 5*time.Minute)
 	c.Occupancy = orDefault(c.Occupancy, 0.35)
 	c.CapBytes = orDefault(c.CapBytes, EgressCap(c.Agents, c.BytesPerSecond))
@@ -112,7 +137,7 @@ func (c Config) check() error {
 		return errors.New("no agents")
 	case c.Occupancy < 0 || c.Occupancy >= 1:
 		return fmt.Errorf("occupancy %v is not in (0, 1)", c.Occupancy)
-	case c.BytesPerSecond < 0 || c.MeanCall < 0 || c.CapBytes < 0:
+	case c.BytesPerSecond < 0 || c.MeanCall < 0 || c.CapBytes < 0 || c.Interval < 0 || c.Late < 0:
 		return errors.New("a size or length is negative")
 	}
 	return nil

@@ -29,6 +29,6 @@
 //
 // # What it does not do
 //
-// It knows no paging, ranges, compression or HTTP/2, and the paths of callback, realtime and roster requests are
+// It knows no paging, compression or HTTP/2, of ranges only "bytes=N-", and the paths of callback, realtime and roster requests are
 // invented, because the vendor does not publish them.
 package sim

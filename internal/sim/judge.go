@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,6 +22,7 @@ func (t *tenant) judge(r *http.Request, body []byte, e *Entry) *answer {
 		return refuse(http.StatusNotFound, "there is no such resource")
 	}
 	e.Class, c.body = c.class, body
+	c.from = rangeStart(r.Header.Get("Range"))
 	if !u.may(c.class) {
 		return refuse(http.StatusForbidden, "the Service User lacks the role")
 	}
@@ -41,7 +43,7 @@ func (t *tenant) judgeFaults(c call, now time.Time) *answer {
 		return bad
 	}
 	if c.class == ClassAudio {
-		if wait := t.meter.tooSoon(now, t.cfg.CountRefused); wait > 0 {
+		if wait := t.meter.tooSoon(now, t.cfg.Interval, t.cfg.CountRefused); wait > 0 {
 			return tooMany(wait, t.cfg.RetryAfter)
 		}
 	}
@@ -55,6 +57,14 @@ func (t *tenant) judgeFaults(c call, now time.Time) *answer {
 
 // fail answers as the fault says.
 func (t *tenant) fail(f *Fault, c call, now time.Time) *answer {
+	if f.Body != "" {
+		return &answer{status: http.StatusOK, header: map[string]string{"Content-Type": audioType}, body: []byte(f.Body)}
+	}
+	if f.Pause > 0 {
+		a := t.answer(c, now)
+		a.pause = f.Pause
+		return a
+	}
 	if f.CutAfter > 0 {
 		a := t.answer(c, now)
 		a.cut = min(f.CutAfter, max(0, a.size()-1))
@@ -95,7 +105,7 @@ func (t *tenant) answer(c call, now time.Time) *answer {
 	case ClassList:
 		return t.list(c, now)
 	case ClassAudio:
-		return t.audio(c.id, now)
+		return t.audio(c, now)
 	case ClassReport:
 		if !slices.Contains(t.cfg.Reports, c.id) {
 			return refuse(http.StatusNotFound, "there is no such report")
@@ -120,19 +130,60 @@ func (t *tenant) list(c call, now time.Time) *answer {
 		until = now
 	}
 	list := t.calls.between(from, until)
-	return inJSON(slices.DeleteFunc(list, func(r Recording) bool { return r.End().After(now) }))
+	list = slices.DeleteFunc(list, func(r Recording) bool { return !t.there(&r, now) })
+	if n := t.cfg.ListLimit; n > 0 && len(list) > n {
+		list = list[:n]
+	}
+	for i := range list {
+		if t.cfg.Mislisted > 0 && t.draws(list[i].RecordingKey, "mislisted", t.cfg.Mislisted) {
+			list[i].Size++
+		}
+	}
+	return inJSON(list)
 }
 
-// audio answers with a recording's bytes while there is egress left.
-func (t *tenant) audio(key string, now time.Time) *answer {
-	r := t.calls.find(key)
-	if r == nil || r.End().After(now) || r.Start().Before(now.Add(-kept)) {
+// there says whether a recording has appeared by now.
+func (t *tenant) there(r *Recording, now time.Time) bool {
+	at := r.End()
+	if t.cfg.Late > 0 {
+		at = at.Add(time.Duration(hash(t.cfg.Seed, r.RecordingKey, "late") % uint64(t.cfg.Late)))
+	}
+	return !at.After(now)
+}
+
+// draws says whether a recording is of a share of all.
+func (t *tenant) draws(key, of string, share float64) bool {
+	const steps = 1 << 20
+	return float64(hash(t.cfg.Seed, key, of)%steps) < share*steps
+}
+
+// audioType is the media type of recordings.
+const audioType = "audio/wav"
+
+// audio answers with a recording's bytes, or with where they are, while there is egress left.
+func (t *tenant) audio(c call, now time.Time) *answer {
+	r := t.calls.find(c.id)
+	if r == nil || !t.there(r, now) || r.Start().Before(now.Add(-kept)) {
 		return refuse(http.StatusNotFound, "there is no such recording")
 	}
 	if t.meter.rolling(now) >= t.cfg.CapBytes {
 		return refuse(statusBandwidth, "the 5-day rolling recording egress cap has been reached")
 	}
-	return &answer{status: http.StatusOK, header: map[string]string{"Content-Type": "audio/wav"}, audio: r.Size}
+	if t.cfg.Storage {
+		a := &answer{status: http.StatusFound, body: []byte("moved")}
+		return a.with("Location", storageURL(t.cfg.Name, c.id))
+	}
+	return audioFrom(r.Size, c.from)
+}
+
+// audioFrom is a recording's bytes from an offset on.
+func audioFrom(size, from int64) *answer {
+	a := &answer{status: http.StatusOK, header: map[string]string{"Content-Type": audioType}, audio: size}
+	if from > 0 && from < size {
+		a.status, a.audio = http.StatusPartialContent, size-from
+		a.with("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, size-1, size))
+	}
+	return a
 }
 
 // act answers a request that makes the vendor do something.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -36,6 +37,17 @@ func queryTime(query map[string][]string, name string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%s is not an ISO 8601 time with an offset", name)
+}
+
+// rangeStart is where a Range header of the form "bytes=N-" begins; 0 for any other.
+func rangeStart(header string) int64 {
+	text, ok := strings.CutPrefix(header, "bytes=")
+	text, open := strings.CutSuffix(text, "-")
+	n, err := strconv.ParseInt(text, 10, 64)
+	if !ok || !open || err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // ReportQuery is the body of a historical report request.

@@ -35,6 +35,7 @@ type call struct {
 	id     string // what the path names: a recording key, a report, an extension, a skill
 	query  map[string][]string
 	body   []byte
+	from   int64 // where in a recording the answer is to begin
 }
 
 // route finds out what a path asks for; ok is false where the vendor has no such path.

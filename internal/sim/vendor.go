@@ -41,6 +41,10 @@ func NewVendor(configs ...Config) (*Vendor, error) {
 
 // ServeHTTP answers a request for any of the tenants, and 404 for others.
 func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.EqualFold(r.Host, StorageHost) {
+		v.serveStorage(w, r)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, "the body cannot be read", http.StatusBadRequest)

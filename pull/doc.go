@@ -1,0 +1,27 @@
+// Package pull fetches every listed recording once, within the vendor's limits, and says what is
+// missing.
+//
+// For most uses, make a Destination with Folder or S3, give Run the tenants and a Log, and look at
+// each Result: Missing is empty when every listed recording is accounted for.
+//
+//	results, err := pull.Run(ctx, tenants, pull.Options{Policy: p, Log: log, To: pull.Folder("calls")})
+//
+// # Guarantees
+//
+// A pull is a reconciliation, not a cursor: it lists a trailing window again, since recordings
+// appear late, and compares it with the ledger by recording key. A recording counts as stored only
+// when its answer passed the gate (status, kind of content, size against the list), the file was
+// written under another name, hashed, flushed to the disk, renamed, and the ledger row added, in
+// this order. A process that is killed leaves files under names that end in ".partial", which the
+// next run removes; a whole file without its row is taken over, not fetched again.
+//
+// Requests of one tenant are made one at a time. No recording is started that would pass the
+// rolling cap less Options.Reserve, as far as the log knows the bytes of the window; none is cut.
+// The first 401 or 403 ends a tenant's run, a 509 its downloads.
+//
+// # What it does not do
+//
+// It keeps no interval between processes: the API's transport does (ingest.WithPace). Bytes that
+// were downloaded without being recorded in the log are not seen. Recordings that the vendor's list
+// never names cannot be missed.
+package pull

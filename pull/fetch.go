@@ -1,0 +1,227 @@
+package pull
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/pull/api"
+)
+
+const (
+	// maxResumes is how often a body that broke off is asked for again.
+	maxResumes = 4
+	// resumePause is the wait before that; it doubles.
+	resumePause = 1500 * time.Millisecond
+)
+
+// Errors that end a tenant's downloads.
+var (
+	errToken = errors.New("the token is not accepted")
+	errCap   = errors.New("the vendor's egress cap is reached")
+	errDisk  = errors.New("the disk is full")
+)
+
+// refused is a recording that did not pass the gate, or that the vendor would not give.
+type refused struct {
+	state string // the ledger's, "" for a fault that may pass: no entry is written
+	why   string
+}
+
+func (e *refused) Error() string { return e.why }
+
+// staged is a whole recording that waits to be kept.
+type staged struct {
+	item
+	file   string // where it lies
+	ending string
+	sum    string // SHA-256 in hex
+	size   int64
+	note   string // what is odd about it
+	whole  bool   // it was found whole, left by a run that was killed
+}
+
+// download is the file that a recording is written to.
+type download struct {
+	file   *os.File
+	hash   hash.Hash
+	size   int64
+	ending string
+}
+
+// fetch downloads one recording into a file under a passing name. Its error is one of the above, a
+// *refused, or one of the disk's or the context's.
+func (r *runner) fetch(ctx context.Context, it item) (s staged, err error) {
+	name := r.o.To.Stage(r.t.Name, it.Start, it.Key)
+	d, err := openDownload(name)
+	if err != nil {
+		return staged{}, err
+	}
+	defer func() {
+		err = errors.Join(err, d.file.Close())
+		if err != nil {
+			os.Remove(name)
+		}
+	}()
+	note := ""
+	for again := false; ; again = true {
+		if err := r.transfer(ctx, it.Key, d); err != nil {
+			return staged{}, err
+		}
+		if it.Size <= 0 || d.size == it.Size {
+			break
+		}
+		if again { // it came twice in this size, so the list is wrong for good
+			note = fmt.Sprintf("the list says %d bytes, %d came", it.Size, d.size)
+			break
+		}
+		r.result.Wasted += d.size
+		if err := d.restart(); err != nil {
+			return staged{}, err
+		}
+	}
+	return staged{
+		item: it, file: name, ending: d.ending, size: d.size, note: note,
+		sum: hex.EncodeToString(d.hash.Sum(nil)),
+	}, nil
+}
+
+// transfer asks for a recording until its body has come whole. A body that broke off is asked for
+// from where it ended; only a 206 that begins there and is of the same whole goes on.
+func (r *runner) transfer(ctx context.Context, key string, d *download) error {
+	total := int64(-1)
+	for resumed := 0; ; resumed++ {
+		a, err := r.t.API.Audio(ctx, key, d.size)
+		if err != nil {
+			return r.classify(err)
+		}
+		if a.Redirected != "" {
+			r.result.Elsewhere = a.Redirected
+		}
+		if d.size > 0 && (a.Offset != d.size || total >= 0 && a.Total >= 0 && a.Total != total) {
+			r.result.Wasted += d.size
+			if err := d.restart(); err != nil {
+				a.Body.Close()
+				return err
+			}
+			if a.Offset != 0 { // a part of another whole, or another part
+				a.Body.Close()
+				if resumed >= maxResumes {
+					return &refused{why: "the vendor sends other parts than those asked for"}
+				}
+				continue
+			}
+		}
+		total = a.Total
+		broken, err := r.receive(ctx, a, d)
+		if err != nil {
+			return err
+		}
+		if broken == nil && (total < 0 || d.size == total) {
+			return nil
+		}
+		if resumed >= maxResumes {
+			return &refused{why: fmt.Sprintf("the body broke off %d times", resumed+1)}
+		}
+		if err := r.o.Sleep(ctx, resumePause<<resumed); err != nil {
+			return err
+		}
+	}
+}
+
+// receive reads a body into the file. broken is what ended it early; err is final.
+func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken, err error) {
+	defer a.Body.Close()
+	in := io.Reader(a.Body)
+	if d.size == 0 {
+		head := make([]byte, headSize)
+		n, err := io.ReadFull(a.Body, head)
+		if n == 0 && err != nil && err != io.EOF {
+			return err, ctx.Err()
+		}
+		ending, why := gate(a.Type, head[:n])
+		if why != "" {
+			r.result.Wasted += int64(n)
+			return nil, &refused{state: stateRefused, why: why}
+		}
+		d.ending = ending
+		in = io.MultiReader(bytes.NewReader(head[:n]), a.Body)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			in = io.MultiReader(bytes.NewReader(head[:n]), errorReader{err})
+		}
+	}
+	n, err := io.CopyBuffer(writerOnly{d}, in, r.buffer)
+	d.size += n
+	var w *os.PathError
+	if errors.As(err, &w) {
+		return nil, diskError(err)
+	}
+	return err, ctx.Err()
+}
+
+// classify says what an error of the API means for the recording and for the run.
+func (r *runner) classify(err error) error {
+	var e *api.Error
+	if !errors.As(err, &e) {
+		return &refused{why: err.Error()}
+	}
+	switch e.Role {
+	case limits.RoleAuth:
+		return fmt.Errorf("%w: %w", errToken, e)
+	case limits.RoleEgressCap:
+		return fmt.Errorf("%w: %w", errCap, e)
+	case limits.RoleBadRequest:
+		if e.Status == 404 {
+			return &refused{state: stateGone, why: "the vendor no longer has it (404)"}
+		}
+	}
+	return &refused{why: e.Error()}
+}
+
+func openDownload(name string) (*download, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	return &download{file: f, hash: sha256.New()}, nil
+}
+
+// Write writes to the file and into the hash.
+func (d *download) Write(p []byte) (int, error) {
+	n, err := d.file.Write(p)
+	d.hash.Write(p[:n])
+	return n, err
+}
+
+// restart empties the file.
+func (d *download) restart() error {
+	d.size = 0
+	d.hash.Reset()
+	_, err := d.file.Seek(0, io.SeekStart)
+	return errors.Join(err, d.file.Truncate(0))
+}
+
+// diskError says errDisk where there is no room, and what else is wrong otherwise.
+func diskError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", errDisk, err)
+	}
+	return fmt.Errorf("write recording: %w", err)
+}
+
+// writerOnly hides the methods of a writer that io.Copy would use to go around the buffer.
+type writerOnly struct{ io.Writer }
+
+// errorReader fails with an error that was met before.
+type errorReader struct{ err error }
+
+func (e errorReader) Read([]byte) (int, error) { return 0, e.err }

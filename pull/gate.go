@@ -1,0 +1,90 @@
+package pull
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// headSize is how many bytes of a body the gate looks at.
+const headSize = 512
+
+// kinds are the media types of audio that are known, with the ending of their files.
+var kinds = map[string]string{
+	"audio/wav": ".wav", "audio/x-wav": ".wav", "audio/wave": ".wav", "audio/vnd.wave": ".wav",
+	"audio/mpeg": ".mp3", "audio/mp3": ".mp3", "audio/mp4": ".m4a", "audio/x-m4a": ".m4a",
+	"audio/aac": ".aac", "audio/ogg": ".ogg", "audio/opus": ".opus", "audio/webm": ".webm",
+	"audio/flac": ".flac", "audio/x-flac": ".flac", "audio/basic": ".au", "audio/amr": ".amr",
+	"video/mp4": ".mp4", "video/webm": ".webm",
+}
+
+// magics are how the files of audio formats begin, after an offset.
+var magics = []struct {
+	offset int
+	text   string
+	ending string
+}{
+	{8, "WAVE", ".wav"}, {0, "ID3", ".mp3"}, {0, "\xff\xfb", ".mp3"}, {0, "\xff\xf3", ".mp3"},
+	{0, "\xff\xf2", ".mp3"}, {0, "OggS", ".ogg"}, {0, "fLaC", ".flac"}, {0, "#!AMR", ".amr"},
+	{4, "ftyp", ".m4a"}, {0, ".snd", ".au"}, {0, "\x1a\x45\xdf\xa3", ".webm"},
+}
+
+// gate decides by an answer's media type and its first bytes whether it is audio. It gives the
+// ending of the file, or in a few words why it is none: an error that came as a 200 must never be
+// stored as a recording.
+func gate(mediaType string, head []byte) (ending, refused string) {
+	if len(head) == 0 {
+		return "", "the body was empty"
+	}
+	if ending := magic(head); ending != "" {
+		return ending, ""
+	}
+	if isText(head) {
+		return "", "the body was " + textKind(head) + ", not audio"
+	}
+	if ending, ok := kinds[mediaType]; ok {
+		return ending, ""
+	}
+	switch {
+	case strings.HasPrefix(mediaType, "audio/"), strings.HasPrefix(mediaType, "video/"),
+		mediaType == "application/octet-stream", mediaType == "binary/octet-stream", mediaType == "":
+		return ".audio", ""
+	}
+	return "", "the answer's content type is not that of audio"
+}
+
+func magic(head []byte) string {
+	for _, m := range magics {
+		if len(head) >= m.offset && bytes.HasPrefix(head[m.offset:], []byte(m.text)) {
+			return m.ending
+		}
+	}
+	return ""
+}
+
+// isText says whether bytes are readable text. Audio has control bytes or broken UTF-8 within its
+// first few bytes.
+func isText(head []byte) bool {
+	for len(head) > 0 {
+		r, n := utf8.DecodeRune(head)
+		if r == utf8.RuneError && n == 1 {
+			return len(head) < utf8.UTFMax && !utf8.FullRune(head) // cut at the end of what was read
+		}
+		if r < ' ' && !strings.ContainsRune("\t\r\n", r) || r == 0x7f {
+			return false
+		}
+		head = head[n:]
+	}
+	return true
+}
+
+func textKind(head []byte) string {
+	head = bytes.TrimLeft(head, " \t\r\n\ufeff")
+	switch {
+	case bytes.HasPrefix(head, []byte("{")), bytes.HasPrefix(head, []byte("[")):
+		return "JSON"
+	case bytes.HasPrefix(head, []byte("<")):
+		return "HTML or XML"
+	}
+	return "text"
+}

@@ -1,0 +1,138 @@
+package pull
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/store"
+)
+
+const (
+	// sidecarEnding is that of the file beside a recording, which says what the list said of it.
+	sidecarEnding = ".json"
+	manifestName  = "manifest.jsonl"
+	sumsName      = "manifest-sha256.txt"
+)
+
+// manifestLine is one recording in a manifest.
+type manifestLine struct {
+	Key       string `json:"key"`
+	State     string `json:"state"`
+	StartedAt string `json:"started_at"`
+	File      string `json:"file,omitempty"`
+	Bytes     int64  `json:"bytes,omitempty"`
+	SHA256    string `json:"sha256,omitempty"`
+	At        string `json:"at"`
+	Note      string `json:"note,omitempty"`
+}
+
+// writeManifests writes the manifests of a tenant's days anew from the ledger, where they are not
+// as it says: so a run that was killed before leaves nothing behind for good.
+func (r *runner) writeManifests(ctx context.Context, from, before time.Time) error {
+	day := from.UTC().Truncate(24 * time.Hour)
+	entries, err := r.o.Log.Ledger(ctx, r.t.Name, day.UnixMicro(),
+		before.UTC().Add(24*time.Hour).Truncate(24*time.Hour).UnixMicro())
+	if err != nil {
+		return err
+	}
+	days := map[string]map[string]store.LedgerEntry{}
+	for _, e := range entries {
+		folder := dateFolder(r.t.Name, time.UnixMicro(e.StartedAt))
+		if days[folder] == nil {
+			days[folder] = map[string]store.LedgerEntry{}
+		}
+		if now, ok := days[folder][e.Key]; !ok || now.State != store.LedgerStored {
+			days[folder][e.Key] = e
+		}
+	}
+	for folder, byKey := range days {
+		if err := r.writeManifest(ctx, folder, byKey); err != nil {
+			return fmt.Errorf("write manifest: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *runner) writeManifest(ctx context.Context, folder string, byKey map[string]store.LedgerEntry) error {
+	entries := make([]store.LedgerEntry, 0, len(byKey))
+	for _, e := range byKey {
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b store.LedgerEntry) int {
+		return compareStarts(time.UnixMicro(a.StartedAt), time.UnixMicro(b.StartedAt), a.Key, b.Key)
+	})
+	var lines, sums bytes.Buffer
+	enc := json.NewEncoder(&lines)
+	for _, e := range entries {
+		line := manifestLine{
+			Key: e.Key, State: e.State, StartedAt: measure.ExactMicros(e.StartedAt), Bytes: e.Bytes, SHA256: e.SHA256,
+			At: measure.ExactMicros(e.At), Note: e.Note,
+		}
+		if e.State == store.LedgerStored {
+			line.File = path.Base(e.Place)
+			fmt.Fprintf(&sums, "%s  %s\n", e.SHA256, line.File)
+		}
+		if err := enc.Encode(line); err != nil {
+			return err
+		}
+	}
+	for name, data := range map[string][]byte{manifestName: lines.Bytes(), sumsName: sums.Bytes()} {
+		name = path.Join(folder, name)
+		old, err := r.o.To.Get(ctx, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && bytes.Equal(old, data) {
+			continue
+		}
+		if err := r.o.To.Put(ctx, name, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sidecar is the file beside a recording: the list's members that the policy lets be kept, or all
+// of them where the user wants personal data.
+func (r *runner) sidecar(it item) ([]byte, error) {
+	fields := map[string]json.RawMessage{}
+	for name, v := range it.Fields {
+		if r.o.Personal || slices.Contains(r.o.Policy.Listing.Fields, name) {
+			fields[name] = v
+		}
+	}
+	rule := r.o.Policy.Listing
+	for _, name := range []string{rule.Key, rule.Start, rule.Duration, rule.Size} {
+		if v, ok := it.Fields[name]; ok {
+			fields[name] = v
+		}
+	}
+	b, err := json.MarshalIndent(fields, "", "  ")
+	return append(b, '\n'), err
+}
+
+// hashFile is a file's SHA-256 in hex, and its size.
+func hashFile(name string) (sum string, size int64, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return "", 0, err
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}

@@ -1,0 +1,264 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/store"
+)
+
+const (
+	stateRefused = store.LedgerRefused
+	stateGone    = store.LedgerGone
+	// spareDisk is how many bytes of a disk a pull leaves free, beside the recording's own.
+	spareDisk = 64 << 20
+	// copyBuffer is the size of the buffer that bodies are copied through.
+	copyBuffer = 256 << 10
+)
+
+// Run pulls all tenants, some of them at the same time, and gives a Result for each, in their
+// order. A tenant's failure is in its Result and ends no other. The error is one of the options or
+// of the destination: then nothing was asked for.
+func Run(ctx context.Context, tenants []Tenant, o Options) ([]Result, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	results := make([]Result, len(tenants))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(o.Parallel, len(tenants)) {
+		wg.Go(func() {
+			for i := range next {
+				r := &runner{o: o, t: tenants[i]}
+				results[i] = r.run(ctx)
+			}
+		})
+	}
+	for i := range tenants {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return results, nil
+}
+
+// runner is the run of one tenant.
+type runner struct {
+	o       Options
+	t       Tenant
+	started time.Time
+	result  Result
+	buffer  []byte
+	kept    map[string]map[string]string // by folder: the files of recordings by their keys
+	fresh   []int64                      // sizes of what one night brings, by the window's mean
+}
+
+func (r *runner) run(ctx context.Context) Result {
+	r.started = r.o.Now()
+	r.result = Result{Tenant: r.t.Name, Started: r.started}
+	if err := r.pull(ctx); err != nil {
+		r.result.Err = err
+	}
+	r.result.Ended = r.o.Now()
+	return r.result
+}
+
+func (r *runner) pull(ctx context.Context) error {
+	if !r.o.DryRun {
+		if err := r.o.To.Prepare(ctx, r.t.Name); err != nil {
+			return err
+		}
+	}
+	from, before := r.o.From, r.o.Before
+	if from.IsZero() {
+		from, before = r.started.Add(-r.o.Lookback), r.started
+	}
+	r.result.From, r.result.Before = from, before
+	l, err := r.list(ctx, from, before)
+	if err != nil {
+		return err
+	}
+	a, err := r.reconcile(ctx, l, from, before)
+	if err != nil {
+		return err
+	}
+	r.result.Already, r.result.Excused = a.already, a.excused
+	items := sorted(a.fetch, r.o.Order)
+	r.expectNights(l, before.Sub(from))
+	b := newBudget(r.t, r.o.Policy.Egress.Window, r.o.Reserve)
+	r.result.Plan = r.plan(items, b.clone(), r.o.Now())
+	if r.o.DryRun {
+		r.miss(items, a, "not fetched: a dry run")
+	} else {
+		err = r.fetchAll(ctx, items, a, b)
+		err = errors.Join(err, r.writeManifests(context.WithoutCancel(ctx), from, before))
+	}
+	if len(l.short) > 0 {
+		err = errors.Join(err, errors.New(strings.Join(l.short, "; ")))
+	}
+	return err
+}
+
+// expectNights takes what the window's mean night brought for what each later one will.
+func (r *runner) expectNights(l listing, window time.Duration) {
+	nights := max(1, int(window/(24*time.Hour)))
+	n := len(l.recordings) / nights
+	var sum int64
+	for _, rec := range l.recordings {
+		sum += rec.Size
+	}
+	for range n {
+		r.fresh = append(r.fresh, sum/int64(len(l.recordings)))
+	}
+}
+
+// fetchAll downloads items one after the other, and keeps those that came whole while the next is
+// under way.
+func (r *runner) fetchAll(ctx context.Context, items []item, a account, b *budget) error {
+	r.buffer, r.kept = make([]byte, copyBuffer), map[string]map[string]string{}
+	k := newKeeper(ctx, r, len(items))
+	err := r.fetchEach(ctx, items, a, b, k)
+	err = errors.Join(err, k.close())
+	slices.SortFunc(r.result.Missing, func(a, b Missing) int {
+		return compareStarts(a.Start, b.Start, a.Key, b.Key)
+	})
+	return err
+}
+
+func (r *runner) fetchEach(ctx context.Context, items []item, a account, b *budget, k *keeper) error {
+	var bytes int64
+	for i, it := range items {
+		if why := r.unfetchable(it); why != "" {
+			r.miss(items[i:i+1], a, why)
+			continue
+		}
+		adopted, err := r.adopt(ctx, it, k)
+		if err != nil {
+			r.stop(err.Error(), items[i:], a)
+			return err
+		}
+		if adopted {
+			continue
+		}
+		now := r.o.Now()
+		if binds := r.bound(now.Sub(r.started), now, bytes, it.Size, b); binds != BindsNothing {
+			r.stop(r.bindsBecause(binds, it, b, now), items[i:], a)
+			return nil
+		}
+		if free := r.o.To.Free(); free >= 0 && free < it.Size+spareDisk {
+			r.stop("the disk is full: "+measure.Bytes(free)+" are left", items[i:], a)
+			return errDisk
+		}
+		wasted := r.result.Wasted
+		s, err := r.fetch(ctx, it)
+		spent := s.size + r.result.Wasted - wasted
+		b.spend(now, spent)
+		bytes += spent
+		if err != nil {
+			if end := r.failed(err, items[i:], a, k); end {
+				return ended(ctx, err)
+			}
+			continue
+		}
+		if err := k.add(s); err != nil {
+			r.stop(err.Error(), items[i:], a)
+			return nil // close tells it
+		}
+	}
+	return nil
+}
+
+// ended is the error of a run that stopped; a cap that is reached is none: it is in Stopped.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, errCap) {
+		return nil
+	}
+	return err
+}
+
+// failed notes a recording that did not come. end says that no other one is to be asked for.
+func (r *runner) failed(err error, rest []item, a account, k *keeper) (end bool) {
+	var no *refused
+	if errors.As(err, &no) {
+		switch no.state {
+		case stateGone:
+			r.result.Excused++
+		default:
+			r.miss(rest[:1], a, no.why)
+		}
+		if no.state != "" {
+			k.note(r.entry(rest[0].Recording, no.state, no.why))
+		}
+		return false
+	}
+	r.stop(err.Error(), rest, a)
+	return true
+}
+
+// unfetchable says why a recording cannot be asked for, "" where it can.
+func (r *runner) unfetchable(it item) string {
+	if !r.o.Policy.MayKeep(r.o.Policy.Listing.KeptAs, it.Key) {
+		return "its key has not the form of " + r.o.Policy.Listing.KeptAs
+	}
+	return ""
+}
+
+func (r *runner) bindsBecause(binds string, it item, b *budget, now time.Time) string {
+	if binds != BindsEgress {
+		return binds + " is used up"
+	}
+	why := fmt.Sprintf("the egress cap of %s, less the reserve, leaves no room", measure.Bytes(r.t.Cap))
+	if at, ok := b.roomAt(now, it.Size, r.o.Cutoff); ok {
+		why += " before " + measure.Stamp(at, time.UTC)
+	}
+	return why
+}
+
+// stop ends the downloads; what is left is missing for this reason.
+func (r *runner) stop(why string, rest []item, a account) {
+	r.result.Stopped = why
+	r.miss(rest, a, why)
+}
+
+func (r *runner) miss(items []item, a account, why string) {
+	for _, it := range items {
+		w := why
+		if before, ok := a.refused[it.Key]; ok && r.o.DryRun {
+			w = "refused before: " + before
+		}
+		r.result.Missing = append(r.result.Missing, Missing{it.Key, it.Start, it.Size, w})
+	}
+}
+
+// adopt takes over a recording that an earlier run kept whole, but was killed before it could say
+// so in the ledger.
+func (r *runner) adopt(ctx context.Context, it item, k *keeper) (adopted bool, err error) {
+	folder := dateFolder(r.t.Name, it.Start)
+	kept, ok := r.kept[folder]
+	if !ok {
+		if kept, err = r.o.To.Kept(ctx, folder); err != nil {
+			return false, err
+		}
+		r.kept[folder] = kept
+	}
+	name, ok := kept[it.Key]
+	if !ok {
+		return false, nil
+	}
+	sum, size, err := r.o.To.Inspect(ctx, path.Join(folder, name))
+	if err != nil {
+		return false, err
+	}
+	return true, k.add(staged{item: it, whole: true, ending: name[len(it.Key):], sum: sum, size: size})
+}
