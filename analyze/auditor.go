@@ -2,42 +2,16 @@ package analyze
 
 import (
 	"fmt"
-	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
-
-// Window says whether a moment lies within a tenant's nightly window. Written with %v, windows that differ, be it in the
-// zone alone, must read differently: a saved state counts for the window that it was made with.
-type Window interface{ Contains(time.Time) bool }
 
 // History tells whether a recording was downloaded before the requests that an Auditor was given; *store.History is one.
 type History interface {
 	// Find gives the requests for that ItemHash that started at or before the time (microseconds since 1970 UTC).
 	Find(item uint64, until int64) ([]store.Request, error)
-}
-
-// Tenant is what an audit knows of a tenant beside its requests.
-type Tenant struct {
-	Name string
-	Cap  CapFacts
-	// Resets are when support reset the egress window, microseconds since 1970 UTC, in order.
-	Resets []int64
-	// Window is when recordings should be pulled; nil means any time.
-	Window Window
-	// Chance is the forecast chance of reaching the cap within seven days; 0 and negative values mean that none is known.
-	Chance float64
-
-	// What follows is for forecasts only.
-
-	// Zone is where the calls are made, which decides what weekday a recording is of; nil means UTC.
-	Zone *time.Location
-	// Closed says whether the day of a time is one without calls; nil means that there is none.
-	Closed func(time.Time) bool
-	// Pending are bytes that are known to come with the next pull on top of its own, beside those of recordings that the
-	// store's list has and that are overdue.
-	Pending int64
 }
 
 // Hit is one request, or one stretch of time, that made a rule fire.
@@ -51,7 +25,7 @@ type Hit struct {
 // Auditor judges one tenant's requests. Add them in order of (StartedAt, ID). It is for one goroutine.
 type Auditor struct {
 	policy  *limits.Policy
-	tenant  Tenant
+	tenant  egress.Tenant
 	explain func(Hit)
 	history History
 	from    int64 // requests before it only fill the rolling window
@@ -73,7 +47,9 @@ type state struct {
 	Foreign  int64 // requests to hosts that the policy does not know
 	Counts   map[statusKey]*tally
 	Spacing  spacing
-	Egress   window
+	Egress   egress.Window
+	Group    hits // the requests of the last start
+	Over     hits // requests at or over the told cap
 	React    reactions
 	Load     downloads
 	// Resumed is up to where the state was continued from; 0 for a state that saw all requests itself.
@@ -83,7 +59,7 @@ type state struct {
 // scratch is what one auditor after another can use again. Its set holds the recordings downloaded completely since the
 // auditor's state began.
 type scratch struct {
-	seen   set
+	seen   egress.Items
 	gaps   []int64
 	states stateReader
 }
@@ -112,15 +88,15 @@ type route struct {
 }
 
 // NewAuditor starts the audit of a tenant under a policy.
-func NewAuditor(p *limits.Policy, t Tenant) *Auditor {
+func NewAuditor(p *limits.Policy, t egress.Tenant) *Auditor {
 	return newAuditor(p, t, &scratch{})
 }
 
-func newAuditor(p *limits.Policy, t Tenant, s *scratch) *Auditor {
+func newAuditor(p *limits.Policy, t egress.Tenant, s *scratch) *Auditor {
 	a := &Auditor{policy: p, tenant: t, routes: map[*store.Route]*route{}, scratch: s}
 	a.Spacing.Gaps.All = s.gaps[:0]
 	a.Counts = map[statusKey]*tally{}
-	a.Egress.Refused = -1
+	a.Egress = egress.NewWindow()
 	a.React.init()
 	return a
 }
@@ -140,10 +116,13 @@ func (a *Auditor) Add(r *store.Request) error {
 	rt := a.route(r.Route)
 	if r.StartedAt != a.Egress.At {
 		a.explainOver()
+		a.closeGroup()
 	}
-	a.Egress.begin(&a.tenant, micros(a.policy.Egress.Window), r.StartedAt)
+	a.Egress.Begin(&a.tenant, micros(a.policy.Egress.Window), r.StartedAt)
 	if r.StartedAt < a.from {
-		a.Egress.add(&a.tenant, r, rt.egress, false)
+		if rt.egress {
+			a.Egress.Add(&a.tenant, r.ResponseBytes)
+		}
 		return nil
 	}
 	t := a.tally(rt, r.Status)
@@ -158,9 +137,12 @@ func (a *Auditor) Add(r *store.Request) error {
 	}
 	if rt.egress {
 		a.LastPull = r.StartedAt
-		a.Egress.learnFrom(t.Role)
+		a.Egress.LearnFrom(t.Role)
+		a.Egress.Add(&a.tenant, r.ResponseBytes)
+		a.Egress.Total += r.ResponseBytes
 	}
-	a.Egress.add(&a.tenant, r, rt.egress, true)
+	a.Egress.Open = true
+	a.Group.add(r)
 	if a.explain != nil {
 		a.group = append(a.group, Hit{Rule: RuleOverCap, ID: r.ID, At: r.StartedAt})
 	}
@@ -171,29 +153,24 @@ func (a *Auditor) Add(r *store.Request) error {
 	return nil
 }
 
+// closeGroup judges the requests of one start by the cap that was told, once all of them are in the
+// sum.
+func (a *Auditor) closeGroup() {
+	if told := a.tenant.Cap.ToldBytes(); told > 0 && a.Egress.Sum >= told {
+		a.Over.merge(a.Group)
+	}
+	a.Group = hits{IDs: a.Group.IDs[:0]}
+}
+
 // explainOver explains over-cap for the requests of one start, once all of them are in the sum.
 func (a *Auditor) explainOver() {
-	if told := a.tenant.Cap.told(); told > 0 && a.Egress.Sum >= told {
+	if told := a.tenant.Cap.ToldBytes(); told > 0 && a.Egress.Sum >= told {
 		for _, h := range a.group {
 			h.Why = fmt.Sprintf("%d bytes in the window, of a cap of %d", a.Egress.Sum, told)
 			a.explain(h)
 		}
 	}
 	a.group = a.group[:0]
-}
-
-func (w *window) learnFrom(role limits.Role) {
-	if role == limits.RoleOK || role == limits.RoleEgressCap {
-		w.learn(w.Sum, role == limits.RoleEgressCap)
-	}
-}
-
-// classOf is the class of a stored route under the policy. What a tunnel carried stays unknown under any.
-func classOf(p *limits.Policy, r *store.Route) string {
-	if r.Class == store.OpaqueClass {
-		return store.OpaqueClass
-	}
-	return p.Reclassify(r.Method, r.Origin, r.Template)
 }
 
 // route asks the policy once about each stored route.
@@ -203,7 +180,7 @@ func (a *Auditor) route(r *store.Route) *route {
 	}
 	rt, ok := a.routes[r]
 	if !ok {
-		rt = &route{class: classOf(a.policy, r), method: r.Method}
+		rt = &route{class: egress.Class(a.policy, r), method: r.Method}
 		if m, err := a.policy.Match(r.Method, r.Origin+"/"); err == nil && m.Tenant == "" {
 			rt.foreign = rt.class != store.OpaqueClass
 		}

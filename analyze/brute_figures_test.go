@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 )
 
 func (b *brute) spacing() {
@@ -118,24 +119,24 @@ func (b *brute) egress() {
 }
 
 // cap gives the cap by its best source.
-func (b *brute) cap() analyze.Cap {
+func (b *brute) cap() egress.Cap {
 	known := b.about.Cap
-	guess, source := int64(known.Agents)*8*5*9_097_200*2, analyze.CapAssumed
+	guess, source := int64(known.Agents)*8*5*9_097_200*2, egress.CapAssumed
 	if known.BytesPerHour > 0 {
-		guess, source = int64(float64(known.Agents*8*5)*known.BytesPerHour*2), analyze.CapMeasured
+		guess, source = int64(float64(known.Agents*8*5)*known.BytesPerHour*2), egress.CapMeasured
 	}
 	low, high := b.bounds()
 	switch {
 	case known.Told > 0:
-		return analyze.Cap{Bytes: known.Told, Low: known.Told, High: known.Told, Source: analyze.CapTold}
+		return egress.Cap{Bytes: known.Told, Low: known.Told, High: known.Told, Source: egress.CapTold}
 	case high > 0:
-		return analyze.Cap{Bytes: high, Low: low, High: high, Source: analyze.CapLearned}
+		return egress.Cap{Bytes: high, Low: low, High: high, Source: egress.CapLearned}
 	case known.Agents > 0 && guess < low:
-		return analyze.Cap{Bytes: low, Low: low, Source: analyze.CapLearned}
+		return egress.Cap{Bytes: low, Low: low, Source: egress.CapLearned}
 	case known.Agents > 0:
-		return analyze.Cap{Bytes: guess, Low: low, Source: source}
+		return egress.Cap{Bytes: guess, Low: low, Source: source}
 	}
-	return analyze.Cap{Low: low, Source: analyze.CapUnknown}
+	return egress.Cap{Low: low, Source: egress.CapUnknown}
 }
 
 // bounds are what the answers say of the cap: it was above the sums that were just before a served request, and not above

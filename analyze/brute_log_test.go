@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -18,7 +18,7 @@ type step struct {
 	drop     bool // empty the cache
 	refresh  bool
 	save     bool // keep the states
-	abouts   map[string]analyze.Tenant
+	abouts   map[string]egress.Tenant
 	asOf     int64
 	ranges   []question // asked beside the whole log
 }
@@ -212,15 +212,15 @@ func ask(r *rand.Rand, all []step, styles []style, last int64) {
 		st.abouts = all[len(all)-2].abouts
 		return
 	}
-	st.abouts = map[string]analyze.Tenant{}
+	st.abouts = map[string]egress.Tenant{}
 	for _, s := range styles {
 		st.abouts[s.tenant] = about(r, rows, s.tenant)
 	}
 }
 
 // about makes up what is known of a tenant; a cap that was told is most often one that the sums just reach.
-func about(r *rand.Rand, rows []store.Request, tenant string) analyze.Tenant {
-	t := analyze.Tenant{Name: tenant, Chance: pick(r, -1, -1, 0.05, 0.1, 0.5)}
+func about(r *rand.Rand, rows []store.Request, tenant string) egress.Tenant {
+	t := egress.Tenant{Name: tenant, Chance: pick(r, -1, -1, 0.05, 0.1, 0.5)}
 	if r.IntN(2) == 0 {
 		var all, sum int64
 		for _, q := range rows {

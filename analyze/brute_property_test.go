@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -52,7 +53,7 @@ func TestLongAuditEqualsBruteForce(t *testing.T) {
 	start := int64(1_793_000_000) * second
 	rows := s.requests(r, start, 5500)
 	late := slices.Concat(s.requests(r, start, 40), s.requests(r, rows[4000].StartedAt, 5))
-	know := map[string]analyze.Tenant{"acorp": {Name: "acorp", Cap: analyze.CapFacts{Told: 3000 * 5e9}, Chance: -1}}
+	know := map[string]egress.Tenant{"acorp": {Name: "acorp", Cap: egress.CapFacts{Told: 3000 * 5e9}, Chance: -1}}
 	last := rows[len(rows)-1].StartedAt
 	all := []step{
 		{rows: rows[:3000], refresh: true, save: true, abouts: know, asOf: rows[2999].StartedAt},
@@ -256,7 +257,7 @@ func (x *trial) compare(ctx context.Context, snap *store.Snapshot, s *step, q qu
 }
 
 func options(p *limits.Policy, s *step, q question) analyze.Options {
-	o := analyze.Options{Policy: p, AsOf: time.UnixMicro(q.asOf), About: func(name string) analyze.Tenant { return s.abouts[name] }}
+	o := analyze.Options{Policy: p, AsOf: time.UnixMicro(q.asOf), About: func(name string) egress.Tenant { return s.abouts[name] }}
 	if q.since != math.MinInt64 {
 		o.Since = time.UnixMicro(q.since)
 	}

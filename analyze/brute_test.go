@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -63,7 +64,7 @@ type call struct {
 // brute audits one tenant.
 type brute struct {
 	question
-	about  analyze.Tenant
+	about  egress.Tenant
 	resets []int64 // up to asOf
 	seen   []call  // all that may fill the rolling window, in order
 	rows   []call  // the selected ones
@@ -72,7 +73,7 @@ type brute struct {
 }
 
 // bruteAudit is the answer for one tenant and, by rule, the ids of all requests that made it fire.
-func bruteAudit(q question, about analyze.Tenant, log []store.Request, resets []int64) (analyze.Result, map[string][]int64) {
+func bruteAudit(q question, about egress.Tenant, log []store.Request, resets []int64) (analyze.Result, map[string][]int64) {
 	b := &brute{question: q, about: about, ids: map[string][]int64{}}
 	for _, r := range resets {
 		if r <= q.asOf {

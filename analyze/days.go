@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/internal/pool"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -128,13 +129,13 @@ func Days(ctx context.Context, snap *store.Snapshot, o Options) (*Daily, error) 
 		return nil, err
 	}
 	out := &Daily{Edges: gapEdges(o.Policy), Tenants: make([]TenantDays, len(r.tenants))}
-	err := parallel(ctx, len(r.tenants), func(i int, s *scratch) error {
-		s.seen.reserve(int(r.tenants[i].Requests))
+	err := pool.Each(ctx, len(r.tenants), func(i int, s *scratch) error {
+		s.seen.Reserve(int(r.tenants[i].Requests))
 		t, err := r.about(ctx, r.tenants[i].Name)
 		if err == nil {
 			out.Tenants[i], err = newDayCounter(r.o.Policy, t, s, out.Edges).count(ctx, r)
 		}
-		return wrapped(err, "count days of tenant %q", r.tenants[i].Name)
+		return pool.Wrap(err, "count days of tenant %q", r.tenants[i].Name)
 	})
 	if err != nil {
 		return nil, err

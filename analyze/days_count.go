@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -50,7 +51,7 @@ type originKey struct {
 	client string
 }
 
-func newDayCounter(p *limits.Policy, t Tenant, s *scratch, edges []int64) *dayCounter {
+func newDayCounter(p *limits.Policy, t egress.Tenant, s *scratch, edges []int64) *dayCounter {
 	if t.Zone == nil {
 		t.Zone = time.UTC
 	}
@@ -132,7 +133,7 @@ func (c *dayCounter) add(r *store.Request, since int64) error {
 // peak notes the rolling sum of the last start, once all of its requests are in.
 func (c *dayCounter) peak() {
 	w := &c.a.Egress
-	if w.Group.Count == 0 {
+	if !w.Open {
 		return
 	}
 	if d := c.day(w.At); d.PeakAt == 0 || w.Sum > d.Peak {
@@ -140,7 +141,7 @@ func (c *dayCounter) peak() {
 	}
 }
 
-func dayOf(at int64) int { return int(floorDiv(at, dayMicros)) }
+func dayOf(at int64) int { return int(floorDiv(at, egress.DayMicros)) }
 
 func floorDiv(a, b int64) int64 {
 	if q := a / b; a%b < 0 {
@@ -242,9 +243,9 @@ func (c *dayCounter) download(r *store.Request, rt *route) {
 	if r.CutShort || rt.tally.Role != limits.RoleOK || !rt.tally.Expected {
 		return
 	}
-	s := c.items[item(r)]
+	s := c.items[egress.Item(r)]
 	if s == nil {
-		c.items[item(r)] = &seenItem{Repeat{FirstID: r.ID, FirstAt: r.StartedAt, LastID: r.ID, LastAt: r.StartedAt, Downloads: 1}, d.Day.Day}
+		c.items[egress.Item(r)] = &seenItem{Repeat{FirstID: r.ID, FirstAt: r.StartedAt, LastID: r.ID, LastAt: r.StartedAt, Downloads: 1}, d.Day.Day}
 		return
 	}
 	if c.again {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -143,8 +144,8 @@ func TestDaysAddUpToAnAuditOfAnyRange(t *testing.T) {
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		snap := snapshotOf(t, fortnight(r))
-		o := analyze.Options{Policy: policy, AsOf: time.UnixMicro(1767225600e6 + 20*testDay).UTC(), About: func(string) analyze.Tenant {
-			return analyze.Tenant{Chance: -1, Cap: analyze.CapFacts{Told: 90e6}}
+		o := analyze.Options{Policy: policy, AsOf: time.UnixMicro(1767225600e6 + 20*testDay).UTC(), About: func(string) egress.Tenant {
+			return egress.Tenant{Chance: -1, Cap: egress.CapFacts{Told: 90e6}}
 		}}
 		days, err := analyze.Days(t.Context(), snap, o)
 		if err != nil {

@@ -5,8 +5,8 @@
 //
 //	report, err := analyze.Run(ctx, snap, analyze.Options{Policy: policy, AsOf: time.Now()})
 //
-// Project forecasts the rolling egress of the same snapshot, and Chances its chance of reaching the cap, which Run takes
-// as Tenant.Chance.
+// Package outlook forecasts the rolling egress of the same snapshot; Run asks it for the chance of reaching the cap.
+// Package egress has what both share: the rolling sum, the cap, and what is known of a tenant.
 //
 // Requests from elsewhere go through an Auditor, one for each tenant: Add them in order of (StartedAt, ID), then ask for
 // the Result.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -50,7 +51,7 @@ func auditFile(ctx context.Context, file string) error {
 	}
 	r, _, err := analyze.Run(ctx, snap, analyze.Options{
 		Policy: policy, AsOf: night.Add(5 * time.Hour),
-		About: func(name string) analyze.Tenant { return analyze.Tenant{Cap: analyze.CapFacts{Agents: 3}} },
+		About: func(name string) egress.Tenant { return egress.Tenant{Cap: egress.CapFacts{Agents: 3}} },
 	})
 	if err != nil {
 		return err

@@ -73,10 +73,10 @@ func (a *Auditor) spacing() (s Spacing, ok bool) {
 
 func (a *Auditor) egress(asOf int64) Egress {
 	w, length := a.Egress, micros(a.policy.Egress.Window)
-	w.close(a.tenant.Cap.told()) // w is a copy: its group may still grow
+	w.Close() // w is a copy: its group may still grow
 	return Egress{
-		Window: a.policy.Egress.Window, Current: w.current(a.tenant.Resets, asOf, length), Peak: w.Peak, PeakAt: w.PeakAt, Total: w.Total,
-		Cap: w.resolve(a.tenant.Cap, a.policy.Egress.Cap),
+		Window: a.policy.Egress.Window, Current: w.Current(a.tenant.Resets, asOf, length), Peak: w.Peak, PeakAt: w.PeakAt, Total: w.Total,
+		Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap),
 	}
 }
 
@@ -113,13 +113,15 @@ func (a *Auditor) findings(asOf int64, e Egress) []Finding {
 // fired gives what each rule counted, as of asOf.
 func (a *Auditor) fired(asOf int64) map[string]hits {
 	a.explainOver()
-	w := a.Egress
-	w.Over.IDs = slices.Clone(w.Over.IDs)
-	w.close(a.tenant.Cap.told())
+	over := a.Over
+	over.IDs = slices.Clone(over.IDs)
+	if told := a.tenant.Cap.ToldBytes(); told > 0 && a.Egress.Sum >= told {
+		over.merge(a.Group)
+	}
 	x := &a.React
 	fired := map[string]hits{
 		RuleSpacing: a.Spacing.Violations, RuleInterleaved: a.Spacing.Interleaved, RuleRateLimited: x.RateLimited,
-		RuleNoBackoff: x.NoBackoff, RuleEgressCap: x.EgressCap, RuleOverCap: w.Over, RuleAfter509: x.AfterCap,
+		RuleNoBackoff: x.NoBackoff, RuleEgressCap: x.EgressCap, RuleOverCap: over, RuleAfter509: x.AfterCap,
 		RuleUnexpectedStatus: x.Unexpected, RuleNoAnswer: x.NoAnswer, RuleAuth: x.Auth, RuleBlindRetry: x.Blind,
 		RuleHastyRetry: x.Hasty, RuleDuplicateDownload: a.Load.Again, RuleCutShort: a.Load.Cut, RuleOutsideWindow: x.OutsideWindow,
 		RulePersistentError: a.persistent(),

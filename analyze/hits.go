@@ -1,6 +1,10 @@
 package analyze
 
-import "github.com/6dcca832/headroom/store"
+import (
+	"time"
+
+	"github.com/6dcca832/headroom/store"
+)
 
 // hits counts what made a rule fire.
 type hits struct {
@@ -42,3 +46,5 @@ func (h *hits) merge(o hits) {
 		}
 	}
 }
+
+func micros(d time.Duration) int64 { return d.Microseconds() }

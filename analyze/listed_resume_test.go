@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -34,8 +35,8 @@ func TestListsBetweenAudits(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer snap.Close()
-		r, saved, err := analyze.Run(t.Context(), snap, analyze.Options{Policy: p, AsOf: asOf, Forecast: true, About: func(string) analyze.Tenant {
-			return analyze.Tenant{Cap: analyze.CapFacts{Agents: 1}, Chance: -1}
+		r, saved, err := analyze.Run(t.Context(), snap, analyze.Options{Policy: p, AsOf: asOf, Forecast: true, About: func(string) egress.Tenant {
+			return egress.Tenant{Cap: egress.CapFacts{Agents: 1}, Chance: -1}
 		}})
 		if err == nil && p == policy {
 			err = st.SaveStates(t.Context(), snap, saved.Key, saved.States)

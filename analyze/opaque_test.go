@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -15,7 +16,7 @@ func TestTunnelsAreCountedAndNotJudged(t *testing.T) {
 		t.Fatal(err)
 	}
 	tunnel := &store.Route{Method: "CONNECT", Origin: "https://acme.xima.cloud", Template: "/", Class: store.OpaqueClass}
-	a := analyze.NewAuditor(policy, analyze.Tenant{Name: "acme", Chance: -1})
+	a := analyze.NewAuditor(policy, egress.Tenant{Name: "acme", Chance: -1})
 	for i, status := range []int{200, 0} {
 		r := store.Request{ID: int64(i + 1), Tenant: "acme", StartedAt: int64(i+1) * 1e6, Status: status, Route: tunnel, ResponseBytes: 5000}
 		r.Identify()

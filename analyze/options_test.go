@@ -2,17 +2,44 @@ package analyze_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
 )
+
+var auditAsOf = time.Date(2026, 11, 10, 9, 0, 0, 0, time.UTC)
+
+// pulledLog is a store in which a tenant pulled so many recordings in each of the last nights.
+func pulledLog(t *testing.T, days, each int) *store.Snapshot {
+	t.Helper()
+	route := &store.Route{
+		Method: "GET", Origin: "https://t000.xima.cloud",
+		Template: "/rest/api/v2/recordings/{+recording_key}", Class: "recording_audio",
+	}
+	var rows []store.Request
+	for d := range days {
+		night := auditAsOf.AddDate(0, 0, d-days+1).Add(-7 * time.Hour)
+		for i := range each {
+			rows = append(rows, store.Request{
+				Tenant: "t000", StartedAt: night.Add(time.Duration(i) * 4 * time.Second).UnixMicro(), Status: 200,
+				Route: route, Source: &store.Source{Kind: "transport"}, ResponseBytes: int64(1000 + d%7*100 + d*7%23),
+				Key: fmt.Sprintf("%d-%d-%d", d, i, night.Add(-10*time.Hour).UnixMilli()),
+			})
+		}
+	}
+	return snapshotOf(t, rows)
+}
 
 // TestOptionsThatMustBeSet: what has no default is asked for, in the caller's goroutine and not with a panic in another.
 func TestOptionsThatMustBeSet(t *testing.T) {
-	ctx, snap := context.Background(), pulledLog(t, 1, 2, 2)
+	ctx, snap := context.Background(), pulledLog(t, 2, 2)
 	policy, err := limits.Builtin("xima")
 	if err != nil {
 		t.Fatal(err)
@@ -20,14 +47,17 @@ func TestOptionsThatMustBeSet(t *testing.T) {
 	for name, o := range map[string]struct {
 		policy *limits.Policy
 		asOf   time.Time
-	}{"policy": {nil, forecastAsOf}, "moment": {policy, time.Time{}}} {
-		audit, ahead := analyze.Options{Policy: o.policy, AsOf: o.asOf}, analyze.ForecastOptions{Policy: o.policy, AsOf: o.asOf}
+	}{"policy": {nil, auditAsOf}, "moment": {policy, time.Time{}}} {
+		audit, ahead := analyze.Options{Policy: o.policy, AsOf: o.asOf}, outlook.Options{Policy: o.policy, AsOf: o.asOf}
 		for call, f := range map[string]func() error{
 			"Run":     func() error { _, _, err := analyze.Run(ctx, snap, audit); return err },
 			"Explain": func() error { return analyze.Explain(ctx, snap, audit, "t000", func(analyze.Hit) {}) },
 			"Days":    func() error { _, err := analyze.Days(ctx, snap, audit); return err },
-			"Project": func() error { _, err := analyze.Project(ctx, snap, ahead); return err },
-			"Chances": func() error { _, err := analyze.Chances(ctx, snap, ahead); return err },
+			"Project": func() error { _, err := outlook.Project(ctx, snap, ahead); return err },
+			"Chance": func() error {
+				_, err := outlook.Chance(ctx, snap, egress.Tenant{Name: "t000"}, ahead, new(egress.Items))
+				return err
+			},
 		} {
 			if f() == nil {
 				t.Errorf("%s takes options without a %s", call, name)
@@ -39,13 +69,12 @@ func TestOptionsThatMustBeSet(t *testing.T) {
 // TestForecastIsAskedByDefault: a Tenant that says nothing of its chance does not switch the forecast off.
 func TestForecastIsAskedByDefault(t *testing.T) {
 	const told = 60_000 // which the log is over, so that its chance is near 1
-	ctx, snap, o := context.Background(), pulledLog(t, 1, 100, 10), forecastOptions(t, told)
-	chances, err := analyze.Chances(ctx, snap, o)
-	if err != nil || chances["t000"] < .1 {
-		t.Fatalf("the log does not lead to its cap: %v, %v", chances, err)
+	policy, err := limits.Builtin("xima")
+	if err != nil {
+		t.Fatal(err)
 	}
-	r, _, err := analyze.Run(ctx, snap, analyze.Options{Policy: o.Policy, AsOf: o.AsOf, Forecast: true, About: func(string) analyze.Tenant {
-		return analyze.Tenant{Cap: analyze.CapFacts{Told: told}}
+	r, _, err := analyze.Run(t.Context(), pulledLog(t, 100, 10), analyze.Options{Policy: policy, AsOf: auditAsOf, Forecast: true, About: func(string) egress.Tenant {
+		return egress.Tenant{Cap: egress.CapFacts{Told: told}}
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -64,14 +93,14 @@ func TestAuditorIdentifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := analyze.NewAuditor(policy, analyze.Tenant{Name: "acme"})
-	requests := twoDownloads(forecastAsOf, 5*time.Second)
+	a := analyze.NewAuditor(policy, egress.Tenant{Name: "acme"})
+	requests := twoDownloads(auditAsOf, 5*time.Second)
 	for i := range requests {
 		if err := a.Add(&requests[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if r, ok := a.Result(forecastAsOf.Add(time.Minute).UnixMicro()); !ok || r.Verdict != analyze.Pass {
+	if r, ok := a.Result(auditAsOf.Add(time.Minute).UnixMicro()); !ok || r.Verdict != analyze.Pass {
 		t.Errorf("%v: %+v", ok, r.Findings)
 	}
 }

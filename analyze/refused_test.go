@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -26,7 +27,7 @@ func TestRefusedThoughTheIntervalWasKept(t *testing.T) {
 		{"exactly the interval", 3e6, fine, true}, {"a little less", 2_999_999, fine, false}, {"whole seconds, undecided", 3e6, coarse, false},
 		{"whole seconds, decided", 4e6, coarse, true},
 	} {
-		a := analyze.NewAuditor(policy, analyze.Tenant{Name: "acme", Chance: -1})
+		a := analyze.NewAuditor(policy, egress.Tenant{Name: "acme", Chance: -1})
 		for i, at := range []int64{1e6, 1e6 + c.gap} { // the first has nothing before it, so nobody knows
 			r := store.Request{ID: int64(i + 1), Tenant: "acme", StartedAt: at, Status: 429, Route: route, Source: c.source}
 			r.Identify()

@@ -1,6 +1,10 @@
 package analyze
 
-import "time"
+import (
+	"time"
+
+	"github.com/6dcca832/headroom/analyze/egress"
+)
 
 // Report is the audit of several tenants, worst first.
 type Report struct {
@@ -67,24 +71,6 @@ type StatusCount struct {
 	Expected      bool
 }
 
-// CapSource says how the cap is known, best first.
-type CapSource string
-
-// The sources of a cap.
-const (
-	CapTold     CapSource = "told"     // by the vendor's support
-	CapLearned  CapSource = "learned"  // from the rolling sum at a refusal, or from sums that were let through
-	CapMeasured CapSource = "measured" // from the number of agents and the tenant's own bytes per recorded hour
-	CapAssumed  CapSource = "assumed"  // from the number of agents and the policy's bytes per recorded hour
-	CapUnknown  CapSource = "unknown"
-)
-
-// Cap is a rolling egress cap in bytes. Bytes 0 means unknown, Low and High 0 that there is no such bound.
-type Cap struct {
-	Bytes, Low, High int64
-	Source           CapSource
-}
-
 // Egress is about the rolling sum of response bytes.
 type Egress struct {
 	Window  time.Duration
@@ -92,7 +78,7 @@ type Egress struct {
 	Peak    int64 // largest sum of a window that ends at a request
 	PeakAt  int64 // the first request at which it was reached, microseconds since 1970 UTC; 0 without requests
 	Total   int64 // bytes of all requests
-	Cap     Cap
+	Cap     egress.Cap
 }
 
 // Utilization is Current as a share of the cap; ok is false where the cap is unknown.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -27,7 +29,7 @@ type Options struct {
 	// Tenants are the tenants to audit; none means all.
 	Tenants []string
 	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
-	About func(name string) Tenant
+	About func(name string) egress.Tenant
 	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near; a Chance that
 	// About gives goes before. By default, egress-near looks at what is there.
 	Forecast bool
@@ -60,7 +62,7 @@ func Run(ctx context.Context, snap *store.Snapshot, o Options) (*Report, Saved, 
 	})
 	report := &Report{
 		AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until, PolicyName: o.Policy.Name, PolicyVersion: o.Policy.Version,
-		Tenants: results, Later: r.later, Dropped: r.facts.dropped,
+		Tenants: results, Later: r.later, Dropped: r.facts.Dropped,
 	}
 	return report, Saved{Key: r.key, States: r.saved}, nil
 }
@@ -102,7 +104,7 @@ type runner struct {
 	o       Options
 	asOf    int64
 	tenants []store.TenantInfo
-	facts   facts
+	facts   egress.Events
 	key     []byte
 	states  map[string]store.State
 	later   int64
@@ -115,7 +117,7 @@ func (r *runner) prepare(ctx context.Context) (err error) {
 	if err := needed(r.o.Policy, r.o.AsOf); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	if r.facts, err = readFacts(ctx, r.snap, r.asOf); err != nil {
+	if r.facts, err = egress.ReadEvents(ctx, r.snap, r.asOf); err != nil {
 		return err
 	}
 	for _, t := range r.snap.Tenants() {
@@ -135,33 +137,9 @@ func (r *runner) prepare(ctx context.Context) (err error) {
 // whole says that no range is selected.
 func (r *runner) whole() bool { return r.o.Since.IsZero() && r.o.Until.IsZero() }
 
-// facts are what a log's events say.
-type facts struct {
-	resets  map[string][]int64 // by tenant, in order
-	paced   []store.Event
-	dropped int64 // requests
-}
-
-func readFacts(ctx context.Context, snap *store.Snapshot, asOf int64) (facts, error) {
-	events, err := snap.Events(ctx)
-	f := facts{resets: map[string][]int64{}}
-	for _, e := range events {
-		switch {
-		case e.At > asOf:
-		case e.Kind == store.EventReset:
-			f.resets[e.Tenant] = append(f.resets[e.Tenant], e.At)
-		case e.Kind == store.EventPaced:
-			f.paced = append(f.paced, e)
-		case e.Kind == store.EventDropped:
-			f.dropped += e.Count
-		}
-	}
-	return f, err
-}
-
 // held is how many of a tenant's requests were held back in the range. Such an event tells of a run that ended then.
 func (r *runner) held(tenant string) (n int64) {
-	for _, e := range r.facts.paced {
+	for _, e := range r.facts.Paced {
 		at := time.UnixMicro(e.At)
 		if e.Tenant == tenant && (r.o.Since.IsZero() || !at.Before(r.o.Since)) && (r.o.Until.IsZero() || at.Before(r.o.Until)) {
 			n += e.Count
@@ -170,13 +148,13 @@ func (r *runner) held(tenant string) (n int64) {
 	return n
 }
 
-func (r *runner) about(ctx context.Context, name string) (Tenant, error) {
-	t := Tenant{Chance: -1}
+func (r *runner) about(ctx context.Context, name string) (egress.Tenant, error) {
+	t := egress.Tenant{Chance: -1}
 	if r.o.About != nil {
 		t = r.o.About(name)
 	}
-	t.Name, t.Resets = name, r.facts.resets[name]
-	return t, t.measure(ctx, r.snap, r.asOf)
+	t.Name, t.Resets = name, r.facts.Resets[name]
+	return t, t.Measure(ctx, r.snap, r.asOf)
 }
 
 // all audits the tenants on all processors; a tenant is for one of them.
@@ -222,13 +200,13 @@ func (r *runner) tenant(ctx context.Context, info store.TenantInfo, scr *scratch
 		return Result{}, err
 	}
 	if s, ok := r.states[info.Name]; ok && s.UptoAt <= r.asOf && info.Last <= r.asOf {
-		scr.seen.reserve(0)
+		scr.seen.Reserve(0)
 		result, ok, err := r.fromState(ctx, t, s, info.Last, scr)
 		if ok || err != nil {
 			return result, err
 		}
 	}
-	scr.seen.reserve(int(info.Requests))
+	scr.seen.Reserve(int(info.Requests))
 	return r.fromStart(ctx, t, scr, nil)
 }
 
@@ -251,7 +229,7 @@ func (r *runner) countLater(ctx context.Context, info store.TenantInfo) error {
 }
 
 // fromState continues a saved state; ok is false where it does not fit.
-func (r *runner) fromState(ctx context.Context, t Tenant, s store.State, last int64, scr *scratch) (result Result, ok bool, err error) {
+func (r *runner) fromState(ctx context.Context, t egress.Tenant, s store.State, last int64, scr *scratch) (result Result, ok bool, err error) {
 	a := newAuditor(r.o.Policy, t, scr)
 	if !a.resume(s.Data, r.snap.History(ctx, t.Name)) {
 		return Result{}, false, nil
@@ -271,7 +249,7 @@ func (r *runner) fromState(ctx context.Context, t Tenant, s store.State, last in
 }
 
 // fromStart reads all requests of the range, and what the rolling sum at its start needs.
-func (r *runner) fromStart(ctx context.Context, t Tenant, scr *scratch, explain func(Hit)) (Result, error) {
+func (r *runner) fromStart(ctx context.Context, t egress.Tenant, scr *scratch, explain func(Hit)) (Result, error) {
 	a := newAuditor(r.o.Policy, t, scr)
 	defer func() { scr.gaps = a.Spacing.Gaps.All }()
 	if explain != nil {
@@ -306,16 +284,12 @@ func (r *runner) fromStart(ctx context.Context, t Tenant, scr *scratch, explain 
 func (r *runner) judge(ctx context.Context, a *Auditor) (result Result, ok bool, err error) {
 	result, ok = a.Result(r.asOf)
 	limit := result.Egress.Cap.Bytes
-	if !ok || !r.o.Forecast || a.tenant.Chance > 0 || limit <= 0 || float64(result.Egress.Peak) < farFromCap*float64(limit) {
+	if !ok || !r.o.Forecast || a.tenant.Chance > 0 || limit <= 0 || float64(result.Egress.Peak) < outlook.FarFromCap*float64(limit) {
 		return result, ok, nil
 	}
-	o := ForecastOptions{Policy: r.o.Policy, AsOf: r.o.AsOf, Horizon: ChanceDays, chanceOnly: true}
-	t := a.tenant
-	if t.Zone == nil {
-		t.Zone = time.UTC
-	}
-	if a.tenant.Chance, err = chance(ctx, r.snap, t, o, a.scratch); err != nil {
-		return result, ok, fmt.Errorf("forecast: %w", err)
+	o := outlook.Options{Policy: r.o.Policy, AsOf: r.o.AsOf}
+	if a.tenant.Chance, err = outlook.Chance(ctx, r.snap, a.tenant, o, &a.scratch.seen); err != nil {
+		return result, ok, err
 	}
 	result, ok = a.Result(r.asOf)
 	return result, ok, nil
@@ -326,7 +300,7 @@ func (r *runner) feed(ctx context.Context, a *Auditor, rg store.Range) error {
 		if err != nil {
 			return err
 		}
-		a.scratch.seen.warm(batch)
+		a.scratch.seen.Warm(batch)
 		for i := range batch {
 			if err := a.Add(&batch[i]); err != nil {
 				return err

@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 )
 
 // engine changes whenever the same requests would lead to another state; saved states of another engine are not used.
-const engine = "audit/2"
+const engine = "audit/3"
 
 // stateKey identifies what saved states depend on beside the requests: this program and the policy.
 func stateKey(p *limits.Policy) ([]byte, error) {
@@ -28,8 +29,8 @@ func stateKey(p *limits.Policy) ([]byte, error) {
 }
 
 // facts identifies what a tenant's state depends on beside requests and policy.
-func (t *Tenant) facts() string {
-	return fmt.Sprintf("%d %v %v", t.Cap.told(), t.Resets, t.Window)
+func facts(t *egress.Tenant) string {
+	return fmt.Sprintf("%d %v %v", t.Cap.ToldBytes(), t.Resets, t.Window)
 }
 
 // saved is a state as it is written, by gob and after a SHA-256 sum of that.
@@ -88,7 +89,7 @@ func (a *Auditor) save() (data []byte, ok bool, err error) {
 		return nil, false, err
 	}
 	b.Reset()
-	if err := enc.Encode(saved{a.tenant.facts(), s}); err != nil {
+	if err := enc.Encode(saved{facts(&a.tenant), s}); err != nil {
 		return nil, false, err
 	}
 	sum := sha256.Sum256(b.Bytes())
@@ -105,7 +106,7 @@ func (a *Auditor) resume(data []byte, h History) (ok bool) {
 		return false // a damaged state may decode, and then lie
 	}
 	s, err := a.scratch.states.read(data)
-	if err != nil || s.Facts != a.tenant.facts() {
+	if err != nil || s.Facts != facts(&a.tenant) {
 		return false // a cache: whatever is wrong with it, the requests are there
 	}
 	fresh := a.React

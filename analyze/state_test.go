@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -17,7 +18,7 @@ func audited(t testing.TB) *Auditor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := NewAuditor(policy, Tenant{Name: "acme", Cap: CapFacts{Told: 9000}, Resets: []int64{1_793_000_020e6}, Chance: -1})
+	a := NewAuditor(policy, egress.Tenant{Name: "acme", Cap: egress.CapFacts{Told: 9000}, Resets: []int64{1_793_000_020e6}, Chance: -1})
 	addSome(t, a, 1_793_000_000e6)
 	return a
 }
@@ -49,10 +50,10 @@ func TestResumeRefusesOtherFacts(t *testing.T) {
 	if !NewAuditor(a.policy, a.tenant).resume(data, nil) {
 		t.Fatal("does not continue its own state")
 	}
-	changes := map[string]func(*Tenant){
-		"cap":       func(t *Tenant) { t.Cap.Told++ },
-		"reset":     func(t *Tenant) { t.Resets = append(slices.Clone(t.Resets), 1_793_000_100e6) },
-		"no resets": func(t *Tenant) { t.Resets = nil },
+	changes := map[string]func(*egress.Tenant){
+		"cap":       func(t *egress.Tenant) { t.Cap.Told++ },
+		"reset":     func(t *egress.Tenant) { t.Resets = append(slices.Clone(t.Resets), 1_793_000_100e6) },
+		"no resets": func(t *egress.Tenant) { t.Resets = nil },
 	}
 	for name, change := range changes {
 		other := a.tenant

@@ -25,6 +25,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/internal/config"
@@ -161,7 +163,7 @@ func (l *Log) Audit(ctx context.Context, s Scope) (r *analyze.Report, err error)
 }
 
 // Forecast tells per tenant when the rolling egress meets the cap, and what may be pulled tonight.
-func (l *Log) Forecast(ctx context.Context, s Scope) (r *analyze.ForecastReport, err error) {
+func (l *Log) Forecast(ctx context.Context, s Scope) (r *outlook.Report, err error) {
 	s.AsOf = s.asOf()
 	err = l.look(ctx, func(snap *store.Snapshot) error {
 		r, err = l.forecast(ctx, snap, s)
@@ -222,8 +224,8 @@ func (l *Log) audit(ctx context.Context, snap *store.Snapshot, s Scope) (*analyz
 	return r, nil
 }
 
-func (l *Log) forecast(ctx context.Context, snap *store.Snapshot, s Scope) (*analyze.ForecastReport, error) {
-	r, err := analyze.Project(ctx, snap, analyze.ForecastOptions{
+func (l *Log) forecast(ctx context.Context, snap *store.Snapshot, s Scope) (*outlook.Report, error) {
+	r, err := outlook.Project(ctx, snap, outlook.Options{
 		Policy: l.policy, AsOf: s.AsOf, Tenants: s.Tenants, About: l.config.About,
 	})
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
+
 	"github.com/6dcca832/headroom/callaudit"
 	"github.com/6dcca832/headroom/ingest"
 )
@@ -113,7 +114,7 @@ func TestLogAuditsWhatWasRecorded(t *testing.T) {
 		if want := int64(4 * (round + 1)); a.Requests != want || a.Egress.Current != 12*want {
 			t.Errorf("round %d: %d requests, %d bytes", round, a.Requests, a.Egress.Current)
 		}
-		if a.Egress.Cap.Bytes != 1000 || a.Egress.Cap.Source != analyze.CapTold {
+		if a.Egress.Cap.Bytes != 1000 || a.Egress.Cap.Source != egress.CapTold {
 			t.Errorf("cap %+v", a.Egress.Cap)
 		}
 	}

@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
@@ -34,7 +35,7 @@ func newForecastCommand(s *streams) *cli.Command {
 			"  headroom forecast --daily volumes.csv --backtest --output forecasts.csv",
 		Flags: []cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag(),
-			&cli.StringFlag{Name: "horizon", Value: fmt.Sprintf("%dd", analyze.DefaultHorizon), Usage: fmt.Sprintf("how many `DAYS` to look ahead, up to %dd", forecast.MaxHorizon)},
+			&cli.StringFlag{Name: "horizon", Value: fmt.Sprintf("%dd", outlook.DefaultHorizon), Usage: fmt.Sprintf("how many `DAYS` to look ahead, up to %dd", forecast.MaxHorizon)},
 			&cli.StringFlag{Name: "what-if", Usage: "suppose `CHANGES`: any of agents=40, cap=500GB, growth=20% and backfill=200GB@2026-12-01, separated by commas"},
 			&cli.BoolFlag{Name: "backtest", Usage: "score forecasts of the past instead; with --output, write them as rows of CSV"},
 			&cli.StringFlag{Name: "daily", Usage: "forecast the daily totals of a CSV `FILE` (series_id, day, bytes; gzip is unpacked, - is standard input) instead of the database"},
@@ -48,7 +49,7 @@ type forecastOptions struct {
 	span
 	tenants         []string
 	horizon         int
-	whatIf          analyze.WhatIf
+	whatIf          outlook.WhatIf
 	backtest        bool
 	daily, closures string
 	output          string
@@ -121,7 +122,7 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 		return err
 	}
 	defer snap.Close()
-	r, err := analyze.Project(c.Context, snap, analyze.ForecastOptions{
+	r, err := outlook.Project(c.Context, snap, outlook.Options{
 		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: names, About: se.config.About, WhatIf: o.whatIf,
 	})
 	if err != nil {
@@ -140,7 +141,7 @@ func runDaily(se *session, o forecastOptions) error {
 	if o.rows() {
 		return write(func(w io.Writer) error { return writeRows(w, series, o.horizon) })
 	}
-	r, err := analyze.ProjectDaily(series, o.horizon, o.whatIf)
+	r, err := outlook.ProjectDaily(series, o.horizon, o.whatIf)
 	if err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
 }
 
 // writeForecast writes what was asked for: a forecast, the scores of past ones, or those themselves.
-func writeForecast(r *analyze.ForecastReport, o forecastOptions, write func(func(io.Writer) error) error) error {
+func writeForecast(r *outlook.Report, o forecastOptions, write func(func(io.Writer) error) error) error {
 	switch {
 	case o.rows():
 		return write(func(w io.Writer) error { return writeRows(w, stored(r), o.horizon) })
@@ -209,7 +210,7 @@ func writeForecast(r *analyze.ForecastReport, o forecastOptions, write func(func
 }
 
 // stored are the series that were learned from.
-func stored(r *analyze.ForecastReport) []forecast.Named {
+func stored(r *outlook.Report) []forecast.Named {
 	var series []forecast.Named
 	for i := range r.Tenants {
 		series = append(series, forecast.Named{ID: r.Tenants[i].Tenant, Series: r.Tenants[i].Series})
@@ -217,7 +218,7 @@ func stored(r *analyze.ForecastReport) []forecast.Named {
 	return series
 }
 
-func scored(r *analyze.ForecastReport) []report.Scored {
+func scored(r *outlook.Report) []report.Scored {
 	var all []report.Scored
 	for i := range r.Tenants {
 		p := &r.Tenants[i]

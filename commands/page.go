@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
 )
@@ -17,6 +18,6 @@ func (s *session) picture(ctx context.Context, snap *store.Snapshot, sp span, te
 	if p.Days, err = analyze.Days(ctx, snap, s.analysis(sp, tenants)); err != nil {
 		return nil, err
 	}
-	p.Forecast, err = analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})
+	p.Forecast, err = outlook.Project(ctx, snap, outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})
 	return p, err
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/sim"
 	"github.com/6dcca832/headroom/internal/sim/story"
 	"github.com/6dcca832/headroom/limits"
@@ -54,11 +55,11 @@ func TestStoryIsAuditedAsItHappened(t *testing.T) {
 }
 
 // capFits says whether a cap is the one that support told, or was measured from the recording lists that passed by.
-func capFits(c analyze.Cap, truth story.Truth) bool {
+func capFits(c egress.Cap, truth story.Truth) bool {
 	if truth.CapTold {
-		return c.Source == analyze.CapTold && c.Bytes == truth.CapBytes
+		return c.Source == egress.CapTold && c.Bytes == truth.CapBytes
 	}
-	return c.Source == analyze.CapMeasured && math.Abs(float64(c.Bytes-truth.CapBytes)) < .01*float64(truth.CapBytes)
+	return c.Source == egress.CapMeasured && math.Abs(float64(c.Bytes-truth.CapBytes)) < .01*float64(truth.CapBytes)
 }
 
 // compareWithTruth compares the audit with the story's own count of what happened.

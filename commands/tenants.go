@@ -10,6 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
 )
@@ -66,7 +68,7 @@ func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
 
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
 func (s *session) tenantRows(ctx context.Context, snap *store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
-	info, caps := map[string]store.TenantInfo{}, map[string]analyze.Cap{}
+	info, caps := map[string]store.TenantInfo{}, map[string]egress.Cap{}
 	for name := range s.config.Tenants {
 		info[name] = store.TenantInfo{}
 	}
@@ -91,7 +93,7 @@ func (s *session) tenantRows(ctx context.Context, snap *store.Snapshot, r *analy
 }
 
 // capsWithoutRequests adds what config and recording lists say of the caps of tenants that an audit leaves out.
-func (s *session) capsWithoutRequests(ctx context.Context, snap *store.Snapshot, asOf time.Time, names []string, caps map[string]analyze.Cap) error {
+func (s *session) capsWithoutRequests(ctx context.Context, snap *store.Snapshot, asOf time.Time, names []string, caps map[string]egress.Cap) error {
 	var without []string
 	for _, name := range names {
 		if _, ok := caps[name]; !ok {
@@ -101,7 +103,7 @@ func (s *session) capsWithoutRequests(ctx context.Context, snap *store.Snapshot,
 	if without == nil {
 		return nil
 	}
-	f, err := analyze.Project(ctx, snap, analyze.ForecastOptions{Policy: s.policy, AsOf: asOf, Tenants: without, About: s.config.About})
+	f, err := outlook.Project(ctx, snap, outlook.Options{Policy: s.policy, AsOf: asOf, Tenants: without, About: s.config.About})
 	if err != nil {
 		return err
 	}
@@ -111,7 +113,7 @@ func (s *session) capsWithoutRequests(ctx context.Context, snap *store.Snapshot,
 	return nil
 }
 
-func (s *session) tenantRow(name string, info store.TenantInfo, c analyze.Cap) report.TenantRow {
+func (s *session) tenantRow(name string, info store.TenantInfo, c egress.Cap) report.TenantRow {
 	t := s.config.Tenant(name)
 	return report.TenantRow{
 		Tenant: name, Requests: info.Requests, First: info.First, Last: info.Last,

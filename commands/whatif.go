@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/internal/config"
 )
 
 // parseWhatIf reads changes such as "agents=40,growth=20%,backfill=200GB@2026-12-01". Only a backfill may come more than
 // once. Nothing is no change.
-func parseWhatIf(s string) (w analyze.WhatIf, err error) {
+func parseWhatIf(s string) (w outlook.WhatIf, err error) {
 	seen := map[string]bool{}
 	if strings.TrimSpace(s) == "" {
 		return w, nil
@@ -29,13 +29,13 @@ func parseWhatIf(s string) (w analyze.WhatIf, err error) {
 		}
 		seen[name] = true
 		if err := change(&w, name, value); err != nil {
-			return analyze.WhatIf{}, err
+			return outlook.WhatIf{}, err
 		}
 	}
 	return w, nil
 }
 
-func change(w *analyze.WhatIf, name, value string) (err error) {
+func change(w *outlook.WhatIf, name, value string) (err error) {
 	switch name {
 	case "agents":
 		w.Agents, err = strconv.Atoi(value)
@@ -49,7 +49,7 @@ func change(w *analyze.WhatIf, name, value string) (err error) {
 	case "growth":
 		w.Growth, err = parseGrowth(value)
 	case "backfill":
-		var b analyze.Backfill
+		var b outlook.Backfill
 		b, err = parseBackfill(value)
 		w.Backfills = append(w.Backfills, b)
 	default:
@@ -69,7 +69,7 @@ func parseGrowth(s string) (float64, error) {
 	return n / 100, nil
 }
 
-func parseBackfill(s string) (b analyze.Backfill, err error) {
+func parseBackfill(s string) (b outlook.Backfill, err error) {
 	amount, date, found := strings.Cut(s, "@")
 	if !found {
 		return b, fmt.Errorf("backfill %q must name its night, such as 200GB@2026-12-01", s)

@@ -6,20 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/internal/config"
 )
 
 func TestParseWhatIf(t *testing.T) {
 	day := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-	good := map[string]analyze.WhatIf{
+	good := map[string]outlook.WhatIf{
 		"":                        {},
 		"agents=40":               {Agents: 40},
 		"growth=20%":              {Growth: .2},
 		" growth = -5 % ":         {Growth: -.05},
 		"cap=500GB":               {Cap: 500e9},
-		"backfill=2GB@2026-12-01": {Backfills: []analyze.Backfill{{Bytes: 2e9, Date: day}}},
-		"agents=40,growth=20%,backfill=200GB@2026-12-01,backfill=1MB@2026-12-02": {Agents: 40, Growth: .2, Backfills: []analyze.Backfill{
+		"backfill=2GB@2026-12-01": {Backfills: []outlook.Backfill{{Bytes: 2e9, Date: day}}},
+		"agents=40,growth=20%,backfill=200GB@2026-12-01,backfill=1MB@2026-12-02": {Agents: 40, Growth: .2, Backfills: []outlook.Backfill{
 			{Bytes: 200e9, Date: day}, {Bytes: 1e6, Date: day.AddDate(0, 0, 1)},
 		}},
 	}

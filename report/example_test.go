@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/report"
 )
 
@@ -17,7 +18,7 @@ func ExampleAudit() {
 			Tenant: "acme", Verdict: analyze.Pass, Requests: 2151, LastPull: time.Date(2026, 11, 6, 4, 0, 0, 0, time.UTC).UnixMicro(),
 			Spacing: analyze.Spacing{Class: "recording_audio", Requests: 2068, MinInterval: 3 * time.Second, Min: 3_000_074, P50: 3_203_554, P95: 3_384_715},
 			Egress: analyze.Egress{
-				Window: 120 * time.Hour, Current: 6_913_961, Peak: 10_108_356, Cap: analyze.Cap{Bytes: 58_222_080, Low: 58_222_080, High: 58_222_080, Source: analyze.CapTold},
+				Window: 120 * time.Hour, Current: 6_913_961, Peak: 10_108_356, Cap: egress.Cap{Bytes: 58_222_080, Low: 58_222_080, High: 58_222_080, Source: egress.CapTold},
 			},
 		}},
 	}

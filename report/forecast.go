@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
 )
@@ -16,7 +18,7 @@ import (
 // Forecast writes a forecast in o.Format. With detail, a table and Markdown also have all days, the room that frees and
 // the notes of each tenant; JSON and CSV always have all days. It returns an error that is ErrFormat for an unknown
 // format, and w's.
-func Forecast(w io.Writer, r *analyze.ForecastReport, detail bool, o Options) error {
+func Forecast(w io.Writer, r *outlook.Report, detail bool, o Options) error {
 	return renderers{
 		table:    func(b *bytes.Buffer) error { forecastTable(b, r, detail, o); return nil },
 		json:     func(b *bytes.Buffer) error { return writeJSON(b, newForecastDoc(r)) },
@@ -28,12 +30,12 @@ func Forecast(w io.Writer, r *analyze.ForecastReport, detail bool, o Options) er
 // noForecast is what people read instead of an empty table.
 const noForecast = "Nothing to forecast: no tenant is known."
 
-func forecastTitle(r *analyze.ForecastReport, loc *time.Location) string {
+func forecastTitle(r *outlook.Report, loc *time.Location) string {
 	return fmt.Sprintf("Forecast as of %s, %s ahead", measure.Stamp(r.AsOf, loc), measure.Count(int64(r.Horizon), "day"))
 }
 
 // whatIfWords says under which changes a forecast was made; "" for none.
-func whatIfWords(w analyze.WhatIf) string {
+func whatIfWords(w outlook.WhatIf) string {
 	var parts []string
 	if w.Agents > 0 {
 		parts = append(parts, measure.Count(int64(w.Agents), "agent"))
@@ -67,7 +69,7 @@ var forecastColumns = []column{
 var forecastSqueezes = []squeeze{{0, 16}, {2, 9}, {4, 16}, {0, 8}}
 
 // forecastCells is a tenant's row, not yet clean.
-func forecastCells(p *analyze.Projection, loc *time.Location) []string {
+func forecastCells(p *outlook.Projection, loc *time.Location) []string {
 	limit, budget := "unknown", measure.None
 	if p.Cap.Bytes > 0 {
 		limit = measure.Bytes(p.Cap.Bytes) + " " + string(capSource(p.Cap))
@@ -79,7 +81,7 @@ func forecastCells(p *analyze.Projection, loc *time.Location) []string {
 }
 
 // crossWords is the expected date with its range: "3 Dec (29 Nov – …)". An end that lies beyond the horizon is "…".
-func crossWords(p *analyze.Projection, loc *time.Location) string {
+func crossWords(p *outlook.Projection, loc *time.Location) string {
 	switch {
 	case p.Cap.Bytes > 0 && p.Current >= p.Cap.Bytes:
 		return "reached"
@@ -108,7 +110,7 @@ const (
 
 var sparks = []rune("▁▂▃▄▅▆▇█")
 
-func sparkline(p *analyze.Projection) string {
+func sparkline(p *outlook.Projection) string {
 	past := p.Past(sparkPast)
 	next := p.Days[:min(len(p.Days), sparkNext)]
 	top := float64(p.Cap.Bytes)
@@ -141,7 +143,7 @@ func spark(v, top float64) rune {
 	return sparks[min(int(v/top*float64(len(sparks))), len(sparks)-1)]
 }
 
-func forecastTable(b *bytes.Buffer, r *analyze.ForecastReport, detail bool, o Options) {
+func forecastTable(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
 	if len(r.Tenants) == 0 {
 		paragraph(b, noForecast, "", o)
 		return
@@ -171,7 +173,7 @@ func forecastTable(b *bytes.Buffer, r *analyze.ForecastReport, detail bool, o Op
 }
 
 // paintForecast colours the chance as egress-near sees it: from 10 % on, and from 50 %.
-func paintForecast(r *analyze.ForecastReport, o Options) func(row, column int, cell string) string {
+func paintForecast(r *outlook.Report, o Options) func(row, column int, cell string) string {
 	if !o.Color {
 		return nil
 	}
@@ -188,16 +190,16 @@ func paintForecast(r *analyze.ForecastReport, o Options) func(row, column int, c
 
 // forecastNotes are what a reader must know to trust the figures. Notes on a single tenant are left to the detail, but
 // for those that may reach their cap.
-func forecastNotes(r *analyze.ForecastReport, detail bool) []string {
+func forecastNotes(r *outlook.Report, detail bool) []string {
 	var own sayings
-	sources := map[analyze.CapSource]bool{}
+	sources := map[egress.CapSource]bool{}
 	for i := range r.Tenants {
 		p := &r.Tenants[i]
 		sources[capSource(p.Cap)] = true
 		if p.Reason != "" {
 			own.add("no forecast: "+p.Reason+".", p.Tenant)
 		}
-		if p.Budget != nil && p.Budget.Binds == analyze.BindsTime {
+		if p.Budget != nil && p.Budget.Binds == outlook.BindsTime {
 			own.add("tonight is bound by time, not by the cap.", p.Tenant)
 		}
 		for _, n := range p.Notes {
@@ -211,7 +213,7 @@ func forecastNotes(r *analyze.ForecastReport, detail bool) []string {
 		all = append(all, s)
 	}
 	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: keeps the chance under 5%%. The bars fill up to the cap; %c marks days at or over it.",
-		measure.Count(int64(min(r.Horizon, analyze.ChanceDays)), "day"), sparkOver))
+		measure.Count(int64(min(r.Horizon, outlook.ChanceDays)), "day"), sparkOver))
 	for _, s := range sourceNotes {
 		if sources[s.source] {
 			all = append(all, s.note)
@@ -246,7 +248,7 @@ func (s *sayings) lines() []string {
 }
 
 // heldWords says how often the 80 % bands would have held, over all tenants.
-func heldWords(r *analyze.ForecastReport) string {
+func heldWords(r *outlook.Report) string {
 	var held float64
 	var origins, most, tenants int
 	for i := range r.Tenants {
@@ -264,7 +266,7 @@ func heldWords(r *analyze.ForecastReport) string {
 }
 
 // fanTable has all days of a tenant, then how room frees.
-func fanTable(b *bytes.Buffer, p *analyze.Projection, o Options) {
+func fanTable(b *bytes.Buffer, p *outlook.Projection, o Options) {
 	fmt.Fprintf(b, "\n%s\n", colored(text.Brief(p.Tenant, text.MaxName), bold, o))
 	for _, s := range detailLines(p) {
 		b.WriteString("  ")
@@ -278,7 +280,7 @@ func fanTable(b *bytes.Buffer, p *analyze.Projection, o Options) {
 	}
 }
 
-func detailLines(p *analyze.Projection) []string {
+func detailLines(p *outlook.Projection) []string {
 	var lines []string
 	if p.Method != "" {
 		lines = append(lines, fmt.Sprintf("Method: %s, from %s of history.", p.Method, measure.Count(int64(p.History), "day")))
@@ -304,7 +306,7 @@ func detailLines(p *analyze.Projection) []string {
 // fanLevels are the quantiles that people get to see; JSON and CSV have more.
 var fanLevels = []float64{.1, .25, .5, .75, .9, .975}
 
-func fanListing(p *analyze.Projection, loc *time.Location) *listing {
+func fanListing(p *outlook.Projection, loc *time.Location) *listing {
 	l := &listing{columns: []column{{head: "24 h up to, " + loc.String()}}}
 	for _, q := range fanLevels {
 		l.columns = append(l.columns, column{head: fmt.Sprintf("p%g", 100*q), right: true})
@@ -326,7 +328,7 @@ func fanListing(p *analyze.Projection, loc *time.Location) *listing {
 }
 
 // roomListing leaves out the hours in which nothing leaves the window.
-func roomListing(p *analyze.Projection, loc *time.Location) *listing {
+func roomListing(p *outlook.Projection, loc *time.Location) *listing {
 	l := &listing{columns: []column{{head: "Room frees up to, " + loc.String()}, {head: "Leaves", right: true}, {head: "Still in the window", right: true}}}
 	left := p.Current
 	for _, h := range p.Room {

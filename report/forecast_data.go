@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
@@ -25,18 +27,18 @@ type forecastDoc struct {
 }
 
 type projectionDoc struct {
-	Tenant    string            `json:"tenant"`
-	Cap       *int64            `json:"cap_bytes"`
-	CapSource analyze.CapSource `json:"cap_source"`
-	Current   int64             `json:"current_bytes"`
-	Method    *string           `json:"method"`
-	History   int               `json:"history_days"`
-	Reason    *string           `json:"reason"`
-	Rolling   []rollingDoc      `json:"rolling"`
-	Chance    *json.Number      `json:"p_cross"`
-	CrossAt   crossDoc          `json:"cross_at"`
-	Budget    budgetDoc         `json:"budget"`
-	Backtest  *backtestDoc      `json:"backtest"`
+	Tenant    string           `json:"tenant"`
+	Cap       *int64           `json:"cap_bytes"`
+	CapSource egress.CapSource `json:"cap_source"`
+	Current   int64            `json:"current_bytes"`
+	Method    *string          `json:"method"`
+	History   int              `json:"history_days"`
+	Reason    *string          `json:"reason"`
+	Rolling   []rollingDoc     `json:"rolling"`
+	Chance    *json.Number     `json:"p_cross"`
+	CrossAt   crossDoc         `json:"cross_at"`
+	Budget    budgetDoc        `json:"budget"`
+	Backtest  *backtestDoc     `json:"backtest"`
 }
 
 type rollingDoc struct {
@@ -73,7 +75,7 @@ type backtestDoc struct {
 	Cover95 json.Number `json:"coverage95"`
 }
 
-func newForecastDoc(r *analyze.ForecastReport) forecastDoc {
+func newForecastDoc(r *outlook.Report) forecastDoc {
 	doc := forecastDoc{Schema: "headroom.forecast/v1", AsOf: measure.Exact(r.AsOf), Horizon: r.Horizon, Tenants: []projectionDoc{}}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newProjectionDoc(&r.Tenants[i]))
@@ -81,7 +83,7 @@ func newForecastDoc(r *analyze.ForecastReport) forecastDoc {
 	return doc
 }
 
-func newProjectionDoc(p *analyze.Projection) projectionDoc {
+func newProjectionDoc(p *outlook.Projection) projectionDoc {
 	doc := projectionDoc{
 		Tenant: p.Tenant, Cap: positiveOrNull(p.Cap.Bytes), CapSource: capSource(p.Cap), Current: p.Current, Method: textOrNull(p.Method),
 		History: p.History, Reason: textOrNull(p.Reason), Rolling: []rollingDoc{}, Chance: shareOrNull(p.Chance),
@@ -100,7 +102,7 @@ func newProjectionDoc(p *analyze.Projection) projectionDoc {
 	return doc
 }
 
-func newRollingDoc(day int, d *analyze.ProjectedDay) rollingDoc {
+func newRollingDoc(day int, d *outlook.Day) rollingDoc {
 	q := func(level float64) int64 { return wholeBytes(d.Quantile(level)) }
 	return rollingDoc{
 		Day: day, At: measure.Exact(d.At), Point: wholeBytes(d.Point),
@@ -135,7 +137,7 @@ var forecastHead = []string{
 }
 
 // forecastCSV has a "tenant" row, then its "day" rows.
-func forecastCSV(b *bytes.Buffer, r *analyze.ForecastReport) error {
+func forecastCSV(b *bytes.Buffer, r *outlook.Report) error {
 	var rows []map[string]cell
 	for i := range r.Tenants {
 		p := &r.Tenants[i]
@@ -150,7 +152,7 @@ func forecastCSV(b *bytes.Buffer, r *analyze.ForecastReport) error {
 	return writeCSV(b, forecastHead, rows)
 }
 
-func projectionRecord(p *analyze.Projection) map[string]cell {
+func projectionRecord(p *outlook.Projection) map[string]cell {
 	row := map[string]cell{
 		"kind": "tenant", "tenant": words(p.Tenant), "cap_bytes": known(p.Cap.Bytes), "cap_source": words(string(capSource(p.Cap))),
 		"current_bytes": whole(p.Current), "method": words(p.Method), "history_days": whole(int64(p.History)), "reason": words(p.Reason),
@@ -174,7 +176,7 @@ func scoreCells(row map[string]cell, s forecast.Score) {
 	row["coverage80"], row["coverage95"] = cell(rounded(s.Cover80)), cell(rounded(s.Cover95))
 }
 
-func dayRecord(p *analyze.Projection, k int) map[string]cell {
+func dayRecord(p *outlook.Projection, k int) map[string]cell {
 	d := &p.Days[k]
 	row := map[string]cell{
 		"kind": "day", "tenant": words(p.Tenant), "day": whole(int64(k + 1)), "at": cell(measure.Exact(d.At)), "point": whole(wholeBytes(d.Point)),
@@ -195,7 +197,7 @@ func moment(t time.Time) cell {
 	return cell(measure.Exact(t))
 }
 
-func forecastMarkdown(b *bytes.Buffer, r *analyze.ForecastReport, detail bool, o Options) {
+func forecastMarkdown(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
 	fmt.Fprintf(b, "# %s\n\n", markdown(forecastTitle(r, o.location())))
 	if s := whatIfWords(r.WhatIf); s != "" {
 		fmt.Fprintf(b, "%s.\n\n", markdown(s))
@@ -229,7 +231,7 @@ func unbroken(columns []column) []column {
 	return out
 }
 
-func fanMarkdown(b *bytes.Buffer, p *analyze.Projection, o Options) {
+func fanMarkdown(b *bytes.Buffer, p *outlook.Projection, o Options) {
 	fmt.Fprintf(b, "\n## %s\n", markdown(text.Shorten(text.Clean(p.Tenant), text.MaxName)))
 	for _, s := range detailLines(p) {
 		fmt.Fprintf(b, "\n%s\n", markdown(s))

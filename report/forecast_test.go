@@ -10,13 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/report/text"
 )
 
 // someForecast has a tenant that reaches its cap, one that does not, and one without a forecast; the names are hostile.
-func someForecast(t *testing.T) *analyze.ForecastReport {
+func someForecast(t *testing.T) *outlook.Report {
 	t.Helper()
 	series := func(id string, days int, factor float64) forecast.Named {
 		s := forecast.Series{Start: time.Date(2026, 8, 3, 0, 0, 0, 0, time.UTC)}
@@ -25,19 +27,19 @@ func someForecast(t *testing.T) *analyze.ForecastReport {
 		}
 		return forecast.Named{ID: id, Series: s}
 	}
-	r, err := analyze.ProjectDaily([]forecast.Named{
+	r, err := outlook.ProjectDaily([]forecast.Named{
 		series("=cmd|' /C calc'!A0\x1b[2J", 100, 1), series("far\u202efrom "+strings.Repeat("長い", 60), 100, .01), series("new", 2, 1),
-	}, 14, analyze.WhatIf{Cap: 9e9, Growth: .1})
+	}, 14, outlook.WhatIf{Cap: 9e9, Growth: .1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Tenants[0].Budget = &analyze.Budget{Tonight: 5e8, Daily: 4e8, Binds: analyze.BindsTime}
+	r.Tenants[0].Budget = &outlook.Budget{Tonight: 5e8, Daily: 4e8, Binds: outlook.BindsTime}
 	r.Tenants[0].Notes = []string{"a note\x07 on it"}
-	r.Tenants[0].Room = []analyze.RoomHour{{At: r.AsOf.Add(time.Hour), Bytes: 7e8}, {At: r.AsOf.Add(2 * time.Hour)}}
+	r.Tenants[0].Room = []outlook.RoomHour{{At: r.AsOf.Add(time.Hour), Bytes: 7e8}, {At: r.AsOf.Add(2 * time.Hour)}}
 	return r
 }
 
-func renderForecast(t *testing.T, r *analyze.ForecastReport, detail bool, o Options) string {
+func renderForecast(t *testing.T, r *outlook.Report, detail bool, o Options) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Forecast(&b, r, detail, o); err != nil {
@@ -140,9 +142,9 @@ func TestScoresNameTheReason(t *testing.T) {
 
 // TestReachedIsSaid: a tenant at its cap is shown so, also where there is no forecast, and a missing score says why.
 func TestReachedIsSaid(t *testing.T) {
-	r := &analyze.ForecastReport{Horizon: 14, Tenants: []analyze.Projection{{
-		Tenant: "full", Chance: -1, Current: 9e9, Cap: analyze.Cap{Bytes: 9e9, Source: analyze.CapTold}, Reason: "only 2 days of history; 3 are needed",
-	}, {Tenant: "calm", Cap: analyze.Cap{Bytes: 9e9, Source: analyze.CapTold}, Unscored: "only 30 days of history; 42 are needed"}}}
+	r := &outlook.Report{Horizon: 14, Tenants: []outlook.Projection{{
+		Tenant: "full", Chance: -1, Current: 9e9, Cap: egress.Cap{Bytes: 9e9, Source: egress.CapTold}, Reason: "only 2 days of history; 3 are needed",
+	}, {Tenant: "calm", Cap: egress.Cap{Bytes: 9e9, Source: egress.CapTold}, Unscored: "only 30 days of history; 42 are needed"}}}
 	s := renderForecast(t, r, true, Options{Format: "table"})
 	for _, want := range []string{"reached", "Not scored on its past: only 30 days of history; 42 are needed."} {
 		if !strings.Contains(s, want) {

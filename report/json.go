@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/internal/measure"
 )
@@ -60,16 +62,16 @@ type statusDoc struct {
 }
 
 type egressDoc struct {
-	Window      json.Number       `json:"window_h"`
-	Current     int64             `json:"current_bytes"`
-	Peak        int64             `json:"peak_bytes"`
-	PeakAt      *string           `json:"peak_at"`
-	Cap         *int64            `json:"cap_bytes"`
-	CapSource   analyze.CapSource `json:"cap_source"`
-	CapLow      *int64            `json:"cap_low_bytes"`
-	CapHigh     *int64            `json:"cap_high_bytes"`
-	Utilization *json.Number      `json:"utilization"`
-	Total       int64             `json:"total_bytes"`
+	Window      json.Number      `json:"window_h"`
+	Current     int64            `json:"current_bytes"`
+	Peak        int64            `json:"peak_bytes"`
+	PeakAt      *string          `json:"peak_at"`
+	Cap         *int64           `json:"cap_bytes"`
+	CapSource   egress.CapSource `json:"cap_source"`
+	CapLow      *int64           `json:"cap_low_bytes"`
+	CapHigh     *int64           `json:"cap_high_bytes"`
+	Utilization *json.Number     `json:"utilization"`
+	Total       int64            `json:"total_bytes"`
 }
 
 type findingDoc struct {
@@ -133,9 +135,9 @@ func newEgressDoc(e analyze.Egress) egressDoc {
 }
 
 // capSource is the source of a cap, whose zero value means unknown.
-func capSource(c analyze.Cap) analyze.CapSource {
+func capSource(c egress.Cap) egress.CapSource {
 	if c.Source == "" {
-		return analyze.CapUnknown
+		return egress.CapUnknown
 	}
 	return c.Source
 }

@@ -2,20 +2,21 @@ package report
 
 import (
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
 )
 
 // sourceNotes explain where a cap is from, best known first.
 var sourceNotes = []struct {
-	source analyze.CapSource
+	source egress.CapSource
 	note   string
 }{
-	{analyze.CapTold, "Cap told: as the vendor's support said."},
-	{analyze.CapLearned, "Cap learned: from the rolling sums at which requests were refused or still served."},
-	{analyze.CapMeasured, "Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour, configured or from its recording lists."},
-	{analyze.CapAssumed, "Cap assumed: an estimate from the number of agents and the policy's bytes per recorded hour; ask support for the real one."},
-	{analyze.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured; \"headroom init\" writes the file for them."},
+	{egress.CapTold, "Cap told: as the vendor's support said."},
+	{egress.CapLearned, "Cap learned: from the rolling sums at which requests were refused or still served."},
+	{egress.CapMeasured, "Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour, configured or from its recording lists."},
+	{egress.CapAssumed, "Cap assumed: an estimate from the number of agents and the policy's bytes per recorded hour; ask support for the real one."},
+	{egress.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured; \"headroom init\" writes the file for them."},
 }
 
 // Notes are what a reader must know to trust the figures.
@@ -29,7 +30,7 @@ func Notes(r *analyze.Report) []string {
 	}
 	var silent []string
 	var undecided, opaque, foreign, held int64
-	sources := map[analyze.CapSource]bool{}
+	sources := map[egress.CapSource]bool{}
 	for i := range r.Tenants {
 		undecided += r.Tenants[i].Spacing.Indeterminate
 		opaque += r.Tenants[i].Opaque

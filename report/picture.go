@@ -6,6 +6,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/limits"
 )
@@ -17,11 +20,11 @@ type Picture struct {
 	// Days are what charts and ranges are made from; they must be of the same requests as Audit. nil means none.
 	Days *analyze.Daily
 	// Forecast is nil where there is none.
-	Forecast *analyze.ForecastReport
+	Forecast *outlook.Report
 	// Policy gives the words on the vendor's rules.
 	Policy *limits.Policy
 	// About gives a tenant's zone and nightly window; nil means UTC and any time.
-	About func(tenant string) analyze.Tenant
+	About func(tenant string) egress.Tenant
 	// Live is the path, on the page's own server, whose answer changes when there is something new to show. The page
 	// then asks for it again and again. "" makes a page that never asks for anything.
 	Live string

@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/report/reporttest"
 )
 
 func TestPictureAsJSONHoldsAuditAndForecast(t *testing.T) {
 	var b bytes.Buffer
-	p := &Picture{Audit: reporttest.Sample(), Forecast: &analyze.ForecastReport{AsOf: reporttest.Sample().AsOf, Horizon: 14, Tenants: []analyze.Projection{{Tenant: "acme", Chance: -1}}}}
+	p := &Picture{Audit: reporttest.Sample(), Forecast: &outlook.Report{AsOf: reporttest.Sample().AsOf, Horizon: 14, Tenants: []outlook.Projection{{Tenant: "acme", Chance: -1}}}}
 	if err := WritePicture(&b, p, Options{Format: "json"}); err != nil {
 		t.Fatal(err)
 	}

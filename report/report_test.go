@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/report/reporttest"
 	"github.com/6dcca832/headroom/report/text"
@@ -53,10 +55,10 @@ func sampleTenants() []TenantRow {
 	return []TenantRow{
 		{
 			Tenant: "acme", Requests: 1_234_567, First: reporttest.At("2026-10-01 02:00:00"), Last: reporttest.At("2026-11-06 02:00:00"), Agents: 120, Window: "22:00-05:00", Zone: "America/Chicago",
-			Cap: analyze.Cap{Bytes: 34_500_000_000, Low: 34_000_000_000, High: 35_000_000_000, Source: analyze.CapLearned},
+			Cap: egress.Cap{Bytes: 34_500_000_000, Low: 34_000_000_000, High: 35_000_000_000, Source: egress.CapLearned},
 		},
 		{Tenant: "new"},
-		{Tenant: "told", Agents: 12, Cap: analyze.Cap{Bytes: 3_450_000_000, Low: 3_450_000_000, High: 3_450_000_000, Source: analyze.CapTold}},
+		{Tenant: "told", Agents: 12, Cap: egress.Cap{Bytes: 3_450_000_000, Low: 3_450_000_000, High: 3_450_000_000, Source: egress.CapTold}},
 	}
 }
 
@@ -196,7 +198,7 @@ func TestWidths(t *testing.T) {
 		r := &long.Tenants[i]
 		r.Tenant = strings.Repeat("tenant-with-a-long-name.", 20)
 		r.Spacing.Violations, r.Spacing.Indeterminate, r.Requests = 999_999, 999_999, 999_999
-		r.Egress.Cap = analyze.Cap{Bytes: 999_400_000_000, Source: analyze.CapMeasured}
+		r.Egress.Cap = egress.Cap{Bytes: 999_400_000_000, Source: egress.CapMeasured}
 		r.Egress.Current, r.Egress.Peak = 999_000_000_000, 999_499_999_999
 		r.Statuses = append(r.Statuses, analyze.StatusCount{Status: 599, Requests: 999_999}, analyze.StatusCount{Status: 598, Requests: 9_999_999})
 		for k := range r.Findings {

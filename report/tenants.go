@@ -4,7 +4,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
+
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
 )
@@ -17,7 +18,7 @@ type TenantRow struct {
 	First, Last int64
 	// Agents is the number of licensed recorded agents; 0 means unknown.
 	Agents int
-	Cap    analyze.Cap
+	Cap    egress.Cap
 	// Window is when recordings should be pulled, as it is configured; "" means any time.
 	Window string
 	// Zone is the tenant's time zone; "" means UTC.
@@ -31,17 +32,17 @@ type tenantsDoc struct {
 }
 
 type knownTenantDoc struct {
-	Tenant    string            `json:"tenant"`
-	Requests  int64             `json:"requests"`
-	First     *string           `json:"first"`
-	Last      *string           `json:"last"`
-	Agents    *int64            `json:"agents"`
-	Cap       *int64            `json:"cap_bytes"`
-	CapSource analyze.CapSource `json:"cap_source"`
-	CapLow    *int64            `json:"cap_low_bytes"`
-	CapHigh   *int64            `json:"cap_high_bytes"`
-	Window    *string           `json:"window"`
-	Zone      string            `json:"time_zone"`
+	Tenant    string           `json:"tenant"`
+	Requests  int64            `json:"requests"`
+	First     *string          `json:"first"`
+	Last      *string          `json:"last"`
+	Agents    *int64           `json:"agents"`
+	Cap       *int64           `json:"cap_bytes"`
+	CapSource egress.CapSource `json:"cap_source"`
+	CapLow    *int64           `json:"cap_low_bytes"`
+	CapHigh   *int64           `json:"cap_high_bytes"`
+	Window    *string          `json:"window"`
+	Zone      string           `json:"time_zone"`
 }
 
 // Tenants lists tenants in the order given. It returns an error that is ErrFormat for an unknown format, and w's.
@@ -109,7 +110,7 @@ func knownTenantCells(t *TenantRow, loc *time.Location) []string {
 }
 
 // bounds tells between what the cap must lie.
-func bounds(c analyze.Cap) string {
+func bounds(c egress.Cap) string {
 	switch {
 	case c.Low > 0 && c.Low == c.High:
 		return "exact"

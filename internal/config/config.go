@@ -19,10 +19,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+
 	// Zones must be known on machines without a zone database too.
 	_ "time/tzdata"
-
-	"github.com/6dcca832/headroom/analyze"
 )
 
 // Config is what is known of all tenants. The zero Config knows nothing of any.
@@ -83,11 +83,11 @@ func (c *Config) Tenant(name string) Tenant {
 func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Tenants)) }
 
 // About gives an analysis what is known of a tenant; it fits the option About of package analyze.
-func (c *Config) About(name string) analyze.Tenant {
+func (c *Config) About(name string) egress.Tenant {
 	t := c.Tenant(name)
-	a := analyze.Tenant{
+	a := egress.Tenant{
 		Name: name, Chance: -1,
-		Cap:  analyze.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
+		Cap:  egress.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
 		Zone: t.zone(),
 	}
 	if len(t.Closures) > 0 {

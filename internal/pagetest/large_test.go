@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
@@ -70,7 +71,7 @@ func result(name string, i int, end time.Time) analyze.Result {
 	r := analyze.Result{
 		Tenant: name, Verdict: []analyze.Verdict{analyze.Fail, analyze.Warn, analyze.Pass}[min(2, i/3)], Requests: 4200, LastPull: end.UnixMicro() - 36e9,
 		Spacing: analyze.Spacing{Class: "recording_audio", Requests: 4170, MinInterval: 3 * time.Second, Violations: 12, Min: 1e6, P50: 3.1e6, P95: 4e6},
-		Egress:  analyze.Egress{Window: 120 * time.Hour, Current: 2e8, Peak: 2.4e8, PeakAt: end.UnixMicro() - 9e10, Total: 1.3e9, Cap: analyze.Cap{Bytes: 5e8, Low: 2e8, Source: analyze.CapAssumed}},
+		Egress:  analyze.Egress{Window: 120 * time.Hour, Current: 2e8, Peak: 2.4e8, PeakAt: end.UnixMicro() - 9e10, Total: 1.3e9, Cap: egress.Cap{Bytes: 5e8, Low: 2e8, Source: egress.CapAssumed}},
 	}
 	for _, rule := range []string{analyze.RuleSpacing, analyze.RuleRateLimited} {
 		r.Findings = append(r.Findings, analyze.Finding{

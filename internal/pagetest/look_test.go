@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/config"
 )
 
@@ -71,7 +72,7 @@ func TestWindowFrameLiesOnItsHours(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.About = func(string) analyze.Tenant { return analyze.Tenant{Window: window} }
+	p.About = func(string) egress.Tenant { return egress.Tenant{Window: window} }
 	file, _ := write(t, p)
 	b.load(file, "")
 	b.show(0, 5)
@@ -136,12 +137,12 @@ func TestTimesNameTheirZone(t *testing.T) {
 	zones := []string{"Asia/Kolkata", "Europe/Berlin", "America/Denver", "Europe/London", "UTC"}
 	b := open(t, 1280, 800)
 	p := made(t, len(zones), 30, plainName)
-	p.About = func(tenant string) analyze.Tenant {
+	p.About = func(tenant string) egress.Tenant {
 		zone, err := time.LoadLocation(zones[tenant[len(tenant)-1]-'0'])
 		if err != nil {
 			t.Fatal(err)
 		}
-		return analyze.Tenant{Zone: zone}
+		return egress.Tenant{Zone: zone}
 	}
 	file, _ := write(t, p)
 	b.load(file, "#from=2026-10-31") // one of the last two days, after the clocks of Europe went back

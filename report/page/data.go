@@ -5,6 +5,9 @@ import (
 	"math"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/internal/measure"
@@ -119,7 +122,7 @@ func newPageData(p *report.Picture, a *assets, window string) *pageData {
 	return d
 }
 
-func newTenantData(p *report.Picture, r *analyze.Result, about analyze.Tenant, f *analyze.Projection, all *pageData) *tenantData {
+func newTenantData(p *report.Picture, r *analyze.Result, about egress.Tenant, f *outlook.Projection, all *pageData) *tenantData {
 	d := &tenantData{
 		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
 		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{},
@@ -166,7 +169,7 @@ func zoneClocks(zone *time.Location, from, to time.Time) []zoneClock {
 }
 
 // weekOf marks the hours of the week that touch the nightly window; "" without one. The week is the one before asOf.
-func weekOf(about analyze.Tenant, asOf time.Time) string {
+func weekOf(about egress.Tenant, asOf time.Time) string {
 	if about.Window == nil {
 		return ""
 	}
@@ -240,7 +243,7 @@ func pairs(all []analyze.Tally) []int64 {
 	return flat
 }
 
-func newOutlookData(f *analyze.Projection) *outlookData {
+func newOutlookData(f *outlook.Projection) *outlookData {
 	if f == nil || len(f.Days) == 0 {
 		return nil
 	}

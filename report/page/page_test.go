@@ -18,6 +18,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
@@ -200,7 +203,7 @@ func checkLicences(t *testing.T, all string) {
 }
 
 func TestPageIsTheSameTwice(t *testing.T) {
-	p := &report.Picture{Audit: reporttest.Sample(), Forecast: &analyze.ForecastReport{}}
+	p := &report.Picture{Audit: reporttest.Sample(), Forecast: &outlook.Report{}}
 	first := pageOf(t, p)
 	if second := pageOf(t, p); first != second {
 		t.Error("two renderings differ")
@@ -266,8 +269,8 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := func(current int64, f *analyze.Projection) pageTenant {
-		v := pageTenant{Egress: analyze.Egress{Current: current, Cap: analyze.Cap{Bytes: 100}}}
+	of := func(current int64, f *outlook.Projection) pageTenant {
+		v := pageTenant{Egress: analyze.Egress{Current: current, Cap: egress.Cap{Bytes: 100}}}
 		v.expect(f, clock{zone})
 		return v
 	}
@@ -277,8 +280,8 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 		hit, note string
 		soon      bool
 	}{
-		{of(10, &analyze.Projection{Chance: .6, Likely: likely}), "2026-11-08 01:00 MST", "08:00 UTC, 60% in 7 days", true},
-		{of(10, &analyze.Projection{Chance: .2}), "not expected", "20% in 7 days", false},
+		{of(10, &outlook.Projection{Chance: .6, Likely: likely}), "2026-11-08 01:00 MST", "08:00 UTC, 60% in 7 days", true},
+		{of(10, &outlook.Projection{Chance: .2}), "not expected", "20% in 7 days", false},
 		{of(100, nil), "reached now", "", true},
 		{of(10, nil), measure.None, "", false},
 	} {

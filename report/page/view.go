@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/outlook"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
@@ -262,7 +265,7 @@ func both(c clock, us int64) string {
 	return c.local(us)
 }
 
-func capBounds(limit analyze.Cap) string {
+func capBounds(limit egress.Cap) string {
 	switch {
 	case limit.Low > 0 && limit.High > 0 && limit.Low != limit.High:
 		return "between " + measure.Bytes(limit.Low) + " and " + measure.Bytes(limit.High)
@@ -273,7 +276,7 @@ func capBounds(limit analyze.Cap) string {
 }
 
 // expect fills in what the forecast says.
-func (t *pageTenant) expect(f *analyze.Projection, c clock) {
+func (t *pageTenant) expect(f *outlook.Projection, c clock) {
 	t.Soon = true
 	switch {
 	case t.Egress.Cap.Bytes > 0 && t.Egress.Current >= t.Egress.Cap.Bytes:
@@ -289,18 +292,18 @@ func (t *pageTenant) expect(f *analyze.Projection, c clock) {
 		return
 	}
 	if f.Chance >= 0 {
-		t.HitNote = strings.TrimPrefix(t.HitNote+", "+measure.Chance(f.Chance)+" in "+measure.Count(analyze.ChanceDays, "day"), ", ")
+		t.HitNote = strings.TrimPrefix(t.HitNote+", "+measure.Chance(f.Chance)+" in "+measure.Count(outlook.ChanceDays, "day"), ", ")
 	}
 	t.Outlook = outlookWords(f, c)
 }
 
 // outlookWords are the forecast in sentences.
-func outlookWords(f *analyze.Projection, c clock) (all []string) {
+func outlookWords(f *outlook.Projection, c clock) (all []string) {
 	if f.Reason != "" {
 		all = append(all, "No forecast: "+text.Clean(f.Reason)+".")
 	}
 	if f.Chance >= 0 {
-		all = append(all, "The chance of reaching the cap within "+measure.Count(analyze.ChanceDays, "day")+" is "+measure.Chance(f.Chance)+".")
+		all = append(all, "The chance of reaching the cap within "+measure.Count(outlook.ChanceDays, "day")+" is "+measure.Chance(f.Chance)+".")
 	}
 	for _, at := range []struct {
 		t    time.Time
@@ -317,7 +320,7 @@ func outlookWords(f *analyze.Projection, c clock) (all []string) {
 }
 
 // forecastOf is that of a tenant, nil where there is none.
-func forecastOf(p *report.Picture, tenant string) *analyze.Projection {
+func forecastOf(p *report.Picture, tenant string) *outlook.Projection {
 	if p.Forecast == nil {
 		return nil
 	}
@@ -330,8 +333,8 @@ func forecastOf(p *report.Picture, tenant string) *analyze.Projection {
 }
 
 // aboutOf is what is known of a tenant; its Zone is never nil.
-func aboutOf(p *report.Picture, tenant string) analyze.Tenant {
-	t := analyze.Tenant{}
+func aboutOf(p *report.Picture, tenant string) egress.Tenant {
+	t := egress.Tenant{}
 	if p.About != nil {
 		t = p.About(tenant)
 	}

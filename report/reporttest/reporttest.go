@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
+
 	"github.com/6dcca832/headroom/analyze"
 )
 
@@ -27,7 +29,7 @@ func Sample() *analyze.Report {
 			Statuses: []analyze.StatusCount{{Method: "GET", Class: "recording_audio", Status: 200, Requests: 1_234_567, Expected: true}},
 			Egress: analyze.Egress{
 				Window: 120 * time.Hour, Current: 1_500_000_000, Peak: 2_000_000_000, PeakAt: At("2026-11-03 02:10:00"), Total: 9_000_000_000,
-				Cap: analyze.Cap{Bytes: 34_600_000_000, Source: analyze.CapTold},
+				Cap: egress.Cap{Bytes: 34_600_000_000, Source: egress.CapTold},
 			},
 			Findings: []analyze.Finding{{
 				Rule: analyze.RuleCutShort, Severity: analyze.Notice, Count: 1, First: At("2026-11-03 02:10:00"), Last: At("2026-11-03 02:10:00"),
@@ -56,7 +58,7 @@ func failing() analyze.Result {
 		},
 		Egress: analyze.Egress{
 			Window: 120 * time.Hour, Current: 34_499_000_000, Peak: 34_600_000_001, PeakAt: At("2026-11-05 02:00:07.000001"), Total: 80_000_000_000,
-			Cap: analyze.Cap{Bytes: 34_500_000_000, Low: 34_000_000_000, High: 35_000_000_000, Source: analyze.CapLearned},
+			Cap: egress.Cap{Bytes: 34_500_000_000, Low: 34_000_000_000, High: 35_000_000_000, Source: egress.CapLearned},
 		},
 		Findings: []analyze.Finding{
 			{
@@ -78,7 +80,7 @@ func warning() analyze.Result {
 		Tenant: "birch & sons", Verdict: analyze.Warn, Requests: 3,
 		Spacing:  analyze.Spacing{Class: "recording_audio", MinInterval: 3 * time.Second, Min: -1, P50: -1, P95: -1},
 		Statuses: nil,
-		Egress:   analyze.Egress{Window: 120 * time.Hour, Cap: analyze.Cap{Source: analyze.CapUnknown}},
+		Egress:   analyze.Egress{Window: 120 * time.Hour, Cap: egress.Cap{Source: egress.CapUnknown}},
 		Findings: []analyze.Finding{{
 			Rule: analyze.RuleAuth, Severity: analyze.Warning, Count: 3, First: At("2026-11-01 02:00:07"), Last: At("2026-11-01 02:00:09"),
 			Detail: "3 requests were refused for their token or its rights, up to 3 in a row", Advice: "Check that the token is current.",

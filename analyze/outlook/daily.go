@@ -1,21 +1,22 @@
-package analyze
+package outlook
 
 import (
 	"math"
 	"slices"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
 )
 
 // ProjectDaily forecasts plain daily totals, with sums over five calendar days. Each series is a tenant of the report;
 // its days end at midnight UTC, and the report is as of the end of the latest. Of w, only Cap and Growth count.
-func ProjectDaily(series []forecast.Named, horizon int, w WhatIf) (*ForecastReport, error) {
-	o := ForecastOptions{Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
+func ProjectDaily(series []forecast.Named, horizon int, w WhatIf) (*Report, error) {
+	o := Options{Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	r := &ForecastReport{Horizon: o.Horizon, WhatIf: o.WhatIf}
+	r := &Report{Horizon: o.Horizon, WhatIf: o.WhatIf}
 	for _, s := range series {
 		p := projectDaily(s, o)
 		if p.AsOf.After(r.AsOf) {
@@ -27,15 +28,15 @@ func ProjectDaily(series []forecast.Named, horizon int, w WhatIf) (*ForecastRepo
 	return r, nil
 }
 
-func projectDaily(s forecast.Named, o ForecastOptions) Projection {
+func projectDaily(s forecast.Named, o Options) Projection {
 	n := len(s.Series.Bytes)
 	y, m, d := s.Series.Start.Date()
 	p := Projection{
 		Tenant: s.ID, AsOf: time.Date(y, m, d+n, 0, 0, 0, 0, time.UTC), History: n, Chance: -1, Series: s.Series,
-		Cap: Cap{Source: CapUnknown},
+		Cap: egress.Cap{Source: egress.CapUnknown},
 	}
 	if c := o.WhatIf.Cap; c > 0 {
-		p.Cap = Cap{Bytes: c, Low: c, High: c, Source: CapTold}
+		p.Cap = egress.Cap{Bytes: c, Low: c, High: c, Source: egress.CapTold}
 	}
 	p.Current = whole(lastSum(s.Series.Bytes))
 	p.forecastDaily(o)
@@ -43,7 +44,7 @@ func projectDaily(s forecast.Named, o ForecastOptions) Projection {
 	return p
 }
 
-func (p *Projection) forecastDaily(o ForecastOptions) {
+func (p *Projection) forecastDaily(o Options) {
 	model, err := forecast.Fit(p.Series)
 	if err != nil {
 		p.Reason = err.Error()

@@ -1,4 +1,4 @@
-package analyze
+package egress
 
 import (
 	"math/rand/v2"
@@ -8,9 +8,9 @@ import (
 func TestSetRemembersEachHash(t *testing.T) {
 	for _, room := range []int{0, 1, 1000, 20_000} {
 		r := rand.New(rand.NewPCG(9, uint64(room)))
-		var s set
+		var s Items
 		if room > 0 {
-			s.reserve(room)
+			s.Reserve(room)
 		}
 		want := map[uint64]bool{}
 		for range 10_000 {
@@ -18,7 +18,7 @@ func TestSetRemembersEachHash(t *testing.T) {
 			if r.IntN(2) == 0 {
 				h = h << 48 // only high bits differ: all meet in one place of the table
 			}
-			if added := s.add(h); added == want[h] {
+			if added := s.Add(h); added == want[h] {
 				t.Fatalf("room %d: add(%d) is %t, but it was there: %t", room, h, added, want[h])
 			}
 			want[h] = true
@@ -27,16 +27,16 @@ func TestSetRemembersEachHash(t *testing.T) {
 }
 
 func TestSetReserveEmpties(t *testing.T) {
-	var s set
+	var s Items
 	for h := range uint64(100) {
-		s.add(h)
+		s.Add(h)
 	}
-	s.reserve(10)
+	s.Reserve(10)
 	for h := range uint64(100) {
-		if !s.add(h) {
+		if !s.Add(h) {
 			t.Fatalf("%d was there in an emptied set", h)
 		}
-		if s.add(h) {
+		if s.Add(h) {
 			t.Fatalf("%d was not there after it had been added", h)
 		}
 	}
@@ -44,16 +44,16 @@ func TestSetReserveEmpties(t *testing.T) {
 
 // A tenant of millions leaves nothing behind that each small one after it would have to clear; what is worth keeping is kept.
 func TestSetForgetsItsSize(t *testing.T) {
-	var s set
-	s.reserve(1_000_000)
-	s.add(1)
-	s.reserve(10)
-	if len(s.slots) > keptSlots || s.has(1) {
+	var s Items
+	s.Reserve(1_000_000)
+	s.Add(1)
+	s.Reserve(10)
+	if len(s.slots) > keptSlots || s.Has(1) {
 		t.Errorf("%d slots are left, or what was in them", len(s.slots))
 	}
-	s.reserve(keptSlots / 2)
+	s.Reserve(keptSlots / 2)
 	kept := &s.slots[0]
-	s.reserve(10)
+	s.Reserve(10)
 	if &s.slots[0] != kept {
 		t.Error("a set of usual size is made anew")
 	}

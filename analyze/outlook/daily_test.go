@@ -1,9 +1,10 @@
-package analyze
+package outlook
 
 import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
 )
 
@@ -58,7 +59,7 @@ func TestReachedComesFirst(t *testing.T) {
 			t.Errorf("%s: no scores, and no word why", p.Tenant)
 		}
 	}
-	a, b := Projection{Tenant: "reached", Chance: -1, Current: 5, Cap: Cap{Bytes: 5}}, Projection{Tenant: "near", Chance: .9, Current: 4, Cap: Cap{Bytes: 5}}
+	a, b := Projection{Tenant: "reached", Chance: -1, Current: 5, Cap: egress.Cap{Bytes: 5}}, Projection{Tenant: "near", Chance: .9, Current: 4, Cap: egress.Cap{Bytes: 5}}
 	if compareProjections(a, b) >= 0 {
 		t.Error("a tenant at its cap comes after one that may reach it")
 	}

@@ -1,4 +1,4 @@
-package analyze
+package outlook
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/store"
 )
@@ -24,7 +25,7 @@ type pulled struct {
 }
 
 // collected feeds downloads to a collector as of a time.
-func collected(t testing.TB, tenant Tenant, asOf time.Time, all []pulled) *collector {
+func collected(t testing.TB, tenant egress.Tenant, asOf time.Time, all []pulled) *collector {
 	t.Helper()
 	tenant.Name = "acme"
 	if tenant.Zone == nil {
@@ -32,7 +33,7 @@ func collected(t testing.TB, tenant Tenant, asOf time.Time, all []pulled) *colle
 	}
 	route := &store.Route{Method: "GET", Origin: "https://acme.xima.cloud", Template: "/rest/api/v2/recordings/{+recording_key}"}
 	slices.SortStableFunc(all, func(a, b pulled) int { return a.at.Compare(b.at) })
-	var seen set
+	var seen egress.Items
 	c := newCollector(mustPolicy(t), tenant, asOf.UnixMicro(), &seen)
 	for i, p := range all {
 		r := store.Request{ID: int64(i + 1), StartedAt: p.at.UnixMicro(), Status: p.status, ResponseBytes: p.bytes, Route: route, ItemHash: uint64(p.item) + 1}
@@ -86,14 +87,14 @@ func TestWindowsAgainstBruteForce(t *testing.T) {
 			}
 		}
 		reset := time.Time{}
-		tenant := Tenant{}
+		tenant := egress.Tenant{}
 		if seed%2 == 1 {
 			reset = projectAsOf.Add(-time.Duration(r.Int64N(int64(100 * time.Hour)))).Truncate(time.Microsecond)
 			tenant.Resets = []int64{reset.UnixMicro()}
 		}
 		c := collected(t, tenant, projectAsOf, all)
 		h := c.habits()
-		l := newOutlook(c, h, nil, ForecastOptions{Horizon: 9})
+		l := newOutlook(c, h, nil, Options{Horizon: 9})
 		night := nights{all: true, bytes: 1e6}
 		coming := slices.Clone(all)
 		for i := range 9 {
@@ -122,8 +123,8 @@ func TestSixPullsInOneWindow(t *testing.T) {
 			all[i].at = all[i].at.Add(5 * time.Hour)
 		}
 	}
-	c := collected(t, Tenant{}, projectAsOf, all)
-	p := project(c, ForecastOptions{Policy: c.policy, AsOf: projectAsOf, Horizon: 3})
+	c := collected(t, egress.Tenant{}, projectAsOf, all)
+	p := project(c, Options{Policy: c.policy, AsOf: projectAsOf, Horizon: 3})
 	if first := p.Days[0].Point; first < 5700 || first > 6300 {
 		t.Errorf("the coming night is expected to end at %.0f bytes, want about six pulls of 1000", first)
 	}
@@ -132,8 +133,8 @@ func TestSixPullsInOneWindow(t *testing.T) {
 func TestResetFreesTheWindow(t *testing.T) {
 	all := nightly(40, weekly, time.UTC)
 	reset := projectAsOf.Add(-time.Hour)
-	c := collected(t, Tenant{Resets: []int64{reset.UnixMicro()}}, projectAsOf, all)
-	p := project(c, ForecastOptions{Policy: c.policy, AsOf: projectAsOf, Horizon: 5})
+	c := collected(t, egress.Tenant{Resets: []int64{reset.UnixMicro()}}, projectAsOf, all)
+	p := project(c, Options{Policy: c.policy, AsOf: projectAsOf, Horizon: 5})
 	if p.Current != 0 || p.Days[0].Point > 12000 {
 		t.Errorf("after a reset: %d bytes now, %.0f after the next night", p.Current, p.Days[0].Point)
 	}
@@ -166,7 +167,7 @@ func TestLabels(t *testing.T) {
 	for i := range 2 {
 		all = append(all, pulled{item: 9000 + i, recorded: night(10), at: night(35).Add(4 * time.Hour), bytes: 500})
 	}
-	s := collected(t, Tenant{}, projectAsOf, all).habits().series(0)
+	s := collected(t, egress.Tenant{}, projectAsOf, all).habits().series(0)
 	for kind, want := range map[forecast.Kind]map[int]float64{
 		forecast.Redownload:  {35: 210},
 		forecast.Backfill:    {35: 1000},
@@ -193,7 +194,7 @@ func TestHabitOfComingLate(t *testing.T) {
 			all[i].recorded = all[i].recorded.AddDate(0, 0, -7)
 		}
 	}
-	if got := faultsOf(collected(t, Tenant{}, projectAsOf, all).habits().series(0), forecast.Backfill); len(got) > 0 {
+	if got := faultsOf(collected(t, egress.Tenant{}, projectAsOf, all).habits().series(0), forecast.Backfill); len(got) > 0 {
 		t.Errorf("labelled as backfill: %v", got)
 	}
 }
@@ -206,7 +207,7 @@ func TestRefusedNightIsMissed(t *testing.T) {
 			all[i].status, all[i].bytes = 509, 0
 		}
 	}
-	got := faultsOf(collected(t, Tenant{}, projectAsOf, all).habits().series(0), forecast.MissedNight)
+	got := faultsOf(collected(t, egress.Tenant{}, projectAsOf, all).habits().series(0), forecast.MissedNight)
 	if want := .7 * float64(weekly(39)); len(got) != 1 || math.Abs(got[39]-want) > 1 {
 		t.Errorf("missed bytes %v, want %.0f of day 39", got, want)
 	}
@@ -215,7 +216,7 @@ func TestRefusedNightIsMissed(t *testing.T) {
 // TestRunningBug: two nights of repeated downloads are taken to go on, and said.
 func TestRunningBug(t *testing.T) {
 	all := nightly(40, weekly, time.UTC)
-	quiet := project(collected(t, Tenant{}, projectAsOf, slices.Clone(all)), ForecastOptions{Policy: mustPolicy(t), Horizon: 5, AsOf: projectAsOf})
+	quiet := project(collected(t, egress.Tenant{}, projectAsOf, slices.Clone(all)), Options{Policy: mustPolicy(t), Horizon: 5, AsOf: projectAsOf})
 	for _, d := range []int{38, 39} {
 		for i := range 10 {
 			again := all[d*10+i]
@@ -223,7 +224,7 @@ func TestRunningBug(t *testing.T) {
 			all = append(all, again)
 		}
 	}
-	p := project(collected(t, Tenant{}, projectAsOf, all), ForecastOptions{Policy: mustPolicy(t), Horizon: 5, AsOf: projectAsOf})
+	p := project(collected(t, egress.Tenant{}, projectAsOf, all), Options{Policy: mustPolicy(t), Horizon: 5, AsOf: projectAsOf})
 	more := float64(weekly(38)+weekly(39)) / 2
 	if got := p.Days[4].Point - quiet.Days[4].Point; got < 4.9*more || got > 5.1*more+float64(weekly(39)) {
 		t.Errorf("five nights ahead the bug adds %.0f bytes, want about five times %.0f", got, more)
@@ -237,8 +238,8 @@ func TestRunningBug(t *testing.T) {
 // reached if it went on.
 func TestBugOfOneNight(t *testing.T) {
 	all := nightly(40, weekly, time.UTC)
-	o := ForecastOptions{Policy: mustPolicy(t), Horizon: 7, AsOf: projectAsOf}
-	quiet := project(collected(t, Tenant{}, projectAsOf, slices.Clone(all)), o)
+	o := Options{Policy: mustPolicy(t), Horizon: 7, AsOf: projectAsOf}
+	quiet := project(collected(t, egress.Tenant{}, projectAsOf, slices.Clone(all)), o)
 	for i := range 20 {
 		again := all[39*10+i%10]
 		again.at = again.at.Add(time.Duration(2+i/10) * time.Hour)
@@ -247,7 +248,7 @@ func TestBugOfOneNight(t *testing.T) {
 	bug := 2 * float64(weekly(39))
 	usual := quiet.Days[6].Point
 	for _, c := range []struct{ limit, low, high float64 }{{usual + 2.6*bug, .1, .15}, {usual + 9*bug, 0, .01}} {
-		p := project(collected(t, Tenant{Cap: CapFacts{Told: int64(c.limit)}}, projectAsOf, slices.Clone(all)), o)
+		p := project(collected(t, egress.Tenant{Cap: egress.CapFacts{Told: int64(c.limit)}}, projectAsOf, slices.Clone(all)), o)
 		if p.Chance < c.low || p.Chance > c.high {
 			t.Errorf("cap %.0f: the chance is %.3f, want %.2f to %.2f", c.limit, p.Chance, c.low, c.high)
 		}
@@ -267,7 +268,7 @@ func TestClockChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tenant := Tenant{Zone: zone, Closed: func(at time.Time) bool { return at.Weekday() == time.Sunday }}
+	tenant := egress.Tenant{Zone: zone, Closed: func(at time.Time) bool { return at.Weekday() == time.Sunday }}
 	c := collected(t, tenant, projectAsOf, nightly(60, weekly, zone))
 	h := c.habits()
 	s := h.series(7)
@@ -285,8 +286,8 @@ func TestClockChange(t *testing.T) {
 // TestBudgetIsTheLargest: it keeps the chance under 5 %, and a hundredth of the cap more does not.
 func TestBudgetIsTheLargest(t *testing.T) {
 	for _, told := range []int64{48_000, 60_000, 90_000, 200_000} {
-		c := collected(t, Tenant{Cap: CapFacts{Told: told}}, projectAsOf, nightly(40, weekly, time.UTC))
-		o := ForecastOptions{Policy: c.policy, AsOf: projectAsOf, Horizon: 7}
+		c := collected(t, egress.Tenant{Cap: egress.CapFacts{Told: told}}, projectAsOf, nightly(40, weekly, time.UTC))
+		o := Options{Policy: c.policy, AsOf: projectAsOf, Horizon: 7}
 		p := project(c, o)
 		m, err := forecast.Fit(p.Series)
 		if err != nil {
@@ -311,8 +312,8 @@ func TestBudgetIsTheLargest(t *testing.T) {
 
 // TestBudgetBoundByTime: small recordings take more time than room.
 func TestBudgetBoundByTime(t *testing.T) {
-	c := collected(t, Tenant{Cap: CapFacts{Told: 1e12}}, projectAsOf, nightly(40, weekly, time.UTC))
-	p := project(c, ForecastOptions{Policy: c.policy, AsOf: projectAsOf, Horizon: 7})
+	c := collected(t, egress.Tenant{Cap: egress.CapFacts{Told: 1e12}}, projectAsOf, nightly(40, weekly, time.UTC))
+	p := project(c, Options{Policy: c.policy, AsOf: projectAsOf, Horizon: 7})
 	want := int64(math.Floor(28_800 * c.meanSize()))
 	if p.Budget.Binds != BindsTime || p.Budget.Tonight != want || p.Budget.Daily != want {
 		t.Errorf("budget %+v, want %d bytes bound by time", p.Budget, want)
@@ -321,15 +322,15 @@ func TestBudgetBoundByTime(t *testing.T) {
 
 func TestSpread(t *testing.T) {
 	tests := map[string]struct {
-		cap       Cap
+		cap       egress.Cap
 		low, high float64
 	}{
-		"told":                 {Cap{Bytes: 100, Low: 100, High: 100, Source: CapTold}, 100, 100},
-		"learned":              {Cap{Bytes: 100, Low: 80, High: 100, Source: CapLearned}, 80, 100},
-		"learned, no refusal":  {Cap{Bytes: 100, Low: 100, Source: CapLearned}, 100, 125},
-		"measured":             {Cap{Bytes: 100, Low: 20, Source: CapMeasured}, 90, 110},
-		"assumed":              {Cap{Bytes: 100, Source: CapAssumed}, 75, 125},
-		"assumed and survived": {Cap{Bytes: 100, Low: 98, Source: CapAssumed}, 98, 125},
+		"told":                 {egress.Cap{Bytes: 100, Low: 100, High: 100, Source: egress.CapTold}, 100, 100},
+		"learned":              {egress.Cap{Bytes: 100, Low: 80, High: 100, Source: egress.CapLearned}, 80, 100},
+		"learned, no refusal":  {egress.Cap{Bytes: 100, Low: 100, Source: egress.CapLearned}, 100, 125},
+		"measured":             {egress.Cap{Bytes: 100, Low: 20, Source: egress.CapMeasured}, 90, 110},
+		"assumed":              {egress.Cap{Bytes: 100, Source: egress.CapAssumed}, 75, 125},
+		"assumed and survived": {egress.Cap{Bytes: 100, Low: 98, Source: egress.CapAssumed}, 98, 125},
 	}
 	for name, c := range tests {
 		got := spread(c.cap)
@@ -341,7 +342,7 @@ func TestSpread(t *testing.T) {
 			t.Errorf("%s: from %v to %v, want %v to %v", name, got[0], got[len(got)-1], c.low, c.high)
 		}
 	}
-	for _, unknown := range []Cap{{}, {Source: CapTold}, {Low: 5, Source: CapUnknown}} {
+	for _, unknown := range []egress.Cap{{}, {Source: egress.CapTold}, {Low: 5, Source: egress.CapUnknown}} {
 		if got := spread(unknown); got != nil {
 			t.Errorf("%+v gives %v", unknown, got)
 		}
@@ -364,8 +365,8 @@ func TestHostileVolumes(t *testing.T) {
 		"1970": append([]pulled{{at: time.Unix(5, 0), bytes: 7}}, some...),
 	} {
 		for _, told := range []int64{0, 1, 50_000, math.MaxInt64} {
-			c := collected(t, Tenant{Cap: CapFacts{Told: told}, Pending: 100}, projectAsOf, slices.Clone(all))
-			p := project(c, ForecastOptions{Policy: c.policy, AsOf: projectAsOf, Horizon: forecast.MaxHorizon})
+			c := collected(t, egress.Tenant{Cap: egress.CapFacts{Told: told}, Pending: 100}, projectAsOf, slices.Clone(all))
+			p := project(c, Options{Policy: c.policy, AsOf: projectAsOf, Horizon: forecast.MaxHorizon})
 			p.score()
 			checkProjection(t, name, told, &p)
 		}
@@ -391,11 +392,11 @@ func checkProjection(t *testing.T, name string, told int64, p *Projection) {
 }
 
 func TestWhatIf(t *testing.T) {
-	run := func(w WhatIf, facts CapFacts) Projection {
-		c := collected(t, Tenant{Cap: facts}, projectAsOf, nightly(40, weekly, time.UTC))
-		return project(c, ForecastOptions{Policy: c.policy, AsOf: projectAsOf, Horizon: 10, WhatIf: w})
+	run := func(w WhatIf, facts egress.CapFacts) Projection {
+		c := collected(t, egress.Tenant{Cap: facts}, projectAsOf, nightly(40, weekly, time.UTC))
+		return project(c, Options{Policy: c.policy, AsOf: projectAsOf, Horizon: 10, WhatIf: w})
 	}
-	told := CapFacts{Told: 80_000}
+	told := egress.CapFacts{Told: 80_000}
 	base := run(WhatIf{}, told)
 	if grown := run(WhatIf{Growth: .2}, told); math.Abs(grown.Days[9].Point/base.Days[9].Point-1.2) > 1e-6 {
 		t.Errorf("a fifth more makes %.0f of %.0f", grown.Days[9].Point, base.Days[9].Point)
@@ -416,8 +417,8 @@ func TestWhatIf(t *testing.T) {
 	if p := run(WhatIf{Agents: 7}, told); p.Cap.Bytes != 80_000 || len(p.Notes) == 0 {
 		t.Errorf("a cap that was told: %+v, notes %q", p.Cap, p.Notes)
 	}
-	one, two := run(WhatIf{Agents: 1}, CapFacts{Agents: 9}).Cap, run(WhatIf{Agents: 2}, CapFacts{Agents: 9}).Cap
-	if one.Bytes <= 0 || two.Bytes != 2*one.Bytes || two.Source != CapAssumed {
+	one, two := run(WhatIf{Agents: 1}, egress.CapFacts{Agents: 9}).Cap, run(WhatIf{Agents: 2}, egress.CapFacts{Agents: 9}).Cap
+	if one.Bytes <= 0 || two.Bytes != 2*one.Bytes || two.Source != egress.CapAssumed {
 		t.Errorf("caps of one and two agents: %+v and %+v", one, two)
 	}
 }

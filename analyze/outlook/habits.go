@@ -1,4 +1,4 @@
-package analyze
+package outlook
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/internal/measure"
 )
 
 const (
@@ -318,7 +319,7 @@ func (h *habits) notes() []string {
 	var notes []string
 	say := func(format string, bytes float64) {
 		if bytes > 0 {
-			notes = append(notes, fmt.Sprintf(format, grouped(whole(bytes))))
+			notes = append(notes, fmt.Sprintf(format, measure.Grouped(whole(bytes))))
 		}
 	}
 	switch r := h.running(); r.chance {

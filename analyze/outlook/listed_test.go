@@ -1,4 +1,4 @@
-package analyze_test
+package outlook_test
 
 import (
 	"fmt"
@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -53,13 +55,13 @@ func listedNights(t *testing.T, nights int, pulled func(night, call int) bool) (
 	return snap, first.AddDate(0, 0, nights).Add(8 * time.Hour)
 }
 
-func projectAcme(t *testing.T, snap *store.Snapshot, asOf time.Time) analyze.Projection {
+func projectAcme(t *testing.T, snap *store.Snapshot, asOf time.Time) outlook.Projection {
 	t.Helper()
 	policy, err := limits.Builtin("xima")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := analyze.Project(t.Context(), snap, analyze.ForecastOptions{Policy: policy, AsOf: asOf})
+	r, err := outlook.Project(t.Context(), snap, outlook.Options{Policy: policy, AsOf: asOf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,18 +116,18 @@ func TestCapIsMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		facts  analyze.CapFacts
+		facts  egress.CapFacts
 		asOf   time.Time
-		source analyze.CapSource
+		source egress.CapSource
 		bytes  int64
 	}{
-		{analyze.CapFacts{Agents: 10}, asOf, analyze.CapMeasured, 10 * 8 * 5 * 10_000 * 2},
-		{analyze.CapFacts{Agents: 10}, asOf.AddDate(0, 0, 60), analyze.CapAssumed, policy.Egress.Cap(10, 0)}, // the list is too old
-		{analyze.CapFacts{Agents: 10, BytesPerHour: 20_000}, asOf, analyze.CapMeasured, 10 * 8 * 5 * 20_000 * 2},
-		{analyze.CapFacts{Agents: 10, Told: 777_777}, asOf, analyze.CapTold, 777_777},
-		{analyze.CapFacts{}, asOf, analyze.CapUnknown, 0},
+		{egress.CapFacts{Agents: 10}, asOf, egress.CapMeasured, 10 * 8 * 5 * 10_000 * 2},
+		{egress.CapFacts{Agents: 10}, asOf.AddDate(0, 0, 60), egress.CapAssumed, policy.Egress.Cap(10, 0)}, // the list is too old
+		{egress.CapFacts{Agents: 10, BytesPerHour: 20_000}, asOf, egress.CapMeasured, 10 * 8 * 5 * 20_000 * 2},
+		{egress.CapFacts{Agents: 10, Told: 777_777}, asOf, egress.CapTold, 777_777},
+		{egress.CapFacts{}, asOf, egress.CapUnknown, 0},
 	} {
-		about := func(string) analyze.Tenant { return analyze.Tenant{Cap: c.facts, Chance: -1} }
+		about := func(string) egress.Tenant { return egress.Tenant{Cap: c.facts, Chance: -1} }
 		r, _, err := analyze.Run(t.Context(), snap, analyze.Options{Policy: policy, AsOf: c.asOf, About: about})
 		if err != nil {
 			t.Fatal(err)
@@ -133,7 +135,7 @@ func TestCapIsMeasured(t *testing.T) {
 		if got := r.Tenants[0].Egress.Cap; got.Source != c.source || got.Bytes != c.bytes {
 			t.Errorf("%+v: cap %+v, want %d %s", c.facts, got, c.bytes, c.source)
 		}
-		f, err := analyze.Project(t.Context(), snap, analyze.ForecastOptions{Policy: policy, AsOf: c.asOf, About: about})
+		f, err := outlook.Project(t.Context(), snap, outlook.Options{Policy: policy, AsOf: c.asOf, About: about})
 		if err != nil {
 			t.Fatal(err)
 		}

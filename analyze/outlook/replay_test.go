@@ -1,4 +1,4 @@
-package analyze
+package outlook
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/sim"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
@@ -37,6 +38,7 @@ type history struct {
 }
 
 const (
+	alarmChance  = .1 // that of the rule egress-near
 	replayTenant = "acme"
 	replayNights = 110
 	quietNights  = 60
@@ -169,13 +171,13 @@ func keyShare(key string) float64 {
 // chanceAfter is the chance told in the morning after the n-th night.
 func (h *history) chanceAfter(p *limits.Policy, n int) float64 {
 	asOf := replayFirst.AddDate(0, 0, n).Add(9 * time.Hour)
-	var s scratch
-	c := newCollector(p, Tenant{Name: replayTenant, Zone: time.UTC, Cap: CapFacts{Told: h.vendor.Cap(replayTenant)}}, asOf.UnixMicro(), &s.seen)
+	var s egress.Items
+	c := newCollector(p, egress.Tenant{Name: replayTenant, Zone: time.UTC, Cap: egress.CapFacts{Told: h.vendor.Cap(replayTenant)}}, asOf.UnixMicro(), &s)
 	for i := range h.log {
 		c.add(&h.log[i])
 	}
 	c.finish()
-	return project(c, ForecastOptions{Policy: p, AsOf: asOf, Horizon: ChanceDays, chanceOnly: true}).Chance
+	return project(c, Options{Policy: p, AsOf: asOf, Horizon: ChanceDays, chanceOnly: true}).Chance
 }
 
 // TestWarnsTwoNightsAhead replays 100 histories that end at the simulator's cap: in each, the chance was 10 % or more
@@ -201,7 +203,7 @@ func TestWarnsTwoNightsAhead(t *testing.T) {
 			if n < 30 {
 				continue
 			}
-			alarm := h.chanceAfter(p, n) >= nearCapChance
+			alarm := h.chanceAfter(p, n) >= alarmChance
 			last = [2]bool{last[1], alarm}
 			switch {
 			case n < h.start:
@@ -249,7 +251,7 @@ func TestQuietHistories(t *testing.T) {
 				}
 				if h.judged(n) {
 					mornings++
-					if h.chanceAfter(p, n) >= nearCapChance {
+					if h.chanceAfter(p, n) >= alarmChance {
 						alarmed = append(alarmed, n)
 					}
 				}

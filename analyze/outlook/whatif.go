@@ -1,9 +1,11 @@
-package analyze
+package outlook
 
 import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/6dcca832/headroom/analyze/egress"
 )
 
 // WhatIf changes what a forecast assumes. The zero WhatIf changes nothing.
@@ -66,21 +68,21 @@ func (b Backfill) night(h *habits) int {
 }
 
 // limit is the cap under the changes, and a note where one of them cannot work.
-func (w WhatIf) limit(c *collector) (Cap, string) {
+func (w WhatIf) limit(c *collector) (egress.Cap, string) {
 	known := c.cap()
 	if w.Cap > 0 {
-		return Cap{Bytes: w.Cap, Low: w.Cap, High: w.Cap, Source: CapTold}, ""
+		return egress.Cap{Bytes: w.Cap, Low: w.Cap, High: w.Cap, Source: egress.CapTold}, ""
 	}
 	if w.Agents == 0 {
 		return known, ""
 	}
-	if known.Source == CapTold || known.High > 0 {
+	if known.Source == egress.CapTold || known.High > 0 {
 		return known, fmt.Sprintf("The cap is %s, so %d agents do not change it here: give cap=… for what support would set.", known.Source, w.Agents)
 	}
 	// What was let through under the present number of agents says nothing of another.
-	changed := Cap{Bytes: c.policy.Egress.Cap(w.Agents, c.tenant.Cap.BytesPerHour), Source: CapAssumed}
+	changed := egress.Cap{Bytes: c.policy.Egress.Cap(w.Agents, c.tenant.Cap.BytesPerHour), Source: egress.CapAssumed}
 	if c.tenant.Cap.BytesPerHour > 0 {
-		changed.Source = CapMeasured
+		changed.Source = egress.CapMeasured
 	}
 	return changed, ""
 }

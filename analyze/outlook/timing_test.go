@@ -1,4 +1,4 @@
-package analyze
+package outlook
 
 import (
 	"math"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
 )
 
@@ -27,7 +28,7 @@ func TestPullsThatMove(t *testing.T) {
 		for day := 60; day < 198; day += 3 {
 			asOf := projectAsOf.AddDate(0, 0, day-199)
 			past := all[:(day+1)*10]
-			p := project(collected(t, Tenant{}, asOf, append([]pulled{}, past...)), ForecastOptions{Policy: mustPolicy(t), Horizon: 1, AsOf: asOf})
+			p := project(collected(t, egress.Tenant{}, asOf, append([]pulled{}, past...)), Options{Policy: mustPolicy(t), Horizon: 1, AsOf: asOf})
 			most := rolled(past, asOf.Add(time.Minute), time.Time{})
 			for _, next := range all[(day+1)*10 : (day+2)*10] {
 				most = math.Max(most, rolled(all[:(day+2)*10], next.at, time.Time{}))
@@ -48,8 +49,8 @@ func TestPullsThatMove(t *testing.T) {
 
 // TestPullsThatStay: nights that are all alike move nothing.
 func TestPullsThatStay(t *testing.T) {
-	c := collected(t, Tenant{}, projectAsOf, nightly(60, weekly, time.UTC))
-	l := newOutlook(c, c.habits(), nil, ForecastOptions{})
+	c := collected(t, egress.Tenant{}, projectAsOf, nightly(60, weekly, time.UTC))
+	l := newOutlook(c, c.habits(), nil, Options{})
 	l.y[0], l.y[5] = 9000, 9000
 	for i, m := range l.timing(c.habits()) {
 		if math.Abs(m.shift)+m.spread-m.least > 1e-6 {
@@ -61,7 +62,7 @@ func TestPullsThatStay(t *testing.T) {
 // TestProjectionProperties: whatever comes when, quantiles never cross, no sum is below what stays in the window anyway, and a
 // thousandfold volume has thousandfold sums.
 func TestProjectionProperties(t *testing.T) {
-	o := ForecastOptions{Policy: mustPolicy(t), Horizon: forecast.MaxHorizon, AsOf: projectAsOf}
+	o := Options{Policy: mustPolicy(t), Horizon: forecast.MaxHorizon, AsOf: projectAsOf}
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 12))
 		all := nightly(3+r.IntN(120), func(d int) int64 { return weekly(d) * r.Int64N(4) / (1 + r.Int64N(3)) }, time.UTC)
@@ -76,8 +77,8 @@ func TestProjectionProperties(t *testing.T) {
 		for i := range large {
 			large[i].bytes *= 1000
 		}
-		small := project(collected(t, Tenant{}, projectAsOf, all), o)
-		for i, d := range project(collected(t, Tenant{}, projectAsOf, large), o).Days {
+		small := project(collected(t, egress.Tenant{}, projectAsOf, all), o)
+		for i, d := range project(collected(t, egress.Tenant{}, projectAsOf, large), o).Days {
 			stays := rolled(large, projectAsOf.AddDate(0, 0, i).Add(15*time.Minute), time.Time{})
 			if !slices.IsSorted(d.Quantiles[:]) || d.Quantiles[0] < stays || d.Point < stays {
 				t.Fatalf("seed %d day %d: point %v and %v, and %v stays", seed, i+1, d.Point, d.Quantiles, stays)

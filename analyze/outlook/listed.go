@@ -1,10 +1,11 @@
-package analyze
+package outlook
 
 import (
 	"context"
 	"fmt"
 	"math"
 
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -12,7 +13,7 @@ import (
 // been downloaded.
 
 const (
-	// listedDays are the last days whose listed recordings measure an hour, or may be overdue: four weeks hold every
+	// listedDays are the last days whose listed recordings may be overdue: four weeks hold every
 	// weekday four times, and a backlog older than that is a backfill that somebody has to plan.
 	listedDays = 28
 	// settledDays is the age in days from which a recording that nobody downloaded was left out on purpose, and
@@ -20,19 +21,6 @@ const (
 	// is pulled, and nobody knows which recordings are to come.
 	settledDays, completeShare = 5, .9
 )
-
-// measure fills in the bytes of a recorded hour from the tenant's own recording list, where nobody has said them. It does
-// nothing where no list is known, and where the cap does not depend on it.
-func (t *Tenant) measure(ctx context.Context, snap *store.Snapshot, asOf int64) error {
-	if t.Cap.BytesPerHour > 0 || t.Cap.Agents <= 0 || t.Cap.told() > 0 {
-		return nil
-	}
-	r, err := snap.Recorded(ctx, t.Name, asOf-listedDays*dayMicros, asOf+1)
-	if err == nil && r.Hours > 0 {
-		t.Cap.BytesPerHour = r.Bytes / r.Hours
-	}
-	return err
-}
 
 // listed are the listed recordings of one hour that were not downloaded, or were.
 type listed struct {
@@ -52,7 +40,7 @@ func (c *collector) list(ctx context.Context, snap *store.Snapshot) error {
 			c.listed = append(c.listed, listed{hour: hour})
 		}
 		l := &c.listed[len(c.listed)-1]
-		if c.seen.has(r.ItemHash()) {
+		if c.seen.Has(r.ItemHash()) {
 			l.found++
 			continue
 		}
@@ -89,7 +77,7 @@ func (h *habits) late() ([]float64, string) {
 	}
 	if left > (1-completeShare)*settled {
 		return nil, fmt.Sprintf("%s of %s recordings listed in the last %d days were not downloaded within %d days: which of the others are still to come is not known, so none counts as overdue.",
-			grouped(whole(left)), grouped(whole(settled)), listedDays, settledDays)
+			measure.Grouped(whole(left)), measure.Grouped(whole(settled)), listedDays, settledDays)
 	}
 	return late, ""
 }

@@ -1,16 +1,17 @@
-package analyze
+package outlook
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/analyze/internal/pool"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -24,8 +25,8 @@ const (
 	scoredDays = 120
 )
 
-// ForecastOptions say what to forecast.
-type ForecastOptions struct {
+// Options say what to forecast.
+type Options struct {
 	// Policy says what counts towards the rolling egress. It must be set.
 	Policy *limits.Policy
 	// AsOf is the moment taken as "now"; later requests are left out. It must be set.
@@ -35,15 +36,15 @@ type ForecastOptions struct {
 	// Tenants are the tenants to forecast; none means all.
 	Tenants []string
 	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
-	About func(name string) Tenant
+	About func(name string) egress.Tenant
 	// WhatIf changes what is assumed of the future.
 	WhatIf WhatIf
 
 	chanceOnly bool // leaves out the budget
 }
 
-// ForecastReport is the forecast of several tenants, worst first.
-type ForecastReport struct {
+// Report is the forecast of several tenants, worst first.
+type Report struct {
 	AsOf    time.Time
 	Horizon int // days
 	WhatIf  WhatIf
@@ -54,7 +55,7 @@ type ForecastReport struct {
 type Projection struct {
 	Tenant  string
 	AsOf    time.Time
-	Cap     Cap
+	Cap     egress.Cap
 	Current int64 // in the window that ends at AsOf
 	// Method names how it was forecast; "" where it was not.
 	Method string
@@ -62,7 +63,7 @@ type Projection struct {
 	History int
 	// Reason is a sentence on why there is no forecast; "" where there is one.
 	Reason string
-	Days   []ProjectedDay
+	Days   []Day
 	// Chance is that of reaching the cap within ChanceDays, or the horizon if that is shorter; negative means that
 	// there is none, because the cap or the volume is unknown.
 	Chance float64
@@ -82,8 +83,8 @@ type Projection struct {
 	Notes  []string
 }
 
-// ProjectedDay is the largest rolling sum of the 24 hours up to At.
-type ProjectedDay struct {
+// Day is the largest rolling sum of the 24 hours up to At.
+type Day struct {
 	At    time.Time
 	Point float64
 	// Quantiles are those at forecast.Levels.
@@ -91,7 +92,7 @@ type ProjectedDay struct {
 }
 
 // Quantile is the quantile at one of forecast.Levels; NaN at another.
-func (d *ProjectedDay) Quantile(level float64) float64 {
+func (d *Day) Quantile(level float64) float64 {
 	if i := slices.Index(forecast.Levels[:], level); i >= 0 {
 		return d.Quantiles[i]
 	}
@@ -105,21 +106,21 @@ type RoomHour struct {
 }
 
 // Project forecasts the rolling egress of the tenants of a snapshot. It reads all their requests, once.
-func Project(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (*ForecastReport, error) {
-	if err := needed(o.Policy, o.AsOf); err != nil {
+func Project(ctx context.Context, snap *store.Snapshot, o Options) (*Report, error) {
+	if err := o.needed(); err != nil {
 		return nil, fmt.Errorf("forecast: %w", err)
 	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	known, err := readFacts(ctx, snap, o.AsOf.UnixMicro())
+	known, err := egress.ReadEvents(ctx, snap, o.AsOf.UnixMicro())
 	if err != nil {
 		return nil, err
 	}
 	names := o.names(snap)
 	out := make([]Projection, len(names))
-	err = parallel(ctx, len(names), func(i int, s *scratch) error {
-		t, err := o.about(ctx, snap, names[i], known.resets)
+	err = pool.Each(ctx, len(names), func(i int, s *egress.Items) error {
+		t, err := o.about(ctx, snap, names[i], known.Resets)
 		var c *collector
 		if err == nil {
 			c, err = collect(ctx, snap, o.Policy, t, o.AsOf.UnixMicro(), math.MinInt64, s)
@@ -128,16 +129,28 @@ func Project(ctx context.Context, snap *store.Snapshot, o ForecastOptions) (*For
 			out[i] = project(c, o)
 			out[i].score()
 		}
-		return wrapped(err, "forecast tenant %q", names[i])
+		return pool.Wrap(err, "forecast tenant %q", names[i])
 	})
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(out, compareProjections)
-	return &ForecastReport{AsOf: o.AsOf.UTC(), Horizon: o.Horizon, WhatIf: o.WhatIf, Tenants: out}, nil
+	return &Report{AsOf: o.AsOf.UTC(), Horizon: o.Horizon, WhatIf: o.WhatIf, Tenants: out}, nil
 }
 
-func (o *ForecastOptions) check() error {
+// needed refuses options without what has no default: without a policy nothing can be counted, and
+// year 1 is no "now".
+func (o *Options) needed() error {
+	switch {
+	case o.Policy == nil:
+		return errors.New("no Policy is given; limits.Builtin has one")
+	case o.AsOf.IsZero():
+		return errors.New("no AsOf is given; time.Now() is the usual one")
+	}
+	return nil
+}
+
+func (o *Options) check() error {
 	if o.Horizon == 0 {
 		o.Horizon = DefaultHorizon
 	}
@@ -148,7 +161,7 @@ func (o *ForecastOptions) check() error {
 }
 
 // names are the tenants to forecast: those asked for, whether they have requests or not, or all of the snapshot.
-func (o *ForecastOptions) names(snap *store.Snapshot) []string {
+func (o *Options) names(snap *store.Snapshot) []string {
 	if len(o.Tenants) > 0 {
 		return slices.Compact(slices.Sorted(slices.Values(o.Tenants)))
 	}
@@ -159,8 +172,8 @@ func (o *ForecastOptions) names(snap *store.Snapshot) []string {
 	return names
 }
 
-func (o *ForecastOptions) about(ctx context.Context, snap *store.Snapshot, name string, resets map[string][]int64) (Tenant, error) {
-	t := Tenant{Chance: -1}
+func (o *Options) about(ctx context.Context, snap *store.Snapshot, name string, resets map[string][]int64) (egress.Tenant, error) {
+	t := egress.Tenant{Chance: -1}
 	if o.About != nil {
 		t = o.About(name)
 	}
@@ -168,7 +181,7 @@ func (o *ForecastOptions) about(ctx context.Context, snap *store.Snapshot, name 
 	if t.Zone == nil {
 		t.Zone = time.UTC
 	}
-	return t, t.measure(ctx, snap, o.AsOf.UnixMicro())
+	return t, t.Measure(ctx, snap, o.AsOf.UnixMicro())
 }
 
 // compareProjections puts the worst first: what has reached its cap, then by chance in whole percents, since a difference
@@ -191,7 +204,7 @@ func (p *Projection) used() float64 {
 }
 
 // project forecasts from what was collected of a tenant.
-func project(c *collector, o ForecastOptions) Projection {
+func project(c *collector, o Options) Projection {
 	p := newProjection(c, o)
 	if len(c.days) == 0 {
 		p.Reason = "no recording was requested yet"
@@ -220,7 +233,7 @@ func project(c *collector, o ForecastOptions) Projection {
 	return p
 }
 
-func newProjection(c *collector, o ForecastOptions) Projection {
+func newProjection(c *collector, o Options) Projection {
 	limit, note := o.WhatIf.limit(c)
 	p := Projection{
 		Tenant: c.tenant.Name, AsOf: o.AsOf.UTC(), Cap: limit, Current: whole(c.current()), History: len(c.days), Chance: -1, Room: c.room(),
@@ -244,7 +257,7 @@ func (p *Projection) fill(fan [][2]forecast.Band, chances []float64, horizon int
 // modelless gives the budget that needs no forecast.
 func (p *Projection) modelless(c *collector) {
 	if limits := spread(p.Cap); limits != nil {
-		p.Budget = newOutlook(c, c.habits(), nil, ForecastOptions{}).budget(limits)
+		p.Budget = newOutlook(c, c.habits(), nil, Options{}).budget(limits)
 	}
 }
 
@@ -258,11 +271,11 @@ func (p *Projection) by(chances []float64, chance float64) time.Time {
 	return time.Time{}
 }
 
-func projectDays(fan [][2]forecast.Band, asOf time.Time, horizon int) []ProjectedDay {
-	days := make([]ProjectedDay, horizon)
+func projectDays(fan [][2]forecast.Band, asOf time.Time, horizon int) []Day {
+	days := make([]Day, horizon)
 	for i := range days {
 		a, b := &fan[i][0], &fan[i][1]
-		d := ProjectedDay{At: asOf.Add(time.Duration(i+1) * 24 * time.Hour), Point: math.Max(a.Point, b.Point)}
+		d := Day{At: asOf.Add(time.Duration(i+1) * 24 * time.Hour), Point: math.Max(a.Point, b.Point)}
 		for q := range d.Quantiles {
 			d.Quantiles[q] = math.Max(a.Quantiles[q], b.Quantiles[q])
 		}
@@ -305,38 +318,6 @@ func (p *Projection) Past(n int) []float64 {
 		sums = append(sums, lastSum(y[:end]))
 	}
 	return sums
-}
-
-// parallel calls f for 0 to n−1 on all processors and returns the first error.
-func parallel(ctx context.Context, n int, f func(i int, s *scratch) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), n) {
-		wg.Go(func() {
-			var s scratch
-			for i := range next {
-				if err := f(i, &s); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return context.Cause(ctx)
-}
-
-// wrapped is nil without an error.
-func wrapped(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
 // whole rounds bytes to what an int64 can hold.

@@ -1,4 +1,4 @@
-package analyze
+package outlook
 
 import (
 	"math"
@@ -24,7 +24,7 @@ type move struct{ shift, spread, least float64 }
 // timing gives the effect on each of the coming days; none where the window is no whole number of days.
 func (l *outlook) timing(h *habits) []move {
 	moves := make([]move, len(l.y))
-	length := micros(l.c.policy.Egress.Window)
+	length := l.c.policy.Egress.Window.Microseconds()
 	leaves := int(length / dayMicros) // how many days before the night that leaves the window was
 	if len(h.nights) < 2 || length%dayMicros != 0 || leaves >= len(l.inside) {
 		return moves

@@ -1,4 +1,4 @@
-package analyze
+package outlook
 
 import (
 	"context"
@@ -6,12 +6,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
 
 const (
-	dayMicros  = 24 * 60 * 60 * 1e6
+	dayMicros  = egress.DayMicros
 	hourMicros = 60 * 60 * 1e6
 	// slots are the parts of a day in which pulls are told apart: quarters of an hour, since a pull lasts a few hours
 	// and what one is uncertain by is its bytes of one slot.
@@ -30,10 +31,10 @@ const (
 // not calendar days: so the last one is never cut.
 type collector struct {
 	policy *limits.Policy
-	tenant Tenant
+	tenant egress.Tenant
 	asOf   int64
-	window window
-	seen   *set
+	window egress.Window
+	seen   *egress.Items
 	routes map[*store.Route]route
 
 	days  []dayPulls // the last one ends at asOf
@@ -45,6 +46,12 @@ type collector struct {
 	completeBytes float64
 	peak          float64 // largest rolling sum of the last 30 days
 	listed        []listed
+}
+
+// route is what the policy says of a stored route.
+type route struct {
+	method string
+	egress bool // of the egress rule's class
 }
 
 // dayPulls is what was pulled on one day.
@@ -63,9 +70,9 @@ type recorded struct {
 }
 
 // collect reads a tenant's requests from a time (microseconds since 1970 UTC) up to asOf.
-func collect(ctx context.Context, snap *store.Snapshot, p *limits.Policy, t Tenant, asOf, from int64, s *scratch) (*collector, error) {
-	s.seen.reserve(0)
-	c := newCollector(p, t, asOf, &s.seen)
+func collect(ctx context.Context, snap *store.Snapshot, p *limits.Policy, t egress.Tenant, asOf, from int64, seen *egress.Items) (*collector, error) {
+	seen.Reserve(0)
+	c := newCollector(p, t, asOf, seen)
 	for batch, err := range snap.Scan(ctx, t.Name, store.Range{From: from, To: asOf + 1}) {
 		if err != nil {
 			return nil, err
@@ -78,9 +85,9 @@ func collect(ctx context.Context, snap *store.Snapshot, p *limits.Policy, t Tena
 	return c, c.list(ctx, snap)
 }
 
-func newCollector(p *limits.Policy, t Tenant, asOf int64, seen *set) *collector {
+func newCollector(p *limits.Policy, t egress.Tenant, asOf int64, seen *egress.Items) *collector {
 	c := &collector{policy: p, tenant: t, asOf: asOf, seen: seen, routes: map[*store.Route]route{}, items: map[int64]float64{}}
-	c.window.Refused = -1
+	c.window = egress.NewWindow()
 	return c
 }
 
@@ -88,7 +95,7 @@ func newCollector(p *limits.Policy, t Tenant, asOf int64, seen *set) *collector 
 func (c *collector) add(r *store.Request) {
 	rt, ok := c.routes[r.Route]
 	if !ok {
-		rt = route{method: r.Route.Method, egress: classOf(c.policy, r.Route) == c.policy.Egress.Class}
+		rt = route{method: r.Route.Method, egress: egress.Class(c.policy, r.Route) == c.policy.Egress.Class}
 		c.routes[r.Route] = rt
 	}
 	if !rt.egress {
@@ -97,9 +104,9 @@ func (c *collector) add(r *store.Request) {
 	q := *r
 	q.ResponseBytes = min(max(q.ResponseBytes, 0), mostBytes)
 	role := c.policy.Role(q.Status)
-	c.window.begin(&c.tenant, micros(c.policy.Egress.Window), q.StartedAt)
-	c.window.learnFrom(role)
-	c.window.add(&c.tenant, &q, true, false)
+	c.window.Begin(&c.tenant, c.policy.Egress.Window.Microseconds(), q.StartedAt)
+	c.window.LearnFrom(role)
+	c.window.Add(&c.tenant, q.ResponseBytes)
 	if c.asOf-q.StartedAt < 30*dayMicros {
 		c.peak = math.Max(c.peak, float64(c.window.Sum))
 	}
@@ -152,7 +159,7 @@ func (c *collector) again(q *store.Request, method string, role limits.Role) (fi
 	}
 	c.complete++
 	c.completeBytes += float64(q.ResponseBytes)
-	first = c.seen.add(item(q))
+	first = c.seen.Add(egress.Item(q))
 	return first, !first
 }
 
@@ -173,7 +180,7 @@ func (c *collector) closeDay() {
 // finish moves the window's end to asOf.
 func (c *collector) finish() {
 	c.closeDay()
-	c.window.begin(&c.tenant, micros(c.policy.Egress.Window), c.asOf)
+	c.window.Begin(&c.tenant, c.policy.Egress.Window.Microseconds(), c.asOf)
 }
 
 // current is the sum of the window that ends at asOf.
@@ -186,7 +193,7 @@ func (c *collector) current() (sum float64) {
 
 // room is what leaves the window in each hour from now on.
 func (c *collector) room() []RoomHour {
-	length := micros(c.policy.Egress.Window)
+	length := c.policy.Egress.Window.Microseconds()
 	hours := make([]RoomHour, (length+hourMicros-1)/hourMicros)
 	for i := range hours {
 		hours[i].At = time.UnixMicro(c.asOf).UTC().Add(time.Duration(i+1) * time.Hour)
@@ -198,7 +205,7 @@ func (c *collector) room() []RoomHour {
 }
 
 // cap is what is known of the cap.
-func (c *collector) cap() Cap { return c.window.resolve(c.tenant.Cap, c.policy.Egress.Cap) }
+func (c *collector) cap() egress.Cap { return c.window.Resolve(c.tenant.Cap, c.policy.Egress.Cap) }
 
 // meanSize is that of a complete download; 0 without one.
 func (c *collector) meanSize() float64 {

@@ -1,4 +1,4 @@
-package analyze
+package outlook
 
 import (
 	"math"
@@ -53,7 +53,7 @@ type nights struct {
 
 func (n nights) given(day int) bool { return n.all || n.first && day == 0 }
 
-func newOutlook(c *collector, h *habits, m *forecast.Model, o ForecastOptions) *outlook {
+func newOutlook(c *collector, h *habits, m *forecast.Model, o Options) *outlook {
 	days := max(o.Horizon, ChanceDays)
 	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, extra: make([]float64, days), y: make([]float64, days)}
 	l.surprise = h.surprise
@@ -106,7 +106,7 @@ func (l *outlook) after(at int64) float64 {
 
 // tabulate prepares the parts of S(i, τ) for the ends of all slots.
 func (l *outlook) tabulate(h *habits, days int) {
-	length := micros(l.c.policy.Egress.Window)
+	length := l.c.policy.Egress.Window.Microseconds()
 	l.stored = make([][slots]float64, days)
 	for i := range l.stored {
 		for j := range slots {

@@ -1,0 +1,82 @@
+package egress
+
+import "testing"
+
+// feedWindow adds requests of (start, bytes) to a window of length 100.
+func feedWindow(t *Tenant, requests ...[2]int64) *Window {
+	w := NewWindow()
+	for _, r := range requests {
+		w.Begin(t, 100, r[0])
+		w.Add(t, r[1])
+		w.Open = true
+	}
+	w.Close()
+	return &w
+}
+
+func TestWindow(t *testing.T) {
+	tests := map[string]struct {
+		resets        []int64
+		requests      [][2]int64
+		peak, at      int64
+		asOf, current int64
+	}{
+		"the far edge is outside":     {nil, [][2]int64{{1000, 5}, {1100, 7}}, 7, 1100, 1100, 7},
+		"next to it is inside":        {nil, [][2]int64{{1001, 5}, {1100, 7}}, 12, 1100, 1100, 12},
+		"one start is one sum":        {nil, [][2]int64{{1000, 5}, {1000, 7}}, 12, 1000, 1000, 12},
+		"the first peak counts":       {nil, [][2]int64{{1000, 5}, {1200, 5}}, 5, 1000, 1400, 0},
+		"a reset drops its own start": {[]int64{1000}, [][2]int64{{1000, 5}, {1001, 2}}, 2, 1001, 1001, 2},
+		"and not what comes after":    {[]int64{999}, [][2]int64{{998, 1}, {1000, 5}}, 5, 1000, 1000, 5},
+		"a reset after the last":      {[]int64{1050}, [][2]int64{{1000, 5}}, 5, 1000, 1060, 0},
+		"a reset still to come":       {[]int64{1070}, [][2]int64{{1000, 5}}, 5, 1000, 1060, 5},
+		"a peak at the epoch":         {nil, [][2]int64{{0, 5}, {90, 0}, {200, 5}}, 5, 0, 200, 5},
+		"zero bytes have a peak":      {nil, [][2]int64{{1000, 0}, {1001, 0}}, 0, 1000, 1001, 0},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			tenant := &Tenant{Resets: c.resets}
+			w := feedWindow(tenant, c.requests...)
+			if w.Peak != c.peak || w.PeakAt != c.at {
+				t.Errorf("peak %d at %d, want %d at %d", w.Peak, w.PeakAt, c.peak, c.at)
+			}
+			if got := w.Current(c.resets, c.asOf, 100); got != c.current {
+				t.Errorf("current %d, want %d", got, c.current)
+			}
+		})
+	}
+}
+
+func TestWindowLearns(t *testing.T) {
+	type answer struct {
+		sum     int64
+		refused bool
+	}
+	tests := map[string]struct {
+		answers           []answer
+		survived, refused int64
+	}{
+		"nothing":                             {nil, 0, -1},
+		"the largest served":                  {[]answer{{5, false}, {9, false}, {7, false}}, 9, -1},
+		"the smallest refused":                {[]answer{{5, false}, {20, true}, {15, true}, {18, true}}, 5, 15},
+		"served at what was refused":          {[]answer{{15, true}, {15, false}}, 15, 15},
+		"the cap was raised":                  {[]answer{{5, false}, {15, true}, {20, false}}, 20, -1},
+		"raised and met again":                {[]answer{{15, true}, {20, false}, {30, true}}, 20, 30},
+		"the cap was lowered":                 {[]answer{{20, false}, {15, true}}, 0, 15},
+		"lowered and served since":            {[]answer{{20, false}, {15, true}, {12, false}}, 12, 15},
+		"lowered, then raised to less":        {[]answer{{20, false}, {10, true}, {15, false}}, 15, -1},
+		"lowered, raised to less, met again":  {[]answer{{20, false}, {10, true}, {15, false}, {18, true}}, 15, 18},
+		"a refusal without bytes in the log":  {[]answer{{0, true}}, 0, 0},
+		"and what was served after it counts": {[]answer{{0, true}, {5, false}}, 5, -1},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := NewWindow()
+			for _, a := range c.answers {
+				w.learn(a.sum, a.refused)
+			}
+			if w.Survived != c.survived || w.Refused != c.refused {
+				t.Errorf("survived %d, refused %d, want %d and %d", w.Survived, w.Refused, c.survived, c.refused)
+			}
+		})
+	}
+}

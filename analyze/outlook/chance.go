@@ -1,0 +1,87 @@
+package outlook
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/store"
+)
+
+// crossings are, for each day, the chance of having reached the cap by its end; nil without a cap.
+func crossings(fan [][2]forecast.Band, limits forecast.Cap) []float64 {
+	return limits.Crossing(len(fan), func(day int, limit float64) float64 {
+		return max(fan[day][0].Exceed(limit), fan[day][1].Exceed(limit))
+	})
+}
+
+// How uncertain an estimated cap is taken to be: headroom's own numbers. The bytes of a recorded hour differ by codec
+// and stereo; those measured on the tenant's own list do not, but the number of agents that the vendor counts may.
+const (
+	assumedSpread  = .25
+	measuredSpread = .10
+)
+
+// spread turns a cap into its possible values; nil where it is unknown. No value lies below the largest sum that was
+// let through.
+func spread(c egress.Cap) forecast.Cap {
+	low, high := float64(c.Bytes), float64(c.Bytes)
+	switch c.Source {
+	case egress.CapTold:
+	case egress.CapLearned:
+		low = float64(c.Low)
+		if c.High == 0 {
+			high = low * (1 + assumedSpread)
+		}
+	case egress.CapMeasured:
+		low, high = low*(1-measuredSpread), high*(1+measuredSpread)
+	case egress.CapAssumed:
+		low, high = low*(1-assumedSpread), high*(1+assumedSpread)
+	}
+	if c.Bytes <= 0 {
+		return nil
+	}
+	return forecast.CapBetween(math.Max(low, float64(c.Low)), math.Max(high, float64(c.Low)))
+}
+
+const (
+	// chanceDays are read for Chance: enough weeks for weekdays and errors, and the same work however long the log is.
+	chanceDays = 120
+	// FarFromCap is the share of the cap under which a month's largest sum makes a forecast for the audit idle: the
+	// volume would have to triple within a week.
+	FarFromCap = .3
+)
+
+// Chance gives the chance of reaching the cap within ChanceDays of one tenant, whose Name, Resets
+// and Zone are set. It is negative where there is none: without a cap, or where the largest sum of
+// a month is under 30 % of it. It reads no more than the last 120 days, so that it costs the same
+// however long the log is: a refusal before them is not known, nor a recording downloaded before
+// them. Of the options, Policy and AsOf count. What the last 35 days say decides whether the others
+// are read.
+func Chance(ctx context.Context, snap *store.Snapshot, t egress.Tenant, o Options, seen *egress.Items) (float64, error) {
+	if err := o.needed(); err != nil {
+		return -1, fmt.Errorf("forecast: %w", err)
+	}
+	o.Horizon, o.chanceOnly = ChanceDays, true
+	if t.Zone == nil {
+		t.Zone = time.UTC
+	}
+	asOf := o.AsOf.UnixMicro()
+	for _, days := range []int64{35, chanceDays} {
+		c, err := collect(ctx, snap, o.Policy, t, asOf, asOf-days*dayMicros, seen)
+		if err != nil {
+			return -1, err
+		}
+		limit := c.cap().Bytes
+		if limit <= 0 || len(c.days) == 0 || c.peak < FarFromCap*float64(limit) {
+			return -1, nil
+		}
+		if days == chanceDays {
+			return project(c, o).Chance, nil
+		}
+	}
+	return -1, nil
+}
