@@ -121,7 +121,7 @@ type capture struct {
 	listener net.Listener
 	recorder *store.Recorder
 	tally    *tally
-	pacer    *proxy.Pacer
+	pacer    *ingest.Pacer
 	served   chan error
 }
 
@@ -132,7 +132,7 @@ func (s *session) startCapture(o captureOptions, authority *proxy.Authority, nam
 	}
 	c := &capture{session: s, served: make(chan error, 1)}
 	if o.pace {
-		if c.pacer = proxy.NewPacer(s.policy, s.store); c.pacer == nil {
+		if c.pacer = ingest.NewPacer(s.policy, s.store, func(err error) { s.tell("headroom: --pace: %v", err) }); c.pacer == nil {
 			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
 		}
 	}
@@ -195,7 +195,7 @@ func (c *capture) summary() string {
 	if c.pacer == nil {
 		return line
 	}
-	var all proxy.Held
+	var all ingest.Held
 	for _, h := range c.pacer.Held() {
 		all.Requests += h.Requests
 		all.Time += h.Time

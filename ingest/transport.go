@@ -41,6 +41,8 @@ type Transport struct {
 	source  *store.Source
 	clock   func() time.Time
 	unpacks bool
+	pacer   *Pacer
+	pace    func(*limits.Policy) *Pacer // see WithPace
 
 	urls   urlCache
 	params sync.Pool // of *Params with key
@@ -96,6 +98,9 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 		t.key = make([]byte, 32)
 		rand.Read(t.key) // never fails
 	}
+	if t.pace != nil {
+		t.pacer = t.pace(t.policy)
+	}
 	t.lists, _ = rec.(ListRecorder)
 	if h, ok := base.(*http.Transport); ok {
 		t.unpacks = !h.DisableCompression
@@ -108,10 +113,15 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := &exchange{t: t, origin: req}
 	x.describe(req)
+	answered, err := t.pacer.start(req, x.row.Route.Class, x.row.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	out, unpack := t.outgoing(req, x)
 
 	x.start = t.now()
 	resp, err := t.base.RoundTrip(out)
+	answered()
 	if err != nil || resp == nil {
 		x.failed(err)
 		return resp, err

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/6dcca832/headroom/ingest"
 )
 
 // say sends raw bytes to the proxy and gives all that comes back until it hangs up.
@@ -284,7 +286,7 @@ func TestRefusalsApart(t *testing.T) {
 func TestRefusedAfterTrust(t *testing.T) {
 	told := make(chan string, 9)
 	s := start(t, http.HandlerFunc(echo), func(c *Config) {
-		c.Pacer, c.Tell = NewPacer(c.Policy, lenient{}), func(line string) { told <- line }
+		c.Pacer, c.Tell = ingest.NewPacer(c.Policy, nil, nil), func(line string) { told <- line }
 	})
 	get(t, s.trusting(t), "https://acme.xima.cloud/")
 	if resp, err := s.client(t, s.vendor.Certificate()).Get("https://acme.xima.cloud/"); err == nil {

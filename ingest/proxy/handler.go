@@ -227,11 +227,7 @@ func (p *Proxy) roundTrip(r *http.Request) (*http.Response, error) {
 	if !t.recorded {
 		return p.base.RoundTrip(r)
 	}
-	rt := p.transport(t.client)
-	if p.cfg.Pacer == nil {
-		return rt.RoundTrip(r)
-	}
-	return p.cfg.Pacer.roundTrip(p.cfg.Policy, rt, r)
+	return p.transport(t.client).RoundTrip(r)
 }
 
 // transport is the recording transport of a client.
@@ -247,7 +243,7 @@ func (p *Proxy) transport(client string) *ingest.Transport {
 	if t, ok := p.transports[client]; ok {
 		return t
 	}
-	opts := []ingest.Option{ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(client), ingest.WithSource(p.source)}
+	opts := []ingest.Option{ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(client), ingest.WithSource(p.source), ingest.WithPacer(p.cfg.Pacer)}
 	if p.cfg.HashKey != nil {
 		opts = append(opts, ingest.WithHashKey(p.cfg.HashKey))
 	}

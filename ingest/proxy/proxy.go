@@ -42,7 +42,7 @@ type Config struct {
 	// Roots verify the vendor's certificate. nil means the system's.
 	Roots *x509.CertPool
 	// Pacer holds requests back. nil means that nothing is.
-	Pacer *Pacer
+	Pacer *ingest.Pacer
 	// Tell is given what the operator should know, a line each. By default, it is lost.
 	Tell func(line string)
 }
