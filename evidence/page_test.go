@@ -1,0 +1,249 @@
+package evidence
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+var update = flag.Bool("update", false, "write the hashes of verify.html's script and style into its policy")
+
+// missing skips a test for want of a tool; in CI the tool must be there.
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("HEADROOM_CI") == "1" {
+		t.Fatalf("%s is not installed", what)
+	}
+	t.Skipf("%s is not installed", what)
+}
+
+// The page's policy names its own script and style, so that it can run nothing else.
+func TestVerifyPagePolicy(t *testing.T) {
+	page := string(VerifyPage)
+	for _, tag := range []string{"script", "style"} {
+		body := regexp.MustCompile(`(?s)<` + tag + `>(.*?)</` + tag + `>`).FindStringSubmatch(page)[1]
+		sum := sha256.Sum256([]byte(body))
+		want := tag + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		if strings.Contains(page, want) {
+			continue
+		}
+		if !*update {
+			t.Errorf("verify.html's policy must say %q; run the test with -update", want)
+		}
+		page = regexp.MustCompile(tag+`-src '[^']*'`).ReplaceAllString(page, want)
+	}
+	if !strings.Contains(page, "default-src 'none'") || strings.Contains(page, "://") {
+		t.Error("the page may load something, or names another place")
+	}
+	if *update {
+		if err := os.WriteFile("verify.html", []byte(page), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func unpackInto(t testing.TB, data []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.File {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		rc, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(rc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// byHand runs the blocks of VERIFY.md as they stand there.
+func byHand(t testing.TB, dir string) (string, error) {
+	t.Helper()
+	var script strings.Builder
+	for _, block := range regexp.MustCompile("(?s)```bash\n(.*?)```").FindAllStringSubmatch(string(verifyText), -1) {
+		script.WriteString(block[1])
+	}
+	cmd := exec.Command("bash")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(script.String())
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func TestVerifyByHand(t *testing.T) {
+	for _, tool := range []string{"bash", "openssl", "sha256sum", "awk", "split"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing(t, tool)
+		}
+	}
+	l := sampleLog(t, testKey(), LogID{1}, 20)
+	data := write(t, l.key, l.contents(testPolicy, testSettings))
+	out, err := byHand(t, unpackInto(t, data))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	head, _ := ParseBody(l.heads[2].checkpoint[:bytes.Index(l.heads[2].checkpoint, []byte("\n\n"))+1])
+	for _, want := range []string{
+		strings.TrimPrefix(strings.ToLower(Fingerprint(l.key.Public())), "sha256:"), SealLine(l.heads[0].text), SealLine(l.heads[2].text),
+		fmt.Sprintf("the leaves add up to the head: %x", head.Root[:]), "leaf 23: its key is call-20", "200 40 ",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	swap := func(file, old, new string) func(string, []byte) []byte {
+		return func(name string, data []byte) []byte {
+			if name == file {
+				return bytes.Replace(data, []byte(old), []byte(new), 1)
+			}
+			return data
+		}
+	}
+	for name, change := range map[string]func(string, []byte) []byte{
+		"leaves": swap(fileLeaves, "\t200\t", "\t500\t"), "key": swap(fileDisclosed, "call-20", "call-21"),
+		"policy": swap(filePolicy, "test", "tset"),
+	} {
+		if out, err := byHand(t, unpackInto(t, reseal(t, l.key, data, change))); err == nil {
+			t.Errorf("%s changed: not noticed by hand:\n%s", name, out)
+		}
+	}
+	dir := unpackInto(t, data)
+	if err := os.WriteFile(filepath.Join(dir, fileTicket), []byte("another"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := byHand(t, dir); err == nil {
+		t.Error("another ticket is not noticed by hand")
+	}
+}
+
+// browserTab opens verify.html in a browser without a network.
+func browserTab(t testing.TB) context.Context {
+	t.Helper()
+	program := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			program = path
+			break
+		}
+	}
+	if program == "" {
+		missing(t, "chromium")
+	}
+	profile, err := os.MkdirTemp("", "headroom-profile-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(profile))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
+	page, err := filepath.Abs("verify.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = chromedp.Run(ctx, network.Enable(), network.EmulateNetworkConditions(true, 0, -1, -1),
+		chromedp.Navigate("file://"+page), chromedp.WaitReady("html[data-ready]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// dropped gives a bundle to the page and returns the grade and the steps that it shows.
+func dropped(t testing.TB, ctx context.Context, data []byte, held string) (grade, steps string) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "ticket.zip")
+	if err := os.WriteFile(name, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	err := chromedp.Run(ctx,
+		chromedp.Evaluate("delete document.documentElement.dataset.done", nil),
+		chromedp.Evaluate(fmt.Sprintf("document.getElementById('held').value = %q", held), nil), chromedp.SetUploadFiles("#file", []string{name}),
+		chromedp.WaitReady("html[data-done]"),
+		chromedp.Text("#grade", &grade), chromedp.Text("#steps", &steps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return grade, steps
+}
+
+func TestVerifyPageInChromium(t *testing.T) {
+	ctx := browserTab(t)
+	l := sampleLog(t, testKey(), LogID{1}, 20)
+	data := write(t, l.key, l.contents(testPolicy, testSettings))
+	for _, c := range []struct{ held, want string }{
+		{"", "self-signed"}, {SealLine(l.heads[1].text), "held"}, {Fingerprint(l.key.Public()), "held"},
+		{strings.Join(strings.Fields(string(l.heads[0].checkpoint)), " "), "held"}, {"something else", "self-signed"},
+	} {
+		if grade, steps := dropped(t, ctx, data, c.held); grade != c.want {
+			t.Errorf("holding %q: %s, want %s\n%s", c.held, grade, c.want, steps)
+		}
+	}
+	for _, c := range []struct{ file, old, new string }{
+		{fileLeaves, "\t200\t", "\t500\t"}, {fileDisclosed, "call-25", "call-26"}, {filePolicy, "test", "tset"},
+		{fileRange, "\n", "\n00\n"},
+	} {
+		wrong := reseal(t, l.key, data, func(name string, data []byte) []byte {
+			if name == c.file {
+				return bytes.Replace(data, []byte(c.old), []byte(c.new), 1)
+			}
+			return data
+		})
+		if grade, steps := dropped(t, ctx, wrong, ""); grade != "altered" {
+			t.Errorf("%s changed: %s\n%s", c.file, grade, steps)
+		}
+	}
+	files, err := readZip(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files[0].data = []byte("another ticket")
+	files[0].pack()
+	if grade, steps := dropped(t, ctx, writeZip(files), ""); grade != "altered" || !strings.Contains(steps, fileSums) {
+		t.Errorf("another ticket: %s\n%s", grade, steps)
+	}
+	if grade, _ := dropped(t, ctx, reseal(t, NewKey(), data, func(_ string, d []byte) []byte { return d }), ""); grade != "altered" {
+		t.Errorf("another key's list: %s", grade)
+	}
+	each := budget(500, 12500)
+	large := sampleLog(t, testKey(), LogID{1}, each)
+	data = write(t, large.key, large.contents(testPolicy, testSettings))
+	start := time.Now()
+	grade, steps := dropped(t, ctx, data, "")
+	if grade != "self-signed" || !strings.Contains(steps, fmt.Sprintf("%d leaves", 2*each+4)) {
+		t.Errorf("many rows: %s\n%s", grade, steps)
+	}
+	t.Logf("%d rows checked in %v", 2*each, time.Since(start))
+}
