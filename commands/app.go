@@ -56,6 +56,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	app := newApp(&streams{in: stdin, out: stdout, err: stderr})
+	if len(args) > 1 && args[1] == completeWord {
+		if complete(app, args[2:], stdout) != nil {
+			return exitFailed
+		}
+		return exitDone
+	}
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -140,7 +146,7 @@ func newApp(s *streams) *cli.App {
 		Commands: []*cli.Command{
 			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s), newForecastCommand(s),
 			newReportCommand(s), newServeCommand(s), newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s), newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s),
-			newVersionCommand(s),
+			newCompletionCommand(s), newManCommand(s), newVersionCommand(s),
 		},
 		Reader: s.in, Writer: s.out, ErrWriter: s.err,
 		ExitErrHandler:            func(*cli.Context, error) {}, // only main exits

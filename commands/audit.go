@@ -19,6 +19,11 @@ import (
 // failOnNever is the --fail-on that lets no finding set the exit code.
 const failOnNever = "never"
 
+// failOns are the values of --fail-on.
+func failOns() []string {
+	return []string{string(analyze.Violation), string(analyze.Warning), string(analyze.Notice), failOnNever}
+}
+
 func newAuditCommand(s *streams) *cli.Command {
 	return &cli.Command{
 		Name:      "audit",
@@ -32,7 +37,7 @@ func newAuditCommand(s *streams) *cli.Command {
 			"  headroom audit --explain spacing --tenant acme",
 		Flags: slices.Concat([]cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(),
-			&cli.StringFlag{Name: "fail-on", Value: string(analyze.Violation), Usage: "the least `SEVERITY` that makes the exit code 1: violation, warning, notice or never"},
+			newChoiceFlag("fail-on", "the least `SEVERITY` that makes the exit code 1", failOns()...),
 			&cli.StringFlag{Name: "explain", Usage: "list the requests that made `RULE`, such as spacing, fire for one tenant"},
 		}, rangeFlags()),
 		Action: withStore(s, readAuditOptions, runAudit, store.MustExist()),
@@ -55,7 +60,7 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
 	}
-	o.failOn, err = choice(c, "fail-on", string(analyze.Violation), string(analyze.Warning), string(analyze.Notice), failOnNever)
+	o.failOn, err = choice(c, "fail-on", failOns()...)
 	if err != nil {
 		return o, err
 	}

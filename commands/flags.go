@@ -53,7 +53,20 @@ func neededOutputFlag() cli.Flag {
 
 // formatFlag is a choice of formats, the first of which is the default.
 func formatFlag(formats ...string) cli.Flag {
-	return &cli.StringFlag{Name: "format", Value: formats[0], Usage: "`FORMAT` of the output: " + strings.Join(formats, ", ")}
+	return newChoiceFlag("format", "`FORMAT` of the output", formats...)
+}
+
+// choiceFlag is a flag with few values.
+type choiceFlag struct {
+	*cli.StringFlag
+	among []string
+}
+
+// newChoiceFlag makes a flag with few values, the first of which is the default. Usage ends with them.
+func newChoiceFlag(name, usage string, among ...string) *choiceFlag {
+	return &choiceFlag{
+		&cli.StringFlag{Name: name, Value: among[0], Usage: usage + ": " + strings.Join(among, ", ")}, among,
+	}
 }
 
 // choice is a flag's value, which must be one of a few.

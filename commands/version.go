@@ -1,23 +1,30 @@
 package commands
 
 import (
-	"fmt"
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/internal/notices"
 )
 
 func newVersionCommand(s *streams) *cli.Command {
 	return &cli.Command{
 		Name:        "version",
 		Usage:       "tell which version of headroom this is",
-		Description: "Example:\n  headroom version",
+		Description: "Examples:\n  headroom version\n  headroom version --notices",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "notices", Usage: "print the licences of what headroom is built from"},
+			outputFlag(),
+		},
 		Action: action(func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(s.out, "headroom", version())
-			return err
+			if c.Bool("notices") {
+				return writeText(s, c, notices.Text)
+			}
+			return writeText(s, c, "headroom "+version()+"\n")
 		}),
 	}
 }

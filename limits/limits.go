@@ -40,9 +40,16 @@ var builtin embed.FS
 func BuiltinText(name string) ([]byte, error) {
 	data, err := builtin.ReadFile(name + ".toml")
 	if err != nil {
-		files, _ := fs.Glob(builtin, "*.toml")
-		return nil, fmt.Errorf("find policy %q: headroom comes with %s only", name,
-			strings.ReplaceAll(strings.Join(files, ", "), ".toml", ""))
+		return nil, fmt.Errorf("find policy %q: headroom comes with %s only", name, strings.Join(BuiltinNames(), ", "))
 	}
 	return data, nil
+}
+
+// BuiltinNames are the policies that headroom comes with.
+func BuiltinNames() (names []string) {
+	files, _ := fs.Glob(builtin, "*.toml") // the pattern is right
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(file, ".toml"))
+	}
+	return names
 }
