@@ -6,11 +6,33 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 )
 
-// Report is the audit of several tenants, worst first.
+// About says what an audit is about.
+type About string
+
+// What an audit is about.
+const (
+	// AboutNow is an audit without a range: verdicts are about what still goes on, counts are of the
+	// last NowNights nights.
+	AboutNow About = "now"
+	// AboutRange is an audit of a range: everything in it counts, ended or not.
+	AboutRange About = "range"
+	// AboutNew tells the incidents that are new or have grown since an earlier audit.
+	AboutNew About = "new"
+)
+
+// NowNights is how many nights an audit that is about now counts, that of as-of among them.
+const NowNights = 30
+
+// Report is the audit of several tenants, in the order of who must act first.
 type Report struct {
+	About About
+	// FromCache says that saved states were continued, so that not every request was read.
+	FromCache bool
 	// AsOf is the moment taken as "now"; no later request is in the report.
 	AsOf time.Time
-	// Since and Until bound the requests by StartedAt, the first inclusive, the second exclusive; zero means no bound.
+	// Since and Until bound the requests that are counted by StartedAt, the first inclusive, the
+	// second exclusive; zero means no bound. An audit that is about now counts from Since too; it
+	// differs by tenant where zones do (see Result.Since), and is the earliest of them.
 	Since, Until  time.Time
 	PolicyName    string
 	PolicyVersion string
@@ -19,27 +41,41 @@ type Report struct {
 	Later int64
 	// Dropped is how many requests the recorders could not store, as far as the file knows.
 	Dropped int64
+	// Seen counts what every incident consists of, by its id, for Options.Seen of the next audit
+	// that is about what is new.
+	Seen map[string]int64
 }
 
-// Verdict is fail with a violation, else warn with a warning, else pass.
+// Verdict is fail with a violation that counts, else warn with a warning, else no-data without a
+// request, else pass. What counts depends on Report.About.
 type Verdict string
 
 // The verdicts, worst first.
 const (
-	Fail Verdict = "fail"
-	Warn Verdict = "warn"
-	Pass Verdict = "pass"
+	Fail   Verdict = "fail"
+	Warn   Verdict = "warn"
+	NoData Verdict = "no-data"
+	Pass   Verdict = "pass"
 )
 
 // Result is the audit of one tenant.
 type Result struct {
 	Tenant   string
 	Verdict  Verdict
+	Since    int64 // what is counted begins here, microseconds since 1970 UTC; see Report.Since
 	Requests int64
+	// AtFault is how many different requests are in findings that weigh as warning or more.
+	AtFault  int64
 	Spacing  Spacing
 	Statuses []StatusCount // by method, class, status
 	Egress   Egress
-	Findings []Finding // by severity, then in the order of the rules
+	// Facts are what is known of the cap from outside the log: what was told, when, by whom, and
+	// for how many agents.
+	Facts egress.CapFacts
+	// Resets are those of the egress window up to AsOf, in order.
+	Resets    []Reset
+	Incidents []Incident // open ones first, then the latest first
+	Findings  []Finding  // by severity, then in the order of the rules
 	// Opaque is how many of Requests are tunnels, whose own requests could not be seen or judged.
 	Opaque int64
 	// Foreign is how many of Requests went to hosts that the policy does not know: they are class "other", and the rules
@@ -47,8 +83,54 @@ type Result struct {
 	Foreign int64
 	// Held is how many requests of the tenant were held back by pacing in the range, so that they kept the interval.
 	Held int64
-	// LastPull is the start of the last request of the egress class; 0 without one.
-	LastPull int64
+	// Recent are the last five nights, by which tenants of one kind are ordered.
+	Recent Recent
+	// FirstRequest and LastRequest are the starts of the first and last request of the log, whatever
+	// is counted, and LastPull of the last of the egress class; 0 without one.
+	FirstRequest, LastRequest, LastPull int64
+}
+
+// Recent is what the nights of RecentNights hold.
+type Recent struct {
+	Refused int64 // requests answered 429, 509, 401 or 403, by their roles
+	AtFault int64 // as Result.AtFault
+}
+
+// RecentNights is how many nights decide between tenants that must act equally.
+const RecentNights = 5
+
+// Reset is when support reset the egress window, microseconds since 1970 UTC, and what was noted.
+type Reset struct {
+	At   int64
+	Note string
+}
+
+// Incident is what happened: a cause, its effects, and whether it is over. It joins episodes of
+// rules; an episode is a longest run of nights in which a rule fired.
+type Incident struct {
+	// ID is tenant, the date on which the first night begins, and cause. It stays while the log
+	// grows, unless earlier requests arrive.
+	ID string
+	// Cause is the rule of the earliest episode that has no cause in the incident: a likely one.
+	Cause string
+	Open  bool
+	// First and Last are the first and the last hit, microseconds since 1970 UTC.
+	First, Last int64
+	// Nights is how many nights had a hit.
+	Nights int
+	// CleanNights is how many nights with requests of its classes came since, without a hit; -1
+	// while it is open.
+	CleanNights int
+	// ResetAt is the last reset after First, up to the policy's window after the last night, of an
+	// incident about the egress window; 0 without one.
+	ResetAt int64
+	// Hits counts everything that made its rules fire; Requests are different ones.
+	Hits, Requests int64
+	// Refused are those of Requests that were refused; WastedBytes came again or were broken off.
+	Refused, WastedBytes int64
+	Severity             Severity
+	Title                string   // a sentence or two
+	Rules                []string // the cause first, then in the order in which they began
 }
 
 // Spacing is about the gaps between the starts of one class's requests. Gaps are in microseconds, and -1 where there are
@@ -103,4 +185,6 @@ type Finding struct {
 	Section string
 	// Requests are the first MaxIDs rows that made it fire.
 	Requests []int64
+	// Incident is the id of the latest incident that it belongs to; "" without one.
+	Incident string
 }

@@ -30,6 +30,14 @@ type Options struct {
 	Tenants []string
 	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
 	About func(name string) egress.Tenant
+	// Known are tenants that are audited even if the log has nothing of them: those of the
+	// configuration.
+	Known []string
+	// Seen makes the audit tell what is new: incidents whose ids are not in it, or that consist of
+	// more than it says. It is Report.Seen of the audit before, and not nil.
+	Seen map[string]int64
+	// NoCache leaves saved states alone. The snapshot should be one without a cache as well.
+	NoCache bool
 	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near; a Chance that
 	// About gives goes before. By default, egress-near looks at what is there.
 	Forecast bool
@@ -79,8 +87,10 @@ func (v Verdict) order() int {
 		return 0
 	case Warn:
 		return 1
+	case NoData:
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // Explain calls f for each request that made a rule fire for a tenant, in order of time but for rules that can only be

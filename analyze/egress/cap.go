@@ -1,5 +1,7 @@
 package egress
 
+import "time"
+
 // CapSource says how the cap is known, best first.
 type CapSource string
 
@@ -21,8 +23,10 @@ type Cap struct {
 
 // CapFacts is what is known of a tenant's cap from outside the requests. Zero values mean not known.
 type CapFacts struct {
-	Told   int64 // bytes, by support
-	Agents int   // licensed recorded agents
+	Told   int64     // bytes, by support
+	ToldOn time.Time // the day on which it did, and
+	ToldBy string    // who did
+	Agents int       // licensed recorded agents
 	// BytesPerHour is the size of an hour of recorded audio, the tenant's own; where 0,
 	// Tenant.Measure takes it from the store's recording list.
 	BytesPerHour float64

@@ -5,6 +5,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -56,7 +57,8 @@ func Class(p *limits.Policy, r *store.Route) string {
 
 // Events are what a log's events say.
 type Events struct {
-	Resets  map[string][]int64 // by tenant, in order
+	Resets  map[string][]int64       // by tenant, in order
+	Notes   map[string][]store.Event // the same as events
 	Paced   []store.Event
 	Dropped int64 // requests
 }
@@ -64,20 +66,22 @@ type Events struct {
 // ReadEvents reads the events up to a moment, microseconds since 1970 UTC.
 func ReadEvents(ctx context.Context, snap *store.Snapshot, asOf int64) (Events, error) {
 	events, err := snap.Events(ctx)
-	f := Events{Resets: map[string][]int64{}}
+	f := Events{Resets: map[string][]int64{}, Notes: map[string][]store.Event{}}
 	for _, e := range events {
 		switch {
 		case e.At > asOf:
 		case e.Kind == store.EventReset:
 			f.Resets[e.Tenant] = append(f.Resets[e.Tenant], e.At)
+			f.Notes[e.Tenant] = append(f.Notes[e.Tenant], e)
 		case e.Kind == store.EventPaced:
 			f.Paced = append(f.Paced, e)
 		case e.Kind == store.EventDropped:
 			f.Dropped += e.Count
 		}
 	}
-	for _, resets := range f.Resets {
-		slices.Sort(resets)
+	for tenant := range f.Resets {
+		slices.Sort(f.Resets[tenant])
+		slices.SortStableFunc(f.Notes[tenant], func(a, b store.Event) int { return cmp.Compare(a.At, b.At) })
 	}
 	return f, err
 }

@@ -87,7 +87,9 @@ func (c *Config) About(name string) egress.Tenant {
 	t := c.Tenant(name)
 	a := egress.Tenant{
 		Name: name, Chance: -1,
-		Cap:  egress.CapFacts{Told: t.CapBytes, Agents: t.Agents, BytesPerHour: t.BytesPerHour},
+		Cap: egress.CapFacts{
+			Told: t.CapBytes, ToldOn: t.CapToldOn, ToldBy: t.CapToldBy, Agents: t.Agents, BytesPerHour: t.BytesPerHour,
+		},
 		Zone: t.zone(),
 	}
 	if len(t.Closures) > 0 {
