@@ -1,4 +1,4 @@
--- headroom's file format, one SQLite file. This page is the authored copy; store/schema.sql is generated from it.
+-- headroom's file format, one SQLite file. This page is the authored copy; store/sqlite/schema.sql is generated from it.
 --
 -- Conventions: *_at are integer microseconds since 1970-01-01 00:00:00 UTC; *_us are microseconds; *_bytes are bytes on
 -- the wire; *_s are seconds. A column is NOT NULL unless its comment says what NULL means.

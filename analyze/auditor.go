@@ -8,10 +8,10 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// History tells whether a recording was downloaded before the requests that an Auditor was given; *store.History is one.
+// History tells whether a recording was downloaded before the requests that an Auditor was given; store.History is one.
 type History interface {
 	// Find gives the requests for that ItemHash that started at or before the time (microseconds since 1970 UTC).
-	Find(item uint64, until int64) ([]store.Request, error)
+	Find(item uint64, until int64) ([]store.Call, error)
 }
 
 // Hit is one request, or one stretch of time, that made a rule fire.
@@ -107,12 +107,8 @@ func (a *Auditor) Explain(f func(Hit)) { a.explain = f }
 // From makes requests before a time (microseconds since 1970 UTC) fill the rolling window only.
 func (a *Auditor) From(at int64) { a.from = at }
 
-// Add judges the next request, which it identifies (see store.Request.Identify) where that was not done. Its error is one
-// of History's.
-func (a *Auditor) Add(r *store.Request) error {
-	if r.ParamsHash == 0 {
-		r.Identify() // else all requests made by hand would be for one recording
-	}
+// Add judges the next request. Its error is one of History's.
+func (a *Auditor) Add(r *store.Call) error {
 	rt := a.route(r.Route)
 	if r.StartedAt != a.Egress.At {
 		a.explainOver()
@@ -217,7 +213,7 @@ func (a *Auditor) tally(rt *route, status int) *tally {
 }
 
 // hit counts a request for a rule, and explains it when asked to.
-func (a *Auditor) hit(h *hits, rule string, r *store.Request, why func() string) {
+func (a *Auditor) hit(h *hits, rule string, r *store.Call, why func() string) {
 	h.add(r)
 	if a.explain != nil {
 		a.explain(Hit{Rule: rule, ID: r.ID, At: r.StartedAt, Why: why()})

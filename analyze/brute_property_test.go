@@ -17,6 +17,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 var histories = flag.Uint64("histories", 200, "how many random histories to audit twice")
@@ -74,7 +75,7 @@ func TestLongAuditEqualsBruteForce(t *testing.T) {
 // trial is a history as it is being replayed.
 type trial struct {
 	policy  *limits.Policy
-	st      *store.Store
+	st      store.Log
 	stored  int64
 	resets  []store.Event
 	resumed int // audits that were continued from a saved state
@@ -87,7 +88,7 @@ func replay(t *testing.T, all []step) (found string, resumed int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(filepath.Join(t.TempDir(), "log.db"))
+	st, err := sqlite.Open(filepath.Join(t.TempDir(), "log.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func (x *trial) ask(ctx context.Context, s *step, save bool) (string, error) {
 	return "", nil
 }
 
-func (x *trial) compare(ctx context.Context, snap *store.Snapshot, s *step, q question, log []store.Request) (string, analyze.Saved, error) {
+func (x *trial) compare(ctx context.Context, snap store.Snapshot, s *step, q question, log []store.Request) (string, analyze.Saved, error) {
 	o := options(x.policy, s, q)
 	report, saved, err := analyze.Run(ctx, snap, o)
 	if err != nil {
@@ -301,7 +302,7 @@ func later(log []store.Request, asOf int64) (n int) {
 }
 
 // explained writes down, by rule, the ids of all hits.
-func explained(ctx context.Context, snap *store.Snapshot, o analyze.Options, tenant string) ([]string, error) {
+func explained(ctx context.Context, snap store.Snapshot, o analyze.Options, tenant string) ([]string, error) {
 	ids := map[string][]int64{}
 	err := analyze.Explain(ctx, snap, o, tenant, func(h analyze.Hit) { ids[h.Rule] = append(ids[h.Rule], h.ID) })
 	return idLines(tenant, ids), err

@@ -123,7 +123,7 @@ func gapEdges(p *limits.Policy) []int64 {
 }
 
 // Days counts the tenants of a snapshot by day, in one pass over each. Only requests that Options select are counted.
-func Days(ctx context.Context, snap *store.Snapshot, o Options) (*Daily, error) {
+func Days(ctx context.Context, snap store.Snapshot, o Options) (*Daily, error) {
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err

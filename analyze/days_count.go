@@ -96,7 +96,7 @@ func (r *runner) reach() (rg store.Range, since int64) {
 	return rg, since
 }
 
-func (c *dayCounter) add(r *store.Request, since int64) error {
+func (c *dayCounter) add(r *store.Call, since int64) error {
 	if r.StartedAt != c.a.Egress.At {
 		c.peak()
 	}
@@ -234,7 +234,7 @@ func (c *dayCounter) bucket(gap int64) int {
 	return i
 }
 
-func (c *dayCounter) download(r *store.Request, rt *route) {
+func (c *dayCounter) download(r *store.Call, rt *route) {
 	d := c.today
 	d.Bytes += r.ResponseBytes
 	local := r.Start().In(c.a.tenant.Zone)
@@ -273,7 +273,7 @@ func (c *dayCounter) large(d Download) {
 	c.out.Largest = l[:min(len(l), MaxIDs)]
 }
 
-func (c *dayCounter) from(r *store.Request) {
+func (c *dayCounter) from(r *store.Call) {
 	key := originKey{r.Source, r.Client}
 	if c.lastN == nil || key != c.last {
 		n := c.origin[key]

@@ -13,6 +13,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 const testDay = 86400e6
@@ -51,14 +52,14 @@ func fortnight(r *rand.Rand) []store.Request {
 	return all
 }
 
-func snapshotOf(t *testing.T, all []store.Request) *store.Snapshot {
+func snapshotOf(t *testing.T, all []store.Request) store.Snapshot {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "days.db"))
+	st, err := sqlite.Open(filepath.Join(t.TempDir(), "days.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	recorder := st.Recorder()
+	recorder := store.NewRecorder(st)
 	for _, q := range all {
 		recorder.Record(q)
 	}
@@ -159,7 +160,7 @@ func TestDaysAddUpToAnAuditOfAnyRange(t *testing.T) {
 	}
 }
 
-func compareRange(t *testing.T, snap *store.Snapshot, o analyze.Options, days *analyze.Daily, from, to int) {
+func compareRange(t *testing.T, snap store.Snapshot, o analyze.Options, days *analyze.Daily, from, to int) {
 	t.Helper()
 	o.Since, o.Until = time.UnixMicro(int64(from)*testDay).UTC(), time.UnixMicro(int64(to)*testDay).UTC()
 	audit, _, err := analyze.Run(context.Background(), snap, o)

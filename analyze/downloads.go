@@ -21,7 +21,7 @@ type downloads struct {
 	Keyless    bool // a complete download had no recording key that was kept
 }
 
-func (a *Auditor) download(r *store.Request, t *tally) error {
+func (a *Auditor) download(r *store.Call, t *tally) error {
 	d := &a.Load
 	if d.LastAt != 0 {
 		a.idle(&d.Stale, r.StartedAt)
@@ -47,7 +47,7 @@ func (a *Auditor) download(r *store.Request, t *tally) error {
 }
 
 // downloaded says whether a complete download of the same recording came before, and remembers this one.
-func (a *Auditor) downloaded(r *store.Request) (bool, error) {
+func (a *Auditor) downloaded(r *store.Call) (bool, error) {
 	if !a.scratch.seen.Add(egress.Item(r)) {
 		return true, nil
 	}
@@ -68,7 +68,7 @@ func (a *Auditor) downloaded(r *store.Request) (bool, error) {
 // begunSince says that the recording began after all that the saved state has seen, so nobody can have downloaded it by
 // then. It spares looking through the history for nearly everything that a nightly pull brings. An hour is left for
 // clocks that differ, and a key whose digits are no time of the past is looked up.
-func (a *Auditor) begunSince(r *store.Request) bool {
+func (a *Auditor) begunSince(r *store.Call) bool {
 	return r.ItemAt > a.Resumed+micros(time.Hour) && r.ItemAt <= r.StartedAt
 }
 

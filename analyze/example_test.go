@@ -11,6 +11,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // The audit of a request log, as Go values.
@@ -30,7 +31,7 @@ func ExampleRun() {
 }
 
 func auditFile(ctx context.Context, file string) error {
-	st, err := store.Open(file)
+	st, err := sqlite.Open(file)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // TestHeld: what pacing held back is told of the tenant, in the range and up to the moment of the audit.
@@ -15,7 +16,7 @@ func TestHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(t.TempDir() + "/held.db")
+	st, err := sqlite.Open(t.TempDir() + "/held.db")
 	if err != nil {
 		t.Fatal(err)
 	}

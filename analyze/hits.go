@@ -13,7 +13,7 @@ type hits struct {
 	IDs         []int64 // at most MaxIDs
 }
 
-func (h *hits) add(r *store.Request) { h.note(r.StartedAt, r.ID) }
+func (h *hits) add(r *store.Call) { h.note(r.StartedAt, r.ID) }
 
 // note counts one more; times need not come in order.
 func (h *hits) note(at, id int64) {

@@ -12,6 +12,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // TestListsBetweenAudits: an audit that continues a saved state says what one from the start says, also where a recording
@@ -23,7 +24,7 @@ func TestListsBetweenAudits(t *testing.T) {
 	}
 	other := *policy // the same rules under another key: no saved state fits
 	other.Source += "."
-	st, err := store.Open(filepath.Join(t.TempDir(), "lists.db"))
+	st, err := sqlite.Open(filepath.Join(t.TempDir(), "lists.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

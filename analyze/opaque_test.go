@@ -19,8 +19,8 @@ func TestTunnelsAreCountedAndNotJudged(t *testing.T) {
 	a := analyze.NewAuditor(policy, egress.Tenant{Name: "acme", Chance: -1})
 	for i, status := range []int{200, 0} {
 		r := store.Request{ID: int64(i + 1), Tenant: "acme", StartedAt: int64(i+1) * 1e6, Status: status, Route: tunnel, ResponseBytes: 5000}
-		r.Identify()
-		if err := a.Add(&r); err != nil {
+		call := r.Call()
+		if err := a.Add(&call); err != nil {
 			t.Fatal(err)
 		}
 	}

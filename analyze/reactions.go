@@ -57,7 +57,7 @@ func (x *reactions) init() {
 	x.Errors = map[string]int64{}
 }
 
-func (a *Auditor) react(r *store.Request, rt *route, t *tally) {
+func (a *Auditor) react(r *store.Call, rt *route, t *tally) {
 	a.repeats(r)
 	a.refusals(r, rt, t)
 	x := &a.React
@@ -85,7 +85,7 @@ func orUnknown(s string) string {
 }
 
 // refusals judges what was refused and what was asked after a refusal.
-func (a *Auditor) refusals(r *store.Request, rt *route, t *tally) {
+func (a *Auditor) refusals(r *store.Call, rt *route, t *tally) {
 	x := &a.React
 	if rt.egress && x.CapAt != 0 && r.StartedAt-x.CapAt <= micros(afterCapWait) && !a.resetBetween(x.CapAt, r.StartedAt) {
 		a.hit(&x.AfterCap, RuleAfter509, r, func() string {
@@ -121,7 +121,7 @@ func (a *Auditor) resetBetween(from, to int64) bool {
 }
 
 // backOff judges the wait after n consecutive refusals of a class: max(Retry-After, min(limit, interval × 2^(n−1))).
-func (a *Auditor) backOff(r *store.Request, rt *route, t *tally) {
+func (a *Auditor) backOff(r *store.Call, rt *route, t *tally) {
 	b := rt.backoff
 	if b.Run > 0 {
 		wait := micros(a.policy.Frequency.BackoffMax)
@@ -154,7 +154,7 @@ func (a *Auditor) backOff(r *store.Request, rt *route, t *tally) {
 }
 
 // repeats judges requests whose parameters were sent before.
-func (a *Auditor) repeats(r *store.Request) {
+func (a *Auditor) repeats(r *store.Call) {
 	x := &a.React
 	if len(x.Bad) > 0 {
 		if at, ok := x.Bad[r.ParamsHash]; ok && r.StartedAt-at <= micros(blindRetryWindow) {
@@ -177,7 +177,7 @@ func (a *Auditor) repeats(r *store.Request) {
 }
 
 // fetchDeferred marks the deferred reports that r asks for again, and gives up those whose time has passed.
-func (a *Auditor) fetchDeferred(r *store.Request) {
+func (a *Auditor) fetchDeferred(r *store.Call) {
 	x := &a.React
 	for len(x.Deferred) > 0 && r.StartedAt-x.Deferred[0].At > micros(reportWait) {
 		d := x.Deferred[0]
@@ -213,7 +213,7 @@ func (a *Auditor) lose(h *hits, d deferral) {
 }
 
 // remember keeps what later requests are judged by.
-func (a *Auditor) remember(r *store.Request, role limits.Role) {
+func (a *Auditor) remember(r *store.Call, role limits.Role) {
 	x := &a.React
 	if len(x.FailedUntil) > 0 {
 		delete(x.FailedUntil, r.ParamsHash) // only the latest answer counts

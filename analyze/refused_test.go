@@ -30,8 +30,8 @@ func TestRefusedThoughTheIntervalWasKept(t *testing.T) {
 		a := analyze.NewAuditor(policy, egress.Tenant{Name: "acme", Chance: -1})
 		for i, at := range []int64{1e6, 1e6 + c.gap} { // the first has nothing before it, so nobody knows
 			r := store.Request{ID: int64(i + 1), Tenant: "acme", StartedAt: at, Status: 429, Route: route, Source: c.source}
-			r.Identify()
-			if err := a.Add(&r); err != nil {
+			call := r.Call()
+			if err := a.Add(&call); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -56,7 +56,7 @@ func needed(p *limits.Policy, asOf time.Time) error {
 
 // Run audits the tenants of a snapshot. The states it returns may be saved with store.SaveStates under the key, to make
 // the next run cost only what was added; there are none where Options select a range.
-func Run(ctx context.Context, snap *store.Snapshot, o Options) (*Report, Saved, error) {
+func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, error) {
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	if err := r.prepare(ctx); err != nil {
 		return nil, Saved{}, err
@@ -95,7 +95,7 @@ func (v Verdict) order() int {
 
 // Explain calls f for each request that made a rule fire for a tenant, in order of time but for rules that can only be
 // judged later (lost-report, persistent-error).
-func Explain(ctx context.Context, snap *store.Snapshot, o Options, tenant string, f func(Hit)) error {
+func Explain(ctx context.Context, snap store.Snapshot, o Options, tenant string, f func(Hit)) error {
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	r.o.Tenants = []string{tenant}
 	if err := r.prepare(ctx); err != nil {
@@ -110,7 +110,7 @@ func Explain(ctx context.Context, snap *store.Snapshot, o Options, tenant string
 
 // runner is one Run.
 type runner struct {
-	snap    *store.Snapshot
+	snap    store.Snapshot
 	o       Options
 	asOf    int64
 	tenants []store.TenantInfo

@@ -32,7 +32,7 @@ type previous struct {
 // maxPairs bounds how many pairs of clients are told apart.
 const maxPairs = 8
 
-func (a *Auditor) pace(r *store.Request) {
+func (a *Auditor) pace(r *store.Call) {
 	s := &a.Spacing
 	now := previous{At: r.StartedAt, ID: r.ID, Client: r.Client}
 	if r.Source != nil {
@@ -57,7 +57,7 @@ func (a *Auditor) pace(r *store.Request) {
 	}
 }
 
-func (a *Auditor) tooSoon(r *store.Request, gap, least int64, before previous) {
+func (a *Auditor) tooSoon(r *store.Call, gap, least int64, before previous) {
 	s := &a.Spacing
 	if s.Violations.Count == 0 || gap < s.Shortest {
 		s.Shortest = gap

@@ -34,8 +34,8 @@ func addSome(t testing.TB, a *Auditor, at int64) {
 		if status == 202 {
 			r.Route, r.Key = post, "7"
 		}
-		r.Identify()
-		if err := a.Add(&r); err != nil {
+		call := r.Call()
+		if err := a.Add(&call); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // DefaultPolicy names the built-in policy that a Log goes by, unless WithPolicy gives another.
@@ -55,7 +56,7 @@ type (
 
 // Log is an open request log. Close it when the last call is over.
 type Log struct {
-	store    *store.Store
+	store    store.Log
 	policy   *limits.Policy
 	config   *Config
 	recorder recorder
@@ -106,7 +107,7 @@ func Open(file string, opts ...Option) (*Log, error) {
 			return nil, err
 		}
 	}
-	if l.store, err = store.Open(file); err != nil {
+	if l.store, err = sqlite.Open(file); err != nil {
 		return nil, err
 	}
 	l.recorder.store = l.store
@@ -155,7 +156,7 @@ func (s *Scope) asOf() time.Time {
 // Audit tells per tenant whether the vendor's rules were kept.
 func (l *Log) Audit(ctx context.Context, s Scope) (r *analyze.Report, err error) {
 	s.AsOf = s.asOf()
-	err = l.look(ctx, func(snap *store.Snapshot) error {
+	err = l.look(ctx, func(snap store.Snapshot) error {
 		r, err = l.audit(ctx, snap, s)
 		return err
 	})
@@ -165,7 +166,7 @@ func (l *Log) Audit(ctx context.Context, s Scope) (r *analyze.Report, err error)
 // Forecast tells per tenant when the rolling egress meets the cap, and what may be pulled tonight.
 func (l *Log) Forecast(ctx context.Context, s Scope) (r *outlook.Report, err error) {
 	s.AsOf = s.asOf()
-	err = l.look(ctx, func(snap *store.Snapshot) error {
+	err = l.look(ctx, func(snap store.Snapshot) error {
 		r, err = l.forecast(ctx, snap, s)
 		return err
 	})
@@ -177,7 +178,7 @@ func (l *Log) Forecast(ctx context.Context, s Scope) (r *outlook.Report, err err
 func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 	s.AsOf = s.asOf()
 	p := &report.Picture{Policy: l.policy, About: l.config.About}
-	err := l.look(ctx, func(snap *store.Snapshot) (err error) {
+	err := l.look(ctx, func(snap store.Snapshot) (err error) {
 		if p.Audit, err = l.audit(ctx, snap, s); err != nil {
 			return err
 		}
@@ -194,7 +195,7 @@ func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 }
 
 // look gives f the log as it is now, with all that was recorded.
-func (l *Log) look(ctx context.Context, f func(*store.Snapshot) error) error {
+func (l *Log) look(ctx context.Context, f func(store.Snapshot) error) error {
 	l.recorder.flush()
 	if err := harmless(l.store.Refresh(ctx)); err != nil {
 		return err
@@ -213,7 +214,7 @@ func (l *Log) auditOptions(s Scope) analyze.Options {
 	}
 }
 
-func (l *Log) audit(ctx context.Context, snap *store.Snapshot, s Scope) (*analyze.Report, error) {
+func (l *Log) audit(ctx context.Context, snap store.Snapshot, s Scope) (*analyze.Report, error) {
 	r, saved, err := analyze.Run(ctx, snap, l.auditOptions(s))
 	if err != nil {
 		return nil, err
@@ -224,7 +225,7 @@ func (l *Log) audit(ctx context.Context, snap *store.Snapshot, s Scope) (*analyz
 	return r, nil
 }
 
-func (l *Log) forecast(ctx context.Context, snap *store.Snapshot, s Scope) (*outlook.Report, error) {
+func (l *Log) forecast(ctx context.Context, snap store.Snapshot, s Scope) (*outlook.Report, error) {
 	r, err := outlook.Project(ctx, snap, outlook.Options{
 		Policy: l.policy, AsOf: s.AsOf, Tenants: s.Tenants, About: l.config.About,
 	})

@@ -10,7 +10,7 @@ import (
 // recorder passes requests on to a store's Recorder, which it makes when the first one comes. To flush, it closes that
 // Recorder: the next request gets a new one.
 type recorder struct {
-	store *store.Store
+	store store.Log
 
 	mu   sync.RWMutex // held for reading while something is passed on
 	to   *store.Recorder
@@ -38,7 +38,7 @@ func (r *recorder) with(f func(*store.Recorder)) {
 		r.mu.RUnlock()
 		r.mu.Lock()
 		if r.to == nil {
-			r.to = r.store.Recorder()
+			r.to = store.NewRecorder(r.store)
 		}
 		r.mu.Unlock()
 	}

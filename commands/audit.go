@@ -14,6 +14,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // failOnNever is the --fail-on that lets no finding set the exit code.
@@ -40,7 +41,7 @@ func newAuditCommand(s *streams) *cli.Command {
 			newChoiceFlag("fail-on", "the least `SEVERITY` that makes the exit code 1", failOns()...),
 			&cli.StringFlag{Name: "explain", Usage: "list the requests that made `RULE`, such as spacing, fire for one tenant"},
 		}, rangeFlags()),
-		Action: withStore(s, readAuditOptions, runAudit, store.MustExist()),
+		Action: withStore(s, readAuditOptions, runAudit, sqlite.MustExist()),
 	}
 }
 
@@ -102,7 +103,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 }
 
 // audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next run.
-func (s *session) audit(ctx context.Context, snap *store.Snapshot, sp span, tenants []string) (*analyze.Report, error) {
+func (s *session) audit(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (*analyze.Report, error) {
 	o := s.analysis(sp, tenants)
 	o.Forecast = true
 	r, saved, err := analyze.Run(ctx, snap, o)
@@ -134,7 +135,7 @@ func fails(r *analyze.Report, failOn string) bool {
 }
 
 // explain lists what made a rule fire for one tenant.
-func explain(ctx context.Context, se *session, snap *store.Snapshot, names []string, o auditOptions) error {
+func explain(ctx context.Context, se *session, snap store.Snapshot, names []string, o auditOptions) error {
 	if known := snap.Tenants(); len(names) == 0 && len(known) == 1 {
 		names = []string{known[0].Name}
 	}
@@ -149,7 +150,7 @@ func explain(ctx context.Context, se *session, snap *store.Snapshot, names []str
 }
 
 // explained gives the requests in order of time, whatever the order in which the rule could judge them.
-func explained(ctx context.Context, snap *store.Snapshot, o analyze.Options, tenant, rule string) ([]report.ExplainedRow, error) {
+func explained(ctx context.Context, snap store.Snapshot, o analyze.Options, tenant, rule string) ([]report.ExplainedRow, error) {
 	var hits []analyze.Hit
 	var ids []int64
 	err := analyze.Explain(ctx, snap, o, tenant, func(h analyze.Hit) {

@@ -154,7 +154,7 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 	}
 	var to ingest.Recorder = unrecorded{}
 	if !se.recordsElsewhere(o.request) {
-		recorder := se.store.Recorder()
+		recorder := store.NewRecorder(se.store)
 		defer func() { err = errors.Join(err, recorder.Close()) }()
 		to = recorder
 	}

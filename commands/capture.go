@@ -136,7 +136,7 @@ func (s *session) startCapture(o captureOptions, authority *proxy.Authority, nam
 			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
 		}
 	}
-	c.recorder = s.store.Recorder()
+	c.recorder = store.NewRecorder(s.store)
 	c.tally = &tally{to: c.recorder}
 	var err error
 	c.proxy, err = proxy.New(proxy.Config{

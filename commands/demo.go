@@ -199,7 +199,7 @@ func (s *session) recordStory(ctx context.Context, tale *story.Story) error {
 	if _, err := s.store.AddRecordings(ctx, t.listed); err != nil {
 		return err
 	}
-	recorder := s.store.Recorder()
+	recorder := store.NewRecorder(s.store)
 	for _, r := range t.requests {
 		recorder.Record(r)
 	}

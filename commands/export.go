@@ -12,6 +12,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 func newExportCommand(s *streams) *cli.Command {
@@ -25,7 +26,7 @@ func newExportCommand(s *streams) *cli.Command {
 			"  headroom export --output requests.jsonl\n" +
 			"  headroom export --tenant acme --since 7d | jq .status",
 		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), outputFlag()}, rangeFlags()),
-		Action: withStore(s, readExportOptions, runExport, store.MustExist()),
+		Action: withStore(s, readExportOptions, runExport, sqlite.MustExist()),
 	}
 }
 
@@ -70,7 +71,7 @@ func runExport(c *cli.Context, se *session, o exportOptions) error {
 }
 
 // tellLeftBehind says what an audit goes by beside what is exported.
-func (s *session) tellLeftBehind(ctx context.Context, snap *store.Snapshot, tenants []string) error {
+func (s *session) tellLeftBehind(ctx context.Context, snap store.Snapshot, tenants []string) error {
 	var recordings int64
 	for _, t := range snap.Tenants() {
 		if len(tenants) > 0 && !slices.Contains(tenants, t.Name) {

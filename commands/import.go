@@ -240,12 +240,12 @@ func (im *importer) tellUnknownSizes(name string, n int64) {
 }
 
 // uninterrupted finishes a batch that was begun.
-type uninterrupted struct{ *store.Import }
+type uninterrupted struct{ store.Importer }
 
 func (u uninterrupted) Add(ctx context.Context, batch []store.Request) error {
-	return u.Import.Add(context.WithoutCancel(ctx), batch)
+	return u.Importer.Add(context.WithoutCancel(ctx), batch)
 }
 
 func (u uninterrupted) AddRecordings(ctx context.Context, batch []store.Recording) error {
-	return u.Import.AddRecordings(context.WithoutCancel(ctx), batch)
+	return u.Importer.AddRecordings(context.WithoutCancel(ctx), batch)
 }

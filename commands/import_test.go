@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // beginImport starts an import of standard input as a process of its own, feeds it and waits until the database holds
@@ -43,7 +43,7 @@ func beginImport(t *testing.T, db, input string) (cmd *exec.Cmd, stdin io.Closer
 // storedRequests is how many requests the database holds, 0 while there is none.
 func storedRequests(t *testing.T, db string) (n int64) {
 	t.Helper()
-	st, err := store.Open(db, store.ReadOnly())
+	st, err := sqlite.Open(db, sqlite.ReadOnly())
 	if err != nil {
 		return 0 // not there yet
 	}

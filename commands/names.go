@@ -94,7 +94,7 @@ func matching(pattern string, known []string) ([]string, error) {
 }
 
 // tenants are the known ones among those that are asked for; none means all. It refuses what nobody knows.
-func (s *session) tenants(snap *store.Snapshot, asked []string) ([]string, error) {
+func (s *session) tenants(snap store.Snapshot, asked []string) ([]string, error) {
 	if len(asked) == 0 {
 		return nil, nil
 	}
@@ -102,7 +102,7 @@ func (s *session) tenants(snap *store.Snapshot, asked []string) ([]string, error
 }
 
 // knownTenants are those of the log and of the config, in order.
-func (s *session) knownTenants(snap *store.Snapshot) []string {
+func (s *session) knownTenants(snap store.Snapshot) []string {
 	known := s.config.Names()
 	for _, t := range snap.Tenants() {
 		known = append(known, t.Name)
@@ -132,7 +132,7 @@ func unknownTenant(name string, known []string) error {
 
 // tellMisnamed tells of tenants in the config that the log does not have, where it has one by nearly that name of which
 // the config says nothing: its cap would be missing from the audit without a word.
-func (s *session) tellMisnamed(snap *store.Snapshot) {
+func (s *session) tellMisnamed(snap store.Snapshot) {
 	recorded := map[string]bool{}
 	var unsaid []string
 	for _, t := range snap.Tenants() {

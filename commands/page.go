@@ -10,7 +10,7 @@ import (
 )
 
 // picture gathers what the page shows. The forecast is made of all requests, whatever range is selected.
-func (s *session) picture(ctx context.Context, snap *store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
+func (s *session) picture(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
 	p = &report.Picture{Policy: s.policy, About: s.config.About}
 	if p.Audit, err = s.audit(ctx, snap, sp, tenants); err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
-	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 const formatHTML = "html"
@@ -26,7 +26,7 @@ func newReportCommand(s *streams) *cli.Command {
 			"  headroom report --output report.html\n" +
 			"  headroom report --format markdown --output - --tenant acme",
 		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), formatFlag(pageFormats()...), neededOutputFlag()}, rangeFlags()),
-		Action: withStore(s, readReportOptions, runReport, store.MustExist()),
+		Action: withStore(s, readReportOptions, runReport, sqlite.MustExist()),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // clockSlack is how far a time may be ahead of this machine's clock and still be taken as now.
@@ -64,9 +65,9 @@ func readResetOptions(c *cli.Context, _ *streams) (o resetOptions, err error) {
 }
 
 func runReset(c *cli.Context, se *session, o resetOptions) error {
-	var opts []store.Option
+	var opts []sqlite.Option
 	if _, configured := se.config.Tenants[o.tenant]; !configured {
-		opts = append(opts, store.MustExist()) // a new file would not know the tenant
+		opts = append(opts, sqlite.MustExist()) // a new file would not know the tenant
 	}
 	return se.open(c.String("db"), func() error { return addReset(c.Context, se, o) }, opts...)
 }
@@ -106,7 +107,7 @@ func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool,
 }
 
 // resetsOf are all that the log knows.
-func resetsOf(ctx context.Context, snap *store.Snapshot) (resets []logs.Reset, err error) {
+func resetsOf(ctx context.Context, snap store.Snapshot) (resets []logs.Reset, err error) {
 	events, err := snap.Events(ctx)
 	for _, e := range events {
 		if e.Kind == store.EventReset {

@@ -64,7 +64,7 @@ func runScripts(t *testing.T, dir string) {
 		ContinueOnError:     true,
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "sqlite": sqlite, "damage": damage, "gzip": pack, "log": makeLog, "oneline": oneLineOnly,
+			"exits": exits, "sqlite": changeDatabase, "damage": damage, "gzip": pack, "log": makeLog, "oneline": oneLineOnly,
 		},
 	})
 }
@@ -95,8 +95,8 @@ func oneLineOnly(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// sqlite changes a database behind headroom's back: sqlite FILE STATEMENT
-func sqlite(ts *testscript.TestScript, _ bool, args []string) {
+// changeDatabase is sqlite FILE STATEMENT: it changes a database behind headroom's back
+func changeDatabase(ts *testscript.TestScript, _ bool, args []string) {
 	db, err := sql.Open("sqlite3", ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer db.Close()

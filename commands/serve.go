@@ -11,7 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 const (
@@ -36,7 +36,7 @@ func newServeCommand(s *streams) *cli.Command {
 			&cli.StringFlag{Name: "listen", Value: defaultServe, Usage: "listen on this `ADDRESS`"},
 			&cli.BoolFlag{Name: "allow-remote", Usage: "listen on an address that other machines reach, where anybody may read the page"},
 		},
-		Action: withStore(s, readServeOptions, runServe, store.MustExist()),
+		Action: withStore(s, readServeOptions, runServe, sqlite.MustExist()),
 	}
 }
 

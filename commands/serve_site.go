@@ -153,7 +153,7 @@ func (s *site) update(ctx context.Context) error {
 	return nil
 }
 
-func (s *site) draw(ctx context.Context, snap *store.Snapshot, content string) error {
+func (s *site) draw(ctx context.Context, snap store.Snapshot, content string) error {
 	now := time.Now()
 	sp := span{asOf: s.o.asOf}
 	if sp.asOf.IsZero() {
@@ -184,7 +184,7 @@ func (s *site) look() (all string) {
 }
 
 // fingerprint differs wherever requests or events were added or removed.
-func fingerprint(ctx context.Context, snap *store.Snapshot) (string, error) {
+func fingerprint(ctx context.Context, snap store.Snapshot) (string, error) {
 	var requests, last int64
 	for _, t := range snap.Tenants() {
 		requests += t.Requests

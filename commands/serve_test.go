@@ -15,12 +15,13 @@ import (
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // served is a site over a new log, and how to add downloads of a tenant to it.
 func served(t *testing.T, o serveOptions) (*httptest.Server, func(tenant string, n int)) {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "served.db"))
+	st, err := sqlite.Open(filepath.Join(t.TempDir(), "served.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func served(t *testing.T, o serveOptions) (*httptest.Server, func(tenant string,
 	t.Cleanup(server.Close)
 	last := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
 	return server, func(tenant string, n int) {
-		r := st.Recorder()
+		r := store.NewRecorder(st)
 		for range n {
 			last = last.Add(3 * time.Second)
 			r.Record(store.Request{
@@ -134,7 +135,7 @@ func TestServeSaysThatAnotherProgramListens(t *testing.T) {
 	}
 	defer l.Close()
 	db := filepath.Join(t.TempDir(), "served.db")
-	st, err := store.Open(db)
+	st, err := sqlite.Open(db)
 	if err != nil {
 		t.Fatal(err)
 	}

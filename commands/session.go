@@ -15,12 +15,13 @@ import (
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // session is what most commands need: the open log, the tenants' facts and the vendor's rules.
 type session struct {
 	*streams
-	store  *store.Store
+	store  store.Log
 	config *config.Config
 	policy *limits.Policy
 }
@@ -49,15 +50,15 @@ func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error
 }
 
 // withStore makes an action that runs with a session whose log is open.
-func withStore[O any](s *streams, options func(*cli.Context, *streams) (O, error), run func(*cli.Context, *session, O) error, opts ...store.Option) cli.ActionFunc {
+func withStore[O any](s *streams, options func(*cli.Context, *streams) (O, error), run func(*cli.Context, *session, O) error, opts ...sqlite.Option) cli.ActionFunc {
 	return withFacts(s, options, func(c *cli.Context, se *session, o O) error {
 		return se.open(c.String("db"), func() error { return run(c, se, o) }, opts...)
 	})
 }
 
 // open opens the log for as long as run lasts.
-func (s *session) open(db string, run func() error, opts ...store.Option) (err error) {
-	if s.store, err = store.Open(db, opts...); err != nil {
+func (s *session) open(db string, run func() error, opts ...sqlite.Option) (err error) {
+	if s.store, err = sqlite.Open(db, opts...); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()
@@ -118,7 +119,7 @@ func (s *session) refresh(ctx context.Context) error {
 
 // snapshot brings the cache up to date and opens the log as it is now. Of the tenants asked for it gives the names, and it
 // refuses those that nobody knows.
-func (s *session) snapshot(ctx context.Context, asked []string) (*store.Snapshot, []string, error) {
+func (s *session) snapshot(ctx context.Context, asked []string) (store.Snapshot, []string, error) {
 	if err := s.refresh(ctx); err != nil {
 		return nil, nil, err
 	}

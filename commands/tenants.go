@@ -14,6 +14,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 func newTenantsCommand(s *streams) *cli.Command {
@@ -26,7 +27,7 @@ func newTenantsCommand(s *streams) *cli.Command {
 			"  headroom tenants\n" +
 			"  headroom tenants --format csv --output tenants.csv",
 		Flags:  []cli.Flag{tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag()},
-		Action: withStore(s, readTenantsOptions, runTenants, store.MustExist()),
+		Action: withStore(s, readTenantsOptions, runTenants, sqlite.MustExist()),
 	}
 }
 
@@ -67,7 +68,7 @@ func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
 }
 
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
-func (s *session) tenantRows(ctx context.Context, snap *store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
+func (s *session) tenantRows(ctx context.Context, snap store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
 	info, caps := map[string]store.TenantInfo{}, map[string]egress.Cap{}
 	for name := range s.config.Tenants {
 		info[name] = store.TenantInfo{}
@@ -93,7 +94,7 @@ func (s *session) tenantRows(ctx context.Context, snap *store.Snapshot, r *analy
 }
 
 // capsWithoutRequests adds what config and recording lists say of the caps of tenants that an audit leaves out.
-func (s *session) capsWithoutRequests(ctx context.Context, snap *store.Snapshot, asOf time.Time, names []string, caps map[string]egress.Cap) error {
+func (s *session) capsWithoutRequests(ctx context.Context, snap store.Snapshot, asOf time.Time, names []string, caps map[string]egress.Cap) error {
 	var without []string
 	for _, name := range names {
 		if _, ok := caps[name]; !ok {

@@ -3,7 +3,7 @@
 //
 // For most uses, wrap the transport of an http.Client and give it the Recorder of an open store:
 //
-//	rec := db.Recorder()
+//	rec := store.NewRecorder(db)
 //	defer rec.Close()
 //	client := &http.Client{Transport: ingest.NewTransport(nil, rec, ingest.WithHashKey(db.HashKey()))}
 //

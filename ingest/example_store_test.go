@@ -13,16 +13,17 @@ import (
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // nightly lets pull make its calls, and records each of them in a file.
 func nightly(file string, base http.RoundTripper, pull func(*http.Client) error) error {
-	st, err := store.Open(file)
+	st, err := sqlite.Open(file)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	rec := st.Recorder()                                             // writes in the background; never blocks or fails a call
+	rec := store.NewRecorder(st)                                     // writes in the background; never blocks or fails a call
 	client := &http.Client{Transport: ingest.NewTransport(base, rec, // a nil base is http.DefaultTransport
 		ingest.WithHashKey(st.HashKey()), ingest.WithClient("nightly-pull"))}
 	err = pull(client)
@@ -66,7 +67,7 @@ func ExampleTransport() {
 
 func printLog(file string) {
 	ctx := context.Background()
-	st, err := store.Open(file, store.ReadOnly())
+	st, err := sqlite.Open(file, sqlite.ReadOnly())
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -13,6 +13,7 @@ import (
 
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // quickPolicy is of a vendor that allows a recording each 50 ms.
@@ -228,7 +229,7 @@ func TestPaceAcrossStores(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "headroom.db")
 	var wg sync.WaitGroup
 	for range 2 {
-		st, err := store.Open(file)
+		st, err := sqlite.Open(file)
 		if err != nil {
 			t.Fatal(err)
 		}

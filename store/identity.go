@@ -15,14 +15,14 @@ func (r *Request) Identify() {
 	case r.Params != "":
 		r.ParamsHash = hashText(hashSeed, r.Params)
 	case r.Query != "":
-		r.ParamsHash = hashText(plainParams(r.Route.hash(), r.ItemHash), r.Query)
+		r.ParamsHash = hashText(PlainParams(r.Route.Hash(), r.ItemHash), r.Query)
 	default:
-		r.ParamsHash = plainParams(r.Route.hash(), r.ItemHash)
+		r.ParamsHash = PlainParams(r.Route.Hash(), r.ItemHash)
 	}
 }
 
-// maxItemSeconds is the latest time that keyTime reads, in seconds since 1970.
-const maxItemSeconds = 9_999_999_999
+// MaxItemSeconds is the latest Request.ItemAt, in seconds since 1970.
+const MaxItemSeconds = 9_999_999_999
 
 // keyTime reads the time at the end of a key, see Request.ItemAt.
 func keyTime(key string) int64 {
@@ -41,11 +41,11 @@ func keyTime(key string) int64 {
 	return ms / 1000 * 1e6
 }
 
-// plainParams is the ParamsHash of a request whose route and item say it all.
-func plainParams(route, item uint64) uint64 { return mix(route ^ mix(item+hashSeed)) }
+// PlainParams is the ParamsHash of a request whose route and item say it all.
+func PlainParams(route, item uint64) uint64 { return Mix(route ^ Mix(item+hashSeed)) }
 
-// hash identifies method, origin and template.
-func (r *Route) hash() uint64 {
+// Hash identifies method, origin and template.
+func (r *Route) Hash() uint64 {
 	if r == nil {
 		return 0
 	}
@@ -61,17 +61,17 @@ func hashText(h uint64, s string) uint64 {
 	for len(s) >= 8 {
 		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		h = mix((h ^ w) * prime)
+		h = Mix((h ^ w) * prime)
 		s = s[8:]
 	}
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * prime
 	}
-	return mix(h)
+	return Mix(h)
 }
 
-// mix is the finalizer of SplitMix64: a bijection that spreads every bit.
-func mix(h uint64) uint64 {
+// Mix is the finalizer of SplitMix64: a bijection that spreads every bit.
+func Mix(h uint64) uint64 {
 	h ^= h >> 30
 	h *= 0xbf58476d1ce4e5b9
 	h ^= h >> 27

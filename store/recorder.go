@@ -14,7 +14,7 @@ var (
 	queueLength = 65536
 	// listedLength bounds, in batches, what it holds of recording lists.
 	listedLength = 64
-	// closePatience is how long Close waits for the file, give or take busyTimeout.
+	// closePatience is how long Close waits for the file, give or take the last attempt.
 	closePatience = 30 * time.Second
 	// tellPatience is how long Close then waits to leave the number of dropped requests in the file.
 	tellPatience = time.Second
@@ -23,12 +23,14 @@ var (
 const (
 	// flushEvery is how long a finished request may wait for company before it is written.
 	flushEvery = 50 * time.Millisecond
+	// maxBatch is the most requests that are written at once: some 30 ms with the lock held.
+	maxBatch = 16384
 )
 
 // Recorder writes requests in the background. Record never blocks and never fails: what does not fit its queue, or cannot
 // be written, is counted as dropped, told by Close, and kept in the file as a "dropped" event where that can be written.
 type Recorder struct {
-	store   *Store
+	writer  Writer
 	queue   *queue
 	listed  chan []Recording
 	done    chan struct{}
@@ -40,15 +42,15 @@ type Recorder struct {
 	giveUp   context.CancelFunc
 }
 
-// Recorder starts a recorder. It must be closed before the store.
-func (s *Store) Recorder() *Recorder {
-	r := s.newRecorder()
+// NewRecorder starts a recorder. It must be closed before the log.
+func NewRecorder(w Writer) *Recorder {
+	r := newRecorder(w)
 	go r.run()
 	return r
 }
 
-func (s *Store) newRecorder() *Recorder {
-	r := &Recorder{store: s, queue: newQueue(), listed: make(chan []Recording, listedLength), done: make(chan struct{})}
+func newRecorder(w Writer) *Recorder {
+	r := &Recorder{writer: w, queue: newQueue(), listed: make(chan []Recording, listedLength), done: make(chan struct{})}
 	r.ctx, r.giveUp = context.WithCancel(context.Background())
 	return r
 }
@@ -56,7 +58,7 @@ func (s *Store) newRecorder() *Recorder {
 // Record queues a finished request. It is safe for use by several goroutines. A request without tenant, route or source
 // counts as dropped, and so does one after Close.
 func (r *Recorder) Record(q Request) {
-	if q.check() != nil || !r.queue.put(&q) {
+	if q.Check() != nil || !r.queue.put(&q) {
 		r.dropped.Add(1)
 	}
 }
@@ -152,14 +154,14 @@ func (r *Recorder) await(long time.Duration) bool {
 }
 
 func (r *Recorder) flush(batch []Request) {
-	if !r.persist(func() error { return r.store.Append(r.ctx, batch) }) {
+	if !r.persist(func() error { return r.writer.Append(r.ctx, batch) }) {
 		r.dropped.Add(int64(len(batch)))
 	}
 }
 
 func (r *Recorder) flushListed(recordings []Recording) {
 	write := func() error {
-		_, err := r.store.AddRecordings(r.ctx, recordings)
+		_, err := r.writer.AddRecordings(r.ctx, recordings)
 		return err
 	}
 	if !r.persist(write) {
@@ -193,7 +195,7 @@ func (r *Recorder) tellDropped() {
 	e := Event{Kind: EventDropped, At: time.Now().UnixMicro(), Count: n, Note: "the recorder's queue was full or the file could not be written"}
 	ctx, cancel := context.WithTimeout(context.Background(), tellPatience)
 	defer cancel()
-	if err := r.store.AddEvent(ctx, e); err != nil {
+	if err := r.writer.AddEvent(ctx, e); err != nil {
 		r.err = errors.Join(r.err, err)
 	}
 }

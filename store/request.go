@@ -1,12 +1,16 @@
 package store
 
 import (
+	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"time"
 )
 
-// Request is one HTTP attempt, as it is stored and as it is analysed: a retry, a redirect and a failed connection
-// are each a Request of their own. It holds nothing secret and nobody's name: see Route for what of the URL is kept.
+// Request is one HTTP attempt, as it is stored: a retry, a redirect and a failed connection are each
+// a Request of their own. It holds nothing secret and nobody's name: see Route for what of the URL is
+// kept. Call is what an analysis reads of it.
 //
 // Times are integer microseconds since 1970-01-01 UTC, durations microseconds, sizes bytes on the wire.
 type Request struct {
@@ -49,8 +53,7 @@ type Request struct {
 	// start of a recording. It is floored to whole seconds, in microseconds; 0 means that the key tells no time.
 	ItemAt int64
 	// ItemHash identifies Key, ParamsHash the parameters (Params, or method and URL), within one file. All
-	// three are derived, by Identify, which the store calls for requests whose ParamsHash is 0; scans of the packed columns
-	// have them but not Key, Query and Params.
+	// three are derived, by Identify, which the store calls for requests whose ParamsHash is 0.
 	ItemHash   uint64
 	ParamsHash uint64
 }
@@ -108,6 +111,20 @@ func (r *Request) URL() string {
 		u += "?" + r.Query
 	}
 	return u
+}
+
+// Check says what is missing in a request that is to be stored, or out of range.
+func (r *Request) Check() error {
+	if r.Tenant == "" || r.Route == nil || r.Source == nil {
+		return errors.New("tenant, route and source are required")
+	}
+	if r.StartedAt < 0 || r.ResponseBytes < 0 {
+		return errors.New("a time before 1970 or a negative size is out of range")
+	}
+	if r.Status < 0 || r.Status > math.MaxInt16 {
+		return fmt.Errorf("status %d is out of range", r.Status)
+	}
+	return nil
 }
 
 // fillTemplate puts the values of key, separated by "/", into the kept placeholders of template.

@@ -64,7 +64,7 @@ type Events struct {
 }
 
 // ReadEvents reads the events up to a moment, microseconds since 1970 UTC.
-func ReadEvents(ctx context.Context, snap *store.Snapshot, asOf int64) (Events, error) {
+func ReadEvents(ctx context.Context, snap store.Snapshot, asOf int64) (Events, error) {
 	events, err := snap.Events(ctx)
 	f := Events{Resets: map[string][]int64{}, Notes: map[string][]store.Event{}}
 	for _, e := range events {
@@ -92,7 +92,7 @@ const listedDays = 28
 
 // Measure fills in the bytes of a recorded hour from the tenant's own recording list, where nobody
 // has said them. It does nothing where no list is known, and where the cap does not depend on it.
-func (t *Tenant) Measure(ctx context.Context, snap *store.Snapshot, asOf int64) error {
+func (t *Tenant) Measure(ctx context.Context, snap store.Snapshot, asOf int64) error {
 	if t.Cap.BytesPerHour > 0 || t.Cap.Agents <= 0 || t.Cap.ToldBytes() > 0 {
 		return nil
 	}

@@ -3,7 +3,7 @@ package egress
 import "github.com/6dcca832/headroom/store"
 
 // Item identifies what a request downloads: the key, or where the policy keeps none the parameters.
-func Item(r *store.Request) uint64 {
+func Item(r *store.Call) uint64 {
 	if r.ItemHash != 0 {
 		return r.ItemHash
 	}
@@ -39,7 +39,7 @@ func (s *Items) Reserve(n int) {
 
 // Warm reads the slots that a batch will need: all at once they come from memory in a fifth of the time that they take
 // one by one, each waited for between the judging of two requests.
-func (s *Items) Warm(batch []store.Request) {
+func (s *Items) Warm(batch []store.Call) {
 	if len(s.slots) == 0 {
 		return
 	}

@@ -61,7 +61,7 @@ const (
 // however long the log is: a refusal before them is not known, nor a recording downloaded before
 // them. Of the options, Policy and AsOf count. What the last 35 days say decides whether the others
 // are read.
-func Chance(ctx context.Context, snap *store.Snapshot, t egress.Tenant, o Options, seen *egress.Items) (float64, error) {
+func Chance(ctx context.Context, snap store.Snapshot, t egress.Tenant, o Options, seen *egress.Items) (float64, error) {
 	if err := o.needed(); err != nil {
 		return -1, fmt.Errorf("forecast: %w", err)
 	}

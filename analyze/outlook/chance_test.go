@@ -11,15 +11,16 @@ import (
 	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 var forecastAsOf = time.Date(2026, 11, 10, 9, 0, 0, 0, time.UTC)
 
 // pulledLog is a store in which each tenant pulled so many recordings in each of the last nights.
-func pulledLog(tb testing.TB, tenants, days, each int) *store.Snapshot {
+func pulledLog(tb testing.TB, tenants, days, each int) store.Snapshot {
 	tb.Helper()
 	ctx := context.Background()
-	s, err := store.Open(filepath.Join(tb.TempDir(), "a.db"))
+	s, err := sqlite.Open(filepath.Join(tb.TempDir(), "a.db"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func forecastOptions(tb testing.TB, told int64) outlook.Options {
 }
 
 // chances asks for that of each tenant, and leaves out those that have none.
-func chances(tb testing.TB, snap *store.Snapshot, o outlook.Options) map[string]float64 {
+func chances(tb testing.TB, snap store.Snapshot, o outlook.Options) map[string]float64 {
 	tb.Helper()
 	found := map[string]float64{}
 	for _, info := range snap.Tenants() {

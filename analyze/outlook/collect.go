@@ -70,7 +70,7 @@ type recorded struct {
 }
 
 // collect reads a tenant's requests from a time (microseconds since 1970 UTC) up to asOf.
-func collect(ctx context.Context, snap *store.Snapshot, p *limits.Policy, t egress.Tenant, asOf, from int64, seen *egress.Items) (*collector, error) {
+func collect(ctx context.Context, snap store.Snapshot, p *limits.Policy, t egress.Tenant, asOf, from int64, seen *egress.Items) (*collector, error) {
 	seen.Reserve(0)
 	c := newCollector(p, t, asOf, seen)
 	for batch, err := range snap.Scan(ctx, t.Name, store.Range{From: from, To: asOf + 1}) {
@@ -92,7 +92,7 @@ func newCollector(p *limits.Policy, t egress.Tenant, asOf int64, seen *egress.It
 }
 
 // add takes in the next request, in order of (StartedAt, ID).
-func (c *collector) add(r *store.Request) {
+func (c *collector) add(r *store.Call) {
 	rt, ok := c.routes[r.Route]
 	if !ok {
 		rt = route{method: r.Route.Method, egress: egress.Class(c.policy, r.Route) == c.policy.Egress.Class}
@@ -113,7 +113,7 @@ func (c *collector) add(r *store.Request) {
 	c.addDay(&q, rt.method, role)
 }
 
-func (c *collector) addDay(q *store.Request, method string, role limits.Role) {
+func (c *collector) addDay(q *store.Call, method string, role limits.Role) {
 	age := (c.asOf - q.StartedAt) / dayMicros
 	if age >= keptDays {
 		c.again(q, method, role)
@@ -150,7 +150,7 @@ func (c *collector) day(age int) *dayPulls {
 }
 
 // again says whether q is the first complete download of its recording, or a further one.
-func (c *collector) again(q *store.Request, method string, role limits.Role) (first, again bool) {
+func (c *collector) again(q *store.Call, method string, role limits.Role) (first, again bool) {
 	if role != limits.RoleOK || q.CutShort {
 		return false, false
 	}

@@ -30,7 +30,7 @@ type listed struct {
 }
 
 // list notes which of the recordings listed since the first request were downloaded. It comes after all requests.
-func (c *collector) list(ctx context.Context, snap *store.Snapshot) error {
+func (c *collector) list(ctx context.Context, snap store.Snapshot) error {
 	from := c.asOf - min(listedDays, int64(len(c.days)))*dayMicros
 	recordings, err := snap.Recordings(ctx, c.tenant.Name, from, c.asOf+1)
 	for i := range recordings {

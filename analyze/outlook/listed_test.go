@@ -13,13 +13,14 @@ import (
 	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // listedNights is a snapshot of so many nights: 30 calls a day of 1,000 bytes and 6 minutes each are listed, and each night
 // those that pulled says yes to are downloaded. It ends in the morning after the last night.
-func listedNights(t *testing.T, nights int, pulled func(night, call int) bool) (*store.Snapshot, time.Time) {
+func listedNights(t *testing.T, nights int, pulled func(night, call int) bool) (store.Snapshot, time.Time) {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "listed.db"))
+	st, err := sqlite.Open(filepath.Join(t.TempDir(), "listed.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func listedNights(t *testing.T, nights int, pulled func(night, call int) bool) (
 	return snap, first.AddDate(0, 0, nights).Add(8 * time.Hour)
 }
 
-func projectAcme(t *testing.T, snap *store.Snapshot, asOf time.Time) outlook.Projection {
+func projectAcme(t *testing.T, snap store.Snapshot, asOf time.Time) outlook.Projection {
 	t.Helper()
 	policy, err := limits.Builtin("xima")
 	if err != nil {

@@ -106,7 +106,7 @@ type RoomHour struct {
 }
 
 // Project forecasts the rolling egress of the tenants of a snapshot. It reads all their requests, once.
-func Project(ctx context.Context, snap *store.Snapshot, o Options) (*Report, error) {
+func Project(ctx context.Context, snap store.Snapshot, o Options) (*Report, error) {
 	if err := o.needed(); err != nil {
 		return nil, fmt.Errorf("forecast: %w", err)
 	}
@@ -161,7 +161,7 @@ func (o *Options) check() error {
 }
 
 // names are the tenants to forecast: those asked for, whether they have requests or not, or all of the snapshot.
-func (o *Options) names(snap *store.Snapshot) []string {
+func (o *Options) names(snap store.Snapshot) []string {
 	if len(o.Tenants) > 0 {
 		return slices.Compact(slices.Sorted(slices.Values(o.Tenants)))
 	}
@@ -172,7 +172,7 @@ func (o *Options) names(snap *store.Snapshot) []string {
 	return names
 }
 
-func (o *Options) about(ctx context.Context, snap *store.Snapshot, name string, resets map[string][]int64) (egress.Tenant, error) {
+func (o *Options) about(ctx context.Context, snap store.Snapshot, name string, resets map[string][]int64) (egress.Tenant, error) {
 	t := egress.Tenant{Chance: -1}
 	if o.About != nil {
 		t = o.About(name)

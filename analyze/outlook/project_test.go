@@ -36,7 +36,7 @@ func collected(t testing.TB, tenant egress.Tenant, asOf time.Time, all []pulled)
 	var seen egress.Items
 	c := newCollector(mustPolicy(t), tenant, asOf.UnixMicro(), &seen)
 	for i, p := range all {
-		r := store.Request{ID: int64(i + 1), StartedAt: p.at.UnixMicro(), Status: p.status, ResponseBytes: p.bytes, Route: route, ItemHash: uint64(p.item) + 1}
+		r := store.Call{ID: int64(i + 1), StartedAt: p.at.UnixMicro(), Status: p.status, ResponseBytes: p.bytes, Route: route, ItemHash: uint64(p.item) + 1}
 		if !p.recorded.IsZero() {
 			r.ItemAt = p.recorded.Unix() * 1e6
 		}

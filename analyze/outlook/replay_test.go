@@ -33,7 +33,7 @@ type history struct {
 	share  float64 // of the recordings that the program pulls
 	speed  float64 // of the cause: a factor a night, or bytes a night
 	behind time.Time
-	log    []store.Request
+	log    []store.Call
 	route  *store.Route
 }
 
@@ -153,8 +153,7 @@ func (h *history) pull(r sim.Recording) (hit bool) {
 		ID: int64(len(h.log) + 1), Tenant: replayTenant, StartedAt: h.clock.Now().UnixMicro(), Status: w.Code, ResponseBytes: int64(w.Body.Len()),
 		Route: h.route, Key: r.RecordingKey,
 	}
-	q.Identify()
-	h.log = append(h.log, q)
+	h.log = append(h.log, q.Call())
 	if w.Code != http.StatusOK && w.Code != 509 {
 		h.tb.Fatalf("the simulator answered %d to %s", w.Code, req.URL)
 	}

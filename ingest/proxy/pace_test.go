@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // pacePolicy is of a vendor that allows five recordings a second.
@@ -94,7 +95,7 @@ func TestPaceAcrossProcesses(t *testing.T) {
 
 // checkHeld reads what pacing left in the log.
 func (w *world) checkHeld(t *testing.T) {
-	s, err := store.Open(w.db, store.ReadOnly())
+	s, err := sqlite.Open(w.db, sqlite.ReadOnly())
 	if err != nil {
 		t.Fatal(err)
 	}

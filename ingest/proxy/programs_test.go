@@ -23,6 +23,7 @@ import (
 	"github.com/6dcca832/headroom/ingest/proxy"
 	"github.com/6dcca832/headroom/internal/sim"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // TestMain lets the test binary be headroom, too: a proxy is about processes.
@@ -208,7 +209,7 @@ func (w *world) headroom(args ...string) *exec.Cmd {
 // rows are all rows of the database, in order of arrival.
 func (w *world) rows(t *testing.T) []store.Request {
 	t.Helper()
-	s, err := store.Open(w.db, store.ReadOnly())
+	s, err := sqlite.Open(w.db, sqlite.ReadOnly())
 	if err != nil {
 		t.Fatal(err)
 	}

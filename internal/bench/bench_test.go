@@ -17,6 +17,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 const listURL = "https://acme.xima.cloud/rest/api/v2/recordings?startTime=2026-11-01T00:00:00Z&endTime=2026-11-02T00:00:00Z"
@@ -45,13 +46,13 @@ func BenchmarkStub(b *testing.B) { roundTrips(b, base, func() {}) }
 // BenchmarkHeadroom stores every row. The timer stands while the queue is written out, and nothing may be dropped.
 func BenchmarkHeadroom(b *testing.B) {
 	db := open(b)
-	rec := db.Recorder()
+	rec := store.NewRecorder(db)
 	rt := ingest.NewTransport(base, recorder{func() ingest.Recorder { return rec }}, ingest.WithHashKey(db.HashKey()))
 	roundTrips(b, rt, func() {
 		if err := rec.Close(); err != nil {
 			b.Fatal(err)
 		}
-		rec = db.Recorder()
+		rec = store.NewRecorder(db)
 	})
 	if err := rec.Close(); err != nil {
 		b.Fatal(err)
@@ -97,8 +98,8 @@ func roundTrips(b *testing.B, rt http.RoundTripper, between func()) {
 	b.StopTimer()
 }
 
-func open(b *testing.B) *store.Store {
-	db, err := store.Open(filepath.Join(b.TempDir(), "bench.db"))
+func open(b *testing.B) store.Log {
+	db, err := sqlite.Open(filepath.Join(b.TempDir(), "bench.db"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func BenchmarkStream(b *testing.B) {
 	}))
 	defer srv.Close()
 	db := open(b)
-	rec := db.Recorder()
+	rec := store.NewRecorder(db)
 	b.Run("bare", func(b *testing.B) { stream(b, srv.URL, http.DefaultTransport) })
 	b.Run("headroom", func(b *testing.B) { stream(b, srv.URL, ingest.NewTransport(nil, rec)) })
 	if err := rec.Close(); err != nil {

@@ -50,7 +50,7 @@ func (b bag) size() (n int64) {
 	return n
 }
 
-func bagIn(t *testing.T, st Store) bag {
+func bagIn(t *testing.T, st handle) bag {
 	t.Helper()
 	n, err := st.Snapshot(ctx)
 	must(t, err)
@@ -76,7 +76,7 @@ func compare(t *testing.T, want, got bag) {
 }
 
 // load imports a file in batches of the given size.
-func load(t *testing.T, st Store, file []store.Request, size int) (added int64) {
+func load(t *testing.T, st handle, file []store.Request, size int) (added int64) {
 	t.Helper()
 	im, err := st.BeginImport(ctx)
 	must(t, err)
@@ -90,7 +90,7 @@ func load(t *testing.T, st Store, file []store.Request, size int) (added int64) 
 	return im.Added()
 }
 
-func testImportTwice(t *testing.T, st Store) {
+func testImportTwice(t *testing.T, st handle) {
 	mk := newMaker(40)
 	file := mk.requests(6000)
 	file = append(file, file[:10]...) // equal requests inside one file stay
@@ -108,7 +108,7 @@ func testImportTwice(t *testing.T, st Store) {
 }
 
 // testImportUnlike: requests that differ in any of what is compared are two; a difference elsewhere does not count.
-func testImportUnlike(t *testing.T, st Store) {
+func testImportUnlike(t *testing.T, st handle) {
 	q := newMaker(1).request()
 	q.Tenant, q.Key, q.Query, q.Params, q.Status, q.Client = "acme", "k", "a=1", "p", 200, "x"
 	edits := []struct {
@@ -137,7 +137,7 @@ func testImportUnlike(t *testing.T, st Store) {
 }
 
 // testImportRandom imports random parts of a pool of requests, some of them several times in one file, in random order.
-func testImportRandom(t *testing.T, st Store) {
+func testImportRandom(t *testing.T, st handle) {
 	mk := newMaker(41)
 	pool := mk.requests(3000)
 	want := bag{}
@@ -163,8 +163,8 @@ func testImportRandom(t *testing.T, st Store) {
 }
 
 // testImportConcurrently: two handles import overlapping files at the same time.
-func testImportConcurrently(t *testing.T, st Store) {
-	again, err := st.Again()
+func testImportConcurrently(t *testing.T, st handle) {
+	again, err := st.again()
 	must(t, err)
 	defer again.Close()
 	mk := newMaker(42)
@@ -173,7 +173,7 @@ func testImportConcurrently(t *testing.T, st Store) {
 	load(t, st, pool[1000:1500], 100)
 	for range 2 {
 		var wg sync.WaitGroup
-		for i, h := range []Store{st, again} {
+		for i, h := range []handle{st, again} {
 			wg.Go(func() { concurrentLoad(t, h, files[i]) })
 		}
 		wg.Wait()
@@ -181,7 +181,7 @@ func testImportConcurrently(t *testing.T, st Store) {
 	}
 	for range 2 { // the very same file
 		var wg sync.WaitGroup
-		for _, h := range []Store{st, again} {
+		for _, h := range []handle{st, again} {
 			wg.Go(func() { concurrentLoad(t, h, files[0]) })
 		}
 		wg.Wait()
@@ -191,7 +191,7 @@ func testImportConcurrently(t *testing.T, st Store) {
 	checkScans(t, st)
 }
 
-func concurrentLoad(t *testing.T, st Store, file []store.Request) {
+func concurrentLoad(t *testing.T, st handle, file []store.Request) {
 	im, err := st.BeginImport(ctx)
 	if err != nil {
 		t.Error(err)
@@ -208,7 +208,7 @@ func concurrentLoad(t *testing.T, st Store, file []store.Request) {
 }
 
 // checkScans: the scans of all tenants hold just what the rows hold.
-func checkScans(t *testing.T, st Store) {
+func checkScans(t *testing.T, st handle) {
 	t.Helper()
 	n, err := st.Snapshot(ctx)
 	must(t, err)
@@ -224,15 +224,15 @@ func checkScans(t *testing.T, st Store) {
 }
 
 // testImportBesideRecorder: what is recorded while a log is imported that holds some of it too is counted once.
-func testImportBesideRecorder(t *testing.T, st Store) {
-	again, err := st.Again()
+func testImportBesideRecorder(t *testing.T, st handle) {
+	again, err := st.again()
 	must(t, err)
 	defer again.Close()
 	mk := newMaker(43)
 	recorded, logged := mk.requests(900), mk.requests(3000)
 	im, err := st.BeginImport(ctx)
 	must(t, err)
-	rec := again.Recorder()
+	rec := again.recorder()
 	file := append(slices.Clone(logged), recorded...) // each is recorded before the import comes to it
 	for i := 0; i < len(file); i += 300 {
 		if i < len(recorded)*3 {
@@ -254,7 +254,7 @@ func testImportBesideRecorder(t *testing.T, st Store) {
 }
 
 // testImportCancelled: an import that ends early leaves whole batches, and importing the file again adds the rest.
-func testImportCancelled(t *testing.T, st Store) {
+func testImportCancelled(t *testing.T, st handle) {
 	mk := newMaker(44)
 	file := mk.requests(2000)
 	cancelled, cancel := context.WithCancel(ctx)

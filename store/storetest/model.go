@@ -33,20 +33,24 @@ func wholeOf(q store.Request) whole {
 	return w
 }
 
-// packed is what of it a Scan gives.
-func packed(w whole) whole {
-	w.Key, w.Query, w.Params, w.FirstByte, w.RequestBytes = "", "", "", 0, 0
-	if w.Status != 0 && w.Status < 400 {
-		w.Duration, w.RetryAfter = 0, 0
-	}
-	return w
+// call is a Call in a form that can be compared.
+type call struct {
+	store.Call
+	Route  store.Route
+	Source store.Source
 }
 
-// packedOf is for requests that came out of a Scan: what was derived from the fields that it leaves empty is kept.
-func packedOf(q store.Request) whole {
-	w := wholeOf(q)
-	w.ItemHash, w.ItemAt, w.ParamsHash = q.ItemHash, q.ItemAt, q.ParamsHash
-	return packed(w)
+func callOf(c store.Call) call {
+	k := call{Call: c, Route: *c.Route, Source: *c.Source}
+	k.Call.Route, k.Call.Source, k.Route.ID, k.Source.ID = nil, nil, 0, 0
+	return k
+}
+
+// call is what a Scan gives of it.
+func (w whole) call() call {
+	q := w.Request
+	q.Route, q.Source = &w.Route, &w.Source
+	return callOf(q.Call())
 }
 
 // model is the simplest store: a slice in order of arrival.
@@ -60,14 +64,14 @@ func (m *model) add(requests []store.Request) {
 }
 
 // scan is what Scan must give.
-func (m model) scan(tenant string, r store.Range) []whole {
-	var found []whole
+func (m model) scan(tenant string, r store.Range) []call {
+	var found []call
 	for _, w := range m {
 		if w.Tenant == tenant && w.StartedAt >= r.From && (r.To == 0 || w.StartedAt < r.To) {
-			found = append(found, packed(w))
+			found = append(found, w.call())
 		}
 	}
-	slices.SortFunc(found, func(a, b whole) int {
+	slices.SortFunc(found, func(a, b call) int {
 		if a.StartedAt != b.StartedAt {
 			return int(min(max(a.StartedAt-b.StartedAt, -1), 1))
 		}
@@ -77,7 +81,7 @@ func (m model) scan(tenant string, r store.Range) []whole {
 }
 
 // check compares a store with the model, as a fresh snapshot shows it.
-func (m model) check(t *testing.T, st Store, tenants []string, ranges ...store.Range) {
+func (m model) check(t *testing.T, st handle, tenants []string, ranges ...store.Range) {
 	t.Helper()
 	n, err := st.Snapshot(ctx)
 	must(t, err)
@@ -85,7 +89,7 @@ func (m model) check(t *testing.T, st Store, tenants []string, ranges ...store.R
 	m.checkSnapshot(t, n, tenants, ranges...)
 }
 
-func (m model) checkSnapshot(t *testing.T, n Snapshot, tenants []string, ranges ...store.Range) {
+func (m model) checkSnapshot(t *testing.T, n store.Snapshot, tenants []string, ranges ...store.Range) {
 	t.Helper()
 	for _, tenant := range tenants {
 		for _, r := range append(ranges, store.Range{}) {
@@ -107,22 +111,22 @@ func (m model) checkSnapshot(t *testing.T, n Snapshot, tenants []string, ranges 
 }
 
 // scanned collects a Scan.
-func scanned(t *testing.T, n Snapshot, tenant string, r store.Range) []whole {
+func scanned(t *testing.T, n store.Snapshot, tenant string, r store.Range) []call {
 	t.Helper()
-	var found []whole
+	var found []call
 	for batch, err := range n.Scan(ctx, tenant, r) {
 		must(t, err)
 		if len(batch) == 0 {
 			t.Fatal("Scan gave an empty batch")
 		}
 		for _, q := range batch {
-			found = append(found, packedOf(q))
+			found = append(found, callOf(q))
 		}
 	}
 	return found
 }
 
-func equal(t *testing.T, what string, got, want []whole) {
+func equal[T comparable](t *testing.T, what string, got, want []T) {
 	t.Helper()
 	for i := range min(len(got), len(want)) {
 		if got[i] != want[i] {

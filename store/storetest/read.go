@@ -8,7 +8,7 @@ import (
 )
 
 // fill appends requests and gives the model of them.
-func fill(t *testing.T, st Store, batches ...[]store.Request) model {
+func fill(t *testing.T, st handle, batches ...[]store.Request) model {
 	t.Helper()
 	var m model
 	for _, batch := range batches {
@@ -18,7 +18,7 @@ func fill(t *testing.T, st Store, batches ...[]store.Request) model {
 	return m
 }
 
-func testEmpty(t *testing.T, st Store) {
+func testEmpty(t *testing.T, st handle) {
 	must(t, st.Append(ctx, nil))
 	must(t, st.Refresh(ctx))
 	must(t, st.DropCache(ctx))
@@ -28,7 +28,7 @@ func testEmpty(t *testing.T, st Store) {
 	}
 }
 
-func testRoundTrip(t *testing.T, st Store) {
+func testRoundTrip(t *testing.T, st handle) {
 	mk := newMaker(1)
 	full := store.Request{
 		Tenant: "acme", StartedAt: 1_767_225_600_123_456, Duration: 5_000_001, FirstByte: 250_000, RequestBytes: 77, ResponseBytes: 1 << 41,
@@ -46,7 +46,7 @@ func testRoundTrip(t *testing.T, st Store) {
 		m.check(t, st, mk.tenants)
 		must(t, st.Refresh(ctx))
 	}
-	again, err := st.Again()
+	again, err := st.again()
 	must(t, err)
 	defer again.Close()
 	m.check(t, again, mk.tenants)
@@ -64,7 +64,7 @@ func testRoundTrip(t *testing.T, st Store) {
 	}
 }
 
-func testNames(t *testing.T, st Store) {
+func testNames(t *testing.T, st handle) {
 	route := func(class string) *store.Route {
 		return &store.Route{Method: "GET", Origin: "https://a.example", Template: "/x", Class: class}
 	}
@@ -89,7 +89,7 @@ func testNames(t *testing.T, st Store) {
 	}
 }
 
-func testRefusesIncomplete(t *testing.T, st Store) {
+func testRefusesIncomplete(t *testing.T, st handle) {
 	mk := newMaker(1)
 	for _, spoil := range []func(q *store.Request){
 		func(q *store.Request) { q.Tenant = "" },
@@ -111,7 +111,7 @@ func testRefusesIncomplete(t *testing.T, st Store) {
 }
 
 // testSnapshotStays: a snapshot shows nothing of what came after it, even when the cache is packed or emptied meanwhile.
-func testSnapshotStays(t *testing.T, st Store) {
+func testSnapshotStays(t *testing.T, st handle) {
 	mk := newMaker(2)
 	m := fill(t, st, mk.requests(300))
 	n, err := st.Snapshot(ctx)
@@ -127,7 +127,7 @@ func testSnapshotStays(t *testing.T, st Store) {
 	}
 }
 
-func testRanges(t *testing.T, st Store) {
+func testRanges(t *testing.T, st handle) {
 	mk := newMaker(3)
 	m := fill(t, st, mk.requests(13_000))
 	must(t, st.Refresh(ctx))
@@ -142,7 +142,7 @@ func testRanges(t *testing.T, st Store) {
 }
 
 // testEqualTimes: more requests of one time than a pack holds still come in order of their IDs.
-func testEqualTimes(t *testing.T, st Store) {
+func testEqualTimes(t *testing.T, st handle) {
 	mk := newMaker(4)
 	var m model
 	for _, n := range []int{5000, 100, 4096, 1, 3000} {
@@ -156,7 +156,7 @@ func testEqualTimes(t *testing.T, st Store) {
 	}
 }
 
-func testScanStops(t *testing.T, st Store) {
+func testScanStops(t *testing.T, st handle) {
 	mk := newMaker(5)
 	mk.tenants = mk.tenants[:1]
 	m := fill(t, st, mk.requests(9000))
@@ -181,7 +181,7 @@ func testScanStops(t *testing.T, st Store) {
 	m.checkSnapshot(t, n, mk.tenants)
 }
 
-func testDropCache(t *testing.T, st Store) {
+func testDropCache(t *testing.T, st handle) {
 	mk := newMaker(6)
 	m := fill(t, st, mk.requests(9000), mk.requests(10))
 	for _, step := range []func() error{
@@ -196,7 +196,7 @@ func testDropCache(t *testing.T, st Store) {
 }
 
 // testRandom does random things and compares with the model.
-func testRandom(t *testing.T, st Store) {
+func testRandom(t *testing.T, st handle) {
 	mk := newMaker(8)
 	var m model
 	for step := range 90 {
@@ -218,7 +218,7 @@ func testRandom(t *testing.T, st Store) {
 	m.check(t, st, mk.tenants)
 }
 
-func testHistory(t *testing.T, st Store) {
+func testHistory(t *testing.T, st handle) {
 	mk := newMaker(9)
 	m := fill(t, st, mk.requests(9000))
 	must(t, st.Refresh(ctx))
@@ -230,7 +230,7 @@ func testHistory(t *testing.T, st Store) {
 	all := m.scan("acme", store.Range{})
 	for range 200 {
 		like := all[mk.IntN(len(all))]
-		var want []whole
+		var want []call
 		for _, w := range all {
 			if w.ItemHash == like.ItemHash && w.StartedAt <= like.StartedAt {
 				want = append(want, w)
@@ -241,11 +241,11 @@ func testHistory(t *testing.T, st Store) {
 		}
 		found, err := h.Find(like.ItemHash, like.StartedAt)
 		must(t, err)
-		var got []whole
+		var got []call
 		for _, q := range found {
-			got = append(got, packedOf(q))
+			got = append(got, callOf(q))
 		}
-		slices.SortStableFunc(got, func(a, b whole) int { return int(min(max(a.StartedAt-b.StartedAt, -1), 1)) })
+		slices.SortStableFunc(got, func(a, b call) int { return int(min(max(a.StartedAt-b.StartedAt, -1), 1)) })
 		equal(t, "Find", got, want)
 	}
 }

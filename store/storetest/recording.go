@@ -8,7 +8,7 @@ import (
 )
 
 // listed gives acme's recordings that began in [from, to).
-func listed(t *testing.T, st Store, from, to int64) []store.Recording {
+func listed(t *testing.T, st handle, from, to int64) []store.Recording {
 	t.Helper()
 	n, err := st.Snapshot(ctx)
 	must(t, err)
@@ -19,7 +19,7 @@ func listed(t *testing.T, st Store, from, to int64) []store.Recording {
 }
 
 // testRecordings: what is listed twice is there once, in order of time, and whichever way it came in.
-func testRecordings(t *testing.T, st Store) {
+func testRecordings(t *testing.T, st handle) {
 	const hour = 3600e6
 	r := []store.Recording{
 		{Tenant: "acme", Key: "a-1", StartedAt: 100, Duration: hour, Bytes: 9_000_000},
@@ -41,7 +41,7 @@ func testRecordings(t *testing.T, st Store) {
 	if im.Added() != 1 || im.Duplicates() != 1 {
 		t.Errorf("the import says %d new and %d duplicate, not 1 and 1", im.Added(), im.Duplicates())
 	}
-	rec := st.Recorder()
+	rec := st.recorder()
 	rec.RecordListed(slices.Clone(r[2:]))
 	must(t, rec.Close())
 

@@ -10,7 +10,7 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-func testEvents(t *testing.T, st Store) {
+func testEvents(t *testing.T, st handle) {
 	before := time.Now().UnixMicro()
 	for _, e := range []store.Event{
 		{Kind: store.EventReset, At: 300, Tenant: "acme", Note: "support said so"},
@@ -41,7 +41,7 @@ func testEvents(t *testing.T, st Store) {
 }
 
 // stateOf gives what is saved of acme under the key "k"; nil for nothing.
-func stateOf(t *testing.T, st Store) []byte {
+func stateOf(t *testing.T, st handle) []byte {
 	t.Helper()
 	n, err := st.Snapshot(ctx)
 	must(t, err)
@@ -52,7 +52,7 @@ func stateOf(t *testing.T, st Store) []byte {
 }
 
 // saveState saves one of acme up to the given time, from a snapshot of now.
-func saveState(t *testing.T, st Store, upto int64) {
+func saveState(t *testing.T, st handle, upto int64) {
 	t.Helper()
 	n, err := st.Snapshot(ctx)
 	must(t, err)
@@ -61,7 +61,7 @@ func saveState(t *testing.T, st Store, upto int64) {
 }
 
 // at appends one request that began then.
-func at(t *testing.T, st Store, tenant string, started int64) {
+func at(t *testing.T, st handle, tenant string, started int64) {
 	t.Helper()
 	q := newMaker(1).request()
 	q.Tenant, q.StartedAt = tenant, started
@@ -69,7 +69,7 @@ func at(t *testing.T, st Store, tenant string, started int64) {
 }
 
 // testStates: a request before a state's end, or at it, makes it stale, before and after it is packed; others do not.
-func testStates(t *testing.T, st Store) {
+func testStates(t *testing.T, st handle) {
 	for _, tt := range []struct {
 		name   string
 		tenant string
@@ -106,7 +106,7 @@ func testStates(t *testing.T, st Store) {
 }
 
 // testStatesOfOldSnapshot: a state computed from a snapshot is not kept for requests that came after the snapshot.
-func testStatesOfOldSnapshot(t *testing.T, st Store) {
+func testStatesOfOldSnapshot(t *testing.T, st handle) {
 	for _, pack := range []bool{false, true} {
 		must(t, st.DropCache(ctx))
 		at(t, st, "acme", 1000)
@@ -125,10 +125,10 @@ func testStatesOfOldSnapshot(t *testing.T, st Store) {
 	}
 }
 
-func testRecorder(t *testing.T, st Store) {
+func testRecorder(t *testing.T, st handle) {
 	mk := newMaker(20)
 	batch := mk.requests(2000)
-	rec := st.Recorder()
+	rec := st.recorder()
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
@@ -146,9 +146,9 @@ func testRecorder(t *testing.T, st Store) {
 	compare(t, bag, bagIn(t, st))
 }
 
-func testRecorderAfterClose(t *testing.T, st Store) {
+func testRecorderAfterClose(t *testing.T, st handle) {
 	mk := newMaker(21)
-	rec := st.Recorder()
+	rec := st.recorder()
 	rec.Record(store.Request{Tenant: "no route"})
 	rec.Record(mk.request())
 	if err := rec.Close(); err == nil {
@@ -172,8 +172,8 @@ func testRecorderAfterClose(t *testing.T, st Store) {
 }
 
 // testAppendConcurrently: two handles and several goroutines lose nothing, and each request has the ID that it was told.
-func testAppendConcurrently(t *testing.T, st Store) {
-	again, err := st.Again()
+func testAppendConcurrently(t *testing.T, st handle) {
+	again, err := st.again()
 	must(t, err)
 	defer again.Close()
 	var mu sync.Mutex
@@ -185,7 +185,7 @@ func testAppendConcurrently(t *testing.T, st Store) {
 			mk.tenants = append(mk.tenants, fmt.Sprint("tenant ", i))
 			for j := range 25 {
 				batch := mk.requests(1 + mk.IntN(20))
-				if err := []Store{st, again}[i%2].Append(ctx, batch); err != nil {
+				if err := []handle{st, again}[i%2].Append(ctx, batch); err != nil {
 					t.Error(err)
 				}
 				if j%5 == 0 {

@@ -1,0 +1,99 @@
+package pack
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// Entry is a request as the packed columns hold it. Times are microseconds since 1970 UTC,
+// durations microseconds, sizes bytes.
+type Entry struct {
+	At, ID, Bytes int64
+	// Item is the request's ItemHash, Params its ParamsHash.
+	Item, Params uint64
+	// Duration and RetryAfter are kept of answers from 400 on, and where no answer came.
+	Duration, RetryAfter int64
+	// ItemAt is the request's.
+	ItemAt int64
+	Kind   Kind
+}
+
+// Kind is what many requests of a chunk have in common.
+type Kind struct {
+	// Route, Source and Client are row numbers; a Client of 0 is not known.
+	Route, Source, Client uint32
+	Status                int16
+	flags                 uint16
+}
+
+const (
+	flagCutShort = 1 << iota
+	hasItem
+	hasParams
+	hasExtra
+	hasItemAt
+	errorShift = 5 // the flags above these bits are an index into errorClasses
+)
+
+// errorClasses are the values of Request.Error. A file of a newer program may hold others, which
+// read as the last.
+var errorClasses = []string{
+	"", "dns", "connect", "tls", "timeout", "cancelled", "reset", "other",
+}
+
+// CutShort says that the answer's body ended before its end.
+func (k Kind) CutShort() bool { return k.flags&flagCutShort != 0 }
+
+// Error is the class of what went wrong, "" for nothing.
+func (k Kind) Error() string {
+	return errorClasses[min(int(k.flags>>errorShift), len(errorClasses)-1)]
+}
+
+// NewEntry packs a request whose names have the given row numbers. It identifies the request where
+// that was not done (see store.Request.Identify).
+func NewEntry(r *store.Request, route, source, client int64) Entry {
+	if r.ParamsHash == 0 {
+		r.Identify()
+	}
+	e := Entry{
+		At: r.StartedAt, ID: r.ID, Bytes: r.ResponseBytes, Item: r.ItemHash, Params: r.ParamsHash,
+		Kind: Kind{
+			Route: uint32(route), Source: uint32(source), Client: uint32(client),
+			Status: int16(r.Status),
+		},
+	}
+	flags := &e.Kind.flags
+	if r.CutShort {
+		*flags |= flagCutShort
+	}
+	if r.ItemHash != 0 {
+		*flags |= hasItem
+	}
+	if r.ItemAt != 0 {
+		*flags |= hasItemAt
+		e.ItemAt = r.ItemAt
+	}
+	if r.Params != "" || r.Query != "" {
+		*flags |= hasParams
+	}
+	if r.RetryAfter != 0 || r.Duration != 0 && (r.Status == 0 || r.Status >= 400) {
+		*flags |= hasExtra
+		e.Duration, e.RetryAfter = r.Duration, r.RetryAfter
+	}
+	class := slices.Index(errorClasses, r.Error)
+	if class < 0 {
+		class = len(errorClasses) - 1
+	}
+	*flags |= uint16(class) << errorShift
+	return e
+}
+
+// Compare orders entries by (At, ID).
+func Compare(a, b Entry) int {
+	if c := cmp.Compare(a.At, b.At); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ID, b.ID)
+}

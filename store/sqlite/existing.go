@@ -1,0 +1,126 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/6dcca832/headroom/store/pack"
+)
+
+// existing looks up requests that were in the store before an import began.
+type existing struct {
+	snap    *Snapshot
+	upto    int64    // rows with a higher id came later
+	matched []uint64 // a bit for each row that a request of the file was matched with
+	chunks  map[int64][]pack.Entry
+	order   []int64 // of unpacking, for forgetting
+	moments map[momentKey]moment
+	looked  int // entries looked at one by one, for tests
+}
+
+// keepChunks bounds what is kept unpacked: some 100 MB when all chunks are full.
+const keepChunks = 256
+
+func newExisting(snap *Snapshot, upto int64) *existing {
+	return &existing{snap: snap, upto: upto, matched: make([]uint64, upto/64+1), chunks: map[int64][]pack.Entry{}}
+}
+
+// match finds a row like the given one that was not matched before, and matches it.
+func (x *existing) match(ctx context.Context, tenant int64, like pack.Entry) (found bool, err error) {
+	key := momentKey{tenant, like.At}
+	if m, ok := x.moments[key]; ok {
+		return x.take(m, like), nil
+	}
+	looked := 0
+	err = x.eachAt(ctx, tenant, like.At, func(e *pack.Entry) bool {
+		looked++
+		if found = !x.isMarked(e.ID) && likeness(tenant, e) == like; found {
+			x.mark(e.ID)
+		}
+		return !found
+	})
+	x.looked += looked
+	if err == nil && looked > crowded {
+		err = x.index(ctx, key)
+	}
+	return found, err
+}
+
+// eachAt calls f with the tenant's entries of a time that were there before, until f has enough.
+func (x *existing) eachAt(ctx context.Context, tenant, at int64, f func(*pack.Entry) bool) error {
+	metas := x.snap.chunk[tenant]
+	first := sort.Search(len(metas), func(i int) bool { return metas[i].lastAt >= at })
+	for _, c := range metas[first:] {
+		if c.firstAt > at {
+			break
+		}
+		entries, err := x.unpack(ctx, c)
+		if err != nil {
+			return err
+		}
+		if !x.eachIn(entries, at, f) {
+			return nil
+		}
+	}
+	x.eachIn(x.snap.tail[tenant], at, f)
+	return nil
+}
+
+func (x *existing) eachIn(entries []pack.Entry, at int64, f func(*pack.Entry) bool) (more bool) {
+	i := sort.Search(len(entries), func(i int) bool { return entries[i].At >= at })
+	for ; i < len(entries) && entries[i].At == at; i++ {
+		if entries[i].ID <= x.upto && !f(&entries[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (x *existing) isMarked(id int64) bool { return x.matched[id/64]>>(id%64)&1 == 1 }
+
+func (x *existing) mark(id int64) { x.matched[id/64] |= 1 << (id % 64) }
+
+func (x *existing) unpack(ctx context.Context, chunk chunkMeta) ([]pack.Entry, error) {
+	if entries, ok := x.chunks[chunk.id]; ok {
+		return entries, nil
+	}
+	entries, err := x.snap.entries(ctx, chunk)
+	if err != nil {
+		return nil, err
+	}
+	if len(x.order) == keepChunks {
+		delete(x.chunks, x.order[0])
+		x.order = slices.Delete(x.order, 0, 1)
+	}
+	x.chunks[chunk.id] = entries
+	x.order = append(x.order, chunk.id)
+	return entries, nil
+}
+
+// unpacker is what entries uses again: half a megabyte.
+type unpacker struct {
+	raw     []byte
+	columns pack.Columns
+}
+
+var unpackers = sync.Pool{New: func() any { return new(unpacker) }}
+
+// entries unpacks a chunk.
+func (n *Snapshot) entries(ctx context.Context, chunk chunkMeta) ([]pack.Entry, error) {
+	u := unpackers.Get().(*unpacker)
+	defer unpackers.Put(u)
+	data, err := n.read(ctx, chunk, &u.raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := decode(&u.columns, data, func(id int64) uint64 { return n.hash[id] }); err != nil {
+		return nil, err
+	}
+	entries := make([]pack.Entry, u.columns.N)
+	for i := range entries {
+		entries[i] = u.columns.Entry(i)
+	}
+	return entries, nil
+}

@@ -1,0 +1,260 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/pack"
+)
+
+// Import adds the requests of one log file to the store without counting any request twice. What is in the store already
+// when the import begins, or comes in from elsewhere while it runs, is matched one to one with the file's requests: where
+// the store has k equal requests and the file n, max(0, n−k) are added. So a file read twice, a file that has grown and
+// two overlapping files add each request once, while two equal requests inside one file stay two.
+//
+// Requests are equal when tenant, StartedAt, method, URL as kept, Params, status and ResponseBytes are.
+//
+// An Import is for one goroutine. Each Add is one or more transactions; killing the process in between leaves whole
+// batches, and importing the file again adds the rest.
+type Import struct {
+	store      *Store
+	start      int64              // rows up to here were there before; they are all in chunks
+	seen       int64              // rows up to here are ours, or accounted for
+	lastAt     map[int64]int64    // by tenant: the latest row up to start
+	others     map[pack.Entry]int // rows that other processes added after start
+	build      *builder
+	existing   *existing       // opened at the first request that could be there already
+	kept       []store.Request // scratch
+	refs       []ref           // scratch
+	added      int64
+	duplicates int64
+	err        error // the first of Add
+	unguarded  bool  // the guard is down
+	mover      sync.WaitGroup
+	moving     atomic.Bool
+}
+
+// BeginImport starts the import of one file. It must be closed.
+func (s *Store) BeginImport(ctx context.Context) (store.Importer, error) {
+	im, err := s.beginImport(ctx)
+	if err != nil {
+		return nil, err // a nil *Import in the interface would not be nil
+	}
+	return im, nil
+}
+
+func (s *Store) beginImport(ctx context.Context) (*Import, error) {
+	if err := s.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	im := &Import{store: s, lastAt: map[int64]int64{}, others: map[pack.Entry]int{}}
+	err := s.write(ctx, func(w *writer) (err error) {
+		if im.start, err = mark(ctx, w.conn); err != nil {
+			return err
+		}
+		return each(ctx, w.conn, "SELECT tenant_id, max(last_at) FROM cache_chunk INDEXED BY cache_chunk_tenant GROUP BY tenant_id",
+			func(scan func(...any) error) error {
+				var tenant, last int64
+				err := scan(&tenant, &last)
+				im.lastAt[tenant] = last
+				return err
+			})
+	})
+	im.seen, im.build = im.start, newBuilder(im.start)
+	return im, err
+}
+
+// Added is how many requests, or listed recordings, were new.
+func (im *Import) Added() int64 { return im.added }
+
+// Duplicates is how many requests, or listed recordings, were there already.
+func (im *Import) Duplicates() int64 { return im.duplicates }
+
+// Add adds those of the batch that are not in the store. The batch may be used again after the call, which sets
+// IDs in it. After an error, which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the
+// import can only be closed.
+func (im *Import) Add(ctx context.Context, batch []store.Request) error {
+	for part := range slices.Chunk(batch, maxBatch) {
+		if im.err != nil {
+			return im.err
+		}
+		var added int
+		im.err = im.store.write(ctx, func(w *writer) (err error) {
+			added, err = im.add(ctx, w, part)
+			return err
+		})
+		if im.err != nil {
+			im.build.reset() // it may hold rows that were rolled back; the next refresh reads what is there
+			return im.err
+		}
+		im.added += int64(added)
+		im.duplicates += int64(len(part) - added)
+	}
+	return nil
+}
+
+// AddRecordings adds those of the recordings that were not listed before; they count as Added and Duplicates too. Errors
+// are those of Add.
+func (im *Import) AddRecordings(ctx context.Context, recordings []store.Recording) error {
+	added, err := im.store.AddRecordings(ctx, recordings)
+	if err == nil {
+		im.added += added
+		im.duplicates += int64(len(recordings)) - added
+	}
+	return err
+}
+
+// add gives how many requests were new.
+func (im *Import) add(ctx context.Context, w *writer, batch []store.Request) (added int, err error) {
+	if err := im.meetOthers(ctx, w); err != nil {
+		return 0, err
+	}
+	if err := w.resolve(ctx, batch); err != nil {
+		return 0, err
+	}
+	kept, refs, err := im.unknown(ctx, batch, w.refs)
+	if err != nil {
+		return 0, err
+	}
+	if err := w.append(ctx, kept, refs); err != nil {
+		return 0, err
+	}
+	for i := range kept {
+		im.build.add(refs[i].tenant, newEntry(&kept[i], refs[i]))
+		im.seen = kept[i].ID
+	}
+	if im.build.count >= maxPending {
+		err = im.another(ctx, w)
+	}
+	return len(kept), err
+}
+
+// another packs what was added, in an import that has turned out to be a large one.
+func (im *Import) another(ctx context.Context, w *writer) error {
+	if err := w.flush(ctx, im.build); err != nil {
+		return err
+	}
+	im.moveLog(ctx)
+	if im.unguarded {
+		return nil
+	}
+	im.unguarded = true
+	return w.guardDown(ctx)
+}
+
+// moveLog moves the write-ahead log into the file while the import goes on, instead of a commit that would wait for the
+// disk. What fails here, such as a full disk, fails there too.
+func (im *Import) moveLog(ctx context.Context) {
+	if im.moving.CompareAndSwap(false, true) {
+		im.mover.Go(func() {
+			defer im.moving.Store(false)
+			_, _ = im.store.db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		})
+	}
+}
+
+// unknown gives those of the batch that are not in the store: the batch itself where none is.
+func (im *Import) unknown(ctx context.Context, batch []store.Request, refs []ref) ([]store.Request, []ref, error) {
+	some := false
+	for i := range batch {
+		known, err := im.known(ctx, &batch[i], refs[i])
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case known && !some:
+			some = true
+			im.kept, im.refs = append(im.kept[:0], batch[:i]...), append(im.refs[:0], refs[:i]...)
+		case !known && some:
+			im.kept, im.refs = append(im.kept, batch[i]), append(im.refs, refs[i])
+		}
+	}
+	if some {
+		return im.kept, im.refs, nil
+	}
+	return batch, refs, nil
+}
+
+// meetOthers takes note of what other processes added since our last batch.
+func (im *Import) meetOthers(ctx context.Context, w *writer) error {
+	last, err := maxID(ctx, w.conn)
+	if err != nil || last <= im.seen {
+		return err
+	}
+	names, err := loadNames(ctx, w.conn)
+	if err != nil {
+		return err
+	}
+	err = readRows(ctx, w.conn, rowsBetween, func(r *storedRow) error {
+		q := r.request(names)
+		e := newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
+		im.build.add(r.tenant, e)
+		im.others[likeness(r.tenant, &e)]++
+		return nil
+	}, im.seen, last)
+	im.seen = last
+	return err
+}
+
+// likeness is what equal requests have in common.
+func likeness(tenant int64, e *pack.Entry) pack.Entry {
+	return pack.Entry{
+		At: e.At, ID: tenant, Bytes: e.Bytes, Item: e.Item, Params: e.Params,
+		Kind: pack.Kind{Route: e.Kind.Route, Status: e.Kind.Status},
+	}
+}
+
+// known says whether the store has a request equal to r that no earlier request of the file was matched with.
+func (im *Import) known(ctx context.Context, r *store.Request, f ref) (bool, error) {
+	last, ok := im.lastAt[f.tenant]
+	if (!ok || r.StartedAt > last) && len(im.others) == 0 {
+		return false, nil
+	}
+	e := newEntry(r, f)
+	like := likeness(f.tenant, &e)
+	if n := im.others[like]; n > 0 {
+		im.others[like] = n - 1
+		return true, nil
+	}
+	if !ok || r.StartedAt > last {
+		return false, nil
+	}
+	if im.existing == nil {
+		snap, err := im.store.snapshot(ctx)
+		if err != nil {
+			return false, err
+		}
+		im.existing = newExisting(snap, im.start)
+	}
+	return im.existing.match(ctx, f.tenant, like)
+}
+
+// Close packs what was added and ends the import.
+func (im *Import) Close(ctx context.Context) error {
+	im.mover.Wait()
+	if im.existing != nil {
+		im.existing.snap.Close()
+		im.existing = nil
+	}
+	if im.build.count == 0 && !im.unguarded {
+		return nil
+	}
+	err := im.store.write(ctx, func(w *writer) error {
+		if im.unguarded {
+			if err := w.guardUp(ctx); err != nil {
+				return err
+			}
+		}
+		if im.build.count == 0 {
+			return nil
+		}
+		return w.flush(ctx, im.build)
+	})
+	if err != nil {
+		return fmt.Errorf("close import: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/pack"
+)
+
+// storedRow is a row of request as it stands in the file.
+type storedRow struct {
+	id, tenant, route, source      int64
+	client                         sql.NullInt64
+	at, status, bytes              int64
+	key, query, params             sql.NullString
+	duration, firstByte, sentBytes int64
+	cutShort                       bool
+	retryAfter                     int64
+	err                            sql.NullString
+}
+
+const rowColumns = `SELECT id, tenant_id, route_id, source_id, client_id, started_at, status, response_bytes, key, query, params,
+	duration_us, first_byte_us, request_bytes, cut_short, retry_after_s, error FROM request `
+
+const (
+	rowsAfter   = rowColumns + "WHERE id > ? ORDER BY id LIMIT ?"
+	rowsBetween = rowColumns + "WHERE id > ? AND id <= ? ORDER BY id"
+	rowByID     = rowColumns + "WHERE id = ?"
+)
+
+// readRows calls f with each row, in the order of the query, until f fails; the row is reused.
+func readRows(ctx context.Context, q queryer, query string, f func(*storedRow) error, args ...any) error {
+	var r storedRow
+	return each(ctx, q, query, func(scan func(...any) error) error {
+		err := scan(&r.id, &r.tenant, &r.route, &r.source, &r.client, &r.at, &r.status, &r.bytes, &r.key, &r.query, &r.params,
+			&r.duration, &r.firstByte, &r.sentBytes, &r.cutShort, &r.retryAfter, &r.err)
+		if err != nil {
+			return err
+		}
+		return f(&r)
+	}, args...)
+}
+
+// request joins the names.
+func (r *storedRow) request(n *names) store.Request {
+	q := store.Request{
+		ID: r.id, Tenant: n.tenants[r.tenant], StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte,
+		RequestBytes: r.sentBytes, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort, RetryAfter: r.retryAfter,
+		Error: r.err.String, Route: n.routes[r.route], Key: r.key.String, Query: r.query.String, Params: r.params.String,
+		Client: n.clients[r.client.Int64], Source: n.sources[r.source],
+	}
+	q.Identify()
+	return q
+}
+
+// entry packs the row. The route is needed only for the hash of a query: hashing it for each row would cost too much.
+func (r *storedRow) entry(n *names) pack.Entry {
+	q := store.Request{
+		ID: r.id, StartedAt: r.at, Duration: r.duration, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort,
+		RetryAfter: r.retryAfter, Error: r.err.String, Key: r.key.String, Query: r.query.String, Params: r.params.String,
+	}
+	if q.Query != "" {
+		q.Route = n.routes[r.route]
+	}
+	return newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
+}

@@ -1,0 +1,65 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/pack"
+)
+
+// States gives the states that were saved under key and still fit the rows, by tenant: a request that arrived later but
+// started before a state's end makes it stale.
+func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.State, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	states := map[string]store.State{}
+	err := each(ctx, n.conn, "SELECT tenant_id, key, upto_at, state FROM cache_state", func(scan func(...any) error) error {
+		var tenant int64
+		var had []byte
+		var s store.State
+		if err := scan(&tenant, &had, &s.UptoAt, &s.Data); err != nil {
+			return err
+		}
+		s.Tenant = n.names.tenants[tenant]
+		var ok bool
+		s.Data, ok = pack.Unseal(s.Data, tenant, s.UptoAt)
+		if tail := n.tail[tenant]; ok && bytes.Equal(had, key) && (len(tail) == 0 || tail[0].At > s.UptoAt) {
+			states[s.Tenant] = s
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read analysis states: %w", explain(err))
+	}
+	return states, nil
+}
+
+// SaveStates keeps states that were computed from the snapshot n, under key. Where the cache has moved on since, it keeps
+// nothing, since a late request may lie before a state's end. It does nothing to a store that cannot be written.
+func (s *Store) SaveStates(ctx context.Context, from store.Snapshot, key []byte, states []store.State) error {
+	if s.readOnly || len(states) == 0 {
+		return nil
+	}
+	n, ok := from.(*Snapshot)
+	if !ok {
+		return fmt.Errorf("save analysis states: the snapshot is a %T, none of this store's", from)
+	}
+	return s.write(ctx, func(w *writer) error {
+		upto, err := mark(ctx, w.conn)
+		if err != nil || upto != n.mark {
+			return err
+		}
+		for _, st := range states {
+			tenant := n.names.byName[st.Tenant]
+			_, err := w.conn.ExecContext(ctx, "REPLACE INTO cache_state (tenant_id, key, upto_at, state) VALUES (?,?,?,?)",
+				tenant, key, st.UptoAt, pack.Seal(slices.Clip(st.Data), tenant, st.UptoAt))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
