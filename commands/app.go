@@ -55,6 +55,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	ctx, stop := signal.NotifyContext(ctx, append(heeded(os.Interrupt, syscall.SIGHUP), syscall.SIGTERM)...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	restoreSettings()
 	app := newApp(&streams{in: stdin, out: stdout, err: stderr})
 	if len(args) > 1 && args[1] == completeWord {
 		if complete(app, args[2:], stdout) != nil {
@@ -87,9 +88,9 @@ func heeded(signals ...os.Signal) []os.Signal {
 	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 }
 
-// outlivePipes lets writing to a pipe that nobody reads any more fail. Without, it would end the process, before what was
+// surviveSIGPIPE lets writing to a pipe that nobody reads any more fail. Without, it would end the process, before what was
 // done is recorded. It concerns neither the programs that are started, nor anybody after stop.
-func outlivePipes() (stop func()) {
+func surviveSIGPIPE() (stop func()) {
 	broken := make(chan os.Signal, 1)
 	if !signal.Ignored(syscall.SIGPIPE) {
 		signal.Notify(broken, syscall.SIGPIPE)

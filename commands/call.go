@@ -84,6 +84,7 @@ func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
 		return o, err
 	}
 	o.base = http.DefaultTransport.(*http.Transport).Clone()
+	o.base.Proxy = environmentProxy()
 	if roots != nil {
 		o.base.TLSClientConfig.RootCAs = roots
 	}
@@ -140,7 +141,7 @@ func setBody(r *http.Request, data string, stdin io.Reader) error {
 }
 
 func runCall(c *cli.Context, se *session, o callOptions) (err error) {
-	defer outlivePipes()()
+	defer surviveSIGPIPE()()
 	if err := se.writable(); err != nil {
 		return err
 	}
@@ -243,7 +244,7 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 		if resp.StatusCode >= http.StatusBadRequest {
 			return s.refusal(resp)
 		}
-		body := &heedful{r: s.watched(resp, o.output)}
+		body := &errorReader{r: s.watched(resp, o.output)}
 		_, err = io.Copy(w, body)
 		if err != nil && body.err == nil && !errors.Is(err, syscall.EPIPE) {
 			return fmt.Errorf("write output: %w", err) // the vendor's side is well
@@ -258,13 +259,13 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 	return err
 }
 
-// heedful keeps the error that reading ended with.
-type heedful struct {
+// errorReader keeps the error that reading ended with.
+type errorReader struct {
 	r   io.Reader
 	err error
 }
 
-func (h *heedful) Read(p []byte) (int, error) {
+func (h *errorReader) Read(p []byte) (int, error) {
 	n, err := h.r.Read(p)
 	if err != io.EOF {
 		h.err = err

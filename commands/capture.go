@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -28,6 +30,7 @@ type captureOptions struct {
 	upstreams map[string]*url.URL
 	roots     *x509.CertPool // nil means the system's
 	all, pace bool
+	remote    bool // other machines are served
 }
 
 func captureFlags() []cli.Flag {
@@ -45,13 +48,28 @@ func readCaptureOptions(c *cli.Context) (o captureOptions, err error) {
 	for _, pair := range c.StringSlice("upstream") {
 		tenant, to, found := strings.Cut(pair, "=")
 		u, err := url.Parse(to)
-		if !found || tenant == "" || err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-			return o, fmt.Errorf("flag --upstream: %q must be written like \"acme=https://acme.example.com\"", pair)
+		if !found || !plainTenant(tenant) || err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+			return o, badUpstream(tenant)
 		}
 		o.upstreams[strings.ToLower(tenant)] = u
 	}
 	o.roots, err = readRoots(c.String("upstream-ca"))
 	return o, err
+}
+
+// badUpstream says how an upstream is written. Of the flag it repeats a tenant's name at most: the URL may hold a password,
+// and so may what stands before a "=" that belongs to it.
+func badUpstream(tenant string) error {
+	which := ""
+	if plainTenant(tenant) {
+		which = fmt.Sprintf("%q ", tenant)
+	}
+	return fmt.Errorf("flag --upstream: %smust be written like \"acme=https://acme.example.com\", without user or password", which)
+}
+
+// plainTenant says whether a name can be a tenant's in a host name.
+func plainTenant(name string) bool {
+	return name != "" && len(name) < 64 && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 }
 
 // readRoots adds the authorities of a file to the system's; without a file it gives nil.
@@ -117,20 +135,41 @@ func (t *tally) Record(r store.Request) {
 // capture is a proxy that records into a session's log.
 type capture struct {
 	*session
-	proxy    *proxy.Proxy
-	listener net.Listener
-	recorder *store.Recorder
-	tally    *tally
-	pacer    *ingest.Pacer
-	served   chan error
+	proxy     *proxy.Proxy
+	authority *proxy.Authority
+	listener  net.Listener
+	recorder  *store.Recorder
+	tally     *tally
+	pacer     *ingest.Pacer
+	secret    string // of the run, "" for none
+	served    chan error
 }
 
-// startCapture starts a proxy on an address. The caller must stop it.
-func (s *session) startCapture(o captureOptions, authority *proxy.Authority, name, listen, password string) (*capture, error) {
+// captureAt says where a capture listens, and for whom.
+type captureAt struct {
+	name      string       // of the source
+	listen    string       // address
+	listener  net.Listener // in its place, where there is one already
+	authority *proxy.Authority
+	password  string // that clients must give, "" for none
+	secret    string // as password, of a run's own
+}
+
+// runSecret is a password for the programs of one run, where the system does not tell which user a connection comes from.
+// Where it does, programs need none, and "" is returned: not all of them know how to give one.
+func runSecret() string {
+	if proxy.PeersKnown() {
+		return ""
+	}
+	return rand.Text()
+}
+
+// startCapture starts a proxy. The caller must stop it.
+func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error) {
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
-	c := &capture{session: s, served: make(chan error, 1)}
+	c := &capture{session: s, authority: at.authority, listener: at.listener, secret: at.secret, served: make(chan error, 1)}
 	if o.pace {
 		if c.pacer = ingest.NewPacer(s.policy, s.store, func(err error) { s.tell("headroom: --pace: %v", err) }); c.pacer == nil {
 			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
@@ -140,18 +179,27 @@ func (s *session) startCapture(o captureOptions, authority *proxy.Authority, nam
 	c.tally = &tally{to: c.recorder}
 	var err error
 	c.proxy, err = proxy.New(proxy.Config{
-		Policy: s.policy, Recorder: c.tally, HashKey: s.store.HashKey(), Name: name, Client: o.client, Upstreams: o.upstreams,
-		All: o.all, Authority: authority, Password: password, Roots: o.roots, Pacer: c.pacer,
-		Tell: func(line string) { s.tell("headroom: %s", line) },
+		Policy: s.policy, Recorder: c.tally, HashKey: s.store.HashKey(), Name: at.name, Client: o.client, Upstreams: o.upstreams,
+		All: o.all, Authority: at.authority, Password: cmp.Or(at.password, at.secret), AllowRemote: o.remote, Roots: o.roots,
+		Pacer: c.pacer, Proxy: environmentProxy(), Tell: func(line string) { s.tell("headroom: %s", line) },
 	})
-	if err == nil {
-		c.listener, err = listenAt(listen)
+	if err == nil && c.listener == nil {
+		c.listener, err = listenAt(at.listen)
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.recorder.Close())
 	}
 	go func() { c.served <- c.proxy.Serve(c.listener) }()
 	return c, nil
+}
+
+// proxyURL is the proxy as a program of this run is to name it.
+func (c *capture) proxyURL() string {
+	u := &url.URL{Scheme: "http", Host: c.addr()}
+	if c.secret != "" {
+		u.User = url.UserPassword("run", c.secret)
+	}
+	return u.String()
 }
 
 func (c *capture) addr() string { return c.listener.Addr().String() }

@@ -56,7 +56,7 @@ const useReverse = "use the reverse proxy: \"headroom proxy\", and http://127.0.
 
 var trials = []trial{
 	{name: "curl", command: []string{"curl", "-sS", "--fail", "URL"}, advice: "remove a \"proxy\", \"noproxy\" or \"cacert\" line from ~/.curlrc"},
-	{name: "wget", command: []string{"wget", "-q", "-O", "-", "URL"}, advice: "remove proxy settings from /etc/wgetrc"},
+	{name: "wget", command: []string{"wget", "-q", "-O", "-", "URL"}, advice: "remove proxy settings and \"ca_certificate\" from ~/.wgetrc and /etc/wgetrc"},
 	{
 		name: "Python urllib", command: []string{"python3", "-c", "import urllib.request; print(urllib.request.urlopen('URL').read())"},
 		advice: "let the program use the default SSL context; or " + useReverse,
@@ -131,12 +131,12 @@ func (n *notes) take() *store.Request {
 }
 
 func runDoctor(ctx context.Context, s *streams) (err error) {
-	folder, err := os.MkdirTemp("", "headroom-doctor-*")
+	folder, err := newRunFolder()
 	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	p, err := startTrials(folder)
+	defer func() { err = errors.Join(err, folder.remove()) }()
+	p, err := startTrials(folder.path)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func startTrials(folder string) (*trialProxy, error) {
 		return nil, errors.Join(err, server.Close())
 	}
 	go t.proxy.Serve(l) //nolint:errcheck // ends with Shutdown
-	t.env, err = authority.Environment(folder, l.Addr().String(), os.Environ())
+	t.env, err = authority.Environment(folder, "http://"+l.Addr().String(), childEnvironment())
 	if err != nil {
 		t.stop()
 		return nil, err
@@ -228,6 +228,9 @@ func (p *trialProxy) try(ctx context.Context, t trial) (verdict string, ok bool)
 	p.notes.take()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env, cmd.Dir = p.env, p.folder
+	end := inOwnGroup(cmd)
+	defer end() // nothing may outlive the folder
+	cmd.WaitDelay = time.Second
 	output, err := cmd.CombinedOutput()
 	return t.verdict(p.notes.take(), string(output), err)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -63,19 +64,20 @@ func readProxyOptions(c *cli.Context, _ *streams) (o proxyOptions, err error) {
 			return o, fmt.Errorf("flag --password-env: the environment variable %q is empty", name)
 		}
 	}
-	return o, o.checkListen(c.Bool("allow-remote"))
+	o.remote = c.Bool("allow-remote")
+	return o, o.checkListen()
 }
 
 // checkListen refuses an address that other machines reach, unless that is wanted and guarded.
-func (o *proxyOptions) checkListen(remote bool) error {
+func (o *proxyOptions) checkListen() error {
 	host, _, err := net.SplitHostPort(o.listen)
 	if err != nil {
 		return fmt.Errorf("flag --listen: %q must be written like %q", o.listen, defaultListen)
 	}
 	switch local := host == "localhost" || net.ParseIP(host).IsLoopback(); {
-	case local:
+	case local && !o.remote:
 		return nil
-	case !remote:
+	case !o.remote:
 		return fmt.Errorf("flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote and --password-env", o.listen)
 	case o.password == "":
 		return errors.New("flag --allow-remote: needs --password-env, or anybody could call the vendor from this machine")
@@ -84,7 +86,7 @@ func (o *proxyOptions) checkListen(remote bool) error {
 }
 
 func runProxy(c *cli.Context, se *session, o proxyOptions) error {
-	defer outlivePipes()()
+	defer surviveSIGPIPE()()
 	return se.open(c.String("db"), func() error { return serveProxy(c, se, o) })
 }
 
@@ -98,12 +100,12 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	capture, err := se.startCapture(o.captureOptions, authority, "proxy", o.listen, o.password)
+	capture, err := se.startCapture(o.captureOptions, captureAt{name: "proxy", listen: o.listen, authority: authority, password: o.password})
 	if err != nil {
 		return err
 	}
 	// Not before the address is ours: it may be that of a proxy that runs here already.
-	if err := os.WriteFile(o.caFile, authority.PEM(), 0o644); err != nil {
+	if err := writeCA(o.caFile, authority.PEM()); err != nil {
 		return errors.Join(fmt.Errorf("flag --ca-file: %w", err), capture.stop(0))
 	}
 	defer removeCA(o.caFile, authority.PEM())
@@ -120,21 +122,65 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	}
 }
 
-// checkCA refuses to write over anything but a certificate of an earlier run: whoever takes the flag for the one of curl
-// must not lose his authorities.
+// checkCA refuses to write over anything but a certificate of an earlier run of this user's: whoever takes the flag for
+// the one of curl must not lose his authorities, and a link must not lead us to a file that somebody else chose.
 func checkCA(name string) error {
-	old, err := os.ReadFile(name)
+	st, err := os.Lstat(name)
 	switch {
-	case err == nil && !proxy.MadeHere(old):
-		return fmt.Errorf("flag --ca-file: %q is there and is not headroom's certificate; name another, which headroom is to write", name)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return fmt.Errorf("flag --ca-file: %w", err)
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("flag --ca-file: %q is a link, or no plain file; name another, which headroom is to write", name)
+	case ownerOf(st) != os.Geteuid():
+		return fmt.Errorf("flag --ca-file: %q is another user's; name another, which headroom is to write", name)
+	}
+	old, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("flag --ca-file: %w", err)
+	}
+	if !proxy.MadeHere(old) {
+		return fmt.Errorf("flag --ca-file: %q is there and is not headroom's certificate; name another, which headroom is to write", name)
 	}
 	return nil
 }
 
+// writeCA puts a new file in the place of the old one: a link that comes there meanwhile is replaced and not followed.
+func writeCA(name string, certificate []byte) error {
+	if err := checkCA(name); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".headroom-ca-*")
+	if err != nil {
+		return fmt.Errorf("flag --ca-file: %w", plainPath(err, name))
+	}
+	_, err = f.Write(certificate)
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("flag --ca-file: write %q: %w", name, err)
+	}
+	return nil
+}
+
+// plainPath is an error about a passing file as one about the file that it was to become.
+func plainPath(err error, name string) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return &fs.PathError{Op: "write", Path: name, Err: path.Err}
+	}
+	return err
+}
+
 // removeCA removes the certificate, unless it is another proxy's by now.
 func removeCA(name string, certificate []byte) {
+	if st, err := os.Lstat(name); err != nil || !st.Mode().IsRegular() {
+		return
+	}
 	if now, err := os.ReadFile(name); err == nil && bytes.Equal(now, certificate) {
 		os.Remove(name)
 	}

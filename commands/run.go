@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"github.com/6dcca832/headroom/ingest/proxy"
 )
@@ -43,7 +42,7 @@ func newRunCommand(s *streams) *cli.Command {
 			"  headroom run -- ./nightly-pull.sh\n" +
 			"  headroom run --client export --pace -- python3 export.py --day 2026-11-01",
 		Flags:  captureFlags(),
-		Action: withStore(s, readRunOptions, runRun),
+		Action: withFacts(s, readRunOptions, runRun),
 	}
 }
 
@@ -63,7 +62,10 @@ func readRunOptions(c *cli.Context, _ *streams) (o runOptions, err error) {
 }
 
 func runRun(c *cli.Context, se *session, o runOptions) error {
-	defer outlivePipes()()
+	if kept := os.Getenv(keepVariable); kept != "" {
+		return se.open(c.String("db"), func() error { return se.keep(c.Context, o) })
+	}
+	defer surviveSIGPIPE()()
 	// They are the program's from here on, and do not end us before the folder is removed.
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, heeded(forwarded...)...)
@@ -71,36 +73,64 @@ func runRun(c *cli.Context, se *session, o runOptions) error {
 	if c.Err() != nil {
 		return c.Err()
 	}
-	if outer := se.enclosing(); outer != nil {
-		return se.runInside(outer, o, signals)
+	if _, err := exec.LookPath(o.command[0]); err != nil {
+		return notStarted(se.streams, err) // and no database is made
 	}
-	o.addHosts(se.config)
-	se.tellRedirects()
-	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
+	return se.open(c.String("db"), func() error { return se.runRecorded(o, signals) })
+}
+
+// runRecorded runs the program with a proxy beside it, for as long as it and what it leaves running lives.
+func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
+	if outer := s.outerRun(); outer != nil {
+		return s.runInside(outer, o, signals)
+	}
+	o.addHosts(s.config)
+	s.tellRedirects()
+	authority, err := proxy.NewAuthority(s.policy, o.hosts()...)
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "headroom-run-*") // of mode 0700
+	folder, err := newRunFolder(filepath.Dir(s.store.Path()))
 	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() {
+		if folder != nil {
+			_ = folder.remove() // the next run tries again
+		}
+	}()
 	started := time.Now()
-	capture, err := se.startCapture(o.captureOptions, authority, "run", "127.0.0.1:0", "")
+	capture, err := s.startCapture(o.captureOptions, captureAt{name: "run", listen: "127.0.0.1:0", authority: authority, secret: runSecret()})
 	if err != nil {
 		return err
 	}
-	env, err := authority.Environment(folder, capture.addr(), os.Environ())
+	env, err := s.runEnvironment(capture, folder, o)
 	var exit error
 	if err == nil {
-		env = append(env, enclosure{capture.addr(), o.pace, o.all, se.store.Path()}.variable())
-		exit = runChild(se.streams, o.command, env, signals)
+		exit = runChild(s.streams, o.command, env, signals)
+		if left := carriers(folder.path); len(left) > 0 && capture.handOver(folder, authority) {
+			s.tell("headroom: %s that the program started still %s (%s): headroom goes on recording in the background until the last one ends",
+				count(int64(len(left)), "process"), map[bool]string{true: "runs", false: "run"}[len(left) == 1], pidList(left))
+			folder = nil // it is the other's
+		}
 	}
 	if err = errors.Join(err, capture.stop(runGrace)); err != nil {
-		se.tell("headroom: %v", err)
+		s.tell("headroom: %v", err)
 	}
 	capture.tellEnd(started)
 	return exit
+}
+
+// runEnvironment is what the program's environment is to be.
+func (s *session) runEnvironment(c *capture, folder *runFolder, o runOptions) ([]string, error) {
+	db := s.store.Path()
+	if abs, err := filepath.Abs(db); err == nil {
+		db = abs
+	}
+	if err := folder.tell(about{c.addr(), o.pace, o.all, db, currentSettings()}); err != nil {
+		return nil, err
+	}
+	return c.authority.Environment(folder.path, c.proxyURL(), childEnvironment())
 }
 
 // tellEnd prints the line that ends a run. It never changes the program's exit code.
@@ -148,11 +178,7 @@ func runChild(s *streams, command, env []string, signals <-chan os.Signal) error
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = s.in, s.out, s.err, env
 	if err := cmd.Start(); err != nil {
-		s.tell("headroom: run: %v", err)
-		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-			return exitCode(exitNotFound)
-		}
-		return exitCode(exitNotRunnable)
+		return notStarted(s, err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
@@ -168,24 +194,13 @@ func runChild(s *streams, command, env []string, signals <-chan os.Signal) error
 	}
 }
 
-// forwarded are the signals that the program is to get.
-var forwarded = []os.Signal{
-	syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT,
-}
-
-// fromKeyboard says that a terminal has sent a signal to the program, too; sent once more by us, it would count twice. A
-// terminal sends to the group of processes in its foreground.
-func fromKeyboard(sig os.Signal) bool {
-	if sig != syscall.SIGINT && sig != syscall.SIGQUIT {
-		return false
+// notStarted tells why there is no program, and gives the exit code that shells give then.
+func notStarted(s *streams, err error) error {
+	s.tell("headroom: run: %v", err)
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return exitCode(exitNotFound)
 	}
-	tty, err := os.Open("/dev/tty")
-	if err != nil {
-		return false // cron has none
-	}
-	defer tty.Close()
-	foreground, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
-	return err == nil && foreground == unix.Getpgrp()
+	return exitCode(exitNotRunnable)
 }
 
 func childCode(cmd *exec.Cmd, err error) error {

@@ -125,6 +125,32 @@ func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.raw.Raw})
 }
 
+// Export is the Authority with its key, for another process that goes on in its place. It must not be written to a file.
+func (a *Authority) Export() ([]byte, error) {
+	key, err := x509.MarshalECPrivateKey(a.key)
+	if err != nil {
+		return nil, fmt.Errorf("export certificate authority: %w", err)
+	}
+	return append(a.PEM(), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key})...), nil
+}
+
+// ImportAuthority is the Authority that another process exported.
+func ImportAuthority(exported []byte) (*Authority, error) {
+	pair, err := tls.X509KeyPair(exported, exported)
+	if err != nil {
+		return nil, fmt.Errorf("import certificate authority: %w", err)
+	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("import certificate authority: its key is of another kind")
+	}
+	a := &Authority{raw: pair.Leaf, key: key, issued: map[string]*tls.Certificate{}}
+	if a.leaf, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, fmt.Errorf("import certificate authority: %w", err)
+	}
+	return a, nil
+}
+
 // certificate is one for a host name, from memory where it was asked for before.
 func (a *Authority) certificate(host string) (*tls.Certificate, error) {
 	a.mu.Lock()

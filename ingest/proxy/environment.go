@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,17 +47,22 @@ var systemRoots = []string{
 	"/usr/local/etc/ssl/cert.pem",
 }
 
-// Environment is environ for a program whose calls the proxy at addr is to capture. Most variables for certificates
+// Environment is environ for a program whose calls a proxy is to capture. Its URL holds a user name and password where
+// programs must give them. Most variables for certificates
 // replace what a program trusts, so what it trusted before is in the files that they name, too. The files are written
 // into folder, which the caller makes for one run and removes.
-func (a *Authority) Environment(folder, addr string, environ []string) ([]string, error) {
+func (a *Authority) Environment(folder, proxy string, environ []string) ([]string, error) {
+	at, err := url.Parse(proxy)
+	if err != nil {
+		return nil, fmt.Errorf("prepare environment: %w", err)
+	}
 	e := &environment{vars: slices.Clone(environ), folder: folder}
-	e.setProxy(addr)
+	e.setProxy(proxy)
 	roots, bundle := trusted(environ)
 	if err := e.setBundle(append(bundle, a.PEM()...)); err != nil {
 		return nil, fmt.Errorf("prepare environment: %w", err)
 	}
-	if err := errors.Join(e.setJava(addr, append(roots, a.raw)), e.setWget(), e.setNode()); err != nil {
+	if err := errors.Join(e.setJava(at.Host, append(roots, a.raw)), e.setWget(), e.setNode()); err != nil {
 		return nil, fmt.Errorf("prepare environment: %w", err)
 	}
 	return e.vars, nil
@@ -95,10 +101,10 @@ func (e *environment) write(name string, data []byte) (path string, err error) {
 	return path, os.WriteFile(path, data, 0o600)
 }
 
-func (e *environment) setProxy(addr string) {
+func (e *environment) setProxy(proxy string) {
 	for _, name := range proxyVariables {
-		e.set(name, "http://"+addr)
-		e.set(strings.ToLower(name), "http://"+addr)
+		e.set(name, proxy)
+		e.set(strings.ToLower(name), proxy)
 	}
 	e.set("NO_PROXY", notProxied)
 	e.set("no_proxy", notProxied)
@@ -136,18 +142,22 @@ func (e *environment) setJava(addr string, roots []*x509.Certificate) error {
 	return err
 }
 
-// setWget gives wget, which knows no variable for certificates, a configuration: the user's own and one line more.
+// wgetSystem is where wget's configuration of the whole machine may be.
+var wgetSystem = []string{"/etc/wgetrc", "/usr/local/etc/wgetrc", "/opt/homebrew/etc/wgetrc", "/opt/local/etc/wgetrc"}
+
+// setWget gives wget, which knows no variable for certificates, the machine's configuration and one line more. It goes on
+// to read the user's own, which may hold passwords and is not copied.
 func (e *environment) setWget() error {
-	own := e.get("WGETRC")
-	if own == "" {
-		own = filepath.Join(e.get("HOME"), ".wgetrc")
-	}
-	config, err := os.ReadFile(own)
-	if err != nil {
-		config = nil // most users have none
+	const variable = "SYSTEM_WGETRC"
+	var config []byte
+	for _, name := range append([]string{e.get(variable)}, wgetSystem...) {
+		if data, err := os.ReadFile(name); err == nil {
+			config = data
+			break
+		}
 	}
 	name, err := e.write("wgetrc", fmt.Appendf(config, "\nca_certificate = %s\n", e.bundle))
-	e.set("WGETRC", name)
+	e.set(variable, name)
 	return err
 }
 

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +35,7 @@ type target struct {
 	host     string   // the Host field; "" means that of the place where it is really sent
 	client   string
 	recorded bool
+	own      bool        // a program of our own user asks
 	prefix   string      // of the reverse proxy's paths; "" for a forward proxy
 	answer   http.Header // what the client gets, once it is sent
 	begun    bool        // it is sent, and a body follows
@@ -48,11 +48,17 @@ func targetOf(ctx context.Context) *target { return ctx.Value(targetKey{}).(*tar
 
 // ServeHTTP answers on the port: CONNECT, a forward proxy's absolute URLs, and the reverse proxy's paths.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	user, ok := p.admit(r)
+	r = p.located(r)
+	user, status, why := p.admit(r)
+	r, first := p.base.enter(r)
 	switch {
-	case !ok:
-		w.Header().Set("Proxy-Authenticate", `Basic realm="headroom"`)
-		refuse(w, http.StatusProxyAuthRequired, "the password is missing or wrong: give it with Proxy-Authorization")
+	case status != 0:
+		if status == http.StatusProxyAuthRequired {
+			w.Header().Set("Proxy-Authenticate", `Basic realm="headroom"`)
+		}
+		refuse(w, status, why)
+	case !first:
+		refuse(w, http.StatusLoopDetected, "this request has been here: two proxies lead to each other")
 	case r.Method == http.MethodConnect:
 		p.connect(w, r, p.client(user, r))
 	case r.URL.IsAbs() && !p.isSelf(r.URL.Host):
@@ -62,14 +68,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		refuse(w, http.StatusNotFound, "ask for "+reversePrefix+"TENANT/PATH, or use this address as a proxy")
 	}
-}
-
-// admit checks the password and gives the user name.
-func (p *Proxy) admit(r *http.Request) (user string, ok bool) {
-	// BasicAuth reads Authorization, which is the vendor's here.
-	asked := http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}
-	user, password, _ := asked.BasicAuth()
-	return user, p.cfg.Password == "" || subtle.ConstantTimeCompare([]byte(password), []byte(p.cfg.Password)) == 1
 }
 
 // client names who sent a request.
@@ -101,13 +99,13 @@ func plainName(name string) string {
 // forward serves a request of a client that uses us as its HTTP proxy. Host follows the URL (RFC 9112, section 3.2.2).
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
 	u, known := p.recordedAs(r.URL)
-	p.send(w, r, &target{url: u, client: client, recorded: known || p.cfg.All})
+	p.send(w, r, &target{url: u, client: client, recorded: known || p.cfg.All, own: isOwnRequest(r.Context())})
 }
 
 // serveReverse serves /t/TENANT/PATH.
 func (p *Proxy) serveReverse(w http.ResponseWriter, r *http.Request, client string) {
 	tenant, path, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), reversePrefix), "/")
-	host, ok := p.cfg.Policy.Host(strings.ToLower(tenant))
+	host, ok := p.reverseHost(r.URL)
 	if !ok {
 		refuse(w, http.StatusNotFound, "the policy has no host for a tenant of that name")
 		return
@@ -118,12 +116,31 @@ func (p *Proxy) serveReverse(w http.ResponseWriter, r *http.Request, client stri
 		return
 	}
 	u.RawQuery, u.ForceQuery = r.URL.RawQuery, r.URL.ForceQuery
-	p.send(w, r, &target{url: u, client: client, recorded: true, prefix: reversePrefix + tenant})
+	p.send(w, r, &target{url: u, client: client, recorded: true, prefix: reversePrefix + tenant, own: isOwnRequest(r.Context())})
+}
+
+// reverseHost is the policy's host of the tenant that a path of the reverse proxy names.
+func (p *Proxy) reverseHost(u *url.URL) (host string, ok bool) {
+	rest, ok := strings.CutPrefix(u.EscapedPath(), reversePrefix)
+	if !ok {
+		return "", false
+	}
+	tenant, _, _ := strings.Cut(rest, "/")
+	return p.cfg.Policy.Host(strings.ToLower(tenant))
 }
 
 // serveOpened serves a request on a connection that was opened with our certificate.
 func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
 	o := r.Context().Value(openedKey{}).(*openedConn)
+	if !o.isHost(r.Host) {
+		refuse(w, http.StatusMisdirectedRequest, "the field Host names another host than CONNECT did")
+		return
+	}
+	r, first := p.base.enter(r)
+	if !first {
+		refuse(w, http.StatusLoopDetected, "this request has been here: two proxies lead to each other")
+		return
+	}
 	u := *r.URL
 	u.Scheme, u.Host = o.scheme, hostPort(o.scheme, o.host, o.port)
 	as, known := p.recordedAs(&u)
@@ -131,11 +148,26 @@ func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
 	if client == "" {
 		client = p.client("", r) // not every client names itself when it asks for a tunnel
 	}
-	p.send(w, r, &target{url: as, host: r.Host, client: client, recorded: known || p.cfg.All})
+	p.send(w, r, &target{url: as, host: r.Host, client: client, recorded: known || p.cfg.All, own: o.own})
+}
+
+// isHost says whether a request's field Host names the host that the connection leads to: the vendor goes by Host, the
+// record by the connection, and both must mean the same.
+func (o *openedConn) isHost(field string) bool {
+	u := &url.URL{Host: field}
+	name := strings.TrimSuffix(u.Hostname(), ".")
+	return field == "" || strings.EqualFold(name, strings.TrimSuffix(o.host, ".")) && (u.Port() == "" || u.Port() == o.port)
 }
 
 // send passes a request on and its answer back.
 func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
+	if !p.clean(t) {
+		refuse(w, http.StatusBadRequest, "the path hides a step up, so that nobody can tell what it asks for")
+		return
+	}
+	if !isWebSocket(r) {
+		r.Header.Del("Upgrade")
+	}
 	p.work.add(1)
 	defer p.work.add(-1)
 	defer t.end(w)
@@ -177,6 +209,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 // adapt makes an answer fit for the client's side: HTTP/2 has trailers after a body of known length, HTTP/1.1 only after
 // one in chunks.
 func (p *Proxy) adapt(resp *http.Response) error {
+	if resp.StatusCode == http.StatusSwitchingProtocols && !isAccepted(resp) {
+		return errors.New("it switched to a protocol that nobody asked for")
+	}
 	if len(resp.Trailer) > 0 {
 		resp.Header.Del("Content-Length")
 	}

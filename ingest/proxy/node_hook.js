@@ -18,7 +18,9 @@ class Tunnel extends Duplex {
     this.onHead = (data) => this.readHead(data);
     const name = net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
     this.raw = net.connect(proxy.port || 80, proxy.hostname);
-    this.raw.write(`CONNECT ${name} HTTP/1.1\r\nHost: ${name}\r\nUser-Agent: node/${process.versions.node}\r\n\r\n`);
+    const user = decodeURIComponent(`${proxy.username}:${proxy.password}`);
+    const secret = proxy.username ? `Proxy-Authorization: Basic ${Buffer.from(user).toString('base64')}\r\n` : '';
+    this.raw.write(`CONNECT ${name} HTTP/1.1\r\nHost: ${name}\r\nUser-Agent: node/${process.versions.node}\r\n${secret}\r\n`);
     this.raw.on('data', this.onHead);
     this.raw.on('end', () => (this.agreed ? this.push(null) : this.destroy(new Error('the proxy hung up'))));
     this.raw.on('error', (err) => this.destroy(err));

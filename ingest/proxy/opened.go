@@ -16,12 +16,15 @@ type openedConn struct {
 	client             string
 	who                peer
 	start              time.Time
+	own                bool        // a program of our own user asks
+	passed             []string    // proxies of ours that the CONNECT has passed
 	used               atomic.Bool // a request has come
 }
 
 type openedKey struct{}
 
 func openedContext(ctx context.Context, c net.Conn) context.Context {
+	ctx = context.WithValue(ctx, ringKey{}, c.(*openedConn).passed)
 	return context.WithValue(ctx, openedKey{}, c)
 }
 

@@ -148,12 +148,12 @@ func TestRunForwardsSignals(t *testing.T) {
 	}
 }
 
-// TestRunLeavesNothing looks for the folder with the certificate, and who may read it.
+// TestRunLeavesNothing looks for the folder with the certificate, who may read it, and who could make it anew.
 func TestRunLeavesNothing(t *testing.T) {
 	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
 	out := strings.Fields(output(t, w.headroom("run", "--", "sh", "-c", `dirname "$SSL_CERT_FILE"; stat -c %a "$(dirname "$SSL_CERT_FILE")"`)))
-	if out[1] != "700" {
-		t.Errorf("mode %s", out[1])
+	if out[1] != "700" || !strings.HasPrefix(out[0], w.runtime+"/") {
+		t.Errorf("mode %s of %s", out[1], out[0])
 	}
 	if _, err := os.Stat(out[0]); err == nil {
 		t.Errorf("%s is still there", out[0])

@@ -168,6 +168,7 @@ func (v *vendor) take() []sent {
 // world is a vendor on loopback, reached as if it were far away, and a folder with headroom's files.
 type world struct {
 	dir, token, db, ca string
+	runtime            string // folder that is the user's own
 	vendor             *vendor
 	env                []string
 }
@@ -190,12 +191,16 @@ func newWorld(t *testing.T, h http.Handler) *world {
 	t.Cleanup(func() { server.Close() })
 	company := httptest.NewServer(proxy.Router(server.Addr()))
 	t.Cleanup(company.Close)
+	w.runtime = filepath.Join(w.dir, "runtime")
+	if err := os.Mkdir(w.runtime, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	w.db, w.ca = filepath.Join(w.dir, "headroom.db"), filepath.Join(w.dir, "vendor.pem")
 	if err := os.WriteFile(w.ca, server.CA(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.Contains(strings.ToUpper(v), "_PROXY=") }),
-		"SSL_CERT_FILE="+w.ca, "HTTPS_PROXY="+company.URL, "TOKEN="+w.token, "ACT_AS_HEADROOM=1", "HEADROOM_DB="+w.db)
+		"XDG_RUNTIME_DIR="+w.runtime, "SSL_CERT_FILE="+w.ca, "HTTPS_PROXY="+company.URL, "TOKEN="+w.token, "ACT_AS_HEADROOM=1", "HEADROOM_DB="+w.db)
 	return w
 }
 

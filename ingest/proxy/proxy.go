@@ -37,8 +37,15 @@ type Config struct {
 	All bool
 	// Authority opens the HTTPS of the policy's hosts. Without one they are tunnelled, and recorded as opaque.
 	Authority *Authority
-	// Password must be given, with any user name, in Proxy-Authorization. "" means that there is none.
+	// Password must be given, with any user name, in Proxy-Authorization. "" means that there is none: then only programs
+	// of this process's own user are served, where the system tells (PeersKnown).
 	Password string
+	// AllowRemote leaves the fields Host, Origin and Sec-Fetch-Site alone, which tell a web page's requests: they name the
+	// machine differently for everybody who comes from elsewhere. It wants a Password.
+	AllowRemote bool
+	// Proxy is the way out: the proxy that a request to the vendor goes through, or nil for none. By default,
+	// http.ProxyFromEnvironment. The user name and password of a proxy's URL are used for programs of our own user only.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Roots verify the vendor's certificate. nil means the system's.
 	Roots *x509.CertPool
 	// Pacer holds requests back. nil means that nothing is.
@@ -62,6 +69,9 @@ type Proxy struct {
 	closeUp  context.CancelFunc
 	work     work
 	stopping atomic.Bool
+	told     sync.Map // kinds of refusals that the operator knows of
+	// peersKnown says that the system tells whose programs connect.
+	peersKnown bool
 
 	mu         sync.Mutex
 	transports map[string]*ingest.Transport // by client
@@ -74,20 +84,24 @@ func New(cfg Config) (*Proxy, error) {
 	if cfg.Policy == nil || cfg.Recorder == nil {
 		return nil, errors.New("make proxy: a policy and a recorder are needed")
 	}
+	if cfg.AllowRemote && cfg.Password == "" {
+		return nil, errors.New("make proxy: a proxy for other machines needs a password")
+	}
 	if cfg.Tell == nil {
 		cfg.Tell = func(string) {}
 	}
 	p := &Proxy{
 		cfg: cfg, transports: map[string]*ingest.Transport{}, source: &store.Source{Kind: "proxy", Name: cfg.Name},
-		opened: newQueue(),
+		opened: newQueue(), peersKnown: PeersKnown(),
 	}
 	p.ctx, p.breakOff = context.WithCancel(context.Background())
 	p.early, p.closeUp = context.WithCancel(p.ctx)
-	p.base = newUpstream(cfg.Roots, p.isSelf, p.isOwn)
+	p.base = newUpstream(cfg.Roots, cfg.Proxy, p.isSelf, p.isOwn)
 	for tenant, to := range cfg.Upstreams {
 		host, ok := cfg.Policy.Host(tenant)
 		if !ok {
-			return nil, fmt.Errorf("make proxy: upstream of tenant %q: the policy's host pattern %q does not fit such a name", tenant, cfg.Policy.Hosts[0])
+			return nil, fmt.Errorf("make proxy: upstream of tenant %q: the policy's host pattern %q does not fit such a name",
+				tenant, cfg.Policy.Hosts[0])
 		}
 		p.base.redirect[host] = to
 	}
@@ -97,6 +111,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	p.outer = p.server(http.HandlerFunc(p.ServeHTTP))
 	p.outer.ReadHeaderTimeout = headerPatience
+	p.outer.ConnContext = p.originContext
 	p.inner = p.server(http.HandlerFunc(p.serveOpened))
 	p.inner.ConnContext = openedContext
 	p.inner.ConnState = p.openedState

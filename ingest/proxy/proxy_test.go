@@ -302,7 +302,7 @@ func TestContinue(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		fmt.Fprintf(conn, "POST /t/acme%s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", path)
+		fmt.Fprintf(conn, "POST /t/acme%s HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", path)
 		b := bufio.NewReader(conn)
 		if line, _ := b.ReadString('\n'); strings.TrimSpace(line) != want {
 			t.Errorf("%s: %q", path, line)
@@ -319,13 +319,15 @@ func TestUpgrade(t *testing.T) {
 		}
 		conn, b, _ := w.(http.Hijacker).Hijack()
 		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		io.WriteString(conn, switching)
 		line, _ := b.ReadString('\n')
 		io.WriteString(conn, strings.ToUpper(line))
 	}), nil)
 	r, _ := http.NewRequest("GET", "https://acme.xima.cloud/rest/api/live", nil)
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", "websocket")
+	r.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	r.Header.Set("Sec-WebSocket-Version", "13")
 	resp, err := s.trusting(t).Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,9 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 	known := len(hosts) > 0
 	isName := net.ParseIP(host) == nil // nobody signs certificates for addresses
 	if known && isName && p.cfg.Authority != nil && !p.refusals.has(who) {
-		p.open(w, &openedConn{host: host, port: port, client: client, who: who, start: time.Now()})
+		o := &openedConn{host: host, port: port, client: client, who: who, start: time.Now(), own: isOwnRequest(r.Context())}
+		o.passed, _ = r.Context().Value(ringKey{}).([]string)
+		p.open(w, o)
 		return
 	}
 	t := &tunnel{p: p, who: who, addr: r.Host, recorded: known || p.cfg.All, start: time.Now()}

@@ -1,0 +1,219 @@
+package proxy_test
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// folders are those of runs that have not been removed.
+func (w *world) folders() []string {
+	found, _ := filepath.Glob(filepath.Join(w.runtime, "headroom", "run-*"))
+	return found
+}
+
+// without is an environment without some variables.
+func without(env []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(names, name)
+	})
+}
+
+// TestRunFolderIsPrivate has places where others could make the folder anew: none of them is used.
+func TestRunFolderIsPrivate(t *testing.T) {
+	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
+	mode := map[string]os.FileMode{"open": 0o777, "group": 0o770, "private": 0o700, "sticky": 0o777 | os.ModeSticky}
+	for name, m := range mode {
+		place := filepath.Join(w.dir, name)
+		if err := os.Mkdir(place, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(place, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(w.dir, "open"), filepath.Join(w.dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ runtime, home, want string }{
+		{"private", "open", "private"}, {"open", "private", "private"}, {"link", "private", "private"}, {"missing", "private", "private"},
+		{"sticky", "private", "sticky"}, {"", "private", "private"}, {"open", "missing", ""},
+	} {
+		w.env = append(without(w.env, "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"), "HOME="+filepath.Join(w.dir, c.home))
+		if c.runtime != "" {
+			w.env = append(w.env, "XDG_RUNTIME_DIR="+filepath.Join(w.dir, c.runtime))
+		}
+		cmd := w.headroom("run", "--", "printenv", "SSL_CERT_FILE")
+		cmd.Dir = filepath.Join(w.dir, "private")
+		cmd.Env = append(without(w.env, "HEADROOM_DB"), "HEADROOM_DB="+filepath.Join(w.dir, "private", "x.db"))
+		out := output(t, cmd)
+		if c.want != "" && !strings.HasPrefix(out, filepath.Join(w.dir, c.want)+"/") || strings.HasPrefix(out, os.TempDir()+"/headroom") {
+			t.Errorf("%+v: %s", c, out)
+		}
+		if c.runtime != "missing" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(w.dir, "missing")); err == nil {
+			t.Error("a runtime folder that was not there has been made")
+		}
+	}
+}
+
+// TestRunNeedsAPrivateFolder: where there is none, nothing is run.
+func TestRunNeedsAPrivateFolder(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root has a folder of its own in /run")
+	}
+	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
+	open := filepath.Join(w.dir, "open")
+	if err := os.Mkdir(open, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	cmd := w.headroom("--db", filepath.Join(open, "x.db"), "run", "--", "echo", "started")
+	cmd.Env = append(without(w.env, "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"), "XDG_RUNTIME_DIR="+open)
+	out, _ := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 2 || strings.Contains(string(out), "started") || !strings.Contains(string(out), "XDG_RUNTIME_DIR") {
+		t.Errorf("%d: %s", cmd.ProcessState.ExitCode(), out)
+	}
+}
+
+// TestRunLeftRunning has a program that ends before one that it started: the exit code comes at once, the port stays
+// taken, the late call is recorded, and then all is gone.
+func TestRunLeftRunning(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells which processes hold a variable")
+	}
+	needs(t, "curl")
+	w := newWorld(t, nil)
+	late := filepath.Join(w.dir, "late")
+	script := `(until [ -e go ]; do sleep 0.05; done; curl -sS -o got "https://acme.xima.cloud` + listPath + `"; echo $? > late) > log 2>&1 & echo $HTTPS_PROXY; exit 3`
+	cmd := w.headroom("run", "--", "sh", "-c", script)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	start := time.Now()
+	_ = cmd.Run()
+	if code, took := cmd.ProcessState.ExitCode(), time.Since(start); code != 3 || took > 30*time.Second {
+		t.Fatalf("exit code %d after %v: %s", code, took, &stderr)
+	}
+	if !strings.Contains(stderr.String(), "goes on recording in the background") {
+		t.Errorf("said %q", &stderr)
+	}
+	addr := strings.TrimPrefix(strings.TrimSpace(stdout.String()), "http://")
+	if l, err := net.Listen("tcp", addr); err == nil {
+		l.Close()
+		t.Error("somebody else can have the port")
+	}
+	if n := len(w.folders()); n != 1 {
+		t.Errorf("%d folders", n)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the end of the late call", func() bool { data, _ := os.ReadFile(late); return len(data) > 0 })
+	if data, _ := os.ReadFile(late); string(data) != "0\n" {
+		log, _ := os.ReadFile(filepath.Join(w.dir, "log"))
+		t.Errorf("the late call: %s%s", data, log)
+	}
+	await(t, "the end of the folder", func() bool { return len(w.folders()) == 0 })
+	rows := w.rows(t)
+	if len(rows) != 1 || rows[0].Client != "sh" || rows[0].Route.Class != "recording_list" {
+		t.Errorf("%+v", rows)
+	}
+	await(t, "the end of the port", func() bool {
+		l, err := net.Listen("tcp", addr)
+		if err == nil {
+			l.Close()
+		}
+		return err == nil
+	})
+}
+
+// await waits until something is so.
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for until := time.Now().Add(30 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("waited for %s in vain", what)
+		}
+	}
+}
+
+// needs skips without a program; where CI promises it, that is a failure.
+func needs(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil && os.Getenv("HEADROOM_CI") != "" {
+		t.Fatalf("%s is missing", name)
+	} else if err != nil {
+		t.Skipf("%s is missing", name)
+	}
+}
+
+// TestRunHidesItsVariables: the program gets no token that is not for it; a headroom inside still knows its settings.
+func TestRunHidesItsVariables(t *testing.T) {
+	w := newWorld(t, http.NotFoundHandler())
+	w.env = append(w.env, "HEADROOM_TOKEN=Canary", "HEADROOM_WHATEVER=Canary", "HEADROOM_POLICY=xima")
+	for _, args := range [][]string{{"run", "--", "env"}, {"run", "--", os.Args[0], "run", "--", "env"}} {
+		if out := output(t, w.headroom(args...)); strings.Contains(out, "HEADROOM_") || strings.Contains(out, "Canary") {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+	cmd := w.headroom("run", "--", "sh", "-c", `cd / && "$0" export && [ ! -e headroom.db ]`, os.Args[0])
+	output(t, cmd)
+}
+
+// TestRunKilled: what is left of a killed run holds no copy of the user's configuration, and the next run removes it.
+func TestRunKilled(t *testing.T) {
+	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
+	home := filepath.Join(w.dir, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(w.dir, "my.wgetrc")
+	for _, name := range []string{own, filepath.Join(home, ".wgetrc"), filepath.Join(home, ".netrc"), filepath.Join(home, ".curlrc")} {
+		if err := os.WriteFile(name, []byte("password = Canary\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.env = append(without(w.env, "HOME"), "HOME="+home, "WGETRC="+own)
+	cmd := w.headroom("run", "--", "sleep", "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the program", func() bool {
+		names, _ := filepath.Glob(filepath.Join(w.runtime, "headroom", "run-*", "node_hook.cjs"))
+		return len(names) == 1
+	})
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait()
+	left := w.folders()
+	if len(left) != 1 {
+		t.Fatalf("%v", left)
+	}
+	files, _ := os.ReadDir(left[0])
+	for _, f := range files {
+		if data, err := os.ReadFile(filepath.Join(left[0], f.Name())); err != nil || bytes.Contains(data, []byte("Canary")) {
+			t.Errorf("%s holds a copy (or %v)", f.Name(), err)
+		}
+	}
+	if len(files) == 0 {
+		t.Error("nothing to look through")
+	}
+	output(t, w.headroom("run", "--", "true"))
+	if now := w.folders(); len(now) != 0 {
+		t.Errorf("%v is left", now)
+	}
+}
