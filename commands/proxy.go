@@ -4,16 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest/proxy"
+	"github.com/6dcca832/headroom/internal/safefile"
 )
 
 const (
@@ -133,8 +134,6 @@ func checkCA(name string) error {
 		return fmt.Errorf("flag --ca-file: %w", err)
 	case !st.Mode().IsRegular():
 		return fmt.Errorf("flag --ca-file: %q is a link, or no plain file; name another, which headroom is to write", name)
-	case ownerOf(st) != os.Geteuid():
-		return fmt.Errorf("flag --ca-file: %q is another user's; name another, which headroom is to write", name)
 	}
 	old, err := os.ReadFile(name)
 	if err != nil {
@@ -146,34 +145,20 @@ func checkCA(name string) error {
 	return nil
 }
 
-// writeCA puts a new file in the place of the old one: a link that comes there meanwhile is replaced and not followed.
+// writeCA puts the certificate in the place of an old one.
 func writeCA(name string, certificate []byte) error {
-	if err := checkCA(name); err != nil {
+	err := checkCA(name)
+	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".headroom-ca-*")
+	err = safefile.Replace(name, func(w io.Writer) error {
+		_, err := w.Write(certificate)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("flag --ca-file: %w", plainPath(err, name))
-	}
-	_, err = f.Write(certificate)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("flag --ca-file: write %q: %w", name, err)
+		return fmt.Errorf("flag --ca-file: %w", err)
 	}
 	return nil
-}
-
-// plainPath is an error about a passing file as one about the file that it was to become.
-func plainPath(err error, name string) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return &fs.PathError{Op: "write", Path: name, Err: path.Err}
-	}
-	return err
 }
 
 // removeCA removes the certificate, unless it is another proxy's by now.

@@ -40,7 +40,7 @@ func MadeHere(file []byte) bool {
 	return err == nil && c.Subject.CommonName == ownName
 }
 
-// Authority signs the certificates that clients are shown. It exists in memory only, and its own certificate is good for
+// Authority signs the certificates that clients are shown. It is in no file, and its own certificate is good for
 // the hosts it was made for and for no others (RFC 5280, section 4.2.1.10): a client that trusts it risks no more.
 type Authority struct {
 	raw  *x509.Certificate

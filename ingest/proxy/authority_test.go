@@ -53,7 +53,7 @@ func TestEnvironmentKeeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vars, err := a.Environment(t.TempDir(), "127.0.0.1:8480", []string{"PATH=/bin", "NODE_OPTIONS=--no-warnings", "JDK_JAVA_OPTIONS=-Xmx1g", "https_proxy=http://company:3128"})
+	vars, err := a.Environment(t.TempDir(), "http://127.0.0.1:8480", []string{"PATH=/bin", "NODE_OPTIONS=--no-warnings", "JDK_JAVA_OPTIONS=-Xmx1g", "https_proxy=http://company:3128"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,13 +14,18 @@
 // There is one way out: whatever comes in, one reverse proxy of net/http/httputil sends it through an ingest.Transport,
 // whose guarantees hold here too. Bodies stream in both directions in constant memory, compressed bodies stay as they
 // are, ranges, 100-continue, trailers and upgrades such as WebSocket are passed, and hop-by-hop fields end here (RFC
-// 9110, section 7.6.1). The vendor's certificate is verified. Nothing is added to a request: no Via, since servers answer
-// differently where they see one. A loop is refused where it closes: the Proxy does not connect to itself.
+// 9110, section 7.6.1). The vendor's certificate is verified. Nothing is added to what the vendor gets: no Via, since
+// servers answer differently where they see one. A loop is refused where it closes: the Proxy does not connect to itself,
+// and two of them that lead to each other notice.
+//
+// The port serves programs of the Proxy's own user, or with a password, and no web page (guard.go). What it refuses is
+// recorded nowhere. No program can get an answer from the vendor's hosts past the record: an upgrade is passed on for
+// WebSocket only, the field Host must name the host that CONNECT did, and a path cannot lead out of an upstream's base.
 //
 // A program that refuses our certificate is tunnelled from its second connection on, and each of its connections is
 // recorded as one opaque request: method CONNECT, host, time, and the bytes of both directions, those of TLS included.
 //
-// The Authority's key never leaves memory, and the certificate is good for the policy's hosts only.
+// The Authority's key is in no file, and the certificate is good for the policy's hosts only.
 //
 // # What it does not do
 //
