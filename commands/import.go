@@ -218,6 +218,9 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 		err = im.takeResets(storing, name, resets)
 	}
 	im.tellUnknownSizes(name, result.UnknownSize)
+	if result.Waiting > 0 {
+		im.tell("headroom: import: line %d of %s has no line end and may be half-written: it is left for the next import", result.Waiting, shown(name))
+	}
 	if err != nil {
 		err = fmt.Errorf("read %s: %w", shown(name), err)
 	}

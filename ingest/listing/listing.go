@@ -4,6 +4,7 @@ package listing
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -27,6 +28,8 @@ func LatestStart(now time.Time) int64 { return now.AddDate(1, 0, 0).UnixMicro() 
 // Reader reads the entries of recording lists one by one, in constant memory.
 type Reader struct {
 	json    jsonscan.Stream
+	in      *bufio.Reader
+	found   bool // the object that is being read holds a list
 	policy  *limits.Policy
 	members map[string]*jsonscan.Token
 	key     jsonscan.Token
@@ -39,7 +42,7 @@ type Reader struct {
 // NewReader makes a Reader of a list in the form that the policy's Listing describes. An entry that starts after
 // LatestStart(now) is not taken.
 func NewReader(p *limits.Policy, r *bufio.Reader, now time.Time) *Reader {
-	l := &Reader{json: jsonscan.NewStream(r), policy: p, latest: LatestStart(now)}
+	l := &Reader{json: jsonscan.NewStream(r), in: r, policy: p, latest: LatestStart(now)}
 	l.members = map[string]*jsonscan.Token{
 		p.Listing.Key: &l.key, p.Listing.Start: &l.start, p.Listing.Duration: &l.length, p.Listing.Size: &l.size,
 	}
@@ -49,9 +52,55 @@ func NewReader(p *limits.Policy, r *bufio.Reader, now time.Time) *Reader {
 // More says whether anything but white space follows the lists that were read.
 func (l *Reader) More() (bool, error) { return l.json.More() }
 
-// Each reads one list and calls f with each entry: a recording without its tenant, or why it cannot be taken. Reasons
-// name members, never values. The errors are those of f and of the input, and jsonscan.ErrJSON.
+// Each reads one list, or an object that holds lists at some depth, and calls f with each entry: a recording without its
+// tenant, or why it cannot be taken. Reasons name members, never values. The errors are those of f and of the input, and
+// jsonscan.ErrJSON.
 func (l *Reader) Each(f func(r store.Recording, reason string) error) error {
+	if c, err := l.json.Peek(); err != nil || c != '{' {
+		return l.list(f)
+	}
+	l.found = false
+	if err := l.within(f, maxNesting); err != nil || l.found {
+		return err
+	}
+	return fmt.Errorf("%w: the objects of no array in it have a member %s", ErrNoList, l.policy.Listing.Key)
+}
+
+// ErrNoList says that an object holds no list of recordings.
+var ErrNoList = errors.New("no recording list")
+
+const (
+	// maxNesting is how deep in an object a list is looked for.
+	maxNesting = 4
+	// firstEntry is how much of a list's first entry, in bytes, is looked at for the key of a recording.
+	firstEntry = 4000
+)
+
+// within reads the lists that the object which begins here holds.
+func (l *Reader) within(f func(r store.Recording, reason string) error, depth int) error {
+	return l.json.Object(func(string) error {
+		c, err := l.json.Peek()
+		switch {
+		case err != nil:
+			return err
+		case c == '{' && depth > 0:
+			return l.within(f, depth-1)
+		case c == '[' && l.isList():
+			l.found = true
+			return l.list(f)
+		}
+		return l.json.Skip()
+	})
+}
+
+// isList says whether the array that begins here is a list of recordings: its first object has their key.
+func (l *Reader) isList() bool {
+	head, _ := l.in.Peek(firstEntry) // fewer at the end of the input
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("[")), " \t\r\n")
+	return bytes.HasPrefix(text, []byte("{")) && bytes.Contains(text, []byte(`"`+l.policy.Listing.Key+`"`))
+}
+
+func (l *Reader) list(f func(r store.Recording, reason string) error) error {
 	return l.json.List('[', ']', func() error {
 		r, reason, err := l.entry()
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/listing"
@@ -16,6 +17,8 @@ import (
 // the input.
 type draft struct {
 	line int64
+	// dirty says that some text of the line is not UTF-8.
+	dirty bool
 	// startedAt is in microseconds since 1970 UTC; wholeSeconds says that the record had no fraction.
 	startedAt    int64
 	wholeSeconds bool
@@ -104,6 +107,15 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 }
 
 func (a *assembler) checkDraft(d *draft) string {
+	if d.dirty {
+		for _, text := range []struct{ name, is string }{
+			{"method", d.method}, {"url", d.url}, {"tenant", d.tenant}, {"client", d.client}, {"params_hash", d.params},
+		} {
+			if !utf8.ValidString(text.is) {
+				return text.name + " is not UTF-8"
+			}
+		}
+	}
 	switch {
 	case d.startedAt < 0:
 		return "started_at is before 1970"

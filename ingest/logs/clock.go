@@ -23,7 +23,7 @@ func parseRFC3339(s string) (micros int64, fraction bool, reason string) {
 		return 0, false, badClock
 	}
 	micros, rest := (day*86400+second)*1e6, s[19:]
-	if rest != "" && rest[0] == '.' {
+	if rest != "" && (rest[0] == '.' || rest[0] == ',') {
 		var sub int64
 		sub, rest = parseFraction(rest[1:])
 		if sub < 0 {
@@ -54,16 +54,17 @@ func parseFraction(s string) (micros int64, rest string) {
 	return micros, s[i:]
 }
 
-// parseZone reads "Z", "+01:00" or "+0100" as seconds east of UTC.
+// parseZone reads "Z", "+01:00", "+0100", "+01" (as PostgreSQL writes it) or " UTC" as seconds east of UTC.
 func parseZone(s string) (int64, bool) {
-	if s == "Z" || s == "z" {
+	switch {
+	case s == "Z", s == "z", s == " UTC", s == " Z", s == " GMT":
 		return 0, true
-	}
-	if len(s) == 6 && s[3] == ':' {
+	case len(s) == 6 && s[3] == ':':
 		return zoneOffset(s[0], jsonscan.Digits(s[1:3]), jsonscan.Digits(s[4:6]))
-	}
-	if len(s) == 5 {
+	case len(s) == 5:
 		return zoneOffset(s[0], jsonscan.Digits(s[1:3]), jsonscan.Digits(s[3:5]))
+	case len(s) == 3:
+		return zoneOffset(s[0], jsonscan.Digits(s[1:3]), 0)
 	}
 	return 0, false
 }
@@ -79,15 +80,26 @@ func zoneOffset(sign byte, hours, minutes int64) (int64, bool) {
 	return offset, true
 }
 
-// parseLogTime reads "22/Jan/2019:03:56:14 +0330" as microseconds since 1970 UTC.
-func parseLogTime(s string) (micros int64, ok bool) {
-	if len(s) != 26 || s[2] != '/' || s[6] != '/' || s[11] != ':' || s[20] != ' ' {
-		return 0, false
+// parseLogTime reads "22/Jan/2019:03:56:14 +0330" as microseconds since 1970 UTC, and whether it had a fraction of a
+// second, as Apache's %{msec_frac}t adds it.
+func parseLogTime(s string) (micros int64, fraction, ok bool) {
+	if len(s) < 26 || s[2] != '/' || s[6] != '/' || s[11] != ':' {
+		return 0, false, false
 	}
 	day, ok := dayNumber(jsonscan.Digits(s[7:11]), monthNumber(s[3:6]), jsonscan.Digits(s[0:2]))
 	second, ok2 := secondOfDay(s[12:20])
-	offset, ok3 := parseZone(s[21:])
-	return (day*86400 + second - offset) * 1e6, ok && ok2 && ok3
+	sub, rest := int64(0), s[20:]
+	if rest[0] == '.' || rest[0] == ',' {
+		if sub, rest = parseFraction(rest[1:]); sub < 0 {
+			return 0, false, false
+		}
+		fraction = true
+	}
+	if rest == "" || rest[0] != ' ' {
+		return 0, false, false
+	}
+	offset, ok3 := parseZone(rest[1:])
+	return (day*86400+second-offset)*1e6 + sub, fraction, ok && ok2 && ok3
 }
 
 func monthNumber(s string) int64 {

@@ -2,11 +2,13 @@ package logs
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 	"github.com/6dcca832/headroom/ingest/listing"
 	"github.com/6dcca832/headroom/ingest/privacy"
+	"github.com/6dcca832/headroom/limits"
 )
 
 // parseCombined reads the access logs of nginx and Apache: "common", "combined", and "vhost_combined", which has the
@@ -17,20 +19,18 @@ import (
 func parseCombined(in *input, f *feeder) error {
 	origin := originFor(f.asm.policy.Hosts, f.asm.tenant)
 	var d draft
-	quotedTail := false
 	return eachLine(in, f, func(line textLine) error {
 		c, reason := scanCombined(line.text)
-		if reason == "" && line.open && quotedTail && c.tail == "" {
-			reason = "the last line is cut off"
+		if line.open && (reason != "" || !c.ended) {
+			return f.wait(line)
 		}
 		if reason == "" {
-			d = draft{line: line.number}
-			reason = c.draft(&d, origin, f.asm.tenant)
+			d = draft{line: line.number, dirty: line.dirty}
+			reason = c.draft(&d, f.asm.policy, origin, f.asm.tenant)
 		}
 		if reason != "" {
 			return f.reject(line.number, reason)
 		}
-		quotedTail = c.tail != ""
 		return f.add(&d)
 	})
 }
@@ -71,7 +71,8 @@ type combinedLine struct {
 	vhost, remote, time string
 	request             string // as it stands between the quotes, with its escapes
 	status, size        string
-	tail                string
+	// ended says that something follows the size, so that it cannot be half-written.
+	ended bool
 }
 
 const notCombined = "line is not in the combined or common log format"
@@ -92,28 +93,79 @@ func scanCombined(s string) (c combinedLine, reason string) {
 		return c, notCombined
 	}
 	c.status, s, _ = strings.Cut(s[1:], " ")
-	c.size, c.tail, _ = strings.Cut(s, " ")
+	c.size, _, c.ended = strings.Cut(s, " ")
+	c.ended = c.ended || c.size == "-"
 	return c, ""
 }
 
-// names reads what stands before the time: remote host, identity and user, and perhaps the server's name in front.
-// The identity is "-" everywhere in practice, which tells the two shapes apart, also where a user's name has a space.
+// names reads what stands before the time: perhaps the server's name, perhaps the addresses of X-Forwarded-For, a list
+// with commas, then the remote host, identity and user. The client is the first address of the list, where there is one.
+//
+// The identity is "-" everywhere in practice, which tells the shapes apart, also where a user's name has a space.
 func (c *combinedLine) names(s string) bool {
-	first, rest, _ := strings.Cut(s, " ")
-	second, rest, ok := strings.Cut(rest, " ")
-	if !ok || first == "" || second == "" || rest == "" {
-		return false
-	}
-	third, user, four := strings.Cut(rest, " ")
-	switch {
-	case second == "-" || !four:
-		c.remote = first
-		return true
-	case third == "-" && user != "":
-		c.vhost, c.remote = first, second
+	first, rest, ok := strings.Cut(s, " ")
+	if ok && first != "" && strings.HasPrefix(rest, "- ") && rest != "- " && strings.IndexByte(rest[2:], ' ') < 0 && strings.IndexByte(first, ',') < 0 {
+		c.remote = first // nearly all lines
 		return true
 	}
-	return false
+	names := addressLists(s)
+	at := 1 // of the identity
+	for at < len(names) && names[at] != "-" {
+		at++
+	}
+	if at+2 < len(names) && names[at+2] == "-" && isAddresses(names[at+1]) { // the "-" was an empty X-Forwarded-For
+		at += 2
+	}
+	if at+1 >= len(names) {
+		// No identity: a user's name stands in its place, and the remote host first.
+		if len(names) != 3 {
+			return false
+		}
+		at = 1
+	}
+	for at > 1 && isClock(names[0]) { // as "kubectl logs --timestamps" puts it in front
+		names, at = names[1:], at-1
+	}
+	heads := names[:at]
+	if len(heads) > 1 && !isAddresses(heads[0]) && heads[0] != "-" {
+		c.vhost, heads = heads[0], heads[1:]
+	}
+	for _, head := range heads {
+		if c.remote, _, _ = strings.Cut(head, ","); c.remote != "-" && c.remote != "unknown" {
+			break
+		}
+	}
+	return heads[0] != ""
+}
+
+// addressLists cuts a text at its spaces, but not behind the commas of a list.
+func addressLists(s string) (names []string) {
+	for name := range strings.SplitSeq(s, " ") {
+		if n := len(names); n > 0 && strings.HasSuffix(names[n-1], ",") {
+			names[n-1] += name
+		} else {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// isAddresses says whether a text is a list of IP addresses, as proxies write them.
+func isAddresses(s string) bool {
+	for one := range strings.SplitSeq(s, ",") {
+		if _, err := netip.ParseAddr(one); err == nil || one == "unknown" {
+			continue
+		}
+		if _, err := netip.ParseAddrPort(one); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func isClock(s string) bool {
+	_, _, reason := parseRFC3339(s)
+	return reason == ""
 }
 
 // closingQuote finds the quote that no backslash escapes.
@@ -136,13 +188,13 @@ func closingQuote(s string) int {
 	}
 }
 
-// draft reads the parts; origin and tenant are for lines that do not name a server.
-func (c *combinedLine) draft(d *draft, origin, tenant string) (reason string) {
-	var ok bool
-	if d.startedAt, ok = parseLogTime(c.time); !ok {
+// draft reads the parts; origin and tenant are for lines that do not name one of the vendor's servers.
+func (c *combinedLine) draft(d *draft, p *limits.Policy, origin, tenant string) (reason string) {
+	var fraction, ok bool
+	if d.startedAt, fraction, ok = parseLogTime(c.time); !ok {
 		return "time is not of the form 22/Jan/2019:03:56:14 +0330"
 	}
-	d.wholeSeconds = true
+	d.wholeSeconds = !fraction
 	if d.status, ok = logStatus(c.status); !ok {
 		return "status is not a number of three digits"
 	}
@@ -152,7 +204,7 @@ func (c *combinedLine) draft(d *draft, origin, tenant string) (reason string) {
 	if c.remote != "-" {
 		d.client = c.remote
 	}
-	return c.readRequest(d, origin, tenant)
+	return c.readRequest(d, p, origin, tenant)
 }
 
 // logStatus reads a status; "-" and "000" say that no answer was sent.
@@ -176,7 +228,7 @@ func logSize(s string) (int64, bool) {
 }
 
 // readRequest reads "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.
-func (c *combinedLine) readRequest(d *draft, origin, tenant string) (reason string) {
+func (c *combinedLine) readRequest(d *draft, p *limits.Policy, origin, tenant string) (reason string) {
 	method, rest, _ := strings.Cut(c.request, " ")
 	end := strings.LastIndexByte(rest, ' ')
 	if end < 0 || !strings.HasPrefix(rest[end+1:], "HTTP/") {
@@ -186,12 +238,13 @@ func (c *combinedLine) readRequest(d *draft, origin, tenant string) (reason stri
 		return badRequestLine(c.request)
 	}
 	target := rest[:end]
-	if strings.IndexByte(target, '\\') >= 0 || strings.IndexByte(target, ' ') >= 0 {
+	if d.dirty || strings.IndexByte(target, '\\') >= 0 || strings.IndexByte(target, ' ') >= 0 {
 		target = unescapeTarget(target)
 	}
 	d.method = method
-	if c.vhost != "" && c.vhost != "-" {
-		origin, tenant = vhostOrigin(c.vhost), ""
+	// A server of the user's own, in front of the vendor's, says nothing about the tenant; with --tenant, that does.
+	if own := vhostOrigin(c.vhost); own != "" && (origin == "" || p.Tenant(c.vhost) != "") {
+		origin, tenant = own, ""
 	}
 	switch {
 	case strings.HasPrefix(target, "http://"), strings.HasPrefix(target, "https://"):
@@ -220,6 +273,9 @@ func badRequestLine(s string) string {
 
 // vhostOrigin makes an origin of "acme.xima.cloud" or "acme.xima.cloud:443". Port 80 is the only sign of plain HTTP.
 func vhostOrigin(vhost string) string {
+	if vhost == "" || vhost == "-" {
+		return ""
+	}
 	if host, found := strings.CutSuffix(vhost, ":80"); found {
 		return "http://" + host
 	}

@@ -3,25 +3,40 @@ package logs
 import (
 	"encoding/csv"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
 // parseCSV reads a table with a header line: the names of JSON Lines in any order, other columns ignored, quoted as in
-// RFC 4180, separated by commas, semicolons or tabs.
+// RFC 4180, separated by commas, semicolons or tabs. A line "sep=;" may stand before it, as Excel writes and reads it.
 func parseCSV(in *input, f *feeder) error {
-	t := csvTable{lines: newLineReader(in), feeder: f}
+	t := csvTable{lines: in.lines(), feeder: f}
 	header, ok := t.next()
 	if !ok {
 		return t.lines.failure(f)
 	}
-	columns, ok := csvHeader(header.text)
+	separators := csvSeparators
+	if separator := separatorLine(header.text); separator != 0 {
+		separators = []byte{separator}
+		if header, ok = t.next(); !ok {
+			return t.lines.failure(f)
+		}
+	}
+	columns, ok := csvHeader(header.text, separators)
 	if header.flaw != "" || !ok {
 		return fmt.Errorf("%w: the first line is not a CSV header with the columns started_at, method, url, status", ErrFormat)
 	}
 	if missing := columns.missing(); missing != "" {
 		return fmt.Errorf("%w: the CSV header lacks the column %s", ErrFormat, missing)
 	}
+	if twice := columns.twice(); twice != "" {
+		return fmt.Errorf("%w: the CSV header has the column %s twice: leave out or rename the one that is not meant", ErrFormat, twice)
+	}
 	t.columns = columns
+	t.commas = columns.separator != ',' && decimalComma.Match(in.head)
 	for {
 		line, ok := t.next()
 		if !ok {
@@ -33,6 +48,30 @@ func parseCSV(in *input, f *feeder) error {
 	}
 }
 
+var csvSeparators = []byte(",;\t")
+
+// separatorLine is the separator that a line "sep=;" names, 0 for another line.
+func separatorLine(s string) byte {
+	rest, ok := strings.CutPrefix(strings.Trim(s, `"`), "sep=")
+	if !ok || len(rest) != 1 || rest[0] > 0x7f {
+		return 0
+	}
+	return rest[0]
+}
+
+// isTable says whether a file begins like a table of ours.
+func isTable(lines []string) bool {
+	if separator := separatorLine(lines[0]); separator != 0 {
+		return len(lines) > 1 && isHeader(lines[1], separator)
+	}
+	return isHeader(lines[0], csvSeparators...)
+}
+
+func isHeader(line string, separators ...byte) bool {
+	_, ok := csvHeader(line, separators)
+	return ok
+}
+
 // csvColumns says where a header has our fields.
 type csvColumns struct {
 	separator byte
@@ -41,9 +80,9 @@ type csvColumns struct {
 
 // csvHeader reads a line as a header; ok says that it has at least two of the required columns, by one of the
 // separators.
-func csvHeader(line string) (best csvColumns, ok bool) {
+func csvHeader(line string, separators []byte) (best csvColumns, ok bool) {
 	most := 1
-	for _, separator := range []byte(",;\t") {
+	for _, separator := range separators {
 		c := csvColumns{separator: separator}
 		names, err := splitCSV(line, separator, nil)
 		if err != nil {
@@ -67,11 +106,17 @@ func csvHeader(line string) (best csvColumns, ok bool) {
 // missing names the first required column that is not there.
 func (c *csvColumns) missing() string {
 	for field := range requiredFields {
-		found := false
-		for _, have := range c.field {
-			found = found || have == field
+		if !slices.Contains(c.field, field) {
+			return fieldNames[field]
 		}
-		if !found {
+	}
+	return ""
+}
+
+// twice names a column of ours that is there more than once.
+func (c *csvColumns) twice() string {
+	for i, field := range c.field {
+		if field >= 0 && slices.Contains(c.field[:i], field) {
 			return fieldNames[field]
 		}
 	}
@@ -87,6 +132,7 @@ type csvTable struct {
 	lines   *lineReader
 	feeder  *feeder
 	columns csvColumns
+	commas  bool       // decimal commas were seen, so a point separates thousands
 	pending []textLine // read ahead
 	cells   []string
 	fields  fields
@@ -107,12 +153,18 @@ func (t *csvTable) record(line textLine) error {
 	if line.flaw != "" {
 		return t.feeder.reject(line.number, line.flaw)
 	}
-	text, ok := t.wholeRecord(line)
+	text, last, ok := t.wholeRecord(line)
+	if !ok && line.open {
+		return t.feeder.wait(line)
+	}
 	if !ok {
 		return t.feeder.reject(line.number, "a quoted field is never closed")
 	}
 	cells, err := splitCSV(text, t.columns.separator, t.cells[:0])
 	t.cells = cells
+	if last.open && (err != nil || len(cells) < len(t.columns.field) || t.columns.torn(cells[len(cells)-1], text)) {
+		return t.feeder.wait(line)
+	}
 	if err != nil {
 		return t.feeder.reject(line.number, "a quote stands where RFC 4180 allows none")
 	}
@@ -121,22 +173,83 @@ func (t *csvTable) record(line textLine) error {
 	}
 	t.fields = fields{}
 	for i, field := range t.columns.field {
-		if field >= 0 {
-			t.fields[field] = bareToken(field, cells[i])
+		if field < 0 {
+			continue
 		}
+		if isNumeric(field) {
+			var reason string
+			if cells[i], reason = t.plainNumber(field, cells[i]); reason != "" {
+				return t.feeder.reject(line.number, reason)
+			}
+		}
+		t.fields[field] = bareToken(field, cells[i])
 	}
-	t.draft.line = line.number
+	t.draft.line, t.draft.dirty = line.number, line.dirty || last.dirty
 	if reason := t.fields.draft(&t.draft); reason != "" {
 		return t.feeder.reject(line.number, reason)
 	}
 	return t.feeder.add(&t.draft)
 }
 
-// wholeRecord adds the lines that a quoted field goes on in. Without a closing quote they go back to pending.
-func (t *csvTable) wholeRecord(line textLine) (string, bool) {
-	text := line.text
+// torn says whether the last cell of a line without a line end may be half-written. Of a cell that is not ours, and of one
+// that is closed by a quote, nothing is missing.
+func (c *csvColumns) torn(last, text string) bool {
+	field := c.field[len(c.field)-1]
+	if field < 0 || strings.HasSuffix(text, `"`) {
+		return false
+	}
+	return field != fieldComplete || bareToken(field, last).Kind == jsonscan.Other
+}
+
+// decimalComma fits a number with a decimal comma between separators that are none.
+var decimalComma = regexp.MustCompile(`(?m)[;\t"]\d{1,3}(\.?\d{3})*,\d+("|;|\t|\r?$)`)
+
+var (
+	pointThousands = regexp.MustCompile(`^\d{1,3}(\.\d{3})+$`)
+	commaThousands = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
+	otherThousands = regexp.MustCompile("^\\d{1,3}([ '\u00a0\u202f\u2019]\\d{3})+([.,]\\d+)?$")
+	commaNumber    = regexp.MustCompile(`^-?\d{1,3}(\.\d{3})*,\d+$|^-?\d+,\d+$`)
+)
+
+// plainNumber writes a number as JSON has it: spreadsheets write thousands with points, commas, spaces or apostrophes,
+// and decimals with a comma. The reason says why a number that may mean two things is not taken.
+func (t *csvTable) plainNumber(field int, s string) (plain, reason string) {
+	s = strings.TrimSpace(s)
+	if strings.Trim(s, "0123456789") == "" {
+		return s, ""
+	}
+	whole := field != fieldDurationMS
+	switch {
+	case otherThousands.MatchString(s):
+		s = strings.NewReplacer(" ", "", "'", "", "\u00a0", "", "\u202f", "", "\u2019", "", ",", ".").Replace(s)
+	case pointThousands.MatchString(s) && (t.commas || strings.Count(s, ".") > 1 || whole && t.columns.separator != ','):
+		s = strings.ReplaceAll(s, ".", "")
+	case pointThousands.MatchString(s) && whole:
+		return "", fieldNames[field] + " has a point: separators of thousands must be left out"
+	case commaThousands.MatchString(s) && whole && !t.commas:
+		s = strings.ReplaceAll(s, ",", "")
+	case commaNumber.MatchString(s) && t.columns.separator != ',':
+		s = strings.Replace(strings.ReplaceAll(s, ".", ""), ",", ".", 1)
+	case strings.Contains(s, ","):
+		return "", fieldNames[field] + " has a decimal comma or separators of thousands: write 1234.5"
+	}
+	return s, ""
+}
+
+func isNumeric(field int) bool {
+	switch field {
+	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS:
+		return true
+	}
+	return false
+}
+
+// wholeRecord adds the lines that a quoted field goes on in, and says which was the last. Without a closing quote they go
+// back to pending.
+func (t *csvTable) wholeRecord(line textLine) (text string, last textLine, ok bool) {
+	text, last = line.text, line
 	if strings.IndexByte(text, '"') < 0 || !openQuote(text, t.columns.separator) {
-		return text, true
+		return text, last, true
 	}
 	var more []textLine
 	for len(more) < csvLookahead && len(text) < maxLine {
@@ -144,17 +257,17 @@ func (t *csvTable) wholeRecord(line textLine) (string, bool) {
 		if !ok {
 			break
 		}
-		more = append(more, next)
+		more, last = append(more, next), next
 		if next.flaw != "" {
 			break
 		}
 		text += "\n" + next.text
 		if strings.IndexByte(next.text, '"') >= 0 && !openQuote(text, t.columns.separator) {
-			return text, true
+			return text, last, true
 		}
 	}
 	t.pending = append(more, t.pending...)
-	return "", false
+	return "", last, false
 }
 
 // openQuote says whether text ends inside a quoted field. A quote opens a field only at the field's beginning.

@@ -29,22 +29,59 @@ func chooseFormat(in *input, o Options) (string, error) {
 	return detect(in.head, in.whole)
 }
 
-// isListing says whether the beginning is that of an array whose objects have keys of recordings, or of an empty array.
+// isListing says whether the beginning is that of an array whose objects have keys of recordings, of an object that holds
+// such an array, or of an empty array.
 func isListing(head []byte, key string) bool {
-	text, array := bytes.CutPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("["))
-	return array && (bytes.Contains(text, []byte(`"`+key+`"`)) || string(bytes.TrimSpace(text)) == "]")
+	text := bytes.TrimLeft(head, " \t\r\n")
+	named := bytes.Contains(text, []byte(`"`+key+`"`))
+	switch {
+	case bytes.HasPrefix(text, []byte("[")):
+		return named || string(bytes.TrimSpace(text[1:])) == "]"
+	case bytes.HasPrefix(text, []byte("{")):
+		return named && holdsList(text, key)
+	}
+	return false
+}
+
+// holdsList says whether a list of recordings lies inside the object.
+func holdsList(text []byte, key string) bool {
+	inside := regexp.MustCompile(`\[\s*\{[^\[\]]*"` + regexp.QuoteMeta(key) + `"`)
+	return inside.Match(text) && !isHAR(text)
 }
 
 // magics are the beginnings of files that are no text.
 var magics = []struct{ magic, what string }{
 	{"\x1f\x8b", "it is gzip inside gzip: decompress it once"},
+	{"\xff\x06\x00\x00sNaPpY", "it is compressed with snappy: decompress it first"},
 	{"\xff\xfe", utf16}, {"\xfe\xff", utf16},
-	{"PK\x03\x04", "it is a ZIP archive: unpack it first"},
+	{"PK\x03\x04", "it is a ZIP archive: unpack it first (a spreadsheet: save it as CSV)"},
+	{"PK\x05\x06", "it is an empty ZIP archive"},
+	{"PK\x07\x08", "it is part of a ZIP archive: unpack it first"},
+	{"7z\xbc\xaf\x27\x1c", "it is a 7-Zip archive: unpack it first"},
+	{"Rar!\x1a\x07", "it is a RAR archive: unpack it first"},
+	{"MSCF", "it is a cabinet archive: unpack it first"},
 	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: decompress it first"},
-	{"BZh", "it is compressed with bzip2: decompress it first"},
+	{"BZh", "it is compressed with bzip2, twice or damaged: decompress it first"},
 	{"\xfd7zXZ", "it is compressed with xz: decompress it first"},
+	{"\x04\x22\x4d\x18", "it is compressed with lz4: decompress it first"},
+	{"LZIP", "it is compressed with lzip: decompress it first"},
+	{"\x5d\x00\x00", "it is compressed with lzma: decompress it first"},
+	{"\x1f\x9d", "it is compressed with compress (.Z): decompress it first"},
 	{"SQLite format 3\x00", "it is an SQLite database: imports read logs"},
+	{"%PDF-", "it is a PDF: imports read logs"},
+	{"PAR1", "it is a Parquet file: write it as CSV"},
+	{"Obj\x01", "it is an Avro file: write it as JSON Lines"},
+	{"ElfFile\x00", "it is a Windows event log: imports read access logs"},
+	{"\xd4\xc3\xb2\xa1", pcap}, {"\xa1\xb2\xc3\xd4", pcap}, {"\x0a\x0d\x0d\x0a", pcap},
 }
+
+const pcap = "it is a packet capture: imports read access logs"
+
+// tarMagic stands at tarMagicAt in every header of a tar archive.
+const (
+	tarMagic   = "ustar"
+	tarMagicAt = 257
+)
 
 const utf16 = "it is text in UTF-16 or UTF-32: convert it to UTF-8 first"
 
@@ -54,6 +91,12 @@ func refused(head []byte) string {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
 			return m.what
 		}
+	}
+	if len(head) > tarMagicAt && bytes.HasPrefix(head[tarMagicAt:], []byte(tarMagic)) {
+		return "it is a tar archive: unpack it first, and name the files in it"
+	}
+	if len(head) >= 4 && head[0] >= 0x50 && head[0] <= 0x5f && string(head[1:4]) == "\x2a\x4d\x18" {
+		return "it is compressed with zstd or lz4: decompress it first"
 	}
 	if len(head) >= 4 && (head[0] == 0 && head[1] != 0 && head[2] == 0 || head[0] != 0 && head[1] == 0 && head[3] == 0 && head[2] != 0) {
 		return utf16 // without a byte order mark
@@ -79,7 +122,7 @@ func detect(head []byte, whole bool) (string, error) {
 	if isHAR(head) {
 		return FormatHAR, nil
 	}
-	if _, ok := csvHeader(lines[0]); ok {
+	if isTable(lines) {
 		return FormatCSV, nil
 	}
 	for _, line := range lines {
@@ -90,7 +133,11 @@ func detect(head []byte, whole bool) (string, error) {
 	if isBinary(head) { // and not a log with a few NUL bytes, as a crash leaves them
 		return "", fmt.Errorf("%w: it looks like a binary file; name the format with --input-format if it is a damaged log", ErrFormat)
 	}
-	return "", fmt.Errorf("%w: %s", ErrFormat, unknownLine(lines[0], len(head) == len(lines[0]) && !whole))
+	cut := len(head) == len(lines[0]) && !whole
+	if text := string(head); strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && !cut {
+		lines[0] = text // a document of many lines
+	}
+	return "", fmt.Errorf("%w: %s", ErrFormat, unknownLine(lines[0], cut))
 }
 
 // firstLines returns the first lines that are not blank. A last one that may be cut off counts if it is all there is.
@@ -132,6 +179,8 @@ func foreign(line string) string {
 
 // jsonArray does not fit an IPv6 address in brackets, with which a line of an access log may begin.
 var jsonArray = regexp.MustCompile(`^\[\s*([\[\]{"]|$)`)
+
+var jsonList = regexp.MustCompile(`:\s*\[\s*\{`)
 
 var syslogLike = regexp.MustCompile(`^(<\d+>)?([A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+\S* \S+ \S+\[\d+\]:) `)
 
@@ -185,7 +234,7 @@ func formatOfLine(line string) string {
 		return ""
 	}
 	c, reason := scanCombined(line)
-	if _, ok := parseLogTime(c.time); reason == "" && ok {
+	if _, _, ok := parseLogTime(c.time); reason == "" && ok {
 		return FormatCombined
 	}
 	return ""
@@ -201,6 +250,8 @@ func unknownLine(line string, cut bool) string {
 		return "it looks like neither JSON Lines, HAR, an access log nor CSV with a header" + want
 	case strings.Contains(line, `"nginx_version"`) || strings.Contains(line, `"server_zones"`):
 		return "it looks like the status of NGINX Plus as JSON, which counts requests but does not list them: import its access log"
+	case strings.Contains(line, `"started_at"`) && jsonList.MatchString(line):
+		return "it is a JSON document that holds a list of records: write them one a line, for example with jq -c '.NAME[]'"
 	case strings.Contains(line, `"EdgeStartTimestamp"`) || strings.Contains(line, `"ClientRequestURI"`):
 		return "it looks like a Cloudflare log: rename its fields to started_at, method, url, status, response_bytes"
 	}

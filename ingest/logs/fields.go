@@ -48,7 +48,7 @@ func (f *fields) draft(d *draft) (reason string) {
 	}
 	r := fieldReader{f: f}
 	*d = draft{
-		line: d.line, method: r.text(fieldMethod), url: r.text(fieldURL), status: int(r.whole(fieldStatus, 1<<31)),
+		line: d.line, dirty: d.dirty, method: r.text(fieldMethod), url: r.text(fieldURL), status: int(r.whole(fieldStatus, 1<<31)),
 		tenant: r.text(fieldTenant), duration: r.milliseconds(fieldDurationMS),
 		requestBytes: r.whole(fieldRequestBytes, listing.MaxBytes), responseBytes: r.whole(fieldResponseBytes, listing.MaxBytes),
 		cutShort: r.isFalse(fieldComplete), params: r.text(fieldParamsHash), retryAfter: r.seconds(fieldRetryAfterS),
@@ -158,7 +158,7 @@ func bareToken(field int, s string) jsonscan.Token {
 		return jsonscan.Token{}
 	}
 	switch field {
-	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS:
+	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS: // see isNumeric
 		if jsonscan.NumberEnd(s) == len(s) {
 			return jsonscan.Token{Kind: jsonscan.Number, Text: s}
 		}

@@ -17,10 +17,12 @@ import (
 //
 //   - The body's size on the wire is response._transferSize less the headers (Chrome, Safari), else bodySize, else the
 //     Content-Length header. Where the size of the headers is not known, Content-Length tells what of the transfer was
-//     body. content.size is the decoded size and never taken.
+//     body. content.size is the decoded size and never taken. A size that is negative, null or left out is not known.
 //   - An answer to HEAD, a 204 and a 304 have no body, whatever the recorder wrote down: Firefox gives a 304 the size of
-//     the copy it had.
-//   - What the cache answered and what the browser blocked never reached the vendor: no request, a reject.
+//     the copy it had. A redirect's bodySize is not taken either: some recorders give it the size of the final answer.
+//   - What the cache answered and what the browser blocked never reached the vendor: no request, a reject. So is what was
+//     still under way when the file was written: a later export has it whole.
+//   - A status below 100 says that no answer came. An answer with a failure's text was cut short.
 //   - The time is startedDateTime, the duration time, both as the recorder understood them.
 //
 // The client is log.creator.name, which has to stand before the entries, as all recorders write it.
@@ -109,6 +111,7 @@ type harEntry struct {
 	started, time, method, url, status    jsonscan.Token
 	requestSize, bodySize, headersSize    jsonscan.Token
 	transferSize, contentSize, fromCache  jsonscan.Token
+	redirect, statusText                  jsonscan.Token
 	fetchType, failure, protocol, blocked jsonscan.Token
 	body                                  jsonscan.Token
 	retryAfter, contentLength, date       string
@@ -125,7 +128,7 @@ func (h *harReader) readEntry() error {
 	}
 	err := h.pick(map[string]*jsonscan.Token{
 		"startedDateTime": &e.started, "time": &e.time, "_fromCache": &e.fromCache, "_fetchType": &e.fetchType,
-		"_error": &e.failure, "_blocked": &e.blocked,
+		"_error": &e.failure, "_failureText": &e.failure, "_blocked": &e.blocked,
 	}, map[string]func() error{
 		"request":  func() error { return h.readRequest(&e) },
 		"response": func() error { return h.readResponse(&e) },
@@ -178,7 +181,8 @@ func (h *harReader) readRequest(e *harEntry) error {
 func (h *harReader) readResponse(e *harEntry) error {
 	return h.pick(map[string]*jsonscan.Token{
 		"status": &e.status, "bodySize": &e.bodySize, "headersSize": &e.headersSize, "httpVersion": &e.protocol,
-		"_transferSize": &e.transferSize, "_error": &e.failure, "_fromCache": &e.fromCache,
+		"_transferSize": &e.transferSize, "_error": &e.failure, "_failureText": &e.failure, "_fromCache": &e.fromCache,
+		"redirectURL": &e.redirect, "statusText": &e.statusText,
 	}, map[string]func() error{
 		"content": func() error { return h.pick(map[string]*jsonscan.Token{"size": &e.contentSize}, nil) },
 		"headers": func() error { return h.readHeaders(e) },
@@ -209,7 +213,7 @@ func (h *harReader) readHeaders(e *harEntry) error {
 func (e *harEntry) draft(d *draft) (reason string) {
 	var v fields
 	v[fieldStartedAt], v[fieldMethod], v[fieldURL], v[fieldStatus] = e.started, e.method, e.url, e.status
-	if v[fieldStatus].Kind == jsonscan.Absent {
+	if e.isNoStatus() {
 		v[fieldStatus] = jsonscan.Token{Kind: jsonscan.Number, Text: "0"}
 	}
 	if e.time.Kind == jsonscan.Number && !strings.HasPrefix(e.time.Text, "-") {
@@ -223,6 +227,9 @@ func (e *harEntry) draft(d *draft) (reason string) {
 	if reason := e.neverSent(d.status); reason != "" {
 		return reason
 	}
+	if d.status == 0 && e.failure.Text == "" && size(e.time) <= 0 && e.statusText.Text == "" && e.protocol.Text == "" {
+		return "still under way when the file was written: export it again when it has ended"
+	}
 	d.requestBytes = max(size(e.requestSize), 0)
 	d.responseBytes, d.unknownSize = e.wireSize(d)
 	d.errorText = e.failure.Text
@@ -230,6 +237,11 @@ func (e *harEntry) draft(d *draft) (reason string) {
 	d.retryAfter = e.retrySeconds(d)
 	d.body = e.bodyBytes()
 	return ""
+}
+
+// isNoStatus says whether the status is one of the ways to write that no answer came: 0, a negative number, null.
+func (e *harEntry) isNoStatus() bool {
+	return e.status.Kind == jsonscan.Absent || e.status.Kind == jsonscan.Number && (e.status.Text == "0" || e.status.Text[0] == '-')
 }
 
 // neverSent says why an entry stands for no request to the server; "" for one that does.
@@ -262,19 +274,23 @@ func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
 		length = n
 	}
 	transfer, headers, body := size(e.transferSize), size(e.headersSize), size(e.bodySize)
+	redirected := d.status >= 300 && d.status < 400 && e.redirect.Text != ""
 	switch {
-	case transfer > 0 && headers > 0:
-		return max(transfer-headers, 0), false
+	case transfer > 0 && headers > 0 && transfer >= headers:
+		return transfer - headers, false
 	case transfer > 0 && length >= 0 && length <= transfer:
 		return length, false
-	case transfer > 0:
+	case transfer > 0 && headers <= 0:
 		return transfer, false
-	case body > 0:
+	case body > 0 && !redirected:
 		return body, false
 	case length >= 0:
 		return length, false
+	case redirected:
+		return 0, false
 	}
-	return 0, size(e.contentSize) > 0
+	content := size(e.contentSize)
+	return 0, content > 0 || content < 0 && body != 0
 }
 
 // retrySeconds reads Retry-After, a date relative to the answer's own Date or else to the end of the request.

@@ -85,6 +85,9 @@ type Result struct {
 	// UnknownSize counts the accepted records that had a body whose size on the wire nobody wrote down (HAR only).
 	// They are stored with 0 bytes, so the egress is too low by their sizes.
 	UnknownSize int64
+	// Waiting is the number of a last line that has no line end and may be half-written; 0 for none. It is no record yet:
+	// the next import of the grown file reads it.
+	Waiting int64
 }
 
 // Import reads all records of r into sink. The input may be compressed with gzip and may begin with a byte order mark.
@@ -262,6 +265,12 @@ func (f *feeder) brokenOff(err error, begun bool, next int64, what string) error
 		return fmt.Errorf("%w: %w, so it is no %s", ErrFormat, err, what)
 	}
 	return err
+}
+
+// wait leaves a last line that may be half-written for the next import.
+func (f *feeder) wait(line textLine) error {
+	f.result.Waiting = line.number
+	return nil
 }
 
 // reject takes note of a record that cannot be taken.

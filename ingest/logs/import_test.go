@@ -233,13 +233,14 @@ func TestRefusedInput(t *testing.T) {
 
 // What shows a format beyond doubt is read as such, so that each line says what is wrong with it.
 func TestDamagedInputIsStillRecognised(t *testing.T) {
-	line := `192.0.2.1 - - [01/Nov/2026:02:00:00 +0000] "GET /rest/api/v2/recordings HTTP/1.1" 200 12`
+	line := `192.0.2.1 - - [01/Nov/2026:02:00:00 +0000] "GET /rest/api/v2/recordings HTTP/1.1" 200 12` + "\n"
 	for _, c := range []struct {
 		text, format   string
 		taken, refused int
 	}{
 		{record(`,"response_bytes":NaN`), FormatJSONL, 0, 1},
-		{record("")[:60], FormatJSONL, 0, 1},
+		{record("")[:60] + "\n", FormatJSONL, 0, 1},
+		{record("")[:60], FormatJSONL, 0, 0},
 		{record("") + "\r" + record(""), FormatJSONL, 0, 1},
 		{record(`,"x":"`+strings.Repeat("x", 2*peekSize)+`"`) + "\n" + record(""), FormatJSONL, 2, 0},
 		{record("") + "\n\x00\x00\x00\n" + record(""), FormatJSONL, 2, 1},

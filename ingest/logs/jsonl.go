@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
@@ -19,10 +20,13 @@ func parseJSONL(in *input, f *feeder) error {
 		v = fields{}
 		if !scanFlat(line.text, &v) {
 			if reason := decodeObject(line.text, &v); reason != "" {
+				if line.open && reason == endsEarly {
+					return f.wait(line)
+				}
 				return f.reject(line.number, reason)
 			}
 		}
-		d.line = line.number
+		d.line, d.dirty = line.number, line.dirty
 		if reason := v.draft(&d); reason != "" {
 			return f.reject(line.number, reason)
 		}
@@ -45,6 +49,8 @@ func decodeObject(s string, v *fields) (reason string) {
 	return ""
 }
 
+const endsEarly = "line is not valid JSON: it ends too early"
+
 // explainJSON says what is wrong with a line without quoting it.
 func explainJSON(s string, err error) string {
 	var syntax *json.SyntaxError
@@ -57,7 +63,7 @@ func explainJSON(s string, err error) string {
 		return fmt.Sprintf("NaN and Infinity are no JSON numbers (at byte %d)", at+1)
 	}
 	if errors.Is(json.NewDecoder(strings.NewReader(s)).Decode(new(json.RawMessage)), io.ErrUnexpectedEOF) {
-		return "line is not valid JSON: it ends too early"
+		return endsEarly
 	}
 	return fmt.Sprintf("line is not valid JSON (at byte %d)", at+1)
 }
@@ -70,6 +76,9 @@ func rawToken(raw []byte) jsonscan.Token {
 	switch raw[0] {
 	case '"':
 		var s string
+		if !utf8.Valid(raw) { // json.Unmarshal would replace what is not
+			return jsonscan.Token{Kind: jsonscan.String, Text: string(raw[1 : len(raw)-1])}
+		}
 		if json.Unmarshal(raw, &s) != nil {
 			return jsonscan.Token{Kind: jsonscan.Other}
 		}

@@ -3,6 +3,7 @@ package logs
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/flate"
 	"compress/gzip"
 	"errors"
@@ -27,6 +28,15 @@ type input struct {
 	// head is the beginning, at most peekSize bytes, for the detection of the format; whole says that it is everything.
 	head  []byte
 	whole bool
+	// final says that the input does not grow any more, because it is compressed: its last line is whole without a line
+	// end, too.
+	final bool
+}
+
+func (in *input) lines() *lineReader {
+	l := newLineReader(in)
+	l.final = in.final
+	return l
 }
 
 // damageError says that compressed input ends early or does not decompress from here on.
@@ -35,23 +45,31 @@ type damageError struct{ reason string }
 func (e *damageError) Error() string { return e.reason }
 
 var (
-	gzipMagic = []byte{0x1f, 0x8b}
-	utf8BOM   = []byte{0xef, 0xbb, 0xbf}
+	gzipMagic  = []byte{0x1f, 0x8b}
+	bzip2Magic = []byte("BZh")
+	utf8BOM    = []byte{0xef, 0xbb, 0xbf}
 )
 
-// openInput looks through gzip and the byte order mark. It refuses what is text in no format at all.
+// openInput looks through gzip or bzip2, the byte order mark, and what a container's runtime wraps lines in. It refuses
+// what is text in no format at all.
 func openInput(r io.Reader) (*input, error) {
 	b := bufio.NewReaderSize(r, peekSize)
-	magic, err := b.Peek(2)
+	magic, err := b.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("read input: %w", err)
 	}
-	if bytes.Equal(magic, gzipMagic) {
+	final := true
+	switch {
+	case bytes.HasPrefix(magic, gzipMagic):
 		z, err := gzip.NewReader(b)
 		if err != nil {
 			return nil, fmt.Errorf("%w: it begins like gzip, but cannot be decompressed; is the file cut off?", ErrFormat)
 		}
-		b = bufio.NewReaderSize(&gunzipper{z}, peekSize)
+		b = bufio.NewReaderSize(&unpacker{z}, peekSize)
+	case bytes.HasPrefix(magic, bzip2Magic) && len(magic) == 4 && magic[3] >= '1' && magic[3] <= '9':
+		b = bufio.NewReaderSize(&unpacker{bzip2.NewReader(b)}, peekSize)
+	default:
+		final = false
 	}
 	if bom, _ := b.Peek(3); bytes.Equal(bom, utf8BOM) {
 		_, _ = b.Discard(3) // these bytes are in the buffer
@@ -67,19 +85,26 @@ func openInput(r io.Reader) (*input, error) {
 	if what := refused(head); what != "" {
 		return nil, fmt.Errorf("%w: %s", ErrFormat, what)
 	}
-	return &input{Reader: b, head: head, whole: err != nil}, nil
+	if wrap := wrapperOf(head); wrap != nil {
+		if b, head, err = unwrapped(b, wrap); err != nil && err != io.EOF && !errors.As(err, &damage) {
+			return nil, fmt.Errorf("read input: %w", err)
+		}
+	}
+	return &input{Reader: b, head: head, whole: err != nil, final: final}, nil
 }
 
-// gunzipper tells damaged data, which costs the rest of the file, from a reader that fails.
-type gunzipper struct{ z *gzip.Reader }
+// unpacker tells damaged data, which costs the rest of the file, from a reader that fails.
+type unpacker struct{ z io.Reader }
 
-func (g *gunzipper) Read(p []byte) (int, error) {
-	n, err := g.z.Read(p)
+func (u *unpacker) Read(p []byte) (int, error) {
+	n, err := u.z.Read(p)
 	var corrupt flate.CorruptInputError
+	var structure bzip2.StructuralError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		err = &damageError{"the compressed data ends here: the file is cut off"}
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.As(err, &corrupt):
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.As(err, &corrupt),
+		errors.As(err, &structure):
 		err = &damageError{"the compressed data is damaged from here on"}
 	}
 	return n, err
@@ -91,8 +116,10 @@ type textLine struct {
 	number int64
 	// flaw says why the line cannot be used; then text is empty.
 	flaw string
-	// open says that the input ended without a line end: the line may be cut off.
+	// open says that the input ended without a line end: the line may be half-written.
 	open bool
+	// dirty says that the text is not UTF-8. Only fields that are looked at must be.
+	dirty bool
 }
 
 // lineReader splits text into lines. Its memory is bounded by maxLine, whatever a line's length.
@@ -104,6 +131,7 @@ type lineReader struct {
 	clean  bool   // the block is valid UTF-8 without NUL bytes
 	number int64
 	long   bool // the line being read is too long: skip to its end
+	final  bool // see input
 	err    error
 }
 
@@ -143,10 +171,11 @@ func (l *lineReader) cut() (textLine, bool) {
 	if isBlank(text) {
 		return textLine{}, false
 	}
-	line := textLine{text: text, number: l.number, open: open}
+	line := textLine{text: text, number: l.number, open: open && !l.final}
 	if !l.clean {
-		if line.flaw = badText(text); line.flaw != "" {
-			line.text = ""
+		line.dirty = !utf8.ValidString(text)
+		if strings.IndexByte(text, 0) >= 0 {
+			line.text, line.flaw = "", "line holds a NUL byte"
 		}
 	}
 	return line, true
@@ -154,17 +183,6 @@ func (l *lineReader) cut() (textLine, bool) {
 
 func isBlank(s string) bool {
 	return s == "" || s[0] <= ' ' && strings.Trim(s, " \t\r\v\f") == ""
-}
-
-// badText says why bytes are no text; "" for text.
-func badText(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
-		return "line holds a NUL byte"
-	}
-	if !utf8.ValidString(s) {
-		return "line is not UTF-8"
-	}
-	return ""
 }
 
 // fill reads the next block of whole lines, or skips to the end of a line that is too long and sets long.
@@ -211,7 +229,7 @@ func (l *lineReader) read() {
 // take makes the first n bytes of buf the block and keeps the others for the next.
 func (l *lineReader) take(n int) {
 	l.block = string(l.buf[:n])
-	l.clean = badText(l.block) == ""
+	l.clean = utf8.ValidString(l.block) && strings.IndexByte(l.block, 0) < 0
 	l.n = copy(l.buf, l.buf[n:l.n])
 }
 
@@ -240,8 +258,8 @@ func (l *lineReader) skipLine() bool {
 }
 
 // eachLine calls fn for every line without flaw and rejects the others, also what damage made unreadable.
-func eachLine(in io.Reader, f *feeder, fn func(textLine) error) error {
-	l := newLineReader(in)
+func eachLine(in *input, f *feeder, fn func(textLine) error) error {
+	l := in.lines()
 	for {
 		line, ok := l.next()
 		if !ok {

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/6dcca832/headroom/ingest/listing"
@@ -37,6 +38,9 @@ func parseListing(in *input, f *feeder) error {
 		if err == nil {
 			more, err = l.More()
 		}
+	}
+	if errors.Is(err, listing.ErrNoList) && entries == 0 {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	return f.brokenOff(err, entries > 0, entries+1, "recording list")
 }
