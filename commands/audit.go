@@ -88,6 +88,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	}
 	defer snap.Close()
 	se.tellMisnamed(snap)
+	se.tellSetAside(snap)
 	if o.explain != "" {
 		return explain(c.Context, se, snap, names, o)
 	}
@@ -110,7 +111,8 @@ func (s *session) audit(ctx context.Context, snap store.Snapshot, sp span, tenan
 	if err != nil {
 		return nil, err
 	}
-	return r, s.tolerate(s.store.SaveStates(ctx, snap, saved.Key, saved.States))
+	from, states := store.Unalias(snap, saved.States)
+	return r, s.tolerate(s.store.SaveStates(ctx, from, saved.Key, states))
 }
 
 func (s *session) analysis(sp span, tenants []string) analyze.Options {

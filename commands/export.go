@@ -51,7 +51,11 @@ func runExport(c *cli.Context, se *session, o exportOptions) error {
 		return err
 	}
 	defer snap.Close()
-	names, err := se.tenants(snap, o.tenants)
+	var recorded []string // an export is of the log as it is: the config's aliases are no matter
+	for _, t := range snap.Tenants() {
+		recorded = append(recorded, t.Name)
+	}
+	names, err := chosen(o.tenants, recorded, recorded)
 	if err != nil {
 		return err
 	}

@@ -165,7 +165,7 @@ func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]fore
 	for i := range series {
 		known[i] = series[i].ID
 	}
-	names, err := chosen(asked, known)
+	names, err := chosen(asked, known, known)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", daily, err)
 	}

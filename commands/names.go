@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -43,8 +44,8 @@ func fileHint(cmd *cli.Command, arg string) string {
 // chosen are the known tenants that are asked for, each once; none means that all are.
 //
 // Each of what is asked for is a name, several names with commas between, or a pattern such as "blue-*". A name that is
-// known is taken as it stands, since it may hold a comma or a star.
-func chosen(asked, known []string) ([]string, error) {
+// known is taken as it stands, since it may hold a comma or a star. Patterns choose among told.
+func chosen(asked, known, told []string) ([]string, error) {
 	var names []string
 	take := func(more ...string) {
 		for _, name := range more {
@@ -59,7 +60,7 @@ func chosen(asked, known []string) ([]string, error) {
 			continue
 		}
 		for part := range strings.SplitSeq(one, ",") {
-			matching, err := matching(strings.TrimSpace(part), known)
+			matching, err := matching(strings.TrimSpace(part), known, told)
 			if err != nil {
 				return nil, err
 			}
@@ -69,8 +70,8 @@ func chosen(asked, known []string) ([]string, error) {
 	return names, nil
 }
 
-// matching are the known tenants of one name or pattern.
-func matching(pattern string, known []string) ([]string, error) {
+// matching are the known tenant of a name, or those of told that fit a pattern.
+func matching(pattern string, known, told []string) ([]string, error) {
 	if slices.Contains(known, pattern) {
 		return []string{pattern}, nil
 	}
@@ -78,7 +79,7 @@ func matching(pattern string, known []string) ([]string, error) {
 		return nil, unknownTenant(pattern, known)
 	}
 	var names []string
-	for _, name := range known {
+	for _, name := range told {
 		fits, err := path.Match(pattern, name)
 		if err != nil {
 			return nil, fmt.Errorf("flag --tenant: pattern %q cannot be read; write one such as \"blue-*\"", pattern)
@@ -93,22 +94,47 @@ func matching(pattern string, known []string) ([]string, error) {
 	return names, nil
 }
 
-// tenants are the known ones among those that are asked for; none means all. It refuses what nobody knows.
+// tenants are the known ones among those that are asked for; none means all. It refuses what nobody knows. Tenants that
+// the config ignores are left out, unless they are asked for by name.
 func (s *session) tenants(snap store.Snapshot, asked []string) ([]string, error) {
-	if len(asked) == 0 {
+	known := s.knownTenants(snap)
+	told := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return s.config.Tenants[name].Ignored })
+	switch {
+	case len(asked) == 0 && len(told) == len(known):
 		return nil, nil
+	case len(asked) == 0 && len(told) == 0:
+		return nil, errors.New("the config ignores every tenant; name one with --tenant")
+	case len(asked) == 0:
+		return told, nil
 	}
-	return chosen(asked, s.knownTenants(snap))
+	return chosen(asked, known, told)
 }
 
-// knownTenants are those of the log and of the config, in order.
+// knownTenants are those of the log and of the config, in order, without aliases where the snapshot has none.
 func (s *session) knownTenants(snap store.Snapshot) []string {
-	known := s.config.Names()
+	aliases := s.config.Aliases()
+	known := slices.DeleteFunc(s.config.Names(), func(name string) bool { return aliases[name] != "" })
 	for _, t := range snap.Tenants() {
 		known = append(known, t.Name)
 	}
 	slices.Sort(known)
 	return slices.Compact(known)
+}
+
+// tellSetAside tells of the tenants that are left out, or counted as others, because the config says so.
+func (s *session) tellSetAside(snap store.Snapshot) {
+	var ignored []string
+	for _, t := range snap.Tenants() {
+		if s.config.Tenants[t.Name].Ignored {
+			ignored = append(ignored, t.Name)
+		}
+	}
+	if ignored != nil {
+		s.tell("headroom: left out, as the config says: %s", strings.Join(ignored, ", "))
+	}
+	for alias, of := range s.config.Aliases() {
+		s.detail("headroom: %s counts as %s, as the config says", alias, of)
+	}
 }
 
 // unknownTenant names the nearest known tenant, or the first few.
@@ -141,7 +167,7 @@ func (s *session) tellMisnamed(snap store.Snapshot) {
 			unsaid = append(unsaid, t.Name)
 		}
 	}
-	for _, name := range s.config.Names() {
+	for _, name := range s.config.Known() {
 		if hint := didYouMean(name, unsaid); !recorded[name] && hint != "" {
 			s.tell("headroom: the config's tenant %q has no requests%s", name, hint)
 		}

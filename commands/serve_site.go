@@ -135,7 +135,7 @@ func (s *site) update(ctx context.Context) error {
 	if err := s.se.refresh(ctx); err != nil {
 		return err
 	}
-	snap, err := s.se.store.Snapshot(ctx)
+	snap, err := s.se.look(ctx)
 	if err != nil {
 		return err
 	}

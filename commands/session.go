@@ -117,13 +117,13 @@ func (s *session) refresh(ctx context.Context) error {
 	return s.tolerate(s.store.Refresh(ctx))
 }
 
-// snapshot brings the cache up to date and opens the log as it is now. Of the tenants asked for it gives the names, and it
-// refuses those that nobody knows.
+// snapshot brings the cache up to date and opens the log as it is now. Of the tenants asked for it gives the names, nil for
+// all, and it refuses those that nobody knows.
 func (s *session) snapshot(ctx context.Context, asked []string) (store.Snapshot, []string, error) {
 	if err := s.refresh(ctx); err != nil {
 		return nil, nil, err
 	}
-	snap, err := s.store.Snapshot(ctx)
+	snap, err := s.look(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -148,4 +148,13 @@ func (s *session) tolerate(err error) error {
 		}
 	}
 	return err
+}
+
+// look opens the log as it is now, with the config's aliases.
+func (s *session) look(ctx context.Context) (store.Snapshot, error) {
+	snap, err := s.store.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return store.Alias(snap, s.config.Aliases()), nil
 }

@@ -1,9 +1,10 @@
 package commands
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
-	"maps"
 	"slices"
 	"time"
 
@@ -22,20 +23,35 @@ func newTenantsCommand(s *streams) *cli.Command {
 		Name:      "tenants",
 		Usage:     "list the tenants known, with their caps and how those are known",
 		ArgsUsage: "[TENANT…]",
-		Description: "Lists the tenants of the database and those of the config.\n\n" +
+		Description: "Lists the tenants of the database and those of the config. With --ignore, --alias or --import it changes the\n" +
+			"config instead, and leaves what else is written there as it is; no row of the database is touched.\n\n" +
 			"Examples:\n" +
 			"  headroom tenants\n" +
-			"  headroom tenants --format csv --output tenants.csv",
-		Flags:  []cli.Flag{tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag()},
-		Action: withStore(s, readTenantsOptions, runTenants, sqlite.MustExist()),
+			"  headroom tenants --format csv --output tenants.csv\n" +
+			"  headroom tenants --alias acm=acme --ignore test\n" +
+			"  headroom tenants --import agents.csv",
+		Flags: []cli.Flag{
+			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag(),
+			&cli.StringSliceFlag{Name: "ignore", Usage: "leave the tenant of this `NAME`, which a slip made, out of all that is told"},
+			&cli.StringSliceFlag{Name: "alias", Usage: "count the requests of one tenant as those of another, `NAME=OF`"},
+			&cli.StringFlag{Name: "import", Usage: "write agents, caps and more from a CSV `FILE` into the config; its columns are tenant, agents, cap, cap_told_on, cap_told_by, time_zone, window, bytes_per_recorded_hour"},
+		},
+		Action: withFacts(s, readTenantsOptions, runTenants),
 	}
 }
 
 type tenantsOptions struct {
 	span
-	tenants []string
-	output  string
-	look    report.Options
+	tenants        []string
+	ignore, alias  []string
+	imported       string
+	output, config string
+	look           report.Options
+}
+
+// edits says that the config is to be changed.
+func (o *tenantsOptions) edits() bool {
+	return len(o.ignore)+len(o.alias) > 0 || o.imported != ""
 }
 
 func readTenantsOptions(c *cli.Context, s *streams) (o tenantsOptions, err error) {
@@ -45,17 +61,29 @@ func readTenantsOptions(c *cli.Context, s *streams) (o tenantsOptions, err error
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
 	}
-	o.output = c.String("output")
+	o.output, o.config = c.String("output"), cmp.Or(c.String("config"), defaultConfig)
+	o.ignore, o.alias, o.imported = c.StringSlice("ignore"), c.StringSlice("alias"), c.String("import")
+	if o.edits() && (len(o.tenants) > 0 || o.output != "" || c.IsSet("format") || c.IsSet("as-of")) {
+		return o, errors.New("flags --ignore, --alias and --import change the config, and list nothing: give them alone")
+	}
 	o.look, err = readLook(c, s)
 	return o, err
 }
 
 func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
+	if o.edits() {
+		return editTenants(c, se, o)
+	}
+	return se.open(c.String("db"), func() error { return listTenants(c, se, o) }, sqlite.MustExist())
+}
+
+func listTenants(c *cli.Context, se *session, o tenantsOptions) error {
 	snap, names, err := se.snapshot(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
+	se.tellSetAside(snap)
 	r, err := se.audit(c.Context, snap, o.span, names)
 	if err != nil {
 		return err
@@ -70,19 +98,17 @@ func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
 func (s *session) tenantRows(ctx context.Context, snap store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
 	info, caps := map[string]store.TenantInfo{}, map[string]egress.Cap{}
-	for name := range s.config.Tenants {
-		info[name] = store.TenantInfo{}
-	}
 	for _, t := range snap.Tenants() {
 		info[t.Name] = t
 	}
 	for _, t := range r.Tenants {
 		caps[t.Tenant] = t.Egress.Cap
 	}
-	shown := slices.Sorted(maps.Keys(info))
-	if len(names) > 0 {
-		shown = slices.DeleteFunc(shown, func(name string) bool { return !slices.Contains(names, name) })
+	shown := names
+	if shown == nil {
+		shown = s.knownTenants(snap)
 	}
+	slices.Sort(shown)
 	if err := s.capsWithoutRequests(ctx, snap, r.AsOf, shown, caps); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,10 @@ type Tenant struct {
 	Closures []Closure
 	// Host is the tenant's host name where it is not the policy's.
 	Host string
+	// Ignored leaves the tenant out of what is told, and AliasOf counts its requests as those of another: both are for
+	// names that came into the log by a slip. The log keeps its rows.
+	Ignored bool
+	AliasOf string
 
 	closuresFile string // of more Closures; Load reads it
 }
@@ -81,6 +85,25 @@ func (c *Config) Tenant(name string) Tenant {
 
 // Names are the tenants that the Config has, in order.
 func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Tenants)) }
+
+// Known are the tenants of which something is to be told, in order: neither ignored nor an alias.
+func (c *Config) Known() []string {
+	return slices.DeleteFunc(c.Names(), func(name string) bool {
+		t := c.Tenants[name]
+		return t.Ignored || t.AliasOf != ""
+	})
+}
+
+// Aliases are, by name, the tenants whose requests count as those of another.
+func (c *Config) Aliases() map[string]string {
+	aliases := map[string]string{}
+	for name, t := range c.Tenants {
+		if t.AliasOf != "" {
+			aliases[name] = t.AliasOf
+		}
+	}
+	return aliases
+}
 
 // About gives an analysis what is known of a tenant; it fits the option About of package analyze.
 func (c *Config) About(name string) egress.Tenant {

@@ -111,10 +111,28 @@ func Parse(name string, data []byte) (*Config, error) {
 		own.inherit(f.Defaults, config.TokenEnv)
 		config.Tenants[tenant] = r.tenant(key, own)
 	}
+	for name, t := range sorted(config.Tenants) {
+		if t.AliasOf != "" {
+			r.note("tenants."+name+".alias_of", config.checkAlias(name, t.AliasOf))
+		}
+	}
 	if r.err != nil {
 		return nil, r.err
 	}
 	return config, nil
+}
+
+// checkAlias refuses an alias that leads nowhere.
+func (c *Config) checkAlias(name, of string) error {
+	switch to := c.Tenants[of]; {
+	case strings.EqualFold(of, name):
+		return fmt.Errorf("tenant %q cannot be an alias of itself", name)
+	case to.AliasOf != "":
+		return fmt.Errorf("tenant %q is an alias too, of %q; name that one", of, to.AliasOf)
+	case to.Ignored:
+		return fmt.Errorf("tenant %q is ignored", of)
+	}
+	return nil
 }
 
 // configFile is headroom.toml as it is written.
@@ -141,6 +159,8 @@ type tenantFile struct {
 	CapToldOn any    `toml:"cap_told_on"`
 	CapToldBy string `toml:"cap_told_by"`
 	Host      string `toml:"host"`
+	Ignore    bool   `toml:"ignore"`
+	AliasOf   string `toml:"alias_of"`
 }
 
 // inherit takes from the defaults what the tenant does not say itself. Closures add up.
@@ -176,7 +196,7 @@ func (r *reader) note(key string, err error) {
 func (r *reader) tenant(key string, f tenantFile) Tenant {
 	t := Tenant{
 		Agents: f.Agents, CapToldBy: f.CapToldBy, TokenEnv: f.TokenEnv, Host: f.Host,
-		closuresFile: f.ClosuresFile,
+		Ignored: f.Ignore, AliasOf: f.AliasOf, closuresFile: f.ClosuresFile,
 	}
 	if f.Agents < 0 || f.Agents > MaxAgents {
 		r.note(key+".agents",
