@@ -44,6 +44,8 @@ type Writer interface {
 	AddRecordings(ctx context.Context, recordings []Recording) (added int64, err error)
 	// AddEvent adds an event. A tenant that is not known yet is added too.
 	AddEvent(ctx context.Context, e Event) error
+	// AddCapture adds a time of capture; its ID is ignored.
+	AddCapture(ctx context.Context, c Capture) error
 }
 
 // Importer adds the requests of one log file without counting any request twice: where the log has k
@@ -79,6 +81,8 @@ type Snapshot interface {
 	ByID(ctx context.Context, ids []int64) ([]Request, error)
 	// Events gives all events in order of (At, ID).
 	Events(ctx context.Context) ([]Event, error)
+	// Captures gives all times of capture in order of arrival.
+	Captures(ctx context.Context) ([]Capture, error)
 	// Recordings gives a tenant's recordings that began in [from, to), microseconds since 1970 UTC, in
 	// order of time; Recorded sums them up.
 	Recordings(ctx context.Context, tenant string, from, to int64) ([]Recording, error)

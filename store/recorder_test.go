@@ -16,6 +16,7 @@ type memory struct {
 	requests   []Request
 	recordings []Recording
 	events     []Event
+	captures   []Capture
 }
 
 func (m *memory) lock(locked bool) {
@@ -46,6 +47,10 @@ func (m *memory) AddRecordings(_ context.Context, recordings []Recording) (int64
 
 func (m *memory) AddEvent(_ context.Context, e Event) error {
 	return m.write(func() { m.events = append(m.events, e) })
+}
+
+func (m *memory) AddCapture(_ context.Context, c Capture) error {
+	return m.write(func() { m.captures = append(m.captures, c) })
 }
 
 // numbered is a request that can be told from others.

@@ -35,6 +35,11 @@ type Request struct {
 	RetryAfter int64
 	// Error is the class of what went wrong (dns, connect, tls, timeout, cancelled, reset, other), "" for nothing.
 	Error string
+	// VendorID is the vendor's own id of the request, from a header of its answer that the policy names;
+	// "" means that none was told.
+	VendorID string
+	// DateSkew is the answer's Date less our clock.
+	DateSkew Seconds
 	// Route, Key and Query are what was kept of method and URL. Route is never nil once stored.
 	Route *Route
 	Key   string
@@ -88,6 +93,48 @@ type Source struct {
 	// Resolution is the clock's, in microseconds: 0 for our own capture and for records with fractions of a second,
 	// 1,000,000 for logs in whole seconds (their times are floored).
 	Resolution int64
+	// TimeIs is what the times mean. It is TimeIsStart but for logs that tell another time.
+	TimeIs TimeMeaning
+}
+
+// TimeMeaning is what the time that a source tells of a request means.
+type TimeMeaning uint8
+
+const (
+	// TimeIsStart: when the request began.
+	TimeIsStart TimeMeaning = iota
+	// TimeIsEnd: when it ended, and how long it took is not known: else StartedAt would be computed.
+	TimeIsEnd
+	// TimeIsUnknown: either.
+	TimeIsUnknown
+)
+
+// String is start, end or unknown.
+func (m TimeMeaning) String() string {
+	switch m {
+	case TimeIsStart:
+		return "start"
+	case TimeIsEnd:
+		return "end"
+	}
+	return "unknown"
+}
+
+// ParseTimeMeaning reads what String wrote; anything else is TimeIsUnknown.
+func ParseTimeMeaning(s string) TimeMeaning {
+	switch s {
+	case "start":
+		return TimeIsStart
+	case "end":
+		return TimeIsEnd
+	}
+	return TimeIsUnknown
+}
+
+// Seconds is a whole number of seconds; the zero value means that it is not known.
+type Seconds struct {
+	N     int64
+	Known bool
 }
 
 // Start is StartedAt as a time in UTC.

@@ -76,11 +76,24 @@ func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 // mark gives the id up to which all requests are in chunks. It is 0 where chunks are missing, because somebody emptied
 // either table by hand or the file is damaged.
 func mark(ctx context.Context, q queryer) (upto int64, err error) {
-	err = q.QueryRowContext(ctx, "SELECT upto FROM cache_mark WHERE rows = (SELECT sum(rows) FROM cache_chunk INDEXED BY cache_chunk_tenant)").Scan(&upto)
+	var rows, packed, last int64
+	var checksum []byte
+	err = q.QueryRowContext(ctx, `SELECT upto, rows, checksum, (SELECT coalesce(max(id), 0) FROM request),
+		(SELECT coalesce(sum(rows), 0) FROM cache_chunk INDEXED BY cache_chunk_tenant) FROM cache_mark`,
+	).Scan(&upto, &rows, &checksum, &last, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
+	if _, ok := pack.Unseal(checksum, upto, rows); !ok || rows != packed || upto > last {
+		upto = 0
+	}
 	return upto, err
+}
+
+// setMark says that all requests up to an id are in chunks, and how many those are.
+func (w *writer) setMark(ctx context.Context, upto, rows int64) error {
+	_, err := w.conn.ExecContext(ctx, "REPLACE INTO cache_mark VALUES (1, ?, ?, ?)", upto, rows, pack.Seal(nil, upto, rows))
+	return err
 }
 
 // flush packs what b holds and empties it, inside the caller's transaction. Where another process has packed some of the
@@ -105,8 +118,11 @@ func (w *writer) flush(ctx context.Context, b *builder) error {
 			}
 		}
 	}
-	_, err = w.conn.ExecContext(ctx, `INSERT INTO cache_mark VALUES (1, ?, ?)
-		ON CONFLICT DO UPDATE SET upto = excluded.upto, rows = rows + excluded.rows`, b.upto, rows)
+	var before int64
+	err = w.conn.QueryRowContext(ctx, "SELECT coalesce(sum(rows), 0) FROM cache_mark").Scan(&before)
+	if err == nil {
+		err = w.setMark(ctx, b.upto, before+int64(rows))
+	}
 	b.reset()
 	return err
 }
@@ -265,6 +281,9 @@ func (s *Store) DropCache(ctx context.Context) error {
 }
 
 func (w *writer) clearCache(ctx context.Context) error {
-	_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state; REPLACE INTO cache_mark VALUES (1, 0, 0)")
+	_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state")
+	if err == nil {
+		err = w.setMark(ctx, 0, 0)
+	}
 	return err
 }

@@ -33,7 +33,7 @@ type Import struct {
 	added      int64
 	duplicates int64
 	err        error // the first of Add
-	unguarded  bool  // the guard is down
+	unguarded  bool  // the replace guard is dropped
 	mover      sync.WaitGroup
 	moving     atomic.Bool
 }
@@ -143,7 +143,7 @@ func (im *Import) another(ctx context.Context, w *writer) error {
 		return nil
 	}
 	im.unguarded = true
-	return w.guardDown(ctx)
+	return w.dropReplaceGuard(ctx)
 }
 
 // moveLog moves the write-ahead log into the file while the import goes on, instead of a commit that would wait for the
@@ -244,7 +244,7 @@ func (im *Import) Close(ctx context.Context) error {
 	}
 	err := im.store.write(ctx, func(w *writer) error {
 		if im.unguarded {
-			if err := w.guardUp(ctx); err != nil {
+			if err := w.makeReplaceGuard(ctx); err != nil {
 				return err
 			}
 		}

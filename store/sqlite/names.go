@@ -14,6 +14,7 @@ import (
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 type routeKey struct{ method, origin, template string }
@@ -21,6 +22,7 @@ type routeKey struct{ method, origin, template string }
 type sourceKey struct {
 	kind, name string
 	resolution int64
+	timeIs     store.TimeMeaning
 }
 
 // ids turns the names that requests share into row numbers, adding rows to the small tables as names appear. It belongs
@@ -74,8 +76,9 @@ func (n *ids) routeByName(ctx context.Context, r *store.Route) (int64, error) {
 
 func (n *ids) source(ctx context.Context, s *store.Source) (int64, error) {
 	return pointer(n.bySource, s, func() (int64, error) {
-		return lookUp(n.sources, sourceKey{s.Kind, s.Name, s.Resolution}, func() (int64, error) {
-			return n.row(ctx, "source", "kind, name, resolution_us", s.Kind, s.Name, s.Resolution)
+		return lookUp(n.sources, sourceKey{s.Kind, s.Name, s.Resolution, s.TimeIs}, func() (int64, error) {
+			return n.row(ctx, "source", "kind, name, resolution_us, time_is",
+				s.Kind, s.Name, s.Resolution, s.TimeIs.String())
 		})
 	})
 }
@@ -161,9 +164,11 @@ func loadNames(ctx context.Context, q queryer) (*names, error) {
 			n.routes[r.ID] = &r
 			return err
 		}),
-		each(ctx, q, "SELECT id, kind, name, resolution_us FROM source", func(scan func(...any) error) error {
+		each(ctx, q, "SELECT id, kind, name, resolution_us, time_is FROM source", func(scan func(...any) error) error {
 			var s store.Source
-			err := scan(&s.ID, &s.Kind, &s.Name, &s.Resolution)
+			var timeIs string
+			err := scan(&s.ID, &s.Kind, &s.Name, &s.Resolution, &timeIs)
+			s.TimeIs = store.ParseTimeMeaning(timeIs)
 			n.sources[s.ID] = &s
 			return err
 		}),

@@ -17,11 +17,13 @@ type storedRow struct {
 	duration, firstByte, sentBytes int64
 	cutShort                       bool
 	retryAfter                     int64
-	err                            sql.NullString
+	err, vendorID                  sql.NullString
+	dateSkew                       sql.NullInt64
 }
 
 const rowColumns = `SELECT id, tenant_id, route_id, source_id, client_id, started_at, status, response_bytes, key, query, params,
-	duration_us, first_byte_us, request_bytes, cut_short, retry_after_s, error FROM request `
+	duration_us, first_byte_us, request_bytes, cut_short, retry_after_s, error,
+	vendor_id, date_skew_s FROM request `
 
 const (
 	rowsAfter   = rowColumns + "WHERE id > ? ORDER BY id LIMIT ?"
@@ -34,7 +36,8 @@ func readRows(ctx context.Context, q queryer, query string, f func(*storedRow) e
 	var r storedRow
 	return each(ctx, q, query, func(scan func(...any) error) error {
 		err := scan(&r.id, &r.tenant, &r.route, &r.source, &r.client, &r.at, &r.status, &r.bytes, &r.key, &r.query, &r.params,
-			&r.duration, &r.firstByte, &r.sentBytes, &r.cutShort, &r.retryAfter, &r.err)
+			&r.duration, &r.firstByte, &r.sentBytes, &r.cutShort, &r.retryAfter, &r.err,
+			&r.vendorID, &r.dateSkew)
 		if err != nil {
 			return err
 		}
@@ -48,7 +51,8 @@ func (r *storedRow) request(n *names) store.Request {
 		ID: r.id, Tenant: n.tenants[r.tenant], StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte,
 		RequestBytes: r.sentBytes, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort, RetryAfter: r.retryAfter,
 		Error: r.err.String, Route: n.routes[r.route], Key: r.key.String, Query: r.query.String, Params: r.params.String,
-		Client: n.clients[r.client.Int64], Source: n.sources[r.source],
+		Client: n.clients[r.client.Int64], Source: n.sources[r.source], VendorID: r.vendorID.String,
+		DateSkew: store.Seconds{N: r.dateSkew.Int64, Known: r.dateSkew.Valid},
 	}
 	q.Identify()
 	return q

@@ -24,17 +24,20 @@ var schema string
 const (
 	applicationID = 0x48445251 // "HDRQ"
 	// formatVersion is the user_version of a file this package writes.
-	formatVersion = 2
+	formatVersion = 3
 	// headerSize is what identify reads: the SQLite header, https://sqlite.org/fileformat.html section 1.3.
 	headerSize = 100
 )
 
 // migrations[v] brings a file of format v to v+1, inside one transaction. A test proves that every chain of them ends
 // in what schema.sql says.
-var migrations = map[int]string{1: format1to2}
+var migrations = map[int]string{1: format1to2, 2: format2to3}
 
 //go:embed migrations/1.sql
 var format1to2 string
+
+//go:embed migrations/2.sql
+var format2to3 string
 
 // identity is what a file says of itself before SQLite opens it.
 type identity struct {
@@ -111,13 +114,20 @@ func create(ctx context.Context, db *sql.DB) error {
 }
 
 func createTables(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, schema); err != nil {
+	if err := makeTables(ctx, conn); err != nil {
 		return err
 	}
 	key := make([]byte, 32)
 	rand.Read(key) // never fails: crypto/rand
 	_, err := conn.ExecContext(ctx, "INSERT INTO meta VALUES ('hash_key', ?), ('created_at', ?)", key, time.Now().UnixMicro())
 	return err
+}
+
+func makeTables(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, schema); err != nil {
+		return err
+	}
+	return makeTriggers(ctx, conn)
 }
 
 // migrate brings an older file to this format, all steps in one transaction. The header that identify read may be older
@@ -149,7 +159,7 @@ func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) 
 				return fmt.Errorf("migrate format %d: %w", version, err)
 			}
 		}
-		return nil
+		return makeTriggers(ctx, conn)
 	})
 }
 

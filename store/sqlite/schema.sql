@@ -41,7 +41,8 @@ CREATE TABLE source (
   kind          TEXT NOT NULL,                   -- transport, proxy, jsonl, har, combined, csv
   name          TEXT NOT NULL,                   -- base name of the file imported, or of the program; may be ''
   resolution_us INTEGER NOT NULL,                -- the clock's: 0 exact, 1000000 for whole seconds (floored)
-  UNIQUE (kind, name, resolution_us)
+  time_is       TEXT NOT NULL,                   -- what its times mean: start or end of a request, or unknown
+  UNIQUE (kind, name, resolution_us, time_is)
 ) STRICT;
 
 -- The request log: one row per HTTP attempt, in order of arrival. Rows are only ever added.
@@ -51,7 +52,7 @@ CREATE TABLE request (
   route_id       INTEGER NOT NULL REFERENCES route,
   source_id      INTEGER NOT NULL REFERENCES source,
   client_id      INTEGER REFERENCES client,      -- NULL: not known
-  started_at     INTEGER NOT NULL,               -- when the attempt began
+  started_at     INTEGER NOT NULL,               -- when the attempt began; when it ended where source.time_is says so
   status         INTEGER NOT NULL,               -- answer's status code; 0: no answer came
   response_bytes INTEGER NOT NULL,               -- body bytes received, on the wire
   key            TEXT,                           -- values of the template's '{+name}', joined by '/'; NULL: it has none
@@ -63,7 +64,9 @@ CREATE TABLE request (
   request_bytes  INTEGER NOT NULL DEFAULT 0,     -- body bytes sent
   cut_short      INTEGER NOT NULL DEFAULT 0,     -- 1: the answer's body ended before its end
   retry_after_s  INTEGER NOT NULL DEFAULT 0,     -- the answer's Retry-After; 0: none
-  error          TEXT                            -- dns, connect, tls, timeout, cancelled, reset, other; NULL: none
+  error          TEXT,                           -- dns, connect, tls, timeout, cancelled, reset, other; NULL: none
+  vendor_id      TEXT,                           -- the vendor's own id of the request, from its answer; NULL: not told
+  date_skew_s    INTEGER                         -- the answer's Date less this machine's clock; NULL: not told
 ) STRICT;
 
 -- What the vendor's recording lists said there is, whether it was downloaded or not. Rows are only ever added; a recording
@@ -92,6 +95,15 @@ CREATE TABLE event (
   recorded_at INTEGER NOT NULL                   -- when this row was added
 ) STRICT;
 
+-- When this log was being written by a program that makes or carries the calls. Rows are only ever added.
+CREATE TABLE capture (
+  id      INTEGER PRIMARY KEY,
+  span    INTEGER NOT NULL,                      -- a random number that the rows of one program's run share
+  kind    TEXT NOT NULL,                         -- started, beat: still running (at most hourly), stopped
+  at      INTEGER NOT NULL,
+  version TEXT NOT NULL                          -- the program's
+) STRICT;
+
 -- When the next request of a paced class may start: what processes with --pace tell each other. It is not part of the
 -- log: rows change with every paced request, and may be deleted when nothing is running.
 CREATE TABLE pace (
@@ -101,69 +113,9 @@ CREATE TABLE pace (
   PRIMARY KEY (tenant_id, class)
 ) STRICT, WITHOUT ROWID;
 
--- What is written stays. A REPLACE deletes without firing a DELETE trigger, hence the third trigger of each table; that
--- of request is down while a large import runs.
-CREATE TRIGGER request_no_update BEFORE UPDATE ON request
-BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
-
-CREATE TRIGGER request_no_delete BEFORE DELETE ON request
-WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
-BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
-
-CREATE TRIGGER recording_no_update BEFORE UPDATE ON recording
-BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only'); END;
-
-CREATE TRIGGER recording_no_delete BEFORE DELETE ON recording
-WHEN NOT EXISTS (SELECT 1 FROM event WHERE kind = 'prune' AND at > OLD.started_at)
-BEGIN SELECT RAISE(ABORT, 'the list of recordings is append-only'); END;
-
-CREATE TRIGGER recording_no_replace BEFORE INSERT ON recording
-WHEN EXISTS (SELECT 1 FROM recording WHERE (tenant_id, started_at, key) = (NEW.tenant_id, NEW.started_at, NEW.key))
-BEGIN SELECT RAISE(IGNORE); END;
-
-CREATE TRIGGER request_no_replace BEFORE INSERT ON request
-WHEN NEW.id > 0 AND EXISTS (SELECT 1 FROM request WHERE id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'the request log is append-only'); END;
-
-CREATE TRIGGER event_no_update BEFORE UPDATE ON event
-BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-
-CREATE TRIGGER event_no_delete BEFORE DELETE ON event
-BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-
-CREATE TRIGGER event_no_replace BEFORE INSERT ON event
-WHEN EXISTS (SELECT 1 FROM event WHERE id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-
-CREATE TRIGGER meta_no_update BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER meta_no_delete BEFORE DELETE ON meta BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER meta_no_replace BEFORE INSERT ON meta
-WHEN EXISTS (SELECT 1 FROM meta WHERE name = NEW.name)
-BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-
-CREATE TRIGGER tenant_no_update BEFORE UPDATE ON tenant BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER tenant_no_delete BEFORE DELETE ON tenant BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER tenant_no_replace BEFORE INSERT ON tenant
-WHEN EXISTS (SELECT 1 FROM tenant WHERE id = NEW.id OR name = NEW.name)
-BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-
-CREATE TRIGGER route_no_update BEFORE UPDATE ON route BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER route_no_delete BEFORE DELETE ON route BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER route_no_replace BEFORE INSERT ON route
-WHEN EXISTS (SELECT 1 FROM route WHERE id = NEW.id OR (method, origin, template) = (NEW.method, NEW.origin, NEW.template))
-BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-
-CREATE TRIGGER client_no_update BEFORE UPDATE ON client BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER client_no_delete BEFORE DELETE ON client BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER client_no_replace BEFORE INSERT ON client
-WHEN EXISTS (SELECT 1 FROM client WHERE id = NEW.id OR name = NEW.name)
-BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-
-CREATE TRIGGER source_no_update BEFORE UPDATE ON source BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER source_no_delete BEFORE DELETE ON source BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
-CREATE TRIGGER source_no_replace BEFORE INSERT ON source
-WHEN EXISTS (SELECT 1 FROM source WHERE id = NEW.id OR (kind, name, resolution_us) = (NEW.kind, NEW.name, NEW.resolution_us))
-BEGIN SELECT RAISE(ABORT, 'names are append-only'); END;
+-- What is written stays: triggers refuse UPDATE, DELETE and REPLACE of meta, tenant, route, client, source, request,
+-- recording, event and capture. store/sqlite/triggers.go makes them, named TABLE_no_update, TABLE_no_delete and
+-- TABLE_no_replace; request_no_replace is down while a large import runs.
 
 -- The log with its names joined, for reading by people. The values of request.key take their places in the template.
 CREATE VIEW requests AS
@@ -177,7 +129,8 @@ SELECT r.id, t.name AS tenant, r.started_at, o.method, o.class,
          SELECT done || rest FROM fill WHERE rest NOT LIKE '%{+%}%')
        END || coalesce('?' || r.query, '') AS url,
        o.template AS path, r.status, r.response_bytes, r.request_bytes, r.duration_us, r.first_byte_us, r.cut_short,
-       r.retry_after_s, r.error, c.name AS client, s.kind AS source, s.name AS source_name, s.resolution_us, r.params
+       r.retry_after_s, r.error, c.name AS client, s.kind AS source, s.name AS source_name, s.resolution_us, s.time_is, r.params,
+       r.vendor_id, r.date_skew_s
 FROM request r JOIN tenant t ON t.id = r.tenant_id JOIN route o ON o.id = r.route_id
 JOIN source s ON s.id = r.source_id LEFT JOIN client c ON c.id = r.client_id;
 
@@ -192,7 +145,7 @@ CREATE TABLE cache_chunk (
   first_id  INTEGER NOT NULL,
   last_at   INTEGER NOT NULL,
   last_id   INTEGER NOT NULL,
-  data      BLOB NOT NULL                        -- columns, see store/chunk.go; sealed, see store/seal.go
+  data      BLOB NOT NULL                        -- columns and a checksum, see store/pack
 ) STRICT;
 
 CREATE INDEX cache_chunk_tenant ON cache_chunk (tenant_id, first_at, first_id, last_at, rows);
@@ -200,7 +153,7 @@ CREATE INDEX cache_chunk_tenant ON cache_chunk (tenant_id, first_at, first_id, l
 -- Which recordings a chunk may hold: a Bloom filter over its item hashes.
 CREATE TABLE cache_filter (
   chunk_id INTEGER PRIMARY KEY,
-  bits     BLOB NOT NULL                         -- sealed
+  bits     BLOB NOT NULL                         -- with a checksum
 ) STRICT;
 
 -- What an analysis had summed up when it last reached the end of a tenant's requests.
@@ -208,15 +161,16 @@ CREATE TABLE cache_state (
   tenant_id INTEGER PRIMARY KEY,
   key       BLOB NOT NULL,                       -- identifies policy, settings and program; another key: not usable
   upto_at   INTEGER NOT NULL,                    -- all requests up to here are in it; a later arrival before it drops it
-  state     BLOB NOT NULL                        -- sealed
+  state     BLOB NOT NULL                        -- with a checksum
 ) STRICT;
 
--- How far the cache reaches. Where the sum of cache_chunk.rows is another, the cache counts as empty.
+-- How far the cache reaches. Where the sum of cache_chunk.rows or the checksum is another, the cache counts as empty.
 CREATE TABLE cache_mark (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  upto INTEGER NOT NULL,                         -- all requests with an id up to this are in chunks
-  rows INTEGER NOT NULL                          -- how many those are
+  only     INTEGER PRIMARY KEY CHECK (only = 1),
+  upto     INTEGER NOT NULL,                     -- all requests with an id up to this are in chunks
+  rows     INTEGER NOT NULL,                     -- how many those are
+  checksum BLOB NOT NULL                         -- of upto and rows; empty in a new file
 ) STRICT;
-INSERT INTO cache_mark VALUES (1, 0, 0);
+INSERT INTO cache_mark VALUES (1, 0, 0, x'');
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

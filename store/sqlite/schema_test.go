@@ -46,17 +46,12 @@ func TestSchemaConstants(t *testing.T) {
 	}
 }
 
-// tables gives what a file's schema says, without the comments and spaces that ALTER TABLE would not keep.
+// tables gives what a file's schema says.
 func tables(t *testing.T, q queryer) map[string]string {
 	t.Helper()
-	space, comment := regexp.MustCompile(`\s+`), regexp.MustCompile(`--[^\n]*`)
-	said := map[string]string{"user_version": fmt.Sprint(number(t, q, "PRAGMA user_version"))}
-	must(t, each(context.Background(), q, "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema", func(scan func(...any) error) error {
-		var name, text string
-		err := scan(&name, &text)
-		said[name] = strings.TrimSpace(space.ReplaceAllString(comment.ReplaceAllString(text, ""), " "))
-		return err
-	}))
+	said, err := definitions(context.Background(), q)
+	must(t, err)
+	said["user_version"] = fmt.Sprint(number(t, q, "PRAGMA user_version"))
 	return said
 }
 
@@ -96,6 +91,11 @@ func TestMigrationsConverge(t *testing.T) {
 			must(t, err)
 			if got := number(t, db, "PRAGMA user_version"); got != int64(v) || v >= formatVersion {
 				t.Fatalf("the fixture is of format %d", got)
+			}
+			defined, err := definitions(context.Background(), db)
+			must(t, err)
+			if got := digest(defined); got != olderSchemas[v] {
+				t.Fatalf("olderSchemas[%d] should be %q", v, got)
 			}
 			must(t, db.Close())
 			if st, err := Open(path, ReadOnly()); !errors.Is(err, store.ErrReadOnly) || !strings.Contains(err.Error(), "older") {

@@ -89,9 +89,14 @@ func openMode(path string, id identity, m mode) (_ *Store, err error) {
 	if err := checkPragmas(ctx, db, m); err != nil {
 		return nil, err
 	}
-	if m == readWrite {
+	if !id.empty {
+		err = checkFile(ctx, db)
+	}
+	switch {
+	case err != nil:
+	case m == readWrite:
 		err = prepare(ctx, db, id)
-	} else {
+	default:
 		err = current(ctx, db)
 	}
 	if err != nil {
@@ -103,6 +108,19 @@ func openMode(path string, id identity, m mode) (_ *Store, err error) {
 		err = fmt.Errorf("%w: meta.hash_key is missing; restore a copy", store.ErrDamaged)
 	}
 	return s, err
+}
+
+// checkFile refuses a file that a newer headroom wrote, or that defines what headroom did not. The
+// header that identify read may be older than what the write-ahead log holds.
+func checkFile(ctx context.Context, db *sql.DB) error {
+	version, err := userVersion(ctx, db)
+	if err != nil {
+		return err
+	}
+	if version > formatVersion {
+		return newer(version)
+	}
+	return checkSchema(ctx, db, version)
 }
 
 // prepare makes or migrates what is in the file. WAL lasts in it, but a process that was killed while it made the file
@@ -117,7 +135,7 @@ func prepare(ctx context.Context, db *sql.DB, id identity) (err error) {
 		_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
 	}
 	if err == nil {
-		guarded(ctx, db)
+		_, _ = db.ExecContext(ctx, replaceGuard) // where that cannot be done now, a later Open will
 	}
 	return err
 }

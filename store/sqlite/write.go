@@ -30,7 +30,7 @@ var lockPatience = time.Minute
 var (
 	logColumns = []string{"tenant_id", "route_id", "source_id", "client_id", "started_at", "status", "response_bytes", "key"}
 	allColumns = append(logColumns[:len(logColumns):len(logColumns)], "query", "params", "duration_us", "first_byte_us",
-		"request_bytes", "cut_short", "retry_after_s", "error")
+		"request_bytes", "cut_short", "retry_after_s", "error", "vendor_id", "date_skew_s")
 )
 
 // writer is the one connection that writes. Its methods need Store.mu.
@@ -186,7 +186,7 @@ func (w *writer) insert(rows []store.Request, refs []ref) error {
 // plain says that logColumns hold all of r.
 func plain(r *store.Request) bool {
 	return r.Query == "" && r.Params == "" && r.Duration == 0 && r.FirstByte == 0 && r.RequestBytes == 0 && !r.CutShort &&
-		r.RetryAfter == 0 && r.Error == ""
+		r.RetryAfter == 0 && r.Error == "" && r.VendorID == "" && !r.DateSkew.Known
 }
 
 // setLog sets logColumns.
@@ -217,4 +217,9 @@ func setRest(r *store.Request, row []cell) {
 	}
 	row[6].setInt(r.RetryAfter)
 	row[7].setText(r.Error)
+	row[8].setText(r.VendorID)
+	row[9].setNull()
+	if r.DateSkew.Known {
+		row[9].setInt(r.DateSkew.N)
+	}
 }

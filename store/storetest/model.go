@@ -154,7 +154,11 @@ func newMaker(seed uint64) *maker {
 			Method: []string{"GET", "POST"}[i%2], Origin: "https://acme.example", Template: fmt.Sprintf("/v%d/items/{+key}", i), Class: "items",
 		})
 	}
-	m.sources = []*store.Source{{Kind: "transport"}, {Kind: "combined", Name: "access.log", Resolution: 1e6}}
+	m.sources = []*store.Source{
+		{Kind: "transport"}, {Kind: "combined", Name: "access.log", Resolution: 1e6},
+		{Kind: "combined", Name: "access.log", Resolution: 1e6, TimeIs: store.TimeIsEnd},
+		{Kind: "combined", Name: "access.log", Resolution: 1e6, TimeIs: store.TimeIsUnknown},
+	}
 	return m
 }
 
@@ -176,6 +180,7 @@ func (m *maker) request() store.Request {
 		q.Duration, q.FirstByte, q.RequestBytes = m.Int64N(1e7), m.Int64N(1e6), m.Int64N(1e4)
 		q.CutShort, q.RetryAfter = pick(m, true, false), pick(m, 0, 0, m.Int64N(100))
 		q.Error, q.Client = pick(m, "", "", "dns", "connect", "tls", "timeout", "cancelled", "reset", "other"), pick(m, "", "cron", "10.0.0.7")
+		q.VendorID, q.DateSkew = pick(m, "", "req-1"), pick(m, store.Seconds{}, store.Seconds{Known: true}, store.Seconds{N: -3, Known: true})
 	}
 	return q
 }

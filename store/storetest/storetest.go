@@ -48,6 +48,7 @@ func Run(t *testing.T, storage func(t *testing.T) (open func() (store.Log, error
 		{"Random", testRandom},
 		{"History", testHistory},
 		{"Events", testEvents},
+		{"Captures", testCaptures},
 		{"Recordings", testRecordings},
 		{"States", testStates},
 		{"StatesOfOldSnapshot", testStatesOfOldSnapshot},

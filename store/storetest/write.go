@@ -210,3 +210,21 @@ func testAppendConcurrently(t *testing.T, st handle) {
 	must(t, again.Refresh(ctx))
 	m.check(t, st, []string{"acme", "tenant 0", "tenant 3"})
 }
+
+func testCaptures(t *testing.T, st handle) {
+	want := []store.Capture{
+		{ID: 1, Span: -7, Kind: store.CaptureStarted, At: 5, Version: "v1"},
+		{ID: 2, Span: -7, Kind: store.CaptureStopped, At: 9, Version: "v1"},
+	}
+	for _, c := range want {
+		must(t, st.AddCapture(ctx, c))
+	}
+	n, err := st.Snapshot(ctx)
+	must(t, err)
+	defer n.Close()
+	got, err := n.Captures(ctx)
+	must(t, err)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

@@ -1,0 +1,55 @@
+-- Format 2 to 3: the vendor's id and clock, what a log's times mean, when capture ran, a checksum of the cache's mark;
+-- the packed columns hold more, so what the cache holds is made anew. The triggers are made by the program.
+
+ALTER TABLE request ADD COLUMN vendor_id TEXT;
+ALTER TABLE request ADD COLUMN date_skew_s INTEGER;
+
+-- A combined log does not say whether its times are starts; all other sources' are.
+CREATE TABLE source_2 AS SELECT * FROM source;
+DROP VIEW requests;
+DROP TABLE source;
+CREATE TABLE source (
+  id            INTEGER PRIMARY KEY,
+  kind          TEXT NOT NULL,                   -- transport, proxy, jsonl, har, combined, csv
+  name          TEXT NOT NULL,                   -- base name of the file imported, or of the program; may be ''
+  resolution_us INTEGER NOT NULL,                -- the clock's: 0 exact, 1000000 for whole seconds (floored)
+  time_is       TEXT NOT NULL,                   -- what its times mean: start or end of a request, or unknown
+  UNIQUE (kind, name, resolution_us, time_is)
+) STRICT;
+INSERT INTO source SELECT id, kind, name, resolution_us, iif(kind = 'combined', 'unknown', 'start') FROM source_2;
+DROP TABLE source_2;
+CREATE VIEW requests AS
+SELECT r.id, t.name AS tenant, r.started_at, o.method, o.class,
+       o.origin || CASE instr(o.template, '{+') WHEN 0 THEN o.template ELSE (
+         WITH RECURSIVE fill(done, rest, key) AS (
+           VALUES ('', o.template, coalesce(r.key, '') || '/')
+           UNION ALL SELECT done || substr(rest, 1, instr(rest, '{+') - 1) || substr(key, 1, instr(key, '/') - 1),
+             substr(rest, instr(rest, '{+') + instr(substr(rest, instr(rest, '{+')), '}')), substr(key, instr(key, '/') + 1)
+           FROM fill WHERE rest LIKE '%{+%}%')
+         SELECT done || rest FROM fill WHERE rest NOT LIKE '%{+%}%')
+       END || coalesce('?' || r.query, '') AS url,
+       o.template AS path, r.status, r.response_bytes, r.request_bytes, r.duration_us, r.first_byte_us, r.cut_short,
+       r.retry_after_s, r.error, c.name AS client, s.kind AS source, s.name AS source_name, s.resolution_us, s.time_is, r.params,
+       r.vendor_id, r.date_skew_s
+FROM request r JOIN tenant t ON t.id = r.tenant_id JOIN route o ON o.id = r.route_id
+JOIN source s ON s.id = r.source_id LEFT JOIN client c ON c.id = r.client_id;
+
+CREATE TABLE capture (
+  id      INTEGER PRIMARY KEY,
+  span    INTEGER NOT NULL,                      -- a random number that the rows of one program's run share
+  kind    TEXT NOT NULL,                         -- started, beat: still running (at most hourly), stopped
+  at      INTEGER NOT NULL,
+  version TEXT NOT NULL                          -- the program's
+) STRICT;
+
+DELETE FROM cache_chunk;
+DELETE FROM cache_filter;
+DELETE FROM cache_state;
+DROP TABLE cache_mark;
+CREATE TABLE cache_mark (
+  only     INTEGER PRIMARY KEY CHECK (only = 1),
+  upto     INTEGER NOT NULL,                     -- all requests with an id up to this are in chunks
+  rows     INTEGER NOT NULL,                     -- how many those are
+  checksum BLOB NOT NULL                         -- of upto and rows; empty in a new file
+) STRICT;
+INSERT INTO cache_mark VALUES (1, 0, 0, x'');
