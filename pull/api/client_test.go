@@ -1,0 +1,312 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+)
+
+// answer is one answer of a scripted server.
+type answer struct {
+	status int
+	header map[string]string
+	body   string
+}
+
+// script serves answers in order, the last one for ever, and keeps the requests.
+type script struct {
+	answers  []answer
+	requests []*http.Request
+	bodies   []string
+}
+
+func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	a := s.answers[min(len(s.requests), len(s.answers)-1)]
+	s.requests, s.bodies = append(s.requests, r), append(s.bodies, string(body))
+	for name, v := range a.header {
+		w.Header().Set(name, v)
+	}
+	w.WriteHeader(a.status)
+	io.WriteString(w, a.body)
+}
+
+// fake is a clock that moves only when somebody waits, and the waits.
+type fake struct {
+	now   time.Time
+	waits []time.Duration
+}
+
+func (f *fake) Now() time.Time { return f.now }
+
+func (f *fake) Sleep(ctx context.Context, d time.Duration) error {
+	f.now = f.now.Add(d)
+	f.waits = append(f.waits, d)
+	return ctx.Err()
+}
+
+func newClient(t *testing.T, s *script, opts ...Option) (*Client, *fake) {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	f := &fake{now: time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC)}
+	opts = append([]Option{WithBase(server.URL), WithClock(f.Now, f.Sleep)}, opts...)
+	c, err := New("acme", "secret-token", opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, f
+}
+
+const key = "0f8fad5b-d9cb-469f-a165-70867728950e-1795400000000"
+
+// What each answer leads to: how many requests, and how long the wait before the second was at
+// least.
+func TestRetriesFollowTheRoles(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		first    answer
+		requests int
+		least    time.Duration
+		role     limits.Role
+	}{
+		{"too often", answer{status: 429}, 1 + DefaultRetries.RateLimited, 3 * time.Second, limits.RoleRateLimited},
+		{"too often, told", answer{429, map[string]string{"Retry-After": "7.5"}, ""}, 9, 7500 * time.Millisecond, limits.RoleRateLimited},
+		{"not now", answer{status: 503}, 1 + DefaultRetries.Unavailable, time.Second, limits.RoleUnavailable},
+		{"not now, for long", answer{503, map[string]string{"Retry-After": "7200"}, ""}, 1, 0, limits.RoleUnavailable},
+		{"failed", answer{status: 500}, 2, time.Second, limits.RoleServerError},
+		{"put off", answer{status: 202}, 1 + DefaultRetries.Deferred, time.Second, limits.RoleDeferred},
+		{"wrong", answer{status: 400}, 1, 0, limits.RoleBadRequest},
+		{"gone", answer{status: 404}, 1, 0, limits.RoleBadRequest},
+		{"token", answer{status: 401}, 1, 0, limits.RoleAuth},
+		{"rights", answer{status: 403}, 1, 0, limits.RoleAuth},
+		{"too much", answer{status: 509}, 1, 0, limits.RoleEgressCap},
+		{"unknown", answer{status: 418}, 1, 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &script{answers: []answer{c.first}}
+			client, clock := newClient(t, s)
+			start := clock.now
+			_, err := client.Audio(t.Context(), key, 0)
+			var e *Error
+			if !errors.As(err, &e) || e.Status != c.first.status || e.Role != c.role {
+				t.Fatalf("error %v", err)
+			}
+			if len(s.requests) != c.requests {
+				t.Errorf("%d requests, want %d", len(s.requests), c.requests)
+			}
+			if c.requests > 1 && (len(clock.waits) == 0 || clock.waits[0] < c.least) {
+				t.Errorf("waits %v from %v, want at least %v first", clock.waits, start, c.least)
+			}
+		})
+	}
+}
+
+// The n-th consecutive refusal is followed by the wait that the audit's rule no-backoff asks for.
+func TestBackoffDoublesUpToAMinute(t *testing.T) {
+	s := &script{answers: []answer{{status: 429}}}
+	client, clock := newClient(t, s)
+	_, _ = client.Audio(t.Context(), key, 0)
+	want := 3 * time.Second
+	for i, wait := range clock.waits {
+		if wait < want {
+			t.Errorf("wait %d was %v, want at least %v", i+1, wait, want)
+		}
+		want = min(2*want, time.Minute)
+	}
+}
+
+func TestRecordingRequestsKeepTheInterval(t *testing.T) {
+	s := &script{answers: []answer{{200, nil, "[]"}}}
+	client, clock := newClient(t, s)
+	start := clock.now
+	for range 3 {
+		if _, err := client.Recordings(t.Context(), start, start.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := clock.now.Sub(start); got < 6*time.Second+2*50*time.Millisecond {
+		t.Errorf("three lists took %v", got)
+	}
+}
+
+func TestRecordings(t *testing.T) {
+	entry := `{"recordingKey":"` + key + `","startTime":1795400000000,"duration":3606,"size":9111,"agent":"x"}`
+	for _, body := range []string{
+		"[" + entry + "]",
+		`{"total":1,"recordings":[` + entry + `]}`,
+	} {
+		s := &script{answers: []answer{{200, nil, body}}}
+		client, _ := newClient(t, s)
+		from := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+		list, err := client.Recordings(t.Context(), from, from.Add(24*time.Hour))
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%v, %v", list, err)
+		}
+		r := list[0]
+		if r.Key != key || r.Size != 9111 || r.Duration != 3606*time.Millisecond || r.Start.UnixMilli() != 1795400000000 {
+			t.Errorf("%+v", r)
+		}
+		want := "endTime=2026-11-24T00%3A00%3A00Z&startTime=2026-11-23T00%3A00%3A00Z"
+		if got := s.requests[0].URL.RawQuery; got != want {
+			t.Errorf("query %q, want %q", got, want)
+		}
+		if got := s.requests[0].Header.Get("Authorization"); got != "Bearer secret-token" {
+			t.Errorf("authorization %q", got)
+		}
+	}
+	for _, body := range []string{``, `{}`, `"sign in"`, `{"a":[{}],"b":[{}]}`, `[{"size":1}]`, `<html>`} {
+		client, _ := newClient(t, &script{answers: []answer{{200, nil, body}}})
+		if list, err := client.Recordings(t.Context(), time.Now(), time.Now()); err == nil {
+			t.Errorf("%q is a list of %d", body, len(list))
+		}
+	}
+}
+
+func TestReportIsAskedForUntilItIsThere(t *testing.T) {
+	s := &script{answers: []answer{{status: 202}, {status: 202}, {200, nil, `[{"calls":7}]`}}}
+	client, _ := newClient(t, s)
+	body, err := client.Report(t.Context(), "agent-summary", "json", Parameter{"startDate", "DATE", "2026-11-23"})
+	if err != nil || string(body) != `[{"calls":7}]` {
+		t.Fatalf("%q, %v", body, err)
+	}
+	want := `{"format":"json","parameters":[{"name":"startDate","valueType":"DATE","value":"2026-11-23"}]}`
+	for i, b := range s.bodies {
+		if b != want {
+			t.Errorf("request %d has the body %s", i+1, b)
+		}
+	}
+	if s.requests[0].URL.Path != "/rest/api/v1/historic-data/agent-summary" || len(s.requests) != 3 {
+		t.Errorf("%d requests to %s", len(s.requests), s.requests[0].URL.Path)
+	}
+}
+
+// A dial is never repeated, whatever came of it: the telephone may ring already.
+func TestActionsAreMadeOnce(t *testing.T) {
+	for _, status := range []int{503, 500, 429, 202} {
+		s := &script{answers: []answer{{status: status}}}
+		client, _ := newClient(t, s)
+		if err := client.ClickToDial(t.Context(), "1001", Dial{NumberToDial: "+15550100001"}); err == nil {
+			t.Errorf("%d is no error", status)
+		}
+		if len(s.requests) != 1 {
+			t.Errorf("after a %d the telephone rang %d times", status, len(s.requests))
+		}
+	}
+	s := &script{answers: []answer{{status: 204}}}
+	client, _ := newClient(t, s)
+	if err := client.ClickToDial(t.Context(), "1001", Dial{NumberToDial: "+15550100001"}); err != nil {
+		t.Error(err)
+	}
+	if err := client.Callback(t.Context(), "/rest/api/v1/skills/Sales/callback", map[string]string{"n": "1"}); err != nil {
+		t.Error(err)
+	}
+	if s.requests[0].URL.Path != "/rest/api/v1/agents/1001/click-to-dial" || s.bodies[1] != `{"n":"1"}` {
+		t.Errorf("%s with %s", s.requests[0].URL.Path, s.bodies[1])
+	}
+}
+
+func TestAudioOfARange(t *testing.T) {
+	s := &script{answers: []answer{{206, map[string]string{"Content-Range": "bytes 4-9/10", "Content-Type": "audio/wav; x=1"}, "456789"}}}
+	client, _ := newClient(t, s)
+	a, err := client.Audio(t.Context(), key, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	if a.Offset != 4 || a.Total != 10 || a.Type != "audio/wav" || s.requests[0].Header.Get("Range") != "bytes=4-" {
+		t.Errorf("%+v", a)
+	}
+	s.answers[0].header["Content-Range"] = "bytes */10"
+	if _, err := client.Audio(t.Context(), key, 4); err == nil {
+		t.Error("a 206 without a range is no error")
+	}
+}
+
+func TestARedirectTakesNoTokenAlong(t *testing.T) {
+	var seen http.Header
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = r.Header
+		io.WriteString(w, "\x00audio")
+	}))
+	t.Cleanup(other.Close)
+	// Another name of this machine, since the token follows a redirect to the same host.
+	location := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) + "/x?signature=s3cret"
+	client, _ := newClient(t, &script{answers: []answer{{302, map[string]string{"Location": location}, ""}}})
+	a, err := client.Audio(t.Context(), key, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Body.Close()
+	if seen.Get("Authorization") != "" {
+		t.Error("the token went to another host")
+	}
+	if !strings.HasPrefix(a.Redirected, "localhost:") || strings.Contains(a.Redirected, "s3cret") {
+		t.Errorf("redirected to %q", a.Redirected)
+	}
+}
+
+// The errors of a connection name no URL, which may hold a signature.
+func TestErrorsNameNoURL(t *testing.T) {
+	client, _ := newClient(t, &script{answers: []answer{{302, map[string]string{"Location": "http://127.0.0.1:1/?signature=s3cret"}, ""}}})
+	_, err := client.Audio(t.Context(), key, 0)
+	if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), key) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPathsTakeNoOtherPlaces(t *testing.T) {
+	client, _ := newClient(t, &script{answers: []answer{{status: 200}}})
+	for _, bad := range []string{"", ".", ".."} {
+		if _, err := client.Audio(t.Context(), bad, 0); err == nil {
+			t.Errorf("key %q was asked for", bad)
+		}
+	}
+	s := &script{answers: []answer{{status: 404}}}
+	client, _ = newClient(t, s)
+	_, _ = client.Audio(t.Context(), "a/../b?c#d", 0)
+	if got := s.requests[0].RequestURI; got != "/rest/api/v2/recordings/a%2F..%2Fb%3Fc%23d" {
+		t.Errorf("asked for %s", got)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"": 0, "3": 3 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "soon": 0, "1e300": 0,
+		"Tue, 24 Nov 2026 02:00:30 GMT": 30 * time.Second, "Tue, 24 Nov 2026 01:00:00 GMT": 0,
+	} {
+		if got := retryAfter(text, now); got != want {
+			t.Errorf("retryAfter(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
+// A connection that breaks without an answer is not used for the same request again at once.
+func TestWithoutReplays(t *testing.T) {
+	n := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n++; n > 1 {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(server.Close)
+	client := &http.Client{Transport: WithoutReplays(http.DefaultTransport.(*http.Transport).Clone())}
+	for want := 1; want <= 2; want++ {
+		resp, err := client.Get(server.URL)
+		if err == nil {
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		if n != want {
+			t.Fatalf("%d requests came for %d", n, want)
+		}
+	}
+}
