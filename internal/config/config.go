@@ -33,6 +33,25 @@ type Config struct {
 	Defaults Tenant
 	// Tenants holds what is known of each tenant, the file's defaults already filled in.
 	Tenants map[string]Tenant
+	// Pull says where the command pull puts recordings, and how.
+	Pull Pull
+}
+
+// Pull says how recordings are fetched. Zero values mean that nothing was said.
+type Pull struct {
+	// Dest is a folder or "s3://bucket/prefix", Staging the folder for what is not uploaded yet.
+	Dest, Staging string
+	// Lookback is the trailing window that is listed each night.
+	Lookback time.Duration
+	// Reserve is the share of the cap that is left free; negative means none of it, 0 not said.
+	Reserve float64
+	// MaxTransfer is the most bytes of a tenant's run, MaxDuration how long it may begin recordings.
+	MaxTransfer int64
+	MaxDuration time.Duration
+	// Order is oldest, newest or smallest, CutoffMode cautious or soft.
+	Order, CutoffMode string
+	// Parallel is how many tenants are pulled at the same time.
+	Parallel int
 }
 
 // Tenant is what is known of one tenant. Zero values mean that nothing was said.

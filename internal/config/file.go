@@ -116,6 +116,7 @@ func Parse(name string, data []byte) (*Config, error) {
 			r.note("tenants."+name+".alias_of", config.checkAlias(name, t.AliasOf))
 		}
 	}
+	config.Pull = r.pull(f.Pull)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -140,6 +141,7 @@ type configFile struct {
 	TokenEnv string                `toml:"token_env"`
 	Defaults sharedFile            `toml:"defaults"`
 	Tenants  map[string]tenantFile `toml:"tenants"`
+	Pull     pullFile              `toml:"pull"`
 }
 
 // sharedFile is what may be said of one tenant and of all.

@@ -1,0 +1,316 @@
+package commands
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/pull"
+	"github.com/6dcca832/headroom/report"
+)
+
+func newPullCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:      "pull",
+		Usage:     "fetch every listed recording once, within the vendor's limits",
+		ArgsUsage: "[TENANT…]",
+		Description: "Lists a trailing window again, since recordings appear late, compares it with what was stored\n" +
+			"before, and fetches what is missing: one at a time for each tenant, at the policy's interval,\n" +
+			"never beyond the egress cap less the reserve. Exits with 3 unless every listed recording is\n" +
+			"stored or excused, and says which is missing and why. Files lie in\n" +
+			"DEST/tenant=acme/date=2026-11-24/KEY.wav, with a manifest that sha256sum -c reads.\n\n" +
+			"Examples:\n" +
+			"  headroom pull --dry-run\n" +
+			"  headroom pull --dest /srv/calls acme\n" +
+			"  headroom pull --backfill 2026-10-01..2026-11-01 --max-duration 5h",
+		Flags:  slices.Concat(pullFlags(), []cli.Flag{dryRunFlag()}),
+		Action: withStore(s, readPullOptions, runPull),
+	}
+}
+
+// newPlanCommand is pull --dry-run under a name of its own.
+func newPlanCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:        "plan",
+		Usage:       "say what pull would fetch, what binds first, and when a backlog ends",
+		ArgsUsage:   "[TENANT…]",
+		Description: "Asks the vendor for its lists and fetches nothing: pull --dry-run.",
+		Flags:       pullFlags(),
+		Action: withStore(s, func(c *cli.Context, s *streams) (pullOptions, error) {
+			o, err := readPullOptions(c, s)
+			o.DryRun = true
+			return o, err
+		}, runPull),
+	}
+}
+
+func dryRunFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "dry-run", Usage: "list and plan, fetch nothing"}
+}
+
+func pullFlags() []cli.Flag {
+	return []cli.Flag{
+		tenantsFlag(),
+		&cli.StringFlag{Name: "dest", Usage: "keep recordings in this `FOLDER`, or bucket as s3://BUCKET/PREFIX (default: the config's)"},
+		&cli.StringFlag{Name: "staging", Usage: "keep what is not uploaded to the bucket yet in this `FOLDER` (default: headroom-staging)"},
+		&cli.StringFlag{Name: "lookback", Usage: "list this `LENGTH` of time again, such as 5d; at least 2d (default: the policy's window)"},
+		&cli.StringFlag{Name: "backfill", Usage: "fetch recordings that began in `FROM..TO`, two dates or times, instead"},
+		&cli.StringFlag{Name: "max-transfer", Usage: "stop a tenant's run after this many `BYTES`, such as 20GB"},
+		&cli.StringFlag{Name: "max-duration", Usage: "begin no recording later than this `LENGTH` of time after the start, such as 5h"},
+		&cli.StringFlag{Name: "cutoff-mode", Usage: "at a limit, be cautious (begin nothing that would pass it) or soft (begin while it is not reached): `MODE`"},
+		&cli.StringFlag{Name: "reserve", Usage: "leave this `SHARE` of the egress cap free (default: 5%)"},
+		&cli.StringFlag{Name: "order", Usage: "fetch the oldest, newest or smallest of the backlog first: `ORDER`"},
+		&cli.StringFlag{Name: "exclude", Usage: "never fetch the recordings whose keys are in this `FILE`, one a line"},
+		&cli.BoolFlag{Name: "with-personal-data", Usage: "write numbers and names of the list beside each recording, too"},
+		&cli.StringFlag{Name: "upstream", Usage: "send the requests to this `URL` instead of the vendor's host"},
+		&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too"},
+		formatFlag(report.Formats()...), outputFlag(),
+	}
+}
+
+// pullOptions are the flags; what is not given is the config's, and is filled in by runPull.
+type pullOptions struct {
+	pull.Options
+	settings config.Pull
+	tenants  []string
+	base     *http.Transport
+	upstream *url.URL
+	output   string
+	look     report.Options
+}
+
+func readPullOptions(c *cli.Context, s *streams) (o pullOptions, err error) {
+	if o.tenants, err = readTenants(c); err != nil {
+		return o, err
+	}
+	if o.settings, err = readPullSettings(c); err != nil {
+		return o, err
+	}
+	if o.From, o.Before, err = readBackfill(c.String("backfill")); err != nil {
+		return o, err
+	}
+	o.DryRun, o.Personal = c.Bool("dry-run"), c.Bool("with-personal-data")
+	if o.Exclude, err = readKeys(c.String("exclude")); err != nil {
+		return o, err
+	}
+	if o.upstream, err = readUpstream(c.String("upstream")); err != nil {
+		return o, err
+	}
+	roots, err := readRoots(c.String("upstream-ca"))
+	if err != nil {
+		return o, err
+	}
+	o.base = http.DefaultTransport.(*http.Transport).Clone()
+	o.base.DisableCompression = true // audio is packed already, and its wire bytes are what counts
+	if roots != nil {
+		o.base.TLSClientConfig.RootCAs = roots
+	}
+	o.output = c.String("output")
+	o.look, err = readLook(c, s)
+	return o, err
+}
+
+// readPullSettings reads the flags that the config may say, too.
+func readPullSettings(c *cli.Context) (p config.Pull, err error) {
+	p.Dest, p.Staging = c.String("dest"), c.String("staging")
+	for flag, to := range map[string]*time.Duration{"lookback": &p.Lookback, "max-duration": &p.MaxDuration} {
+		if c.IsSet(flag) {
+			if *to, err = config.ParseLength(c.String(flag)); err != nil {
+				return p, fmt.Errorf("flag --%s: %w", flag, err)
+			}
+		}
+	}
+	if c.IsSet("max-transfer") {
+		n, err := config.ParseBytes(c.String("max-transfer"))
+		if err != nil {
+			return p, fmt.Errorf("flag --max-transfer: %w", err)
+		}
+		p.MaxTransfer = int64(n)
+	}
+	if c.IsSet("reserve") {
+		if p.Reserve, err = config.ParseShare(c.String("reserve")); err != nil {
+			return p, fmt.Errorf("flag --reserve: %w", err)
+		}
+	}
+	if c.IsSet("order") {
+		p.Order, err = choice(c, "order", string(pull.Oldest), string(pull.Newest), string(pull.Smallest))
+	}
+	if err == nil && c.IsSet("cutoff-mode") {
+		p.CutoffMode, err = choice(c, "cutoff-mode", string(pull.Cautious), string(pull.Soft))
+	}
+	return p, err
+}
+
+// readBackfill reads FROM..TO; the zero times mean that there is none.
+func readBackfill(s string) (from, to time.Time, err error) {
+	if s == "" {
+		return from, to, nil
+	}
+	first, last, ok := strings.Cut(s, "..")
+	now := time.Now()
+	if from, err = ParseTime(first, now); err == nil {
+		to, err = ParseTime(last, now)
+	}
+	if !ok || err != nil || !from.Before(to) {
+		return from, to, fmt.Errorf("flag --backfill: %q must be two times, the earlier first, like 2026-10-01..2026-11-01", s)
+	}
+	return from, to, nil
+}
+
+// readUpstream reads the URL that requests are sent to; nil means the vendor's host.
+func readUpstream(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		return nil, errors.New("flag --upstream: it must be a URL with scheme and host, and without a password") // which is not repeated
+	}
+	return u, nil
+}
+
+// readKeys reads a file with one key a line.
+func readKeys(name string) (map[string]bool, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("flag --exclude: %w", err)
+	}
+	defer f.Close()
+	keys := map[string]bool{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if key := strings.TrimSpace(lines.Text()); key != "" && key[0] != '#' {
+			keys[key] = true
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("flag --exclude: read %s: %w", name, err)
+	}
+	return keys, nil
+}
+
+func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
+	if err := se.writable(); err != nil {
+		return err
+	}
+	o.settle(se.config.Pull)
+	if o.To, err = se.destination(&o); err != nil {
+		return err
+	}
+	names, err := se.pullTenants(c.Context, o.tenants)
+	if err != nil {
+		return err
+	}
+	free, err := se.lockTenants(names)
+	if err != nil {
+		return err
+	}
+	defer free()
+	rec := se.recorder()
+	defer func() { err = errors.Join(err, rec.Close()) }()
+	tenants, results, err := se.pullable(c.Context, names, rec, &o)
+	if err != nil {
+		return err
+	}
+	o.Policy, o.Log = se.policy, pullLog{se.store}
+	show := se.pullProgress(len(tenants))
+	o.Progress = show.set
+	done, err := pull.Run(c.Context, tenants, o.Options)
+	show.stop()
+	if err != nil {
+		return err
+	}
+	results = append(results, done...)
+	slices.SortFunc(results, func(a, b pull.Result) int { return strings.Compare(a.Tenant, b.Tenant) })
+	err = se.write(o.output, func(w io.Writer) error { return report.Pull(w, pullRows(results), o.DryRun, o.look) })
+	return errors.Join(err, se.summary(c.Context, results, &o))
+}
+
+// settle takes from the config what no flag says.
+func (o *pullOptions) settle(c config.Pull) {
+	p := &o.settings
+	setIfZero(&p.Dest, c.Dest)
+	setIfZero(&p.Staging, c.Staging)
+	setIfZero(&p.Lookback, c.Lookback)
+	setIfZero(&p.Reserve, c.Reserve)
+	setIfZero(&p.MaxTransfer, c.MaxTransfer)
+	setIfZero(&p.MaxDuration, c.MaxDuration)
+	setIfZero(&p.Order, c.Order)
+	setIfZero(&p.CutoffMode, c.CutoffMode)
+	o.Lookback, o.Reserve, o.MaxTransfer, o.MaxDuration = p.Lookback, p.Reserve, p.MaxTransfer, p.MaxDuration
+	o.Order, o.Cutoff, o.Parallel = pull.Order(p.Order), pull.Cutoff(p.CutoffMode), c.Parallel
+}
+
+func setIfZero[T comparable](to *T, from T) {
+	var zero T
+	if *to == zero {
+		*to = from
+	}
+}
+
+// summary says in one line whether all is there, and gives the exit code.
+func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOptions) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var missing, failed, stored int
+	var bytes int64
+	for i := range results {
+		r := &results[i]
+		missing, stored, bytes = missing+len(r.Missing), stored+r.Stored, bytes+r.Bytes
+		if r.Err != nil {
+			failed++
+		}
+	}
+	if o.DryRun {
+		if failed > 0 {
+			return errPartly
+		}
+		return nil
+	}
+	s.tell("headroom: pull: %s stored (%s) in %s; %d missing", measure.Count(int64(stored), "recording"),
+		measure.Bytes(bytes), o.To, missing)
+	if missing > 0 || failed > 0 {
+		return errPartly
+	}
+	return nil
+}
+
+func pullRows(results []pull.Result) []report.PullRow {
+	rows := make([]report.PullRow, len(results))
+	for i, r := range results {
+		rows[i] = report.PullRow{
+			Tenant: r.Tenant, Listed: r.Listed, Already: r.Already, Stored: r.Stored, Excused: r.Excused,
+			Missing: pullMissing(r.Missing), Findings: pullMissing(r.Findings), Bytes: r.Bytes, Wasted: r.Wasted,
+			Elsewhere: r.Elsewhere, Stopped: r.Stopped, Started: r.Started, Ended: r.Ended,
+			Plan: report.PullPlan(r.Plan),
+		}
+		if r.Err != nil {
+			rows[i].Error = oneLine(r.Err.Error())
+		}
+	}
+	return rows
+}
+
+func pullMissing(list []pull.Missing) []report.PullMissing {
+	out := make([]report.PullMissing, len(list))
+	for i, m := range list {
+		out[i] = report.PullMissing{Key: m.Key, Start: m.Start, Bytes: m.Size, Why: m.Why}
+	}
+	return out
+}

@@ -1,0 +1,347 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/pull"
+	"github.com/6dcca832/headroom/pull/api"
+	"github.com/6dcca832/headroom/store"
+)
+
+// defaultStaging is the folder for what is not uploaded to a bucket yet.
+const defaultStaging = "headroom-staging"
+
+// destination opens what --dest, or the config's dest, names.
+func (s *session) destination(o *pullOptions) (pull.Destination, error) {
+	dest := o.settings.Dest
+	if dest == "" {
+		return nil, errors.New("there is nowhere to put recordings: name a folder or a bucket with --dest, or as dest under [pull] in the config")
+	}
+	bucket, ok := strings.CutPrefix(dest, "s3://")
+	if !ok {
+		if strings.Contains(dest, "://") {
+			return nil, fmt.Errorf("flag --dest: %q is neither a folder nor s3://bucket/prefix", dest)
+		}
+		return pull.Folder(dest), nil
+	}
+	bucket, prefix, _ := strings.Cut(bucket, "/")
+	client, err := newS3Client()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dest, err)
+	}
+	staging := o.settings.Staging
+	setIfZero(&staging, defaultStaging)
+	return pull.S3(client, bucket, prefix, staging), nil
+}
+
+// newS3Client takes keys, region and endpoint from the variables and files that S3 tools share.
+func newS3Client() (*minio.Client, error) {
+	endpoint, secure := "s3.amazonaws.com", true
+	for _, env := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
+		text := os.Getenv(env)
+		if text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" {
+			return nil, fmt.Errorf("the environment variable %s is no URL", env)
+		}
+		endpoint, secure = u.Host, u.Scheme != "http"
+		break
+	}
+	region := os.Getenv("AWS_REGION")
+	setIfZero(&region, os.Getenv("AWS_DEFAULT_REGION"))
+	return minio.New(endpoint, &minio.Options{
+		Creds: credentials.NewChainCredentials([]credentials.Provider{
+			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
+		}),
+		Secure: secure, Region: region,
+	})
+}
+
+// pullTenants are the tenants to pull: those named, else all of the config.
+func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, error) {
+	if len(asked) == 0 && len(s.config.Tenants) == 0 {
+		return nil, errors.New("there is no tenant to pull: name one, or write it into headroom.toml, which \"headroom init\" makes")
+	}
+	snap, names, err := s.snapshot(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		names = s.config.Names()
+	}
+	return names, snap.Close()
+}
+
+// pullable makes each tenant ready. One that cannot be called, for want of a token, has its result
+// already.
+func (s *session) pullable(ctx context.Context, names []string, rec *store.Recorder, o *pullOptions) ([]pull.Tenant, []pull.Result, error) {
+	caps, err := s.caps(ctx, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	snap, err := s.store.Snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer snap.Close()
+	pacer := ingest.NewPacer(s.policy, s.store, func(err error) {
+		s.warn("headroom: pull: pacing in this process alone: %v", err)
+	})
+	var ready []pull.Tenant
+	var failed []pull.Result
+	now := time.Now()
+	for _, name := range names {
+		t := pull.Tenant{Name: name, Cap: caps[name], Until: s.windowEnd(name, now)}
+		if t.API, err = s.client(name, rec, pacer, o); err != nil {
+			failed = append(failed, pull.Result{Tenant: name, Err: err, Started: now, Ended: now})
+			continue
+		}
+		if t.Spent, err = s.spent(ctx, snap, name, now); err != nil {
+			return nil, nil, err
+		}
+		ready = append(ready, t)
+	}
+	return ready, failed, nil
+}
+
+// caps are the egress caps that an audit finds, of the tenants that have one.
+func (s *session) caps(ctx context.Context, names []string) (map[string]int64, error) {
+	snap, names, err := s.snapshot(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	sp := span{asOf: time.Now().UTC().Truncate(time.Microsecond)}
+	r, err := s.audit(ctx, snap, sp, names)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.tenantRows(ctx, snap, r, names)
+	if err != nil {
+		return nil, err
+	}
+	caps := map[string]int64{}
+	for _, row := range rows {
+		caps[row.Tenant] = row.Cap.Bytes
+	}
+	return caps, nil
+}
+
+// spent are the bytes that count in a tenant's rolling window now.
+func (s *session) spent(ctx context.Context, snap store.Snapshot, tenant string, now time.Time) ([]pull.Spend, error) {
+	events, err := egress.ReadEvents(ctx, snap, now.UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	from := now.Add(-s.policy.Egress.Window).UnixMicro() + 1
+	for _, at := range events.Resets[tenant] {
+		from = max(from, at+1)
+	}
+	class := map[*store.Route]bool{}
+	var spent []pull.Spend
+	for batch, err := range snap.Scan(ctx, tenant, store.Range{From: from, To: math.MaxInt64}) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range batch {
+			c := &batch[i]
+			counts, known := class[c.Route]
+			if !known {
+				counts = egress.Class(s.policy, c.Route) == s.policy.Egress.Class
+				class[c.Route] = counts
+			}
+			if counts && c.ResponseBytes > 0 {
+				spent = append(spent, pull.Spend{At: time.UnixMicro(c.StartedAt), Bytes: c.ResponseBytes})
+			}
+		}
+	}
+	return spent, nil
+}
+
+// client calls a tenant's API, recorded and paced.
+func (s *session) client(tenant string, rec *store.Recorder, pacer *ingest.Pacer, o *pullOptions) (*api.Client, error) {
+	env := defaultTokenEnv
+	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
+		env = name
+	}
+	token := os.Getenv(env)
+	if token == "" {
+		return nil, fmt.Errorf("there is no token: put it into the environment variable %s", env)
+	}
+	var base http.RoundTripper = o.base
+	if to := s.pullUpstream(tenant, o); to != nil {
+		base = elsewhere{base, to, s.policy, tenant}
+	}
+	rt := ingest.NewTransport(api.WithoutReplays(base), rec, ingest.WithPolicy(s.policy),
+		ingest.WithHashKey(s.store.HashKey()), ingest.WithClient("headroom-pull"),
+		ingest.WithSource(&store.Source{Kind: "transport", Name: "pull"}), ingest.WithPacer(pacer))
+	return api.New(tenant, token, api.WithPolicy(s.policy), api.WithTransport(rt))
+}
+
+// pullUpstream is where a tenant's requests go instead of the policy's host; nil means there.
+func (s *session) pullUpstream(tenant string, o *pullOptions) *url.URL {
+	if o.upstream != nil {
+		return o.upstream
+	}
+	if host := s.config.Tenant(tenant).Host; host != "" {
+		return &url.URL{Scheme: "https", Host: host}
+	}
+	return nil
+}
+
+// elsewhere sends a tenant's requests to another host than the one they are recorded under. What a
+// redirect sends to a third host goes there.
+type elsewhere struct {
+	base   http.RoundTripper
+	to     *url.URL
+	policy interface{ Host(string) (string, bool) }
+	tenant string
+}
+
+func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	if host, ok := e.policy.Host(e.tenant); !ok || r.URL.Host != host {
+		return e.base.RoundTrip(r)
+	}
+	out, at := r.WithContext(r.Context()), *r.URL
+	at.Scheme, at.Host = e.to.Scheme, e.to.Host
+	at.Path = strings.TrimRight(e.to.Path, "/") + at.Path
+	at.RawPath = ""
+	out.URL, out.Host = &at, r.URL.Host
+	resp, err := e.base.RoundTrip(out)
+	if resp != nil {
+		resp.Request = r // where it was meant to go: a redirect is relative to that
+	}
+	return resp, err
+}
+
+// windowEnd is when the tenant's nightly window ends, where now lies within it.
+func (s *session) windowEnd(tenant string, now time.Time) time.Time {
+	t := s.config.Tenant(tenant)
+	zone := t.Location
+	if zone == nil {
+		zone = time.UTC
+	}
+	local := now.In(zone)
+	if t.Window.IsZero() || !t.Window.Contains(local) {
+		return time.Time{}
+	}
+	end := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
+	end = end.Add(t.Window.To)
+	if !end.After(now) {
+		end = end.AddDate(0, 0, 1)
+	}
+	return end
+}
+
+// pullLog is the store as package pull asks for it.
+type pullLog struct{ store.Log }
+
+func (l pullLog) Recordings(ctx context.Context, tenant string, from, to int64) ([]store.Recording, error) {
+	snap, err := l.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := snap.Recordings(ctx, tenant, from, to)
+	return list, errors.Join(err, snap.Close())
+}
+
+func (l pullLog) Ledger(ctx context.Context, tenant string, from, to int64) ([]store.LedgerEntry, error) {
+	snap, err := l.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := snap.Ledger(ctx, tenant, from, to)
+	return list, errors.Join(err, snap.Close())
+}
+
+// lockTenants makes sure that no other pull of this database works on one of the tenants.
+func (s *session) lockTenants(names []string) (free func(), err error) {
+	lock, err := pull.OpenLock(s.store.Path() + "-pull")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		ok, err := lock.Take(name)
+		if err != nil || !ok {
+			lock.Close()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("tenant %q is being pulled by another process; wait until it ends", name)
+		}
+	}
+	return lock.Close, nil
+}
+
+// progressOf shows how far a pull is: a bar on a terminal, a line a tenant and tenth elsewhere.
+type progressOf struct {
+	s  *session
+	mu sync.Mutex
+	at map[string]pull.Progress
+	b  *bar
+}
+
+func (s *session) pullProgress(int) *progressOf {
+	p := &progressOf{s: s, at: map[string]pull.Progress{}}
+	return p
+}
+
+func (p *progressOf) set(now pull.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.at[now.Tenant]
+	p.at[now.Tenant] = now
+	if _, shown := terminal(p.s.err); shown && !p.s.quiet {
+		p.show()
+		return
+	}
+	if tenths(now) > tenths(before) {
+		p.s.detail("headroom: pull: %s: %d of %d recordings", now.Tenant, now.Done, now.Total)
+	}
+}
+
+func tenths(p pull.Progress) int {
+	if p.Total == 0 {
+		return 0
+	}
+	return 10 * p.Done / p.Total
+}
+
+// show moves the bar, which counts the bytes of all tenants. The lock is held.
+func (p *progressOf) show() {
+	var done, total int64
+	for _, t := range p.at {
+		done, total = done+t.Bytes, total+t.TotalBytes
+	}
+	if p.b == nil {
+		p.b = startBar(p.s.err, "pull", total)
+	}
+	p.b.set(min(done, total))
+}
+
+func (p *progressOf) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.b != nil {
+		p.b.stop(nil)
+	}
+}
