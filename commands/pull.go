@@ -19,6 +19,7 @@ import (
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/pull"
 	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/store"
 )
 
 func newPullCommand(s *streams) *cli.Command {
@@ -132,6 +133,10 @@ func readPullSettings(c *cli.Context) (p config.Pull, err error) {
 			}
 		}
 	}
+	if p.Lookback != 0 && p.Lookback < pull.MinLookback {
+		return p, fmt.Errorf("flag --lookback: %s is too short: recordings appear up to %s late",
+			c.String("lookback"), measure.Span(pull.MinLookback))
+	}
 	if c.IsSet("max-transfer") {
 		n, err := config.ParseBytes(c.String("max-transfer"))
 		if err != nil {
@@ -221,14 +226,14 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 		return err
 	}
 	defer free()
-	rec := se.recorder()
+	rec := store.NewRecorder(se.store)
 	defer func() { err = errors.Join(err, rec.Close()) }()
 	tenants, results, err := se.pullable(c.Context, names, rec, &o)
 	if err != nil {
 		return err
 	}
 	o.Policy, o.Log = se.policy, pullLog{se.store}
-	show := se.pullProgress(len(tenants))
+	show := se.pullProgress()
 	o.Progress = show.set
 	done, err := pull.Run(c.Context, tenants, o.Options)
 	show.stop()

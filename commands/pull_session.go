@@ -300,9 +300,8 @@ type progressOf struct {
 	b  *bar
 }
 
-func (s *session) pullProgress(int) *progressOf {
-	p := &progressOf{s: s, at: map[string]pull.Progress{}}
-	return p
+func (s *session) pullProgress() *progressOf {
+	return &progressOf{s: s, at: map[string]pull.Progress{}}
 }
 
 func (p *progressOf) set(now pull.Progress) {
@@ -310,10 +309,7 @@ func (p *progressOf) set(now pull.Progress) {
 	defer p.mu.Unlock()
 	before := p.at[now.Tenant]
 	p.at[now.Tenant] = now
-	if _, shown := terminal(p.s.err); shown && !p.s.quiet {
-		p.show()
-		return
-	}
+	p.show()
 	if tenths(now) > tenths(before) {
 		p.s.detail("headroom: pull: %s: %d of %d recordings", now.Tenant, now.Done, now.Total)
 	}
@@ -333,7 +329,7 @@ func (p *progressOf) show() {
 		done, total = done+t.Bytes, total+t.TotalBytes
 	}
 	if p.b == nil {
-		p.b = startBar(p.s.err, "pull", total)
+		p.b = p.s.startBar("pull", total)
 	}
 	p.b.set(min(done, total))
 }
@@ -341,7 +337,5 @@ func (p *progressOf) show() {
 func (p *progressOf) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.b != nil {
-		p.b.stop(nil)
-	}
+	p.b.stop(nil)
 }

@@ -14,9 +14,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	_ "github.com/mattn/go-sqlite3" // to make files that are not ours
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/6dcca832/headroom/internal/sim"
+	"github.com/6dcca832/headroom/limits"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output inside the scripts")
@@ -63,8 +67,13 @@ func runScripts(t *testing.T, dir string) {
 		RequireUniqueNames:  true,
 		ContinueOnError:     true,
 		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Values[vendorKey{}] = new(vendorOf)
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sqlite": changeDatabase, "damage": damage, "gzip": pack, "log": makeLog, "oneline": oneLineOnly,
+			"vendor": startVendor, "kills": killPulls,
 		},
 	})
 }
@@ -140,4 +149,42 @@ func makeLog(ts *testscript.TestScript, _ bool, args []string) {
 	gap, err := strconv.ParseFloat(args[3], 64)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(records(args[1], n, gap)), 0o666))
+}
+
+// vendorKey is where a script keeps its vendor.
+type vendorKey struct{}
+
+type vendorOf struct{ *sim.Vendor }
+
+// startVendor plays the vendor of one tenant: vendor TENANT [FAULT]. It writes ca.pem and quick.toml, a
+// policy with an interval of 5 ms, and sets VENDOR and the token.
+func startVendor(ts *testscript.TestScript, _ bool, args []string) {
+	c := sim.Config{
+		Name: args[0], Agents: 2, MeanCall: time.Hour, BytesPerSecond: 10, Weekend: 1, Interval: 5 * time.Millisecond,
+	}
+	for _, fault := range args[1:] {
+		switch fault {
+		case "busy":
+			c.Agents, c.MeanCall = 6, 10*time.Minute
+		case "storage":
+			c.Storage = true
+		case "body":
+			c.Faults = []sim.Fault{{Class: sim.ClassAudio, Body: `{"error":"not today"}`}}
+		default:
+			ts.Fatalf("vendor: no fault %q", fault)
+		}
+	}
+	vendor, err := sim.NewVendor(c)
+	ts.Check(err)
+	server, err := sim.Start(vendor)
+	ts.Check(err)
+	ts.Defer(func() { _ = server.Close() })
+	ts.Value(vendorKey{}).(*vendorOf).Vendor = vendor
+	text, err := limits.BuiltinText("xima")
+	ts.Check(err)
+	quick := strings.Replace(string(text), `min_interval  = "3s"`, `min_interval = "5ms"`, 1)
+	ts.Check(os.WriteFile(ts.MkAbs("quick.toml"), []byte(quick), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), server.CA(), 0o600))
+	ts.Setenv("VENDOR", "https://"+server.Addr())
+	ts.Setenv("HEADROOM_TOKEN", vendor.AddUser(args[0], "Recording Export"))
 }

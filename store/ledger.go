@@ -1,5 +1,7 @@
 package store
 
+import "errors"
+
 // What became of a listed recording, as LedgerEntry.State.
 const (
 	LedgerStored   = "stored"   // it lies whole where Place says
@@ -28,4 +30,19 @@ type LedgerEntry struct {
 	Place  string
 	// Note is what is odd about it, or why it was not stored.
 	Note string
+}
+
+// Check refuses an entry that names no tenant, no recording or no state.
+func (e *LedgerEntry) Check() error {
+	switch {
+	case e.Tenant == "":
+		return errors.New("it has no tenant")
+	case e.Key == "":
+		return errors.New("it has no key")
+	case e.State == "":
+		return errors.New("it has no state")
+	case e.Bytes < 0:
+		return errors.New("it has a negative size")
+	}
+	return nil
 }

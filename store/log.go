@@ -42,6 +42,8 @@ type Writer interface {
 	// AddRecordings adds those of the recordings that were not listed before, and says how many those
 	// were. Recordings are the same when tenant, start and key are.
 	AddRecordings(ctx context.Context, recordings []Recording) (added int64, err error)
+	// AddLedger adds what a pull did about recordings.
+	AddLedger(ctx context.Context, entries []LedgerEntry) error
 	// AddEvent adds an event. A tenant that is not known yet is added too.
 	AddEvent(ctx context.Context, e Event) error
 	// AddCapture adds a time of capture; its ID is ignored.
@@ -87,6 +89,9 @@ type Snapshot interface {
 	// order of time; Recorded sums them up.
 	Recordings(ctx context.Context, tenant string, from, to int64) ([]Recording, error)
 	Recorded(ctx context.Context, tenant string, from, to int64) (Recorded, error)
+	// Ledger gives what pulls did about a tenant's recordings that began in [from, to), microseconds
+	// since 1970 UTC, in order of arrival.
+	Ledger(ctx context.Context, tenant string, from, to int64) ([]LedgerEntry, error)
 	// States gives the states that were saved under key and still fit the rows, by tenant: a request
 	// that arrived later but started before a state's end makes it stale.
 	States(ctx context.Context, key []byte) (map[string]State, error)

@@ -45,6 +45,8 @@ func (m *memory) AddRecordings(_ context.Context, recordings []Recording) (int64
 	return int64(len(recordings)), m.write(func() { m.recordings = append(m.recordings, recordings...) })
 }
 
+func (m *memory) AddLedger(context.Context, []LedgerEntry) error { return nil }
+
 func (m *memory) AddEvent(_ context.Context, e Event) error {
 	return m.write(func() { m.events = append(m.events, e) })
 }

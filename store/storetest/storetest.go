@@ -50,6 +50,7 @@ func Run(t *testing.T, storage func(t *testing.T) (open func() (store.Log, error
 		{"Events", testEvents},
 		{"Captures", testCaptures},
 		{"Recordings", testRecordings},
+		{"Ledger", testLedger},
 		{"States", testStates},
 		{"StatesOfOldSnapshot", testStatesOfOldSnapshot},
 		{"ImportTwice", testImportTwice},
