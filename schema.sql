@@ -104,6 +104,24 @@ CREATE TABLE capture (
   version TEXT NOT NULL                          -- the program's
 ) STRICT;
 
+-- What pulls did about recordings of the list. Rows are only ever added; of several about one recording, 'stored' counts,
+-- else the last.
+CREATE TABLE ledger (
+  id         INTEGER PRIMARY KEY,
+  tenant_id  INTEGER NOT NULL REFERENCES tenant,
+  started_at INTEGER NOT NULL,                   -- when the recording began, as the list says
+  key        TEXT NOT NULL,                      -- as in recording.key
+  at         INTEGER NOT NULL,                   -- when this was done
+  state      TEXT NOT NULL,                      -- stored; gone: the vendor no longer has it; refused: what came was no
+                                                 -- recording; excluded: the user does not want it
+  bytes      INTEGER NOT NULL,                   -- stored: its size
+  sha256     TEXT NOT NULL,                      -- stored: its hash, 64 hex digits
+  place      TEXT NOT NULL,                      -- stored: its name below the destination
+  note       TEXT NOT NULL                       -- what is odd about it, or why it was not stored; may be ''
+) STRICT;
+
+CREATE INDEX ledger_recording ON ledger (tenant_id, started_at, key);
+
 -- When the next request of a paced class may start: what processes with --pace tell each other. It is not part of the
 -- log: rows change with every paced request, and may be deleted when nothing is running.
 CREATE TABLE pace (
@@ -114,7 +132,7 @@ CREATE TABLE pace (
 ) STRICT, WITHOUT ROWID;
 
 -- What is written stays: triggers refuse UPDATE, DELETE and REPLACE of meta, tenant, route, client, source, request,
--- recording, event and capture. store/sqlite/triggers.go makes them, named TABLE_no_update, TABLE_no_delete and
+-- recording, event, ledger and capture. store/sqlite/triggers.go makes them, named TABLE_no_update, TABLE_no_delete and
 -- TABLE_no_replace; request_no_replace is down while a large import runs.
 
 -- The log with its names joined, for reading by people. The values of request.key take their places in the template.

@@ -24,6 +24,7 @@ var appendOnly = []struct {
 	{table: "recording", what: "the list of recordings is", again: "RAISE(IGNORE)",
 		keys: [][]string{{"tenant_id", "started_at", "key"}}},
 	{table: "event", what: "events are", keys: [][]string{{"id"}}},
+	{table: "ledger", what: "the ledger is", keys: [][]string{{"id"}}},
 	{table: "capture", what: "the times of capture are", keys: [][]string{{"id"}}},
 }
 

@@ -1,4 +1,4 @@
--- Format 2 to 3: the vendor's id and clock, what a log's times mean, when capture ran, a checksum of the cache's mark;
+-- Format 2 to 3: the vendor's id and clock, what a log's times mean, when capture ran, what pulls did, a checksum of the cache's mark;
 -- the packed columns hold more, so what the cache holds is made anew. The triggers are made by the program.
 
 ALTER TABLE request ADD COLUMN vendor_id TEXT;
@@ -41,6 +41,22 @@ CREATE TABLE capture (
   at      INTEGER NOT NULL,
   version TEXT NOT NULL                          -- the program's
 ) STRICT;
+
+CREATE TABLE ledger (
+  id         INTEGER PRIMARY KEY,
+  tenant_id  INTEGER NOT NULL REFERENCES tenant,
+  started_at INTEGER NOT NULL,                   -- when the recording began, as the list says
+  key        TEXT NOT NULL,                      -- as in recording.key
+  at         INTEGER NOT NULL,                   -- when this was done
+  state      TEXT NOT NULL,                      -- stored; gone: the vendor no longer has it; refused: what came was no
+                                                 -- recording; excluded: the user does not want it
+  bytes      INTEGER NOT NULL,                   -- stored: its size
+  sha256     TEXT NOT NULL,                      -- stored: its hash, 64 hex digits
+  place      TEXT NOT NULL,                      -- stored: its name below the destination
+  note       TEXT NOT NULL                       -- what is odd about it, or why it was not stored; may be ''
+) STRICT;
+
+CREATE INDEX ledger_recording ON ledger (tenant_id, started_at, key);
 
 DELETE FROM cache_chunk;
 DELETE FROM cache_filter;
