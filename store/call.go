@@ -11,10 +11,13 @@ type Call struct {
 	ID int64
 	// StartedAt is when the attempt began. All rules and all sums go by it.
 	StartedAt int64
-	// Duration is from StartedAt to the last byte read (or the abort), of answers from 400 on and where
-	// no answer came, or the answer had a Retry-After. 0 means unknown, or another answer.
-	Duration int64
-	// ResponseBytes are body bytes on the wire, as read. 0 means none, or unknown in a log.
+	// Duration is from StartedAt to the last byte read (or the abort), FirstByte to the first byte of
+	// the answer. 0 means unknown.
+	Duration  int64
+	FirstByte int64
+	// RequestBytes and ResponseBytes are body bytes on the wire, as sent and as read. 0 means none, or
+	// unknown in a log.
+	RequestBytes  int64
 	ResponseBytes int64
 	// Status is the answer's status code; 0 means that no answer came.
 	Status int
@@ -45,14 +48,11 @@ func (r *Request) Call() Call {
 	if r.ParamsHash == 0 {
 		r.Identify()
 	}
-	c := Call{
-		ID: r.ID, StartedAt: r.StartedAt, ResponseBytes: r.ResponseBytes, Status: r.Status,
+	return Call{
+		ID: r.ID, StartedAt: r.StartedAt, Duration: r.Duration, FirstByte: r.FirstByte,
+		RequestBytes: r.RequestBytes, ResponseBytes: r.ResponseBytes, Status: r.Status,
 		CutShort: r.CutShort, RetryAfter: r.RetryAfter, Error: r.Error, Route: r.Route,
 		Client: r.Client, Source: r.Source, ItemAt: r.ItemAt, ItemHash: r.ItemHash,
 		ParamsHash: r.ParamsHash,
 	}
-	if r.RetryAfter != 0 || r.Status == 0 || r.Status >= 400 {
-		c.Duration = r.Duration
-	}
-	return c
 }

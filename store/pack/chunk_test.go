@@ -15,7 +15,8 @@ func randomEntries(r *rand.Rand, n int) []Entry {
 	for i := range entries {
 		at += r.Int64N(3) * r.Int64N(1e7)
 		q := store.Request{
-			ID: r.Int64N(1 << 40), StartedAt: at, Duration: r.Int64N(2) * r.Int64N(1e9), ResponseBytes: r.Int64N(1 << 45), Status: 100 * r.IntN(6),
+			ID: r.Int64N(1 << 40), StartedAt: at, Duration: r.Int64N(2) * r.Int64N(1e9),
+			FirstByte: r.Int64N(2) * r.Int64N(1e9), RequestBytes: r.Int64N(2) * r.Int64N(1e9), ResponseBytes: r.Int64N(1 << 45), Status: 100 * r.IntN(6),
 			CutShort: r.IntN(2) == 0, RetryAfter: r.Int64N(2) * r.Int64N(1e6), Error: errorClasses[r.IntN(len(errorClasses))],
 			Key: []string{"", "a", "b-1767225600123"}[r.IntN(3)], Params: []string{"", "p"}[r.IntN(2)],
 		}
@@ -115,5 +116,16 @@ func TestFilter(t *testing.T) {
 	}
 	if MayHold(MakeFilter(make([]Entry, 5)), 7) {
 		t.Error("a filter without items holds one")
+	}
+}
+
+// A time of a recording that no key can tell is damage.
+func TestItemTimeOutOfRange(t *testing.T) {
+	for _, seconds := range []int64{-1, store.MaxItemSeconds + 1} {
+		data := Encode([]Entry{{At: 5, ID: 1, ItemAt: seconds * 1e6, Kind: Kind{flags: hasItemAt}}})
+		var c Columns
+		if c.Decode(data, noRoutes) == nil {
+			t.Errorf("a recording at %d s decodes", seconds)
+		}
 	}
 }

@@ -88,13 +88,14 @@ func (d *decoder) header() (n int, kinds []Kind, err error) {
 // Columns is an unpacked chunk. It is reused from one chunk to the next.
 type Columns struct {
 	// N is how many requests there are. Each column has as many values.
-	N                    int
-	Kinds                []Kind
-	At, ID, Bytes        []int64
-	Which                []int64 // index into Kinds
-	Item, Params         []uint64
-	Duration, RetryAfter []int64
-	ItemAt               []int64
+	N                   int
+	Kinds               []Kind
+	At, ID, Bytes       []int64
+	Which               []int64 // index into Kinds
+	Item, Params        []uint64
+	Duration, FirstByte []int64
+	RequestBytes        []int64
+	RetryAfter, ItemAt  []int64
 }
 
 // Decode unpacks a chunk. routes gives the hash of a route, for requests whose parameters are not
@@ -106,7 +107,9 @@ func (c *Columns) Decode(data []byte, routes func(id int64) uint64) (err error) 
 	}
 	c.At, c.ID, c.Bytes = resize(c.At, c.N), resize(c.ID, c.N), resize(c.Bytes, c.N)
 	c.Which, c.Item, c.Params = resize(c.Which, c.N), resize(c.Item, c.N), resize(c.Params, c.N)
-	c.Duration, c.RetryAfter, c.ItemAt = resize(c.Duration, c.N), resize(c.RetryAfter, c.N), resize(c.ItemAt, c.N)
+	c.Duration, c.FirstByte = resize(c.Duration, c.N), resize(c.FirstByte, c.N)
+	c.RequestBytes = resize(c.RequestBytes, c.N)
+	c.RetryAfter, c.ItemAt = resize(c.RetryAfter, c.N), resize(c.ItemAt, c.N)
 	d.column(c.At)
 	d.column(c.ID)
 	d.column(c.Which)
@@ -121,15 +124,15 @@ func (c *Columns) Decode(data []byte, routes func(id int64) uint64) (err error) 
 			return ErrDamaged
 		}
 	}
-	c.hashes(&d, routes)
+	c.optional(&d, routes)
 	if d.bad || len(d.b) > 0 {
 		return ErrDamaged
 	}
 	return nil
 }
 
-// hashes reads the columns that not every row has.
-func (c *Columns) hashes(d *decoder, routes func(id int64) uint64) {
+// optional reads the columns that not every row has.
+func (c *Columns) optional(d *decoder, routes func(id int64) uint64) {
 	for i, k := range c.Which {
 		c.Item[i] = 0
 		if c.Kinds[k].flags&hasItem != 0 {
@@ -147,10 +150,24 @@ func (c *Columns) hashes(d *decoder, routes func(id int64) uint64) {
 			c.Params[i] = store.PlainParams(plain[k], c.Item[i])
 		}
 	}
-	for i, k := range c.Which {
-		c.Duration[i], c.RetryAfter[i] = 0, 0
-		if c.Kinds[k].flags&hasExtra != 0 {
-			c.Duration[i], c.RetryAfter[i] = int64(d.uvarint()), int64(d.uvarint())
+	some, all := uint16(0), ^uint16(0)
+	for _, k := range c.Kinds {
+		some, all = some|k.flags, all&k.flags
+	}
+	for _, column := range [...]struct {
+		values []int64
+		flag   uint16
+	}{
+		{c.Duration, hasDuration}, {c.FirstByte, hasFirstByte}, {c.RequestBytes, hasRequestBytes},
+		{c.RetryAfter, hasRetryAfter},
+	} {
+		switch {
+		case some&column.flag == 0:
+			clear(column.values)
+		case all&column.flag != 0:
+			d.column(column.values)
+		default:
+			c.sparse(d, column.values, column.flag)
 		}
 	}
 	for i, k := range c.Which {
@@ -165,11 +182,22 @@ func (c *Columns) hashes(d *decoder, routes func(id int64) uint64) {
 	}
 }
 
+// sparse reads a number for each row whose kind has the flag.
+func (c *Columns) sparse(d *decoder, dst []int64, flag uint16) {
+	for i, k := range c.Which {
+		dst[i] = 0
+		if c.Kinds[k].flags&flag != 0 {
+			dst[i] = int64(d.uvarint())
+		}
+	}
+}
+
 // Entry gives row i.
 func (c *Columns) Entry(i int) Entry {
 	return Entry{
 		At: c.At[i], ID: c.ID[i], Bytes: c.Bytes[i], Item: c.Item[i], Params: c.Params[i],
-		Duration: c.Duration[i], RetryAfter: c.RetryAfter[i], ItemAt: c.ItemAt[i],
+		Duration: c.Duration[i], FirstByte: c.FirstByte[i], RequestBytes: c.RequestBytes[i],
+		RetryAfter: c.RetryAfter[i], ItemAt: c.ItemAt[i],
 		Kind: c.Kinds[c.Which[i]],
 	}
 }

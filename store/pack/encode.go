@@ -13,16 +13,17 @@ import "encoding/binary"
 //	bytes       each row's response bytes
 //	items       8 bytes for each row whose kind has hasItem
 //	params      8 bytes for each row whose kind has hasParams
-//	extras      duration and Retry-After for each row whose kind has hasExtra
+//	duration, first byte, request bytes, Retry-After   for each row whose kind has them
 //	item times  seconds from the item's time to the request, zigzag, for each row whose kind has hasItemAt
 //
-// Numbers are varints. Some 21 bytes a request with a recording key, of which the key's hash is 8. It is a cache: a chunk
-// that does not decode is reported as damage, and emptying cache_chunk mends it.
+// Numbers are varints. A request with a recording key takes some 21 bytes, of which the key's hash is
+// 8, and some 6 more where its durations are known. It is a cache: a chunk that does not decode is
+// reported as damage.
 
 const (
 	// MaxRows is the most requests of a chunk.
 	MaxRows      = 4096
-	chunkVersion = 1
+	chunkVersion = 2
 )
 
 // Encode packs entries, which are in order.
@@ -64,10 +65,10 @@ func Encode(entries []Entry) []byte {
 	for i := range entries {
 		b = binary.AppendUvarint(b, uint64(entries[i].Bytes))
 	}
-	return appendHashes(b, entries)
+	return appendOptional(b, entries)
 }
 
-func appendHashes(b []byte, entries []Entry) []byte {
+func appendOptional(b []byte, entries []Entry) []byte {
 	for i := range entries {
 		if entries[i].Kind.flags&hasItem != 0 {
 			b = binary.LittleEndian.AppendUint64(b, entries[i].Item)
@@ -79,8 +80,22 @@ func appendHashes(b []byte, entries []Entry) []byte {
 		}
 	}
 	for i := range entries {
-		if entries[i].Kind.flags&hasExtra != 0 {
+		if entries[i].Kind.flags&hasDuration != 0 {
 			b = binary.AppendUvarint(b, uint64(entries[i].Duration))
+		}
+	}
+	for i := range entries {
+		if entries[i].Kind.flags&hasFirstByte != 0 {
+			b = binary.AppendUvarint(b, uint64(entries[i].FirstByte))
+		}
+	}
+	for i := range entries {
+		if entries[i].Kind.flags&hasRequestBytes != 0 {
+			b = binary.AppendUvarint(b, uint64(entries[i].RequestBytes))
+		}
+	}
+	for i := range entries {
+		if entries[i].Kind.flags&hasRetryAfter != 0 {
 			b = binary.AppendUvarint(b, uint64(entries[i].RetryAfter))
 		}
 	}

@@ -13,8 +13,8 @@ type Entry struct {
 	At, ID, Bytes int64
 	// Item is the request's ItemHash, Params its ParamsHash.
 	Item, Params uint64
-	// Duration and RetryAfter are kept of answers from 400 on, and where no answer came.
-	Duration, RetryAfter int64
+	// Duration, FirstByte, RequestBytes and RetryAfter are the request's.
+	Duration, FirstByte, RequestBytes, RetryAfter int64
 	// ItemAt is the request's.
 	ItemAt int64
 	Kind   Kind
@@ -32,9 +32,12 @@ const (
 	flagCutShort = 1 << iota
 	hasItem
 	hasParams
-	hasExtra
+	hasRetryAfter
 	hasItemAt
-	errorShift = 5 // the flags above these bits are an index into errorClasses
+	hasDuration
+	hasFirstByte
+	hasRequestBytes
+	errorShift = 8 // the flags above these bits are an index into errorClasses
 )
 
 // errorClasses are the values of Request.Error. A file of a newer program may hold others, which
@@ -64,23 +67,21 @@ func NewEntry(r *store.Request, route, source, client int64) Entry {
 			Status: int16(r.Status),
 		},
 	}
+	e.Duration, e.FirstByte, e.RequestBytes = r.Duration, r.FirstByte, r.RequestBytes
+	e.RetryAfter, e.ItemAt = r.RetryAfter, r.ItemAt
 	flags := &e.Kind.flags
-	if r.CutShort {
-		*flags |= flagCutShort
-	}
-	if r.ItemHash != 0 {
-		*flags |= hasItem
-	}
-	if r.ItemAt != 0 {
-		*flags |= hasItemAt
-		e.ItemAt = r.ItemAt
-	}
-	if r.Params != "" || r.Query != "" {
-		*flags |= hasParams
-	}
-	if r.RetryAfter != 0 || r.Duration != 0 && (r.Status == 0 || r.Status >= 400) {
-		*flags |= hasExtra
-		e.Duration, e.RetryAfter = r.Duration, r.RetryAfter
+	for _, f := range [...]struct {
+		has  bool
+		flag uint16
+	}{
+		{r.CutShort, flagCutShort}, {r.ItemHash != 0, hasItem}, {r.ItemAt != 0, hasItemAt},
+		{r.Params != "" || r.Query != "", hasParams}, {r.RetryAfter != 0, hasRetryAfter},
+		{r.Duration != 0, hasDuration}, {r.FirstByte != 0, hasFirstByte},
+		{r.RequestBytes != 0, hasRequestBytes},
+	} {
+		if f.has {
+			*flags |= f.flag
+		}
 	}
 	class := slices.Index(errorClasses, r.Error)
 	if class < 0 {

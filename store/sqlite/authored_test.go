@@ -70,3 +70,32 @@ func TestCondensed(t *testing.T) {
 	same("SELECT 1/* x */", "SELECT 1", false)
 	same("SELECT 'it''s'", "SELECT 'it' 's'", false)
 }
+
+// A cache whose mark does not fit counts as empty: no row is hidden, none counted twice.
+func TestDamagedMark(t *testing.T) {
+	for _, change := range []string{
+		"UPDATE cache_mark SET upto = upto - 1", "UPDATE cache_mark SET upto = upto + 1",
+		"UPDATE cache_mark SET upto = upto + 1073741824", "UPDATE cache_mark SET checksum = x''",
+		"DELETE FROM cache_mark",
+	} {
+		st := openTest(t, "")
+		must(t, st.Append(t.Context(), numbered(0, 0, 100)))
+		must(t, st.Refresh(t.Context()))
+		must(t, st.Append(t.Context(), numbered(0, 100, 3)))
+		_, err := st.db.Exec(change)
+		must(t, err)
+		count := func() (n int) {
+			for batch, err := range snapshot(t, st).Scan(t.Context(), "writer 0", store.Range{}) {
+				must(t, err)
+				n += len(batch)
+			}
+			return n
+		}
+		before := count()
+		must(t, st.Refresh(t.Context()))
+		if after := count(); before != 103 || after != 103 {
+			t.Errorf("%s: %d requests, and %d after a refresh, of 103", change, before, after)
+		}
+		checkCache(t, st)
+	}
+}

@@ -61,7 +61,8 @@ func (r *storedRow) request(n *names) store.Request {
 // entry packs the row. The route is needed only for the hash of a query: hashing it for each row would cost too much.
 func (r *storedRow) entry(n *names) pack.Entry {
 	q := store.Request{
-		ID: r.id, StartedAt: r.at, Duration: r.duration, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort,
+		ID: r.id, StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte, RequestBytes: r.sentBytes,
+		ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort,
 		RetryAfter: r.retryAfter, Error: r.err.String, Key: r.key.String, Query: r.query.String, Params: r.params.String,
 	}
 	if q.Query != "" {

@@ -274,7 +274,8 @@ func (s *scan) part(from, to int) []store.Call {
 		q := &s.batch[len(s.batch)-1]
 		q.StartedAt, q.ID, q.ResponseBytes = at, id, s.cols.Bytes[i]
 		q.ItemHash, q.ParamsHash = s.cols.Item[i], s.cols.Params[i]
-		q.Duration, q.RetryAfter, q.ItemAt = s.cols.Duration[i], s.cols.RetryAfter[i], s.cols.ItemAt[i]
+		q.Duration, q.FirstByte, q.RequestBytes = s.cols.Duration[i], s.cols.FirstByte[i], s.cols.RequestBytes[i]
+		q.RetryAfter, q.ItemAt = s.cols.RetryAfter[i], s.cols.ItemAt[i]
 	}
 	return s.batch
 }
@@ -308,7 +309,8 @@ func (n *Snapshot) template(k pack.Kind) store.Call {
 func (n *Snapshot) unpack(e *pack.Entry) store.Call {
 	q := n.template(e.Kind)
 	q.StartedAt, q.ID, q.ResponseBytes, q.ItemHash, q.ParamsHash = e.At, e.ID, e.Bytes, e.Item, e.Params
-	q.Duration, q.RetryAfter, q.ItemAt = e.Duration, e.RetryAfter, e.ItemAt
+	q.Duration, q.FirstByte, q.RequestBytes = e.Duration, e.FirstByte, e.RequestBytes
+	q.RetryAfter, q.ItemAt = e.RetryAfter, e.ItemAt
 	return q
 }
 
