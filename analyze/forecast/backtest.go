@@ -10,38 +10,40 @@ import (
 // Origins forecasts the calendar sums 1 to horizon days ahead from every day of s from the third on, each with no more
 // than was known at its end (closure days are known ahead). It yields the day's distance from s.Start and the bands;
 // the Fan is overwritten by the next step. The error is Fit's, or says that the horizon is not possible.
-func Origins(s Series, horizon int) (iter.Seq2[int, Fan], error) {
+func Origins(s Series, window, horizon int) (iter.Seq2[int, Fan], error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	if horizon < 1 || horizon > MaxHorizon {
 		return nil, fmt.Errorf("backtest %d days ahead: 1 to %d are possible", horizon, MaxHorizon)
 	}
-	if n := len(s.Bytes); n < MinHistory {
+	if n := s.known(); n < MinHistory {
 		return nil, &ShortHistoryError{Days: n, Needed: MinHistory}
 	}
+	idle := s.idle()
+	s = s.last(len(s.Bytes) - idle)
 	return func(yield func(int, Fan) bool) {
-		m := newModel(&s)
-		fan := make(Fan, horizon)
+		m := newModel(&s, window)
+		fan, buf := make(Fan, horizon), m.Calendar(horizon)
 		for t := range s.Bytes {
 			m.learn()
 			if m.n < MinHistory {
 				continue
 			}
-			m.calendar(fan)
-			if !yield(t, fan) {
+			m.calendar(fan, buf)
+			if !yield(idle+t, fan) {
 				return
 			}
 		}
 	}, nil
 }
 
-// calendar is Forecast(Calendar(len(fan))) without allocations.
-func (m *Model) calendar(fan Fan) {
-	for i := range fan {
-		h := i + 1
-		fan[i] = newBand(m.known(h), m.unknown(h), m.scale(h, float64(min(h, windowDays))))
+// calendar is Forecast(Calendar(len(fan))), with what buf already holds.
+func (m *Model) calendar(fan Fan, buf []Window) {
+	for i := range buf {
+		buf[i].Known = m.known(i + 1)
 	}
+	m.bands(fan, buf)
 }
 
 // Score is how good forecasts were, over all origins and days ahead.
@@ -61,7 +63,7 @@ type Score struct {
 // them, and does the same with three ways in common use: the median of the last four same weekdays, the value of a week
 // ago, and a straight line through the last seven sums. Each has a band of the same kind, from its own errors. The
 // first Score is this package's. The error is a *ShortHistoryError where no day qualifies, or says why there is no scale.
-func Evaluate(s Series, horizon, last int) ([]Score, error) {
+func Evaluate(s Series, window, horizon, last int) ([]Score, error) {
 	horizon = min(max(horizon, 1), learnHorizon)
 	if err := s.check(); err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func Evaluate(s Series, horizon, last int) ([]Score, error) {
 	if first > n-horizon-1 {
 		return nil, &ShortHistoryError{Days: n, Needed: warmFull + horizon}
 	}
-	m := newModel(&s)
+	m := newModel(&s, window)
 	unit := m.weeklyChange(n)
 	if unit == 0 {
 		return nil, errSteady
@@ -95,7 +97,7 @@ var errSteady = errors.New("the five-day sum is the same every week, so that the
 // weeklyChange is the mean |S(t) − S(t−7)| over the first n days.
 func (m *Model) weeklyChange(n int) float64 {
 	var sum float64
-	from := windowDays - 1 + week
+	from := m.window - 1 + week
 	for t := from; t < n; t++ {
 		sum += math.Abs(m.sum(t) - m.sum(t-week))
 	}
@@ -108,11 +110,14 @@ type method struct {
 	record record
 	score  Score
 	bands  float64
+	// fan and windows are the model's own.
+	fan     Fan
+	windows []Window
 }
 
 func newMethods() []method {
 	return []method{
-		{score: Score{Name: "headroom"}, point: (*Model).point},
+		{score: Score{Name: "headroom"}},
 		{score: Score{Name: "weekday median"}, point: weekdayMedian},
 		{score: Score{Name: "seasonal naive"}, point: seasonalNaive},
 		{score: Score{Name: "straight line"}, point: straightLine},
@@ -121,6 +126,10 @@ func newMethods() []method {
 
 // step takes in the model's last day and, if count is set, scores the forecasts from it.
 func (w *method) step(m *Model, count bool, horizon int) {
+	if w.point == nil {
+		w.own(m, count, horizon)
+		return
+	}
 	w.record.learn(m)
 	w.record.say(m, func(h int) float64 { return math.Max(m.known(h), w.point(m, h)) })
 	if !count {
@@ -130,12 +139,28 @@ func (w *method) step(m *Model, count bool, horizon int) {
 	w.score.Origins++
 	for h := 1; h <= horizon; h++ {
 		known, point := m.known(h), w.record.points[t%learnHorizon][h]
-		b := newBand(known, point-known, w.record.errors.scale(h, m.day(t), m.prior(h)))
-		w.add(b, m.sum(t+h))
+		b := Band{Known: known, parts: []part{{weight: 1, point: point, scale: m.level * w.record.errors.scale(h, m.day(t), m.prior(h))}}}
+		b.fill()
+		w.add(&b, m.sum(t+h))
 	}
 }
 
-func (w *method) add(b Band, sum float64) {
+// own is step for the model itself.
+func (w *method) own(m *Model, count bool, horizon int) {
+	if !count {
+		return
+	}
+	w.score.Origins++
+	if w.fan == nil {
+		w.fan, w.windows = make(Fan, horizon), m.Calendar(horizon)
+	}
+	m.calendar(w.fan, w.windows)
+	for h := 1; h <= horizon; h++ {
+		w.add(&w.fan[h-1], m.sum(m.n-1+h))
+	}
+}
+
+func (w *method) add(b *Band, sum float64) {
 	w.bands++
 	w.score.MASE += math.Abs(sum - b.Point)
 	w.score.Pinball += b.pinball(sum)
@@ -148,7 +173,7 @@ func (w *method) add(b Band, sum float64) {
 }
 
 // pinball is twice the mean pinball loss of the quantiles from 5 to 95 %.
-func (b Band) pinball(sum float64) float64 {
+func (b *Band) pinball(sum float64) float64 {
 	var loss float64
 	inner := b.Quantiles[1 : len(Levels)-1]
 	for i, q := range inner {
@@ -186,7 +211,7 @@ func seasonalNaive(m *Model, h int) float64 {
 func (m *Model) fromWeeks(h, weeks int) float64 {
 	var sum float64
 	var buf [4]float64
-	for t := m.n + max(0, h-windowDays); t < m.n+h; t++ {
+	for t := m.n + max(0, h-m.window); t < m.n+h; t++ {
 		past := buf[:0]
 		for d := t - week; d >= 0 && len(past) < weeks; d -= week {
 			if d < m.n {

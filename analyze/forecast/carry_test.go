@@ -25,7 +25,7 @@ func spells(seed uint64, n int, persistence float64) Series {
 func carried(t *testing.T, s Series, last float64) float64 {
 	t.Helper()
 	s.Bytes[len(s.Bytes)-1] = last * s.Bytes[len(s.Bytes)-1-week]
-	m, err := Fit(s)
+	m, err := Fit(s, windowDays)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestCarry(t *testing.T) {
 			t.Errorf("persistence %v, last day at %v: %.3f more are expected, want %v to %v", c.persistence, c.last, sum, c.from, c.to)
 		}
 	}
-	m, err := Fit(spells(1, days, .8))
+	m, err := Fit(spells(1, days, .8), windowDays)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestCarry(t *testing.T) {
 // TestCarryBeatsNone: on a series with spells the next day's error is smaller by it.
 func TestCarryBeatsNone(t *testing.T) {
 	s := spells(3, 300, .8)
-	m := newModel(&s)
+	m := newModel(&s, windowDays)
 	var with, without float64
 	for day := range s.Bytes {
 		if day > 8*week {
@@ -88,7 +88,7 @@ func TestNothingCarried(t *testing.T) {
 	} {
 		s := spells(5, n, .8)
 		change(&s)
-		m, err := Fit(s)
+		m, err := Fit(s, windowDays)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestNothingCarried(t *testing.T) {
 func TestCarryIsBounded(t *testing.T) {
 	for seed := range uint64(160) {
 		s := odd(seed)
-		m := newModel(&s)
+		m := newModel(&s, windowDays)
 		for day := range s.Bytes {
 			m.learn()
 			if f := m.carry.factor(0); !(math.Abs(f-1) <= carryClip) {

@@ -38,7 +38,7 @@ func TestReached(t *testing.T) {
 			daily[i] = math.Pow(r.Float64(), 1+20*r.Float64())
 		}
 		got := slices.Clone(daily)
-		reached(got)
+		reached(got, fresh, freshFar)
 		most, none := 0., 1.
 		for i, p := range daily {
 			most, none = math.Max(most, p), none*(1-p)
@@ -49,12 +49,12 @@ func TestReached(t *testing.T) {
 	}
 	for _, c := range [][3]float64{{0, 0, 0}, {.4, 0, .4}, {0, .4, .4}, {1, .5, 1}, {.2, 1, 1}} {
 		got := []float64{c[0], c[1]}
-		if reached(got); math.Abs(got[1]-c[2]) > 1e-15 || math.Abs(got[0]-c[0]) > 1e-15 {
+		if reached(got, fresh, freshFar); math.Abs(got[1]-c[2]) > 1e-15 || math.Abs(got[0]-c[0]) > 1e-15 {
 			t.Errorf("%v become %v", c[:2], got)
 		}
 	}
 	day := []float64{.2, .2}
-	if reached(day); math.Abs(day[1]-(1-math.Pow(.8, 1+fresh))) > 1e-15 {
+	if reached(day, fresh, freshFar); math.Abs(day[1]-(1-math.Pow(.8, 1+fresh))) > 1e-15 {
 		t.Errorf("two days of 20 %% become %v", day[1])
 	}
 }
@@ -64,7 +64,7 @@ func ExampleFan_Cross() {
 	for range 6 {
 		s.Bytes = append(s.Bytes, 10e9, 10e9, 9e9, 10e9, 11e9, 2e9, 1e9)
 	}
-	m, err := Fit(s)
+	m, err := Fit(s, windowDays)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -221,8 +221,8 @@ func (w *RowWriter) Flush() error {
 }
 
 // WriteBacktest writes the bands of all Origins of a series.
-func WriteBacktest(w *RowWriter, series Named, horizon int) error {
-	origins, err := Origins(series.Series, horizon)
+func WriteBacktest(w *RowWriter, series Named, window, horizon int) error {
+	origins, err := Origins(series.Series, window, horizon)
 	if err != nil {
 		return fmt.Errorf("backtest %q: %w", series.ID, err)
 	}

@@ -65,7 +65,7 @@ func TestWriteBacktest(t *testing.T) {
 	s := weekly(1, 5)
 	var out strings.Builder
 	w := NewRowWriter(&out)
-	if err := WriteBacktest(w, Named{`x,"y"`, s}, 2); err != nil {
+	if err := WriteBacktest(w, Named{`x,"y"`, s}, windowDays, 2); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Flush(); err != nil {
@@ -82,7 +82,7 @@ func TestWriteBacktest(t *testing.T) {
 	if !strings.HasPrefix(lines[1], `"x,""y""",2026-01-07,1,`) || strings.Count(lines[1], ",") != 25 {
 		t.Errorf("first row %s", lines[1])
 	}
-	if err := WriteBacktest(w, Named{"z", weekly(1, 2)}, 2); err == nil || err.Error() != `backtest "z": only 2 days of history; 3 are needed` {
+	if err := WriteBacktest(w, Named{"z", weekly(1, 2)}, windowDays, 2); err == nil || err.Error() != `backtest "z": only 2 days of history; 3 are needed` {
 		t.Errorf("short series: %v", err)
 	}
 }
@@ -110,7 +110,7 @@ func FuzzReadDaily(f *testing.F) {
 			if len(s.Series.Bytes) > 1000 {
 				continue
 			}
-			origins, err := Origins(s.Series, 3)
+			origins, err := Origins(s.Series, windowDays, 3)
 			var short *ShortHistoryError
 			if err != nil && !errors.As(err, &short) {
 				t.Fatalf("series that was read is refused: %v", err)

@@ -74,6 +74,32 @@ func (e *experts) filter(m *Model, from, t int) {
 	}
 }
 
+// move multiplies all that is known of the level.
+func (e *experts) move(factor float64) {
+	scale := func(filters *[len(filterSpeeds)]holtWinters) {
+		for i := range filters {
+			filters[i].level *= factor
+			for d := range filters[i].dev {
+				filters[i].dev[d] *= factor
+			}
+		}
+	}
+	scale(&e.filters)
+	for i := range e.before {
+		scale(&e.before[i])
+	}
+	for i := range e.said {
+		for k := range e.said[i] {
+			for d := range e.said[i][k] {
+				e.said[i][k][d] *= factor
+			}
+		}
+	}
+	for k := range e.errors {
+		e.errors[k] *= factor
+	}
+}
+
 func (e *experts) say(m *Model, t int) {
 	out := &e.said[t%learnHorizon]
 	for ahead := 1; ahead <= week; ahead++ {
@@ -98,7 +124,7 @@ func (e *experts) score(m *Model, t int) {
 	for h := 1; h <= learnHorizon && t-h >= warmFrom-1; h++ {
 		said := &e.said[(t-h)%learnHorizon]
 		var diff [expertsCount]float64
-		for d := t - min(h, windowDays) + 1; d <= t; d++ {
+		for d := t - min(h, m.window) + 1; d <= t; d++ {
 			weekday := m.day(d)
 			for k := range diff {
 				diff[k] += m.volume[d] - said[k][weekday]

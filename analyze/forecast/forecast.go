@@ -44,6 +44,7 @@ package forecast
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -55,8 +56,7 @@ const (
 	// Reliable is the number of days under which chances should be shown with a warning.
 	Reliable = 14
 
-	windowDays = 5
-	week       = 7
+	week = 7
 	// learnHorizon is how far ahead errors are measured; further days use the last one's, widened.
 	learnHorizon = 14
 	// maxHistory days are learned from: three years keep every yearly closure day thrice and a forecast within 5 ms.
@@ -122,15 +122,15 @@ type Window struct {
 
 // Fit learns from s and returns a model that forecasts from its last day. Days that nobody knows are no history. The error is a *ShortHistoryError, or says
 // which value of s is no volume.
-func Fit(s Series) (*Model, error) {
+func Fit(s Series, window int) (*Model, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	if n := s.known(); n < MinHistory {
 		return nil, &ShortHistoryError{Days: n, Needed: MinHistory}
 	}
-	s = s.last(maxHistory)
-	m := newModel(&s)
+	s = s.last(min(maxHistory, len(s.Bytes)-s.idle()))
+	m := newModel(&s, window)
 	for range s.Bytes {
 		m.learn()
 	}
@@ -144,7 +144,7 @@ func (m *Model) Calendar(horizon int) []Window {
 	for i := range out {
 		h := i + 1
 		out[i] = Window{Known: m.known(h), Days: make([]float64, h)}
-		for j := max(0, h-windowDays); j < h; j++ {
+		for j := max(0, h-m.window); j < h; j++ {
 			out[i].Days[j] = 1
 		}
 	}
@@ -157,22 +157,30 @@ func (m *Model) Forecast(windows []Window) (Fan, error) {
 	if len(windows) == 0 || len(windows) > MaxHorizon {
 		return nil, fmt.Errorf("forecast %d days ahead: 1 to %d are possible", len(windows), MaxHorizon)
 	}
-	fan := make(Fan, len(windows))
-	for i, w := range windows {
-		if err := w.check(); err != nil {
+	for i := range windows {
+		if err := windows[i].check(); err != nil {
 			return nil, fmt.Errorf("forecast day %d: %w", i+1, err)
 		}
-		var unknown, k float64
-		for j, share := range w.Days {
-			unknown += share * m.expected(m.n+j)
-			k += share
-		}
-		fan[i] = newBand(w.Known, unknown, m.scale(i+1, k))
 	}
+	fan := make(Fan, len(windows))
+	m.bands(fan, windows)
 	return fan, nil
 }
 
-func (w Window) check() error {
+// bands fills fan.
+func (m *Model) bands(fan Fan, windows []Window) {
+	futures := m.futures()
+	for i := range fan {
+		b := &fan[i]
+		b.Known, b.parts = windows[i].Known, b.parts[:0]
+		for k := range futures {
+			b.parts = append(b.parts, m.part(&futures[k], &windows[i], i+1))
+		}
+		b.fill()
+	}
+}
+
+func (w *Window) check() error {
 	if !isVolume(w.Known) {
 		return fmt.Errorf("known part of %v bytes is no volume", w.Known)
 	}
@@ -211,9 +219,18 @@ func (s Series) check() error {
 	return nil
 }
 
-// known is the number of days that somebody knows.
+// idle is the number of days before the first that had bytes; all of them where none had.
+func (s Series) idle() int {
+	i := slices.IndexFunc(s.Bytes, func(v float64) bool { return v > 0 })
+	if i < 0 {
+		return len(s.Bytes)
+	}
+	return i
+}
+
+// known is the number of days that somebody knows, from the first that had bytes on.
 func (s Series) known() (n int) {
-	for _, v := range s.Bytes {
+	for _, v := range s.Bytes[s.idle():] {
 		if !math.IsNaN(v) {
 			n++
 		}

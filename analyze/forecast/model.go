@@ -13,6 +13,8 @@ const (
 	// many measured errors it counts. With .28 the 80 % band of new tenants holds 73 % only, with .45 86 %; a weight of
 	// 5 or 20 scores the same.
 	scalePrior, scaleWeight = .35, 10.
+	// levelFloor is the share of the mean of the last four weeks that the level is at least.
+	levelFloor = .25
 	// wider is the growth of the scale per day beyond learnHorizon, as measured from the 15th to the 30th day.
 	wider = .01
 )
@@ -20,67 +22,139 @@ const (
 // Model has learned the days of a Series up to some day and forecasts from there.
 type Model struct {
 	s       *Series
+	window  int // days of the rolling sum
 	n       int // days learned
 	weekday int // of day 0, Monday is 0
 	surplus map[int]float64
+	// caught are the labelled catch-ups, which are in surplus, too.
+	caught map[int]float64
 	// volume is what teaches: the bytes without faults and closures.
-	volume  []float64
+	volume []float64
+	// usual are the bytes without faults, but with closures.
+	usual   []float64
 	levels  levels
 	experts experts
 	carry   carry
-	// profile is the current combination of all experts, mean its mean.
-	profile profile
-	mean    float64
-	record  record
+	// profile is the current combination of all experts, mean its mean. level is the same, but never nothing while the last
+	// weeks had something.
+	profile     profile
+	mean, level float64
+	record      record
+	state       state
+	silent      int // the last day of a silence
+	gaps        gaps
+	drift       drift
+	growth      float64
+	recent      recent
 	// closed and open sum the volumes of closure days and what they would have been.
 	closed, open float64
 }
 
-func newModel(s *Series) *Model {
-	m := &Model{s: s, weekday: (int(s.Start.Weekday()) + week - 1) % week, volume: make([]float64, 0, len(s.Bytes))}
+func newModel(s *Series, window int) *Model {
+	m := &Model{growth: 1, silent: -1, s: s, window: window, weekday: (int(s.Start.Weekday()) + week - 1) % week, volume: make([]float64, 0, len(s.Bytes))}
 	if len(s.Faults) > 0 {
 		m.surplus = make(map[int]float64, len(s.Faults))
+		m.caught = map[int]float64{}
 	}
 	for _, f := range s.Faults {
 		bytes, _ := f.surplus() // Series.check has refused what has none
 		m.surplus[f.Day] += bytes
+		if f.Kind == CatchUp {
+			m.caught[f.Day] += bytes
+		}
 	}
 	return m
 }
 
 // learn takes in the next day of the series.
 func (m *Model) learn() {
-	t := m.n
-	changed := m.clean(t)
+	changed := m.clean(m.n)
 	m.n++
+	if m.state.missed >= longMiss {
+		m.silent = m.n - 1
+	}
 	m.record.learn(m)
+	m.recent.learn(m)
+	m.drift.learn(m)
 	m.carry.learn(m)
 	m.experts.learn(m, changed)
 	m.combine()
+	if m.state.run >= stepDays {
+		m.move(m.state.factor())
+	}
+	m.drift.say(m)
+	m.growth = m.drift.factor()
 	m.record.say(m, m.point)
+	m.recent.say(m)
 }
 
 // clean appends what day t teaches to m.volume and returns the first day whose volume changed by that.
 func (m *Model) clean(t int) int {
-	bytes := m.s.Bytes[t]
 	_, closure := m.s.Closures[t]
-	own := math.Max(0, bytes-m.surplus[t])
+	own := math.Max(0, m.s.Bytes[t]-m.surplus[t])
+	said := m.profile[m.day(t)]
+	m.gaps.learn(m.s.Bytes[t])
 	switch {
 	case t < week && !math.IsNaN(own):
 	case math.IsNaN(own) || closure:
-		expected := m.profile[m.day(t)]
-		m.volume = append(m.volume, expected)
-		m.levels.add(expected)
+		m.add(said, own)
 		if !math.IsNaN(own) {
 			m.closed += own
-			m.open += expected
+			m.open += said
 		}
 		return t
+	case m.surplus[t] < 0:
+		m.state.miss(-m.surplus[t])
+	case t >= warmFrom && said > little*m.mean:
+		if m.s.Backlog == nil && own <= nearEmpty*said && m.habitual(t) {
+			if m.state.miss(said); m.state.missed >= longMiss {
+				m.add(said, said)
+				m.levels.own[t] = own
+				return t
+			}
+			break
+		}
+		own -= m.state.pull(own, m.caught[t], said, m.experts.filters[0].dev[m.day(t)])
 	}
-	m.volume = append(m.volume, own)
-	m.levels.add(own)
+	m.add(own, own)
 	changed, over := repair(m.volume)
 	return min(changed, m.levels.judge(m.volume, over))
+}
+
+// little is the share of the mean volume below which a weekday's days say nothing of missed nights or of the level.
+const little = .25
+
+// add appends a day: what it teaches, and its bytes without faults.
+func (m *Model) add(teaches, own float64) {
+	if math.IsNaN(own) {
+		own = teaches
+	}
+	m.volume = append(m.volume, teaches)
+	m.usual = append(m.usual, own)
+	m.levels.add(teaches)
+}
+
+// habitual says whether at least half of the last same weekdays had bytes.
+func (m *Model) habitual(t int) bool {
+	var had, n int
+	for d := t - week; d >= 0 && n < repairWeeks; d -= week {
+		if n++; m.levels.own[d] > 0 {
+			had++
+		}
+	}
+	return n > 0 && 2*had >= n
+}
+
+// move takes the last days' level for the new one: the past teaches as if it had been so all along.
+func (m *Model) move(factor float64) {
+	from := m.n - m.state.run
+	for d := max(0, from-meanWeeks*week); d < from; d++ {
+		m.volume[d] *= factor
+		m.levels.own[d] *= factor
+	}
+	m.experts.move(factor)
+	m.state.run, m.state.own, m.state.said = 0, 0, 0
+	m.combine()
 }
 
 func (m *Model) combine() {
@@ -99,6 +173,12 @@ func (m *Model) combine() {
 	for _, v := range p {
 		m.mean += v / week
 	}
+	m.level = 0
+	last := m.volume[max(0, len(m.volume)-warmFull):]
+	for _, v := range last {
+		m.level += levelFloor * v / float64(len(last))
+	}
+	m.level = math.Max(m.mean, m.level)
 }
 
 // day is the weekday of day t.
@@ -106,7 +186,7 @@ func (m *Model) day(t int) int { return (m.weekday + t) % week }
 
 // expected is what day t, after those learned, should bring.
 func (m *Model) expected(t int) float64 {
-	v := m.profile[m.day(t)] * m.carry.factor(t-m.n)
+	v := m.profile[m.day(t)] * m.carry.factor(t-m.n) * m.growth
 	if _, closure := m.s.Closures[t]; !closure {
 		return v
 	}
@@ -128,10 +208,10 @@ func (m *Model) bytes(t int) float64 {
 // known is the part of the calendar sum h days ahead that cannot change any more.
 func (m *Model) known(h int) float64 {
 	var sum float64
-	for t := max(0, m.n-windowDays+h); t < m.n; t++ {
+	for t := max(0, m.n-m.window+h); t < m.n; t++ {
 		sum += m.bytes(t)
 	}
-	if m.s.Backlog != nil && h <= windowDays {
+	if m.s.Backlog != nil && m.n > 0 && h <= m.window {
 		sum += m.s.Backlog[m.n-1]
 	}
 	return sum
@@ -139,7 +219,7 @@ func (m *Model) known(h int) float64 {
 
 func (m *Model) unknown(h int) float64 {
 	var sum float64
-	for t := m.n + max(0, h-windowDays); t < m.n+h; t++ {
+	for t := m.n + max(0, h-m.window); t < m.n+h; t++ {
 		sum += m.expected(t)
 	}
 	return sum
@@ -147,23 +227,23 @@ func (m *Model) unknown(h int) float64 {
 
 func (m *Model) point(h int) float64 { return m.known(h) + m.unknown(h) }
 
-// scale is the mean |error| to expect of a window that ends h days ahead and holds k unknown days. The errors measured
+// scale is the mean |error| to expect, on a usual day, of a window that ends h days ahead and holds k unknown days. The errors measured
 // are those of calendar sums; a window with more unknown days (an early pull makes six) has them in proportion.
 func (m *Model) scale(h int, k float64) float64 {
 	far := 1 + wider*float64(max(0, h-learnHorizon))
 	h = min(h, learnHorizon)
-	return far * k / float64(min(h, windowDays)) * m.record.errors.scale(h, m.day(m.n-1), m.prior(h))
+	return far * k / float64(min(h, m.window)) * m.level * m.record.errors.scale(h, m.day(m.n-1), m.prior(h))
 }
 
-// prior is the scale of a calendar sum in short histories.
+// prior is the scale of a calendar sum in short histories, in units of the level.
 func (m *Model) prior(h int) float64 {
-	return scalePrior * math.Sqrt(float64(min(h, windowDays))) * m.mean
+	return scalePrior * math.Sqrt(float64(min(h, m.window)))
 }
 
 // sum is the calendar sum that ends with day t.
 func (m *Model) sum(t int) float64 {
 	var sum float64
-	for d := max(0, t-windowDays+1); d <= t; d++ {
+	for d := max(0, t-m.window+1); d <= t; d++ {
 		sum += m.bytes(d)
 	}
 	return sum
@@ -173,13 +253,18 @@ func (m *Model) sum(t int) float64 {
 type record struct {
 	// points[t % learnHorizon][h] is what day t said of the sum h days later.
 	points [learnHorizon][learnHorizon + 1]float64
+	// levels[t % learnHorizon] is the model's level on day t: errors are kept in units of it, so that they follow a volume
+	// that has fallen or risen.
+	levels [learnHorizon]float64
 	errors spread
 }
 
 // say notes the points of the model's last day.
 func (r *record) say(m *Model, point func(h int) float64) {
+	k := (m.n - 1) % learnHorizon
+	r.levels[k] = m.level
 	for h := 1; h <= learnHorizon; h++ {
-		r.points[(m.n-1)%learnHorizon][h] = point(h)
+		r.points[k][h] = point(h)
 	}
 }
 
@@ -190,7 +275,11 @@ func (r *record) learn(m *Model) {
 	r.errors.age()
 	// The first week's origins know too little for their errors to tell anything of later ones.
 	for h := 1; h <= learnHorizon && t-h >= week-1; h++ {
-		e, weekday := math.Abs(sum-r.points[(t-h)%learnHorizon][h]), m.day(t-h)
+		k, weekday := (t-h)%learnHorizon, m.day(t-h)
+		if r.levels[k] == 0 || m.silent > t-min(h, m.window) {
+			continue
+		}
+		e := math.Abs(sum-r.points[k][h]) / r.levels[k]
 		r.errors.add(h, weekday, math.Min(e, errorClip*r.errors.scale(h, weekday, m.prior(h))))
 	}
 }

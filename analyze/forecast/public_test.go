@@ -95,7 +95,7 @@ type tally struct {
 
 func (a *tally) add(b Band, sum float64) {
 	var m method
-	m.add(b, sum)
+	m.add(&b, sum)
 	a.bands++
 	a.mase += m.score.MASE
 	a.pinball += m.score.Pinball
@@ -118,10 +118,10 @@ func scorePublic(t testing.TB, series []Named, horizon int) (warm, cold mean) {
 
 func scoreSeries(t testing.TB, s Series, horizon int) (warm, cold tally) {
 	n := len(s.Bytes)
-	m := newModel(&s)
+	m := newModel(&s, windowDays)
 	unit := m.weeklyChange(n)
 	limit := percentile90(m, n)
-	origins, err := Origins(s, horizon)
+	origins, err := Origins(s, windowDays, horizon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestPublicRivals(t *testing.T) {
 	series := publicSeries(t, false, false)
 	better := 0
 	for _, s := range series {
-		scores, err := Evaluate(s.Series, 14, 0)
+		scores, err := Evaluate(s.Series, windowDays, 14, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,8 +267,8 @@ func TestPublicChances(t *testing.T) {
 }
 
 func scoreChances(t testing.TB, s Series, days int, factor float64) (a tally, said float64) {
-	m := newModel(&s)
-	origins, err := Origins(s, days)
+	m := newModel(&s, windowDays)
+	origins, err := Origins(s, windowDays, days)
 	if err != nil {
 		t.Fatal(err)
 	}
