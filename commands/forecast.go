@@ -128,7 +128,7 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 	if err != nil {
 		return err
 	}
-	return writeForecast(r, o, func(f func(io.Writer) error) error { return se.write(o.output, f) })
+	return writeForecast(r, outlook.WindowDays(se.policy), o, func(f func(io.Writer) error) error { return se.write(o.output, f) })
 }
 
 // runDaily needs no log.
@@ -139,13 +139,13 @@ func runDaily(se *session, o forecastOptions) error {
 	}
 	write := func(f func(io.Writer) error) error { return writeOutput(se.out, o.output, o.daily, f) }
 	if o.rows() {
-		return write(func(w io.Writer) error { return writeRows(w, series, o.horizon) })
+		return write(func(w io.Writer) error { return writeRows(w, series, outlook.WindowDays(se.policy), o.horizon) })
 	}
-	r, err := outlook.ProjectDaily(series, o.horizon, o.whatIf)
+	r, err := outlook.ProjectDaily(series, se.policy, o.horizon, o.whatIf)
 	if err != nil {
 		return err
 	}
-	return writeForecast(r, o, write)
+	return writeForecast(r, outlook.WindowDays(se.policy), o, write)
 }
 
 // readSeries reads daily totals, those named or all, and their closure days.
@@ -199,10 +199,10 @@ func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
 }
 
 // writeForecast writes what was asked for: a forecast, the scores of past ones, or those themselves.
-func writeForecast(r *outlook.Report, o forecastOptions, write func(func(io.Writer) error) error) error {
+func writeForecast(r *outlook.Report, window int, o forecastOptions, write func(func(io.Writer) error) error) error {
 	switch {
 	case o.rows():
-		return write(func(w io.Writer) error { return writeRows(w, stored(r), o.horizon) })
+		return write(func(w io.Writer) error { return writeRows(w, stored(r), window, o.horizon) })
 	case o.backtest:
 		return write(func(w io.Writer) error { return report.Scores(w, scored(r), o.look) })
 	}
@@ -228,11 +228,11 @@ func scored(r *outlook.Report) []report.Scored {
 }
 
 // writeRows writes every forecast that could have been made in the past. Series that are too short have none.
-func writeRows(w io.Writer, series []forecast.Named, horizon int) error {
+func writeRows(w io.Writer, series []forecast.Named, window, horizon int) error {
 	rows := forecast.NewRowWriter(w)
 	for _, s := range series {
 		var short *forecast.ShortHistoryError
-		if err := forecast.WriteBacktest(rows, s, horizon); err != nil && !errors.As(err, &short) {
+		if err := forecast.WriteBacktest(rows, s, window, horizon); err != nil && !errors.As(err, &short) {
 			return err
 		}
 	}

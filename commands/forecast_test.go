@@ -166,7 +166,7 @@ func TestDailyRowsAreThePackages(t *testing.T) {
 	var want bytes.Buffer
 	rows := forecast.NewRowWriter(&want)
 	for _, s := range series[:2] {
-		if err := forecast.WriteBacktest(rows, s, 14); err != nil {
+		if err := forecast.WriteBacktest(rows, s, 5, 14); err != nil {
 			t.Fatal(err)
 		}
 	}

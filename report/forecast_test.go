@@ -12,6 +12,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/outlook"
+	"github.com/6dcca832/headroom/limits"
 
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/report/text"
@@ -27,9 +28,13 @@ func someForecast(t *testing.T) *outlook.Report {
 		}
 		return forecast.Named{ID: id, Series: s}
 	}
+	policy, err := limits.Builtin("xima")
+	if err != nil {
+		t.Fatal(err)
+	}
 	r, err := outlook.ProjectDaily([]forecast.Named{
 		series("=cmd|' /C calc'!A0\x1b[2J", 100, 1), series("far\u202efrom "+strings.Repeat("長い", 60), 100, .01), series("new", 2, 1),
-	}, 14, outlook.WhatIf{Cap: 9e9, Growth: .1})
+	}, policy, 14, outlook.WhatIf{Cap: 9e9, Growth: .1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func (w *method) step(m *Model, count bool, horizon int) {
 	w.score.Origins++
 	for h := 1; h <= horizon; h++ {
 		known, point := m.known(h), w.record.points[t%learnHorizon][h]
-		b := Band{Known: known, parts: []part{{weight: 1, point: point, scale: m.level * w.record.errors.scale(h, m.day(t), m.prior(h))}}}
+		b := Band{Known: known, parts: []part{{weight: 1, point: point, scale: m.unit * w.record.errors.scale(h, m.day(t), m.prior(h))}}}
 		b.fill()
 		w.add(&b, m.sum(t+h))
 	}

@@ -77,5 +77,5 @@ func ExampleFan_Cross() {
 	limit := CapBetween(48e9, 54e9)
 	fmt.Printf("next Friday %.0f GB, chance of the cap within a week %.0f %%, first day to warn of %d\n",
 		fan[4].Point/1e9, 100*fan.Cross(limit, 7), fan.First(limit, .1))
-	// Output: next Friday 50 GB, chance of the cap within a week 36 %, first day to warn of 5
+	// Output: next Friday 50 GB, chance of the cap within a week 35 %, first day to warn of 5
 }

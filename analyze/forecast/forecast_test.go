@@ -72,11 +72,19 @@ func odd(seed uint64) Series {
 	return s
 }
 
+// tooShort says whether err is what a series has to give that has bytes on too few days, or on none.
+func tooShort(s Series, err error) bool {
+	var short *ShortHistoryError
+	return s.known() < MinHistory && errors.As(err, &short)
+}
+
 func TestBandsAreOrdered(t *testing.T) {
 	for seed := range uint64(160) {
 		s := odd(seed)
 		origins, err := Origins(s, windowDays, MaxHorizon)
-		if err != nil {
+		if tooShort(s, err) {
+			continue
+		} else if err != nil {
 			t.Fatal(err)
 		}
 		for day, fan := range origins {
@@ -105,6 +113,9 @@ func checkBand(t *testing.T, b Band, where string) {
 func TestScaleEquivariance(t *testing.T) {
 	for seed := range uint64(40) {
 		s := odd(seed)
+		if s.known() < MinHistory {
+			continue
+		}
 		for _, factor := range []float64{1e-7, 1.0 / 3, 1e4} {
 			compareScaled(t, s, scaled(s, factor), factor)
 		}
@@ -174,7 +185,7 @@ func TestOriginsSeeNoFuture(t *testing.T) {
 		}
 		seen++
 	}
-	if want := len(s.Bytes) - MinHistory + 1; seen != want {
+	if want := len(s.Bytes) - s.idle() - MinHistory + 1; seen != want {
 		t.Fatalf("%d origins, want %d", seen, want)
 	}
 }
@@ -255,7 +266,7 @@ func TestWindows(t *testing.T) {
 	if want := 1e9 + m.expected(100) + .5*m.expected(101); math.Abs(fan[1].Point-want) > 1 {
 		t.Errorf("one and a half days: %v, want %v", fan[1].Point, want)
 	}
-	if calendar := m.scale(3, 3); math.Abs(fan[2].Scale-2*calendar) > 1 {
+	if calendar := m.recent.wider(3) * m.scale(3, 3); math.Abs(fan[2].Scale-2*calendar) > 1 {
 		t.Errorf("six days where the calendar has three: scale %v, want twice %v", fan[2].Scale, calendar)
 	}
 	if got := fan[1].Unknown(.5); math.Abs(got-(fan[1].Point-1e9)) > 1 {

@@ -5,15 +5,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"strings"
 	"testing"
 )
 
 // morning is one day on which somebody asked for the chance of reaching a cap within seven days.
 type morning struct {
-	said   float64
-	came   bool
-	fallen bool // the last week brought less than 70 % of the three before
+	said float64
+	came bool
 }
 
 const morningDays = 7
@@ -30,21 +28,16 @@ func morningsOf(t testing.TB, s Series, factors ...float64) (all []morning) {
 		if i < 4*week+windowDays || i+morningDays >= len(s.Bytes) {
 			continue
 		}
-		var most, last, before float64
+		var most float64
 		for d := i - 4*week + 1; d <= i; d++ {
 			most = math.Max(most, m.sum(d))
-			if d > i-week {
-				last += m.bytes(d)
-			} else {
-				before += m.bytes(d) / 3
-			}
 		}
 		for _, f := range factors {
 			limit := f * most
 			if limit <= 0 || m.sum(i) >= limit {
 				continue
 			}
-			a := morning{said: fan.Cross(Cap{limit}, morningDays), fallen: last < .7*before}
+			a := morning{said: fan.Cross(Cap{limit}, morningDays)}
 			for h := 1; h <= morningDays; h++ {
 				a.came = a.came || m.sum(i+h) >= limit
 			}
@@ -99,73 +92,91 @@ func brierSkill(all []morning) float64 {
 	return 1 - loss/(float64(len(all))*p*(1-p))
 }
 
-func reportMornings(t testing.TB, name string, all []morning) {
-	if len(all) == 0 {
-		return
-	}
-	var b, fallen bins
-	for _, a := range all {
-		b.add(a)
-		if a.fallen {
-			fallen.add(a)
-		}
-	}
-	t.Logf("%-10s n %6d skill %.3f worst %.3f %s", name, len(all), brierSkill(all), b.worst(), b.String())
-	t.Logf("%-10s fallen        worst %.3f %s", name, fallen.worst(), fallen.String())
-}
-
-func TestMorningsHarness(t *testing.T) {
-	for _, closures := range []bool{true} {
-		series := publicSeries(t, closures, false)
-		for _, f := range []float64{1, 1.1, 1.2, 1.3} {
-			var all []morning
-			for _, s := range series {
-				all = append(all, morningsOf(t, s.Series, f)...)
-			}
-			reportMornings(t, fmt.Sprintf("public %.1f", f), all)
-		}
-	}
-	for _, kind := range strings.Fields(os.Getenv("KIND")) {
+// TestPublicMornings: what is said of caps a little above all that the last weeks had comes true as often as said, and
+// after a missed night the sums stay under their 97.5 % quantiles mostly, whether it is labelled or not.
+func TestPublicMornings(t *testing.T) {
+	series := publicSeries(t, true, false)
+	for _, factor := range []float64{1, 1.1, 1.2, 1.3} {
 		var all []morning
-		var w, c []tally
-		var over, after float64
-		for seed := range uint64(12) {
-			s := made(kind, seed, 200)
-			all = append(all, morningsOf(t, s, 1, 1.1, 1.2, 1.5)...)
-			wa, ca := scoreSeries(t, s, 14)
-			w, c = append(w, wa), append(c, ca)
-			o, a := afterMissed(t, s)
-			over, after = over+o, after+a
+		var b bins
+		for _, s := range series {
+			all = append(all, morningsOf(t, s.Series, factor)...)
 		}
-		reportMornings(t, kind, all)
-		mw, mc := average(w), average(c)
-		t.Logf("%-10s warm %+.3v cold %+.3v; after missed above q97.5: %.3f of %.0f", kind, mw, mc, over/after, after)
+		for _, a := range all {
+			b.add(a)
+		}
+		t.Logf("cap %.1f: %d mornings, skill %.3f, at most %.3f apart: %v", factor, len(all), brierSkill(all), b.worst(), &b)
+		if b.worst() > .08 {
+			t.Errorf("cap %.1f: said and came are %.3f apart: %v", factor, b.worst(), &b)
+		}
 	}
+	labelled := publicSeries(t, true, true)
 	for _, labels := range []bool{false, true} {
 		var over, after float64
-		for _, s := range publicSeries(t, true, labels) {
-			labelled := s.Series
-			truth := publicSeries(t, true, true)
-			for _, x := range truth {
-				if x.ID == s.ID {
-					labelled.Faults = x.Series.Faults
-				}
+		for i, s := range series {
+			if labels {
+				s.Series.Faults, s.Series.Labelled = labelled[i].Series.Faults, true
 			}
-			use := s.Series
-			use.Backlog = nil
-			o, a := afterMissedLabelled(t, use, labelled.Faults)
+			o, a := afterMissed(t, s.Series, labelled[i].Series.Faults)
 			over, after = over+o, after+a
 		}
-		t.Logf("public labels %v: after missed above q97.5: %.3f of %.0f", labels, over/after, after)
+		t.Logf("labels %v: after a missed night %.3f of %.0f sums are above their 97.5 %% quantile", labels, over/after, after)
+		if over > .06*after {
+			t.Errorf("labels %v: after a missed night %.3f of %.0f sums are above their 97.5 %% quantile", labels, over/after, after)
+		}
 	}
 }
 
-// afterMissed counts how often the sum of the days after a missed night lay above its 97.5 % quantile.
-func afterMissed(t testing.TB, s Series) (over, all float64) {
-	return afterMissedLabelled(t, Series{Start: s.Start, Bytes: s.Bytes, Closures: s.Closures}, s.Faults)
+// TestMadeMornings: tenants that miss nights, fall, rise, fall silent, or pull in other rhythms than weekdays. The bounds of
+// the Brier skill, of caps at 1, 1.1, 1.2 and 1.5 times the largest recent sum, and of the pinball loss are a little above
+// what was measured; in the comments is what weekdays alone had.
+func TestMadeMornings(t *testing.T) {
+	for kind, c := range map[string]struct{ skill, pinball float64 }{
+		"plain":     {.25, .65}, // .31 .57
+		"missed":    {.33, .62}, // .36 .53; after a missed night .35 of the sums lay above their 97.5 % quantile
+		"fall":      {.22, 1.1}, // −.05 .99
+		"step":      {.08, 1.1}, // .14 1.08
+		"growth":    {.3, .95},  // .27 .97
+		"idle":      {.3, 1.1},  // .13 1.22
+		"weekly":    {.05, .65}, // −.23 .64
+		"five":      {.15, .5},  // −3.3 1.97
+		"two":       {.15, .25}, // .01 .41
+		"fortnight": {.1, .1},   // −.30 .33
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var all []morning
+			var warm []tally
+			var over, after float64
+			for seed := range uint64(madeSeeds()) {
+				s := made(kind, seed, 200)
+				all = append(all, morningsOf(t, s, 1, 1.1, 1.2, 1.5)...)
+				w, _ := scoreSeries(t, s, 14)
+				warm = append(warm, w)
+				o, a := afterMissed(t, Series{Start: s.Start, Bytes: s.Bytes}, s.Faults)
+				over, after = over+o, after+a
+			}
+			got, skill := average(warm), brierSkill(all)
+			t.Logf("skill %.3f, warm %.3f", skill, got)
+			if skill < c.skill || got.pinball > c.pinball || got.cover95 < .9 {
+				t.Errorf("skill %.3f, %.3f is worse than %.2f and %.2f, or 95 %% covers less than .9", skill, got, c.skill, c.pinball)
+			}
+			if over > .06*after {
+				t.Errorf("after a missed night %.3f of %.0f sums are above their 97.5 %% quantile", over/after, after)
+			}
+		})
+	}
 }
 
-func afterMissedLabelled(t testing.TB, s Series, faults []Fault) (over, all float64) {
+func madeSeeds() int {
+	if os.Getenv("HEADROOM_CI") == "1" {
+		return 30
+	}
+	return 6
+}
+
+// afterMissed counts how often the sums of the week after a missed night lay above their 97.5 % quantiles.
+func afterMissed(t testing.TB, s Series, faults []Fault) (over, all float64) {
 	m := newModel(&s, windowDays)
 	missed := map[int]bool{}
 	for _, f := range faults {
@@ -191,8 +202,6 @@ func afterMissedLabelled(t testing.TB, s Series, faults []Fault) (over, all floa
 	return over, all
 }
 
-var madeKinds = []string{"plain", "missed", "fall", "step", "growth", "idle", "weekly", "five", "two", "fortnight", "monthly"}
-
 // made is a series of a kind that a tenant can have. Missed nights are in its Faults.
 func made(kind string, seed uint64, n int) Series {
 	r := rand.New(rand.NewPCG(seed, 77))
@@ -217,7 +226,7 @@ func made(kind string, seed uint64, n int) Series {
 	switch kind {
 	case "missed":
 		catches, pending := r.Float64() < .7, 0.
-		left := 0
+		left := 0 // missed nights of the present row
 		for i, v := range own {
 			if left == 0 && r.Float64() < .03 {
 				left = []int{1, 1, 1, 2, 4}[r.IntN(5)]
@@ -258,8 +267,6 @@ func made(kind string, seed uint64, n int) Series {
 		gather(func(i int) bool { return i%2 == 1 })
 	case "fortnight":
 		gather(func(i int) bool { return i%14 == 3 })
-	case "monthly":
-		gather(func(i int) bool { return s.Start.AddDate(0, 0, i).Day() == 2 })
 	}
 	return s
 }

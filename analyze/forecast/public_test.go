@@ -83,7 +83,7 @@ func addLabels(t testing.TB, series []Named) {
 		if s.Backlog == nil {
 			s.Backlog = make([]float64, len(s.Bytes))
 		}
-		s.Backlog[day] = number(row[2])
+		s.Backlog[day], s.Labelled = number(row[2]), true
 	})
 }
 

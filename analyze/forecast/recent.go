@@ -6,9 +6,9 @@ import "math"
 //
 //	z = (bytes − expected bytes)/scale of the days t−h+1 … t, as forecast from day t−h, h ≤ 5, faults left out
 //
-// The mean |z| of the last week widens, or narrows, the bands by its power of .2 for the first day, of nothing from the
-// eleventh on. Where the mean z is above 2, a volume that goes on growing is as likely as the usual one (see futures): the
-// experts follow a fast growth after a week or two only. A smaller mean is noise.
+// The mean |z| of the last five days widens, or narrows, the bands by its power of .2 for the first day, of nothing from the
+// eleventh on. Where the mean z is above 1, a volume may be growing (see futures): the experts follow a fast growth after a week
+// or two only.
 type recent struct {
 	// sums[t%n] are Σ z and Σ |z| of day t over h, and how many.
 	sums [recentDays]struct{ z, abs, n float64 }
@@ -17,7 +17,7 @@ type recent struct {
 }
 
 const (
-	recentDays  = week
+	recentDays  = 5
 	recentReach = 5
 	// recentPower is what a week's errors say of the next day, recentFades the days after which they say nothing. .3 scores the
 	// same; without fading the Brier skill of caps within 14 days is .01 lower.
@@ -26,8 +26,10 @@ const (
 	narrowest = .6
 	// z are clipped at mostRecent.
 	mostRecent = 4.
-	// surprising is the mean z from which the volume may be growing, growthWeight how likely that counts.
-	surprising, growthWeight = 2., .5
+	// surprising is the mean z from which the volume may be growing. For each mean error more, growth is so likely, at most
+	// growthMost: a guess where faults are not labelled.
+	surprising                            = 1.
+	growthGuessed, growthSeen, growthMost = .17, 1.2, .97
 )
 
 // say notes what the model expects of the next days.
@@ -78,16 +80,21 @@ func (r *recent) means() (z, abs float64) {
 	return z / n, abs / n
 }
 
-// futures adds the case of a volume that goes on growing to those of which the last one is the usual.
-func (r *recent) futures(all []future) []future {
+// futures adds the case of a volume that goes on growing to those of which the last one is the usual. Where faults are
+// labelled, what is above the forecast is the tenant's own volume: then growth is likelier, and how far it goes less sure.
+func (r *recent) futures(all []future, labelled bool) []future {
 	z, _ := r.means()
 	if z <= surprising {
 		return all
 	}
 	usual := &all[len(all)-1]
-	usual.weight *= 1 - growthWeight
 	on := *usual
-	on.weight *= growthWeight / (1 - growthWeight)
 	on.raised = z - surprising
+	likely := growthGuessed * on.raised
+	if labelled {
+		likely, on.wide = growthSeen*on.raised, z-1
+	}
+	on.weight *= math.Min(growthMost, likely)
+	usual.weight -= on.weight
 	return append(all, on)
 }

@@ -39,7 +39,7 @@ const (
 	stepDays                   = 6
 )
 
-var stepWeights = [stepDays + 1]float64{0, .05, .2, .4, .6, .75, .85}
+var stepWeights = [stepDays + 1]float64{0, .05, .1, .15, .2, .6, .75}
 
 // miss takes in a missed night, with what it should have brought.
 func (s *state) miss(lost float64) {

@@ -57,7 +57,8 @@ func (l *outlook) inTime() int64 {
 // uncertain but the cap.
 func (l *outlook) safe(n nights, limits forecast.Cap) bool {
 	if !n.all {
-		return crossings(l.fan(n, ChanceDays), limits)[ChanceDays-1] < mostRisk
+		fans := l.fans(n, ChanceDays)
+		return limits.Crossing(fans[:]...)[ChanceDays-1] < mostRisk
 	}
 	var most float64
 	for i := range ChanceDays {

@@ -11,13 +11,6 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// crossings are, for each day, the chance of having reached the cap by its end; nil without a cap.
-func crossings(fan [][2]forecast.Band, limits forecast.Cap) []float64 {
-	return limits.Crossing(len(fan), func(day int, limit float64) float64 {
-		return max(fan[day][0].Exceed(limit), fan[day][1].Exceed(limit))
-	})
-}
-
 // How uncertain an estimated cap is taken to be: headroom's own numbers. The bytes of a recorded hour differ by codec
 // and stereo; those measured on the tenant's own list do not, but the number of agents that the vendor counts may.
 const (

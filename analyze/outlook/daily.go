@@ -7,12 +7,13 @@ import (
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/limits"
 )
 
-// ProjectDaily forecasts plain daily totals, with sums over five calendar days. Each series is a tenant of the report;
+// ProjectDaily forecasts plain daily totals, with sums over as many calendar days as the policy's window has. Each series is a tenant of the report;
 // its days end at midnight UTC, and the report is as of the end of the latest. Of w, only Cap and Growth count.
-func ProjectDaily(series []forecast.Named, horizon int, w WhatIf) (*Report, error) {
-	o := Options{Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
+func ProjectDaily(series []forecast.Named, policy *limits.Policy, horizon int, w WhatIf) (*Report, error) {
+	o := Options{Policy: policy, Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -32,20 +33,20 @@ func projectDaily(s forecast.Named, o Options) Projection {
 	n := len(s.Series.Bytes)
 	y, m, d := s.Series.Start.Date()
 	p := Projection{
-		Tenant: s.ID, AsOf: time.Date(y, m, d+n, 0, 0, 0, 0, time.UTC), History: n, Chance: -1, Series: s.Series,
+		Tenant: s.ID, AsOf: time.Date(y, m, d+n, 0, 0, 0, 0, time.UTC), History: n, Chance: -1, Series: s.Series, Window: WindowDays(o.Policy),
 		Cap: egress.Cap{Source: egress.CapUnknown},
 	}
 	if c := o.WhatIf.Cap; c > 0 {
 		p.Cap = egress.Cap{Bytes: c, Low: c, High: c, Source: egress.CapTold}
 	}
-	p.Current = whole(lastSum(s.Series.Bytes))
+	p.Current = whole(lastSum(s.Series.Bytes, p.Window))
 	p.forecastDaily(o)
 	p.score()
 	return p
 }
 
 func (p *Projection) forecastDaily(o Options) {
-	model, err := forecast.Fit(p.Series)
+	model, err := forecast.Fit(p.Series, p.Window)
 	if err != nil {
 		p.Reason = err.Error()
 		return
@@ -56,13 +57,11 @@ func (p *Projection) forecastDaily(o Options) {
 		p.Reason = err.Error()
 		return
 	}
-	fan := make([][2]forecast.Band, len(bands))
 	for i := range bands {
-		b := grown(bands[i], 1+o.WhatIf.Growth)
-		fan[i] = [2]forecast.Band{b, b}
+		bands[i] = bands[i].Grown(1 + o.WhatIf.Growth)
 	}
 	limits := spread(p.Cap)
-	p.fill(fan, crossings(fan, limits), o.Horizon)
+	p.fill([2]forecast.Fan{bands, bands}, limits.Crossing(bands), o.Horizon)
 	if limits != nil {
 		p.Budget = dailyBudget(model, limits, 1+o.WhatIf.Growth)
 	}
@@ -97,14 +96,14 @@ func dailyChance(m *forecast.Model, n nights, limits forecast.Cap, growth float6
 		return 1 // cannot be: sums of volumes are volumes, shares are 0 and 1
 	}
 	for i := range fan {
-		fan[i] = grown(fan[i], growth)
+		fan[i] = fan[i].Grown(growth)
 	}
 	return fan.Cross(limits, ChanceDays)
 }
 
-// lastSum is the sum of the last five days; a day that nobody knows counts nothing.
-func lastSum(y []float64) (sum float64) {
-	for _, v := range y[max(0, len(y)-5):] {
+// lastSum is the sum of the last days of a window; a day that nobody knows counts nothing.
+func lastSum(y []float64, window int) (sum float64) {
+	for _, v := range y[max(0, len(y)-window):] {
 		if !math.IsNaN(v) {
 			sum += v
 		}

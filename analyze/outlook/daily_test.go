@@ -22,11 +22,11 @@ func TestDailyBudget(t *testing.T) {
 	s := totals("a", 90)
 	for _, limit := range []int64{70_000, 90_000, 300_000} {
 		for _, growth := range []float64{0, .2} {
-			r, err := ProjectDaily([]forecast.Named{s}, DefaultHorizon, WhatIf{Cap: limit, Growth: growth})
+			r, err := ProjectDaily([]forecast.Named{s}, mustPolicy(t), DefaultHorizon, WhatIf{Cap: limit, Growth: growth})
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := forecast.Fit(s.Series)
+			m, err := forecast.Fit(s.Series, 5)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,7 +50,7 @@ func TestDailyBudget(t *testing.T) {
 // TestReachedComesFirst: a tenant at its cap is the worst, with a forecast or without, and every score that is missing says
 // why.
 func TestReachedComesFirst(t *testing.T) {
-	r, err := ProjectDaily([]forecast.Named{totals("calm", 30), totals("young", 2)}, DefaultHorizon, WhatIf{Cap: 15_000})
+	r, err := ProjectDaily([]forecast.Named{totals("calm", 30), totals("young", 2)}, mustPolicy(t), DefaultHorizon, WhatIf{Cap: 15_000})
 	if err != nil {
 		t.Fatal(err)
 	}

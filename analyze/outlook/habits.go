@@ -47,8 +47,6 @@ type habits struct {
 	missed []bool
 	// extra are the labelled bytes of each day: repeated, caught up, filled back, and missed.
 	again, caught, back, lost []float64
-	// surprise is how far the sums of the last days lay above their forecasts, from 1 to mostSurprise.
-	surprise float64
 }
 
 func (c *collector) habits() *habits {
@@ -59,7 +57,6 @@ func (c *collector) habits() *habits {
 	h.findMissed()
 	h.label()
 	h.estimateLost()
-	h.surprise = h.lately()
 	return h
 }
 
@@ -273,7 +270,7 @@ func (h *habits) usualBytes(d int) float64 {
 // series is what the forecast learns from, with closure days so many days ahead.
 func (h *habits) series(ahead int) forecast.Series {
 	n := len(h.c.days)
-	s := forecast.Series{Start: h.date(0), Bytes: make([]float64, n), Closures: map[int]string{}}
+	s := forecast.Series{Start: h.date(0), Bytes: make([]float64, n), Closures: map[int]string{}, Labelled: true}
 	for d := range h.c.days {
 		s.Bytes[d] = h.c.days[d].bytes
 		for _, f := range []forecast.Fault{
@@ -336,47 +333,5 @@ func (h *habits) notes() []string {
 	if note != "" {
 		notes = append(notes, note)
 	}
-	if f := h.surprise; f > mentionedSurprise {
-		notes = append(notes, fmt.Sprintf("The last sums came out %.1f mean errors above their forecasts: the volume may be growing, and the bands are raised.", f))
-	}
 	return notes
-}
-
-// mentionedSurprise is where a surprise is worth a note: one of 1 is mean.
-const mentionedSurprise = 1.5
-
-// surpriseDays are the last days whose sums are compared to what was forecast of them, up to so many days before, and
-// mostSurprise is as far as a surprise is believed: a volume that grows by a tenth each night reaches 4.
-const (
-	surpriseDays = 5
-	mostSurprise = 4.
-)
-
-// lately is by how many mean errors the sums of the last days lay above their forecasts: the mean over all of them, from
-// 1 to mostSurprise. Labelled bytes are no surprise.
-func (h *habits) lately() float64 {
-	s := h.series(0)
-	origins, err := forecast.Origins(s, surpriseDays)
-	if err != nil {
-		return 1
-	}
-	n := len(s.Bytes)
-	var sum, count float64
-	for t, fan := range origins {
-		for ahead := max(1, n-surpriseDays-t); ahead <= surpriseDays && t+ahead < n; ahead++ {
-			if b := fan[ahead-1]; b.Scale > 0 && n > 2*7 {
-				sum += (h.usualSum(t+1, t+ahead) - (b.Point - b.Known)) / b.Scale
-				count++
-			}
-		}
-	}
-	return math.Min(math.Max(1, sum/math.Max(count, 1)), mostSurprise)
-}
-
-// usualSum adds up what came, or would have come, without labelled bytes.
-func (h *habits) usualSum(from, to int) (sum float64) {
-	for d := from; d <= to; d++ {
-		sum += h.own(d) + h.lost[d]
-	}
-	return sum
 }

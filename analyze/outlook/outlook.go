@@ -23,23 +23,19 @@ import (
 // largest when the unknown part comes twice. A quantile of the day is the larger of theirs. Without the second, a window
 // that is just about to lose an old night, and holds nothing uncertain, would hide what the coming night can do.
 //
-// Bands are raised and widened after a week whose sums came out above their forecasts (see surprised), since the forecast
-// follows a growing volume only after a week or two.
-//
 // What pulls that move about do to these sums, timing.go adds. It fails where a pull is moved for good: that is seen only as
 // its bytes come, and wholly after four weeks.
 
 // outlook says what rolling sums the coming days have.
 type outlook struct {
-	c        *collector
-	model    *forecast.Model // nil where only what is given counts
-	growth   float64         // factor on the unknown
-	surprise float64         // see habits.surprise
-	running  runaway         // counted in extra when it is sure to go on
-	extra    []float64       // x, from the first coming day on
-	y        []float64       // expected of the coming days, growth included
-	sums     []float64       // sums[k] is the bytes of the cells from the k-th on
-	stored   [][slots]float64
+	c       *collector
+	model   *forecast.Model // nil where only what is given counts
+	growth  float64         // factor on the unknown
+	running runaway         // counted in extra when it is sure to go on
+	extra   []float64       // x, from the first coming day on
+	y       []float64       // expected of the coming days, growth included
+	sums    []float64       // sums[k] is the bytes of the cells from the k-th on
+	stored  [][slots]float64
 	// inside[m][j] is the share of a day's bytes in the window that ends in slot j, m days later.
 	inside [][slots]float64
 	moves  []move
@@ -56,7 +52,6 @@ func (n nights) given(day int) bool { return n.all || n.first && day == 0 }
 func newOutlook(c *collector, h *habits, m *forecast.Model, o Options) *outlook {
 	days := max(o.Horizon, ChanceDays)
 	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, extra: make([]float64, days), y: make([]float64, days)}
-	l.surprise = h.surprise
 	l.expect()
 	l.extra[0], _ = h.overdue()
 	if l.running = h.running(); l.running.chance == 1 {
@@ -71,22 +66,13 @@ func newOutlook(c *collector, h *habits, m *forecast.Model, o Options) *outlook 
 	return l
 }
 
-// expect asks the model for each coming day alone.
+// expect asks the model for the coming days.
 func (l *outlook) expect() {
 	if l.model == nil {
 		return
 	}
-	alone := make([]forecast.Window, len(l.y))
-	for i := range alone {
-		alone[i].Days = make([]float64, i+1)
-		alone[i].Days[i] = 1
-	}
-	fan, err := l.model.Forecast(alone)
-	if err != nil {
-		return // cannot be: shares are 0 and 1
-	}
-	for i := range fan {
-		l.y[i] = l.growth * fan[i].Point
+	for i, bytes := range l.model.Expected(len(l.y)) {
+		l.y[i] = l.growth * bytes
 	}
 }
 
@@ -160,9 +146,10 @@ func (l *outlook) frame(n nights, i, j int) forecast.Window {
 	return w
 }
 
-// fan gives the two bands of each of the coming days. It must have a model.
-func (l *outlook) fan(n nights, days int) [][2]forecast.Band {
-	out := make([][2]forecast.Band, days)
+// fans are two bands of each of the coming days: of the window that is expected to hold most, and of the one that holds most
+// when what is unknown comes twice. There must be a model.
+func (l *outlook) fans(n nights, days int) [2]forecast.Fan {
+	var out [2]forecast.Fan
 	for k, weight := range []float64{1, 2} {
 		frames := make([]forecast.Window, days)
 		for i := range frames {
@@ -171,24 +158,26 @@ func (l *outlook) fan(n nights, days int) [][2]forecast.Band {
 		}
 		fan, err := l.model.Forecast(frames)
 		if err != nil {
-			return out // cannot be: sums of volumes are volumes, shares are between 0 and 1
+			return [2]forecast.Fan{make(forecast.Fan, days), make(forecast.Fan, days)} // cannot be: shares are between 0 and 1
 		}
 		for i := range fan {
-			b, m := grown(surprised(fan[i], l.surprise), l.growth), l.moves[i]
-			out[i][k] = b.Moved(m.shift, m.spread, math.Max(l.stored[i][0], b.Known+m.least))
+			b, m := fan[i].Grown(l.growth), l.moves[i]
+			fan[i] = b.Moved(m.shift, m.spread, math.Max(l.stored[i][0], b.Known+m.least))
 		}
+		out[k] = fan
 	}
 	return out
 }
 
-// chances are, for each day of the fan, that of having reached the cap by its end; nil without a cap. A fault that may
+// chances are, for each day of the fans, that of having reached the cap by its end; nil without a cap. A fault that may
 // go on counts as likely as that is, though not in the bands: they are for nights like the others.
-func (l *outlook) chances(fan [][2]forecast.Band, limits forecast.Cap) []float64 {
-	chances := crossings(fan, limits)
+func (l *outlook) chances(fans [2]forecast.Fan, limits forecast.Cap) []float64 {
+	chances := limits.Crossing(fans[:]...)
 	if r := l.running; chances != nil && r.chance > 0 && r.chance < 1 {
 		on := *l
 		on.extra = more(l.extra, onceMoreNights, r.bytes)
-		for i, p := range crossings(on.fan(nights{}, len(fan)), limits) {
+		fans := on.fans(nights{}, len(fans[0]))
+		for i, p := range limits.Crossing(fans[:]...) {
 			chances[i] += r.chance * (p - chances[i])
 		}
 	}
@@ -202,27 +191,4 @@ func more(nights []float64, first int, bytes float64) []float64 {
 		out[i] += bytes
 	}
 	return out
-}
-
-// grown multiplies the unknown part of a band.
-func grown(b forecast.Band, factor float64) forecast.Band {
-	b.Point = b.Known + factor*(b.Point-b.Known)
-	b.Scale *= factor
-	for i, q := range b.Quantiles {
-		b.Quantiles[i] = b.Known + factor*(q-b.Known)
-	}
-	return b
-}
-
-// surprised raises a band, and widens its upper half, after sums that lay factor mean errors above their forecasts: what
-// is beyond 1 is taken to go on, and errors to be that much larger. The lower half stays: the growth may also end.
-func surprised(b forecast.Band, factor float64) forecast.Band {
-	b.Point += (factor - 1) * b.Scale
-	b.Scale *= factor
-	for i, p := range forecast.Levels {
-		if p >= .5 {
-			b.Quantiles[i] = b.Quantile(p)
-		}
-	}
-	return b
 }

@@ -57,6 +57,8 @@ type Projection struct {
 	AsOf    time.Time
 	Cap     egress.Cap
 	Current int64 // in the window that ends at AsOf
+	// Window is the policy's window in whole days, see WindowDays.
+	Window int
 	// Method names how it was forecast; "" where it was not.
 	Method string
 	// History is the number of days from the first request that counts to AsOf.
@@ -214,7 +216,7 @@ func project(c *collector, o Options) Projection {
 	habits := c.habits()
 	p.Series = habits.series(forecast.MaxHorizon)
 	p.Notes = append(p.Notes, habits.notes()...)
-	model, err := forecast.Fit(p.Series)
+	model, err := forecast.Fit(p.Series, p.Window)
 	if err != nil {
 		p.Reason = err.Error()
 		p.modelless(c)
@@ -225,8 +227,8 @@ func project(c *collector, o Options) Projection {
 		p.Notes = append(p.Notes, fmt.Sprintf("%d days of history: chances are not reliable before %d.", p.History, forecast.Reliable))
 	}
 	l := newOutlook(c, habits, model, o)
-	fan, limits := l.fan(nights{}, max(o.Horizon, ChanceDays)), spread(p.Cap)
-	p.fill(fan, l.chances(fan, limits), o.Horizon)
+	fans, limits := l.fans(nights{}, max(o.Horizon, ChanceDays)), spread(p.Cap)
+	p.fill(fans, l.chances(fans, limits), o.Horizon)
 	if limits != nil && !o.chanceOnly {
 		p.Budget = l.budget(limits)
 	}
@@ -236,7 +238,7 @@ func project(c *collector, o Options) Projection {
 func newProjection(c *collector, o Options) Projection {
 	limit, note := o.WhatIf.limit(c)
 	p := Projection{
-		Tenant: c.tenant.Name, AsOf: o.AsOf.UTC(), Cap: limit, Current: whole(c.current()), History: len(c.days), Chance: -1, Room: c.room(),
+		Tenant: c.tenant.Name, AsOf: o.AsOf.UTC(), Window: WindowDays(o.Policy), Cap: limit, Current: whole(c.current()), History: len(c.days), Chance: -1, Room: c.room(),
 	}
 	if note != "" {
 		p.Notes = append(p.Notes, note)
@@ -245,8 +247,8 @@ func newProjection(c *collector, o Options) Projection {
 }
 
 // fill fills in what follows from the bands and from the chances of having reached the cap by the end of each day.
-func (p *Projection) fill(fan [][2]forecast.Band, chances []float64, horizon int) {
-	p.Days = projectDays(fan, p.AsOf, horizon)
+func (p *Projection) fill(fans [2]forecast.Fan, chances []float64, horizon int) {
+	p.Days = projectDays(fans, p.AsOf, horizon)
 	if chances == nil {
 		return
 	}
@@ -271,10 +273,10 @@ func (p *Projection) by(chances []float64, chance float64) time.Time {
 	return time.Time{}
 }
 
-func projectDays(fan [][2]forecast.Band, asOf time.Time, horizon int) []Day {
+func projectDays(fans [2]forecast.Fan, asOf time.Time, horizon int) []Day {
 	days := make([]Day, horizon)
 	for i := range days {
-		a, b := &fan[i][0], &fan[i][1]
+		a, b := &fans[0][i], &fans[1][i]
 		d := Day{At: asOf.Add(time.Duration(i+1) * 24 * time.Hour), Point: math.Max(a.Point, b.Point)}
 		for q := range d.Quantiles {
 			d.Quantiles[q] = math.Max(a.Quantiles[q], b.Quantiles[q])
@@ -290,7 +292,7 @@ func (p *Projection) score() {
 		p.Unscored = p.Reason
 		return
 	}
-	scores, err := forecast.Evaluate(p.Series, DefaultHorizon, scoredDays)
+	scores, err := forecast.Evaluate(p.Series, p.Window, DefaultHorizon, scoredDays)
 	if err != nil {
 		p.Unscored = err.Error()
 		return
@@ -309,13 +311,20 @@ func methodName(history int) string {
 	return "weekday ensemble"
 }
 
+// WindowDays is the length of the policy's rolling window in days, a part of one counting as a whole: the sums that a model of
+// daily volumes learns its errors from.
+func WindowDays(p *limits.Policy) int {
+	const day = 24 * time.Hour
+	return max(1, int((p.Egress.Window+day-1)/day))
+}
+
 // Past are the rolling sums at the ends of the last days up to AsOf, oldest first and resets aside: at most n, those of
-// which all five days are known.
+// which all days are known.
 func (p *Projection) Past(n int) []float64 {
 	var sums []float64
 	y := p.Series.Bytes
-	for end := max(5, len(y)-n+1); end <= len(y); end++ {
-		sums = append(sums, lastSum(y[:end]))
+	for end := max(p.Window, len(y)-n+1); end <= len(y); end++ {
+		sums = append(sums, lastSum(y[:end], p.Window))
 	}
 	return sums
 }

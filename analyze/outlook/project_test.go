@@ -289,7 +289,7 @@ func TestBudgetIsTheLargest(t *testing.T) {
 		c := collected(t, egress.Tenant{Cap: egress.CapFacts{Told: told}}, projectAsOf, nightly(40, weekly, time.UTC))
 		o := Options{Policy: c.policy, AsOf: projectAsOf, Horizon: 7}
 		p := project(c, o)
-		m, err := forecast.Fit(p.Series)
+		m, err := forecast.Fit(p.Series, p.Window)
 		if err != nil {
 			t.Fatal(err)
 		}
