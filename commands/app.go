@@ -67,6 +67,15 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
+	code := exitCodeOf(err)
+	if code == exitFailed && !said(err) {
+		fmt.Fprintf(stderr, "headroom: %s\n", oneLine(err.Error()))
+	}
+	return code
+}
+
+// exitCodeOf is the exit code of a command that ended with err.
+func exitCodeOf(err error) int {
 	var code exitCode
 	switch {
 	case err == nil:
@@ -78,8 +87,13 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	case errors.Is(err, errPartly):
 		return exitPartly
 	}
-	fmt.Fprintf(stderr, "headroom: %s\n", oneLine(err.Error()))
 	return exitFailed
+}
+
+// said says of an error that it is an exit code, and that there is nothing more to say.
+func said(err error) bool {
+	var code exitCode
+	return err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) || errors.As(err, &code)
 }
 
 // heeded are the signals that we were not started to ignore, as nohup and the background jobs of scripts are: to ask for
@@ -160,8 +174,7 @@ func newApp(s *streams) *cli.App {
 func action(f func(*cli.Context) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		err := f(c)
-		var code exitCode
-		if err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) || errors.As(err, &code) {
+		if said(err) {
 			return err
 		}
 		if errors.Is(err, context.Canceled) && c.Err() != nil {

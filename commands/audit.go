@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/sqlite"
@@ -96,11 +97,25 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	if err != nil {
 		return err
 	}
+	se.outcome = auditSummary(r)
 	err = se.write(o.output, func(w io.Writer) error { return report.Audit(w, r, o.look) })
 	if err == nil && fails(r, o.failOn) {
 		err = errFindings
 	}
 	return err
+}
+
+// auditSummary counts tenants by verdict.
+func auditSummary(r *analyze.Report) string {
+	counts := map[analyze.Verdict]int{}
+	for i := range r.Tenants {
+		counts[r.Tenants[i].Verdict]++
+	}
+	parts := []string{measure.Count(int64(len(r.Tenants)), "tenant")}
+	for _, v := range []analyze.Verdict{analyze.Fail, analyze.Warn, analyze.NoData, analyze.Pass} {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next run.

@@ -25,16 +25,18 @@ func newServeCommand(s *streams) *cli.Command {
 		Name:      "serve",
 		Usage:     "show the report live in a browser, with /metrics for Prometheus, until it is stopped",
 		ArgsUsage: "[TENANT…]",
-		Description: "Serves the page of \"headroom report\", which follows the log as it grows, and /metrics: rolling bytes, cap,\n" +
-			"utilization, violations and the age of the last pull of each tenant. It answers nobody but this machine, unless\n" +
-			"--allow-remote is given: the page names tenants and clients, and asks for no password.\n\n" +
+		Description: "Serves the page of \"headroom report\", which follows the log as it grows; /metrics for Prometheus; and /healthz, which\n" +
+			"says whether the log can be read. It answers nobody but this machine, unless --allow-remote is given: the page names\n" +
+			"tenants and clients, and asks for no password. With --textfile it writes the metrics into a file and ends.\n\n" +
 			"Examples:\n" +
 			"  headroom serve\n" +
-			"  headroom serve --listen 127.0.0.1:9000 --tenant acme",
+			"  headroom serve --listen 127.0.0.1:9000 --tenant acme\n" +
+			"  headroom serve --textfile /var/lib/prometheus/node-exporter/headroom.prom",
 		Flags: []cli.Flag{
 			tenantsFlag(), asOfFlag(),
 			&cli.StringFlag{Name: "listen", Value: defaultServe, Usage: "listen on this `ADDRESS`"},
 			&cli.BoolFlag{Name: "allow-remote", Usage: "listen on an address that other machines reach, where anybody may read the page"},
+			textfileFlag(),
 		},
 		Action: withStore(s, readServeOptions, runServe, sqlite.MustExist()),
 	}
@@ -44,6 +46,8 @@ type serveOptions struct {
 	tenants []string
 	listen  string
 	remote  bool
+	// textfile is the file to write the metrics into, instead of serving; "" means to serve.
+	textfile string
 	// asOf is the zero time for a clock that goes on.
 	asOf time.Time
 }
@@ -52,7 +56,10 @@ func readServeOptions(c *cli.Context, _ *streams) (o serveOptions, err error) {
 	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
-	o.listen, o.remote = c.String("listen"), c.Bool("allow-remote")
+	o.listen, o.remote, o.textfile = c.String("listen"), c.Bool("allow-remote"), c.String("textfile")
+	if o.textfile != "" && c.IsSet("listen") {
+		return o, errors.New("flag --textfile: writes the metrics and serves nothing; leave out --listen")
+	}
 	if o.asOf, err = readTime(c, "as-of", time.Now()); err != nil {
 		return o, err
 	}
@@ -64,6 +71,24 @@ func readServeOptions(c *cli.Context, _ *streams) (o serveOptions, err error) {
 		return o, fmt.Errorf("flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote", o.listen)
 	}
 	return o, nil
+}
+
+// writeTextfile writes the metrics once.
+func (s *session) writeTextfile(ctx context.Context, o serveOptions) error {
+	snap, names, err := s.snapshot(ctx, o.tenants)
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	sp := span{asOf: o.asOf}
+	if sp.asOf.IsZero() {
+		sp.asOf = time.Now().UTC().Truncate(time.Microsecond)
+	}
+	r, err := s.audit(ctx, snap, sp, names)
+	if err != nil {
+		return err
+	}
+	return s.exportMetrics(ctx, snap, sp, names, r, o.textfile)
 }
 
 // local says whether a host's name or address is this machine's own.
@@ -84,6 +109,9 @@ func listenAt(address string) (net.Listener, error) {
 }
 
 func runServe(c *cli.Context, se *session, o serveOptions) error {
+	if o.textfile != "" {
+		return se.writeTextfile(c.Context, o)
+	}
 	l, err := listenAt(o.listen)
 	if err != nil {
 		return err

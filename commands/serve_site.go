@@ -2,11 +2,15 @@ package commands
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,16 +40,19 @@ type site struct {
 	tag     string     // of the picture
 	at      time.Time  // when it was made
 	picture *report.Picture
+	counts  *requestCounts
 	html    []byte // of the page; nil until somebody asks
+	packed  []byte // html by gzip, in the same way
 }
 
 func newSite(se *session, o serveOptions) (*site, error) {
 	s := &site{se: se, o: o}
 	registry := prometheus.NewRegistry()
-	if err := registry.Register(&gauges{site: s}); err != nil {
+	if err := registry.Register(liveMetrics{s}); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	s.metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	s.counts = newRequestCounts(se.policy)
 	return s, nil
 }
 
@@ -54,6 +61,7 @@ func (s *site) handler() http.Handler {
 	mux.HandleFunc("GET /{$}", s.servePage)
 	mux.HandleFunc("GET "+pulsePath, s.servePulse)
 	mux.Handle("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /healthz", s.serveHealth)
 	return s.guarded(mux)
 }
 
@@ -70,20 +78,53 @@ func (s *site) guarded(next http.Handler) http.Handler {
 		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("X-Frame-Options", "DENY")
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 		w.Header().Set("Cache-Control", "no-cache")
 		next.ServeHTTP(w, r)
 	})
 }
 
 func (s *site) servePage(w http.ResponseWriter, r *http.Request) {
-	html, tag, err := s.rendered(r.Context())
+	gzipped := acceptsGzip(r.Header)
+	html, tag, err := s.rendered(r.Context(), gzipped)
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Vary", "Accept-Encoding")
+	if gzipped {
+		w.Header().Set("Content-Encoding", "gzip")
+		tag += "-gzip" // what differs byte for byte needs another tag
+	}
 	w.Header().Set("ETag", `"`+tag+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(html))
+}
+
+// acceptsGzip says that a client takes gzip, and does not refuse it with a weight of 0.
+func acceptsGzip(h http.Header) bool {
+	for part := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
+		coding, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
+			return weight == "" || err == nil && q > 0
+		}
+	}
+	return false
+}
+
+// serveHealth says whether the log can be read now. It reads no requests.
+func (s *site) serveHealth(w http.ResponseWriter, r *http.Request) {
+	snap, err := s.se.look(r.Context())
+	if err == nil {
+		err = snap.Close()
+	}
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, "ok")
 }
 
 func (s *site) servePulse(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +142,7 @@ func (s *site) fail(w http.ResponseWriter, err error) {
 	http.Error(w, "the log cannot be read now", http.StatusServiceUnavailable)
 }
 
-func (s *site) rendered(ctx context.Context) (html []byte, tag string, err error) {
+func (s *site) rendered(ctx context.Context, gzipped bool) (text []byte, tag string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.update(ctx); err != nil {
@@ -114,7 +155,19 @@ func (s *site) rendered(ctx context.Context) (html []byte, tag string, err error
 		}
 		s.html = b.Bytes()
 	}
-	return s.html, s.tag, nil
+	if !gzipped {
+		return s.html, s.tag, nil
+	}
+	if s.packed == nil {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err := z.Write(s.html)
+		if err := errors.Join(err, z.Close()); err != nil {
+			return nil, "", fmt.Errorf("pack page: %w", err)
+		}
+		s.packed = b.Bytes()
+	}
+	return s.packed, s.tag, nil
 }
 
 // current is what is to be shown now.
@@ -167,8 +220,11 @@ func (s *site) draw(ctx context.Context, snap store.Snapshot, content string) er
 	if err != nil {
 		return err
 	}
+	if err := s.counts.update(ctx, snap, names); err != nil {
+		return err
+	}
 	p.Live = pulsePath
-	s.picture, s.html, s.at, s.content = p, nil, now, content
+	s.picture, s.html, s.packed, s.at, s.content = p, nil, nil, now, content
 	s.tag = fmt.Sprintf("%s-%x", content, now.UnixNano())
 	return nil
 }
@@ -192,4 +248,23 @@ func fingerprint(ctx context.Context, snap store.Snapshot) (string, error) {
 	}
 	events, err := snap.Events(ctx)
 	return fmt.Sprintf("%x-%x-%x", requests, last, len(events)), err
+}
+
+// liveMetrics gives the figures of a site to Prometheus. They are computed when they are asked for.
+type liveMetrics struct{ *site }
+
+// Describe implements prometheus.Collector.
+func (l liveMetrics) Describe(out chan<- *prometheus.Desc) { new(metrics).Describe(out) }
+
+// Collect implements prometheus.Collector. A log that cannot be read makes the scrape fail.
+func (l liveMetrics) Collect(out chan<- prometheus.Metric) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.update(context.Background()); err != nil {
+		l.se.warn("headroom: metrics: %v", err)
+		out <- prometheus.NewInvalidMetric(descUsed, err)
+		return
+	}
+	m := metrics{audit: l.picture.Audit, forecast: l.picture.Forecast, counts: l.counts}
+	m.Collect(out)
 }

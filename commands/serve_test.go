@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"compress/gzip"
 	"io"
 	"net"
 	"net/http"
@@ -43,13 +44,19 @@ func served(t *testing.T, o serveOptions) (*httptest.Server, func(tenant string,
 	last := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
 	return server, func(tenant string, n int) {
 		r := store.NewRecorder(st)
-		for range n {
-			last = last.Add(3 * time.Second)
+		at := func(i int) time.Time {
+			if n < 0 { // earlier than all
+				return last.Add(-24 * time.Hour)
+			}
+			return last.Add(time.Duration(i+1) * 3 * time.Second)
+		}
+		for i := range max(n, -n) {
 			r.Record(store.Request{
-				Tenant: tenant, StartedAt: last.UnixMicro(), Status: 200, ResponseBytes: 1000, Key: last.Format("150405"), Source: &store.Source{Kind: "transport"},
+				Tenant: tenant, StartedAt: at(i).UnixMicro(), Status: 200, ResponseBytes: 1000, Key: at(i).Format("150405"), Source: &store.Source{Kind: "transport"},
 				Route: &store.Route{Method: "GET", Origin: "https://" + tenant + ".xima.cloud", Template: "/rest/api/v2/recordings/{+recording_key}/audio", Class: "recording_audio"},
 			})
 		}
+		last = last.Add(time.Duration(max(n, 0)) * 3 * time.Second)
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -102,13 +109,92 @@ func TestServeMetrics(t *testing.T) {
 	add("acme", 4)
 	text, _ := fetch(t, server.URL+"/metrics", "")
 	for _, want := range []string{
-		`headroom_rolling_bytes{tenant="acme"} 4000`, `headroom_cap_bytes{source="told",tenant="acme"} 10000`, `headroom_utilization_ratio{tenant="acme"} 0.4`,
-		`headroom_violations{tenant="acme"} 0`, `headroom_last_pull_age_seconds{tenant="acme"} 79188`, `headroom_verdict{tenant="acme",verdict="pass"} 1`,
+		`headroom_egress_used_bytes{tenant="acme"} 4000`, `headroom_egress_limit_bytes{tenant="acme"} 10000`,
+		`headroom_egress_remaining_bytes{tenant="acme"} 6000`,
+		`headroom_egress_limit_info{source="told",tenant="acme",told_on="`,
+		`headroom_requests_total{class="recording_audio",status="200",tenant="acme"} 4`,
+		`headroom_last_success_timestamp_seconds{tenant="acme"} 1.793498412e+09`,
+		`headroom_verdict{tenant="acme",verdict="pass"} 1`, `headroom_verdict{tenant="acme",verdict="fail"} 0`,
+		`headroom_audit_timestamp_seconds 1.7935776e+09`, `headroom_dropped_requests_total 0`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
 	}
+	// A counter follows what is added, wherever in time it belongs.
+	add("acme", 2)
+	add("acme", -1)
+	if text, _ = fetch(t, server.URL+"/metrics", ""); !strings.Contains(text, `status="200",tenant="acme"} 7`) {
+		t.Errorf("7 requests were added:\n%s", text)
+	}
+}
+
+func TestServeHealthAndGzip(t *testing.T) {
+	server, add := served(t, november)
+	add("acme", 4)
+	if text, resp := fetch(t, server.URL+"/healthz", ""); text != "ok\n" || resp.StatusCode != http.StatusOK {
+		t.Errorf("%d: %q", resp.StatusCode, text)
+	}
+	plain := get(t, server.URL, "identity", "")
+	for accept, want := range map[string]string{"gzip": "gzip", "br, gzip;q=0.5": "gzip", "gzip;q=0": "", "br": ""} {
+		resp := get(t, server.URL, accept, "")
+		body := resp.body
+		if got := resp.header.Get("Content-Encoding"); got != want {
+			t.Errorf("%s: encoding %q, want %q", accept, got, want)
+		}
+		if want == "gzip" {
+			z, err := gzip.NewReader(strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			unpacked, err := io.ReadAll(z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(body) > len(unpacked)/2 {
+				t.Errorf("%d bytes packed to %d", len(unpacked), len(body))
+			}
+			body = string(unpacked)
+			if again := get(t, server.URL, accept, resp.header.Get("ETag")); again.status != http.StatusNotModified {
+				t.Errorf("the same again: %d", again.status)
+			}
+		}
+		if body != plain.body {
+			t.Errorf("%s: another page", accept)
+		}
+	}
+	if got := plain.header.Get("Cross-Origin-Resource-Policy"); got != "same-origin" {
+		t.Errorf("Cross-Origin-Resource-Policy %q", got)
+	}
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// get asks for a page in an encoding, and does not unpack it.
+func get(t *testing.T, url, accept, tag string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept-Encoding", accept)
+	if tag != "" {
+		req.Header.Set("If-None-Match", tag)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
 func TestServeAnswersThisMachineOnly(t *testing.T) {
@@ -158,12 +244,13 @@ func TestMetricsAreInPrometheusTextFormat(t *testing.T) {
 	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
 		t.Errorf("content type %q", kind)
 	}
-	sample := regexp.MustCompile(`^([a-z_]+)(\{([a-z]+="([^"\\\n]|\\["\\n])*",?)*\})? [-+0-9.e]+$`)
+	sample := regexp.MustCompile(`^([a-z_]+)(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)*\})? [-+0-9.e]+$`)
 	seen, typed := map[string]bool{}, map[string]bool{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
-			typed[strings.TrimSuffix(name, " gauge")] = true
+		if rest, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			name, kind, _ := strings.Cut(rest, " ")
+			typed[name] = kind == "gauge" || kind == "counter" && strings.HasSuffix(name, "_total")
 			continue
 		}
 		if strings.HasPrefix(line, "# HELP ") {
@@ -176,7 +263,7 @@ func TestMetricsAreInPrometheusTextFormat(t *testing.T) {
 		}
 		seen[series] = true
 	}
-	if len(seen) != 10 {
+	if len(seen) < 20 {
 		t.Errorf("%d samples of two tenants in\n%s", len(seen), text)
 	}
 }

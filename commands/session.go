@@ -24,6 +24,10 @@ type session struct {
 	store  store.Log
 	config *config.Config
 	policy *limits.Policy
+
+	// What hooks are told: a line on the outcome, and whether it brought anything new.
+	outcome string
+	changed bool
 }
 
 // withFacts makes an action that runs with a session without a log. What the user typed is checked by options before any
@@ -43,7 +47,7 @@ func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error
 		}
 		s.detail("headroom: policy %s %s; %d tenants in the config", se.policy.Name, se.policy.Version, len(se.config.Tenants))
 		begin := time.Now()
-		err = run(c, se, o)
+		err = se.withHooks(c.Context, c.Command.Name, func() error { return run(c, se, o) })
 		s.detail("headroom: %s took %v", c.Command.Name, time.Since(begin).Round(time.Millisecond))
 		return err
 	})

@@ -33,6 +33,8 @@ type Config struct {
 	Defaults Tenant
 	// Tenants holds what is known of each tenant, the file's defaults already filled in.
 	Tenants map[string]Tenant
+	// Hooks are what the nightly commands tell others.
+	Hooks Hooks
 	// Pull says where the command pull puts recordings, and how.
 	Pull Pull
 }

@@ -290,3 +290,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestHooks(t *testing.T) {
+	c, err := Parse("h.toml", []byte("[hooks]\non_start = 'https://example.com/x?y=1'\non_failure = ['mail', '-s', '']\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := c.Hooks
+	if h.OnStart.URL != "https://example.com/x?y=1" || !slices.Equal(h.OnFailure.Command, []string{"mail", "-s", ""}) {
+		t.Errorf("%+v", h)
+	}
+	if !h.OnSuccess.IsZero() || !h.OnChange.IsZero() || h.OnStart.IsZero() || h.OnFailure.IsZero() {
+		t.Errorf("%+v", h)
+	}
+	for _, value := range []string{"'secret'", "5", "[]", "['']", "[5]", "'ftp://secret'", "'https://'"} {
+		_, err := Parse("h.toml", []byte("[hooks]\non_start = "+value+"\n"))
+		if err == nil || !strings.HasPrefix(err.Error(), "h.toml:2: on_start must be a URL") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}

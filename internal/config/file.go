@@ -93,7 +93,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	}
 	r := reader{doc: doc}
 	r.env("token_env", f.TokenEnv)
-	config := &Config{TokenEnv: f.TokenEnv, Tenants: map[string]Tenant{}}
+	config := &Config{TokenEnv: f.TokenEnv, Tenants: map[string]Tenant{}, Hooks: r.hooks(f.Hooks)}
 	config.Defaults = r.tenant("defaults", tenantFile{sharedFile: f.Defaults})
 	if config.Defaults.TokenEnv != "" {
 		config.TokenEnv = config.Defaults.TokenEnv
@@ -142,6 +142,7 @@ type configFile struct {
 	Defaults sharedFile            `toml:"defaults"`
 	Tenants  map[string]tenantFile `toml:"tenants"`
 	Pull     pullFile              `toml:"pull"`
+	Hooks    hooksFile             `toml:"hooks"`
 }
 
 // sharedFile is what may be said of one tenant and of all.

@@ -1,0 +1,127 @@
+package commands
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/config"
+)
+
+// hookPatience is how long a hook may take: what it tells of must not wait for it for ever.
+const hookPatience = 10 * time.Second
+
+// hooked are the commands that hooks are told of: those that run at night, when nobody looks.
+var hooked = map[string]bool{"audit": true, "pull": true}
+
+// hookWord is what a hook gets, as JSON. It names no tenant: it may go to somebody else's server.
+type hookWord struct {
+	Event   string `json:"event"`
+	Command string `json:"command"`
+	Exit    *int   `json:"exit,omitempty"`
+	Summary string `json:"summary,omitempty"`
+}
+
+// withHooks runs a command and tells the config's hooks how it went.
+func (s *session) withHooks(ctx context.Context, command string, run func() error) error {
+	if !hooked[command] {
+		return run()
+	}
+	h := s.config.Hooks
+	s.callHook(ctx, h.OnStart, hookWord{Event: "start", Command: command})
+	err := run()
+	code := exitCodeOf(err)
+	word := hookWord{Event: "success", Command: command, Exit: &code, Summary: s.outcome}
+	hook := h.OnSuccess
+	if code != exitDone {
+		word.Event, hook = "failure", h.OnFailure
+		word.Summary = cmp.Or(s.outcome, "not carried out")
+	}
+	if s.changed {
+		changed := word
+		changed.Event = "change"
+		s.callHook(ctx, h.OnChange, changed)
+	}
+	s.callHook(ctx, hook, word)
+	return err
+}
+
+// callHook tells one hook. That it does not work is told, and changes nothing else.
+func (s *session) callHook(ctx context.Context, h config.Hook, word hookWord) {
+	if h.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hookPatience)
+	defer cancel()
+	text, err := json.Marshal(word)
+	if err == nil && h.URL != "" {
+		err = postHook(ctx, h.URL, text)
+	} else if err == nil {
+		err = startHook(ctx, h.Command, append(text, '\n'))
+	}
+	if err != nil {
+		s.warn("headroom: hook on_%s: %v", word.Event, err)
+	}
+}
+
+func postHook(ctx context.Context, to string, text []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(text))
+	if err != nil {
+		return errors.New("the URL cannot be called")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "headroom")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the URL, which is a secret of a kind
+		}
+		return err
+	}
+	if err := resp.Body.Close(); err != nil {
+		return err
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("the answer was %s", resp.Status)
+	}
+	return nil
+}
+
+// startHook runs a program, without the variables that hold our own settings and tokens.
+func startHook(ctx context.Context, command []string, stdin []byte) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	cmd.WaitDelay = time.Second
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "HEADROOM_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Run(); err != nil {
+		first, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
+		if len(first) > 200 {
+			first = first[:200]
+		}
+		return errors.Join(fmt.Errorf("%s: %w", command[0], err), sayIf(first))
+	}
+	return nil
+}
+
+func sayIf(s string) error {
+	if s == "" {
+		return nil
+	}
+	return errors.New(s)
+}
