@@ -19,8 +19,6 @@ import (
 const (
 	// reversePrefix begins the paths of the reverse proxy; the tenant's name follows.
 	reversePrefix = "/t/"
-	// headerPatience is how long a client may take to send a request's header.
-	headerPatience = time.Minute
 	// flushEvery is how long bytes of an answer that has just begun may wait for company.
 	flushEvery = 10 * time.Millisecond
 	// maxClients bounds how many names of clients are told apart: they are the clients' own choice.
@@ -172,7 +170,16 @@ func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
 	defer p.work.add(-1)
 	defer t.end(w)
 	t.answer = w.Header()
-	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
+	client := http.NewResponseController(w)
+	r = r.WithContext(context.WithValue(r.Context(), targetKey{}, t)) // a copy: the server looks at its own once more
+	if r.Body != nil && r.Body != http.NoBody {
+		u := &steadyUpload{ReadCloser: r.Body, client: client, patience: p.patience.body}
+		defer u.end()
+		r.Body = u
+	}
+	defer client.SetWriteDeadline(time.Time{}) //nolint:errcheck // as in Write
+	w = &steadyWriter{ResponseWriter: w, client: client, patience: p.patience.body}
+	p.reverse.ServeHTTP(w, r)
 }
 
 // end closes what ReverseProxy closes later or not at all, which is when it is recorded. Of a body that broke off it sends
@@ -260,7 +267,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func (p *Proxy) roundTrip(r *http.Request) (*http.Response, error) {
 	t := targetOf(r.Context())
 	if !t.recorded {
-		return p.base.RoundTrip(r)
+		return p.steady(p.base.RoundTrip(r))
 	}
 	return p.transport(t.client).RoundTrip(r)
 }
@@ -282,9 +289,18 @@ func (p *Proxy) transport(client string) *ingest.Transport {
 	if p.cfg.HashKey != nil {
 		opts = append(opts, ingest.WithHashKey(p.cfg.HashKey))
 	}
-	t := ingest.NewTransport(p.base, p.cfg.Recorder, opts...)
+	base := roundTripper(func(r *http.Request) (*http.Response, error) { return p.steady(p.base.RoundTrip(r)) })
+	t := ingest.NewTransport(base, p.cfg.Recorder, opts...)
 	p.transports[client] = t
 	return t
+}
+
+// steady gives an answer's body an end if it stops. What follows a switch of protocols is no body.
+func (p *Proxy) steady(resp *http.Response, err error) (*http.Response, error) {
+	if err == nil && resp.StatusCode != http.StatusSwitchingProtocols && resp.Body != http.NoBody {
+		resp.Body = newSteadyBody(resp.Body, p.patience.body)
+	}
+	return resp, err
 }
 
 // fail answers for a vendor that did not.

@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,7 +13,7 @@ import (
 
 // openedConn is a connection that a client let us open; scheme, host and port tell where its requests go.
 type openedConn struct {
-	net.Conn
+	*clientConn
 	scheme, host, port string
 	client             string
 	who                peer
@@ -19,6 +21,16 @@ type openedConn struct {
 	own                bool        // a program of our own user asks
 	passed             []string    // proxies of ours that the CONNECT has passed
 	used               atomic.Bool // a request has come
+	heldOff            atomic.Bool // it was closed because no request came in time
+}
+
+// Read reads, and notes when we hang up on a client that says nothing: that is no refusal of its.
+func (o *openedConn) Read(p []byte) (int, error) {
+	n, err := o.clientConn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		o.heldOff.Store(true)
+	}
+	return n, err
 }
 
 type openedKey struct{}
@@ -38,7 +50,7 @@ func (p *Proxy) openedState(c net.Conn, state http.ConnState) {
 			p.refusals.trust(o.who)
 		}
 	case http.StateClosed:
-		if !o.used.Load() && o.scheme == "https" {
+		if !o.used.Load() && !o.heldOff.Load() && o.scheme == "https" {
 			p.refused(o.who, o.start, false)
 		}
 	}

@@ -3,9 +3,9 @@ package proxy_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,21 +51,24 @@ func (a *arrivals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Unlock()
 }
 
-// TestPaceAcrossProcesses has two processes that pull one tenant as fast as they may.
+// TestPaceAcrossProcesses has two processes that pull one tenant, each with several requests at once, so that some of each
+// must be held back however busy the machine is. A request arrives before it is answered, so the gaps between arrivals hold on a
+// busy machine, too.
 func TestPaceAcrossProcesses(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("HEADROOM_CI") == "" {
-		t.Skip("curl is missing")
-	}
+	needs(t, "curl")
 	a := &arrivals{at: map[string][]time.Time{}}
 	w := newWorld(t, a)
 	policy := filepath.Join(w.dir, "quick.toml")
 	if err := os.WriteFile(policy, []byte(pacePolicy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const calls = 8
-	script := "for i in 1 2 3 4 5 6 7 8; do curl -sS --fail https://acme.xima.cloud/media/$i; curl -sS --fail https://acme.xima.cloud/list/$i; done"
+	const calls, runs = 6, 2
+	script := "curl -sS --fail --parallel --parallel-immediate"
+	for i := range calls {
+		script += fmt.Sprintf(" https://acme.xima.cloud/media/%d https://acme.xima.cloud/list/%[1]d", i)
+	}
 	var wg sync.WaitGroup
-	said := make([]string, 2)
+	said := make([]string, runs)
 	for i := range said {
 		wg.Go(func() {
 			out, err := w.headroom("--policy", policy, "run", "--pace", "--", "sh", "-e", "-c", script).CombinedOutput()
@@ -77,17 +80,20 @@ func TestPaceAcrossProcesses(t *testing.T) {
 	wg.Wait()
 	media := a.at["acme.xima.cloud media"]
 	slices.SortFunc(media, time.Time.Compare)
-	if len(media) != 2*calls || len(a.at["acme.xima.cloud list"]) != 2*calls {
+	if len(media) != runs*calls || len(a.at["acme.xima.cloud list"]) != runs*calls {
 		t.Fatalf("%d and %d requests arrived", len(media), len(a.at["acme.xima.cloud list"]))
+	}
+	for _, line := range said {
+		if strings.Contains(line, "headroom: --pace:") { // the machine was too busy for the database's two seconds
+			t.Skipf("pacing fell back to this process: %s", line)
+		}
+		if !strings.Contains(line, "held back for") {
+			t.Errorf("said %q", line)
+		}
 	}
 	for i := 1; i < len(media); i++ {
 		if gap := media[i].Sub(media[i-1]); gap < 200*time.Millisecond {
 			t.Errorf("gap %d is %v", i, gap)
-		}
-	}
-	for _, line := range said {
-		if !strings.Contains(line, "held back for") {
-			t.Errorf("said %q", line)
 		}
 	}
 	w.checkHeld(t)

@@ -52,6 +52,8 @@ type Config struct {
 	Pacer *ingest.Pacer
 	// Tell is given what the operator should know, a line each. By default, it is lost.
 	Tell func(line string)
+
+	patience patience // the default where it is zero; for tests
 }
 
 // Proxy is a running proxy. It is an http.Handler, but only Serve knows how to open HTTPS.
@@ -72,6 +74,7 @@ type Proxy struct {
 	told     sync.Map // kinds of refusals that the operator knows of
 	// peersKnown says that the system tells whose programs connect.
 	peersKnown bool
+	patience   patience
 
 	mu         sync.Mutex
 	transports map[string]*ingest.Transport // by client
@@ -92,7 +95,10 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	p := &Proxy{
 		cfg: cfg, transports: map[string]*ingest.Transport{}, source: &store.Source{Kind: "proxy", Name: cfg.Name},
-		opened: newQueue(), peersKnown: PeersKnown(),
+		opened: newQueue(), peersKnown: PeersKnown(), patience: cfg.patience,
+	}
+	if p.patience == (patience{}) {
+		p.patience = defaultPatience
 	}
 	p.ctx, p.breakOff = context.WithCancel(context.Background())
 	p.early, p.closeUp = context.WithCancel(p.ctx)
@@ -110,9 +116,10 @@ func New(cfg Config) (*Proxy, error) {
 		FlushInterval: flushEvery, ErrorHandler: p.fail, ErrorLog: log.New(discard{}, "", 0),
 	}
 	p.outer = p.server(http.HandlerFunc(p.ServeHTTP))
-	p.outer.ReadHeaderTimeout = headerPatience
+	p.outer.ReadHeaderTimeout = p.patience.first
 	p.outer.ConnContext = p.originContext
 	p.inner = p.server(http.HandlerFunc(p.serveOpened))
+	p.inner.ReadHeaderTimeout = p.patience.first
 	p.inner.ConnContext = openedContext
 	p.inner.ConnState = p.openedState
 	return p, nil
@@ -136,7 +143,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 	p.addr = l.Addr().String()
 	p.mu.Unlock()
 	go p.inner.Serve(p.opened) //nolint:errcheck // ends with Shutdown
-	if err := p.outer.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := p.outer.Serve(clientListener{l}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve proxy: %w", err)
 	}
 	return nil

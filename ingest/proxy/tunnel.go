@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/6dcca832/headroom/store"
@@ -66,6 +68,9 @@ func take(w http.ResponseWriter) (*early, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c, ok := conn.(*clientConn); ok {
+		conn = c.Conn // bytes can be passed on by the system from here on
+	}
 	conn.SetDeadline(time.Time{}) //nolint:errcheck // a broken connection shows itself
 	if _, err := io.WriteString(conn, established); err != nil {
 		conn.Close()
@@ -104,7 +109,8 @@ func (p *Proxy) open(w http.ResponseWriter, o *openedConn) {
 	}
 	stop := context.AfterFunc(p.early, func() { conn.Close() }) // nothing has been asked for yet
 	defer stop()
-	o.Conn, o.scheme = conn, "http"
+	o.clientConn, o.scheme = newClientConn(conn, conn), "http"
+	conn.SetReadDeadline(time.Now().Add(p.patience.first)) //nolint:errcheck // a broken connection shows itself
 	first, err := conn.r.Peek(1)
 	if err != nil {
 		conn.Close()
@@ -120,8 +126,9 @@ func (p *Proxy) open(w http.ResponseWriter, o *openedConn) {
 			}
 			return
 		}
-		o.Conn = secure
+		o.clientConn = newClientConn(secure, conn)
 	}
+	conn.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
 	p.opened.push(o)
 }
 
@@ -207,21 +214,66 @@ func (t *tunnel) address() string {
 	return to.Host
 }
 
-// copy passes bytes both ways until both ends have closed. The end of one direction is passed on; a broken one ends both.
+// copy passes bytes both ways until both ends have closed, or nothing passes any more. The end of one direction is passed
+// on; a broken one ends both.
 func (t *tunnel) copy(client *early, host net.Conn) {
+	var passed activity
+	passed.note(time.Now())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		early, _ := io.CopyN(host, client.r, int64(client.r.Buffered()))
-		n, err := io.Copy(host, client.Conn)
+		early, err := io.CopyN(host, client.r, int64(client.r.Buffered()))
+		n := int64(0)
+		if err == nil {
+			n, err = t.pass(host, client.Conn, &passed)
+		}
 		t.up = early + n
 		endWrite(host, err, client, host)
 	})
 	wg.Go(func() {
-		n, err := io.Copy(client.Conn, host)
+		n, err := t.pass(client.Conn, host, &passed)
 		t.down = n
 		endWrite(client, err, client, host)
 	})
 	wg.Wait()
+}
+
+// activity is when something passed through a tunnel, in either direction.
+type activity struct {
+	last atomic.Int64 // since 1970, in nanoseconds
+	any  atomic.Bool
+}
+
+func (a *activity) note(now time.Time) { a.last.Store(now.UnixNano()) }
+
+// pass copies one direction until its end; err is nil then. It fails when nothing has passed in both for a time. It copies
+// in large pieces, each of which the system can do by itself, and stops twice in that time to tell the other direction of
+// what has passed.
+func (t *tunnel) pass(to, from net.Conn, passed *activity) (total int64, err error) {
+	const piece = 4 << 20
+	for {
+		patience := t.p.patience.idle
+		if !passed.any.Load() {
+			patience = min(patience, t.p.patience.first)
+		}
+		begin := time.Now()
+		from.SetReadDeadline(begin.Add(patience / 2)) //nolint:errcheck // a broken connection shows itself
+		to.SetWriteDeadline(begin.Add(2 * patience))  //nolint:errcheck // as above
+		n, err := io.CopyN(to, from, piece)
+		total += n
+		if n > 0 {
+			passed.any.Store(true)
+			passed.note(time.Now())
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return total, nil
+		case !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) >= 2*patience: // the latter is writing
+			return total, err
+		case time.Since(time.Unix(0, passed.last.Load())) >= patience:
+			return total, err
+		}
+	}
 }
 
 func endWrite(to net.Conn, err error, both ...net.Conn) {
