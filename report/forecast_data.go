@@ -11,9 +11,8 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
-	"github.com/6dcca832/headroom/analyze/outlook"
-
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
 )

@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/limits"
-
-	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/report/text"
 )
 

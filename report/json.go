@@ -10,9 +10,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 
-	"github.com/6dcca832/headroom/analyze/egress"
-
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/measure"
 )
 

@@ -6,10 +6,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/outlook"
-
-	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/limits"
 )
 
@@ -25,6 +24,8 @@ type Picture struct {
 	Policy *limits.Policy
 	// About gives a tenant's zone and nightly window; nil means UTC and any time.
 	About func(tenant string) egress.Tenant
+	// Program is the name and version of what writes the report; "" leaves them out.
+	Program string
 	// Live is the path, on the page's own server, whose answer changes when there is something new to show. The page
 	// then asks for it again and again. "" makes a page that never asks for anything.
 	Live string

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/6dcca832/headroom/analyze/outlook"
-
 	"github.com/6dcca832/headroom/report/reporttest"
 )
 

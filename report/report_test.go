@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze/egress"
-
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/report/reporttest"
 	"github.com/6dcca832/headroom/report/text"
 	"github.com/6dcca832/headroom/store"

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
-
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
 )

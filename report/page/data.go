@@ -3,13 +3,13 @@ package page
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze/egress"
-	"github.com/6dcca832/headroom/analyze/outlook"
-
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/text"
@@ -17,8 +17,10 @@ import (
 
 // pageData is what all tenants share. Names are short because there is one of most for each tenant.
 type pageData struct {
-	From  int       `json:"from"` // first day, days since 1970
-	To    int       `json:"to"`   // last day
+	From int `json:"from"` // first day, days since 1970
+	To   int `json:"to"`   // last day
+	// Start is the first day of what the audit is about, counted from From.
+	Start int       `json:"start"`
 	AsOf  int64     `json:"asOf"` // seconds since 1970
 	Edges []float64 `json:"edges"`
 	// EdgeNames are Edges in words, LimitName is Limit.
@@ -29,6 +31,7 @@ type pageData struct {
 	Burst     int             `json:"burst"`  // refused tokens in a row that are a violation
 	Rules     []string        `json:"rules"`
 	Weights   []string        `json:"weights"` // severity of each rule
+	Advice    []string        `json:"advice"`  // of each rule; "" where no finding gave any
 	Options   json.RawMessage `json:"options"`
 	Live      string          `json:"live,omitempty"`
 }
@@ -70,6 +73,27 @@ type tenantData struct {
 	Origins  []originData  `json:"from"`
 	Outlook  *outlookData  `json:"fc,omitempty"`
 	Finds    map[int]int64 `json:"finds"` // counts of the audit by rule
+	Now      nowData       `json:"now"`
+}
+
+// nowData is what the audit says; the page shows it until another range is selected.
+type nowData struct {
+	Requests int64 `json:"requests"`
+	Bytes    int64 `json:"bytes"`
+	Peak     int64 `json:"peak"`
+	PeakAt   int64 `json:"peakAt"` // seconds since 1970; 0 without requests
+	Paced    int64 `json:"paced"`
+	Violate  int64 `json:"violations"`
+	Unclear  int64 `json:"unclear"`
+	Least    int64 `json:"least"`
+}
+
+func newNowData(r *analyze.Result) nowData {
+	s, e := r.Spacing, r.Egress
+	return nowData{
+		Requests: r.Requests, Bytes: e.Total, Peak: e.Peak, PeakAt: e.PeakAt / 1e6, Paced: s.Requests,
+		Violate: s.Violations, Unclear: s.Indeterminate, Least: s.Min,
+	}
 }
 
 type kindData struct {
@@ -104,6 +128,7 @@ func newPageData(p *report.Picture, a *assets, window string) *pageData {
 	for _, r := range d.Rules {
 		d.Weights = append(d.Weights, string(analyze.SeverityOf(r)))
 	}
+	d.Advice = adviceOf(p.Audit, d.Rules)
 	if p.Days == nil {
 		d.From, d.To = int(d.AsOf/86400), int(d.AsOf/86400)
 		return d
@@ -119,13 +144,29 @@ func newPageData(p *report.Picture, a *assets, window string) *pageData {
 	if len(p.Days.Tenants) == 0 {
 		d.From, d.To = int(d.AsOf/86400), int(d.AsOf/86400)
 	}
+	if !p.Audit.Since.IsZero() {
+		d.Start = min(max(int(p.Audit.Since.Unix()/86400), d.From), d.To) - d.From
+	}
 	return d
+}
+
+// adviceOf finds what each rule's findings advise.
+func adviceOf(r *analyze.Report, rules []string) []string {
+	all := make([]string, len(rules))
+	for i := range r.Tenants {
+		for _, f := range r.Tenants[i].Findings {
+			if k := slices.Index(rules, f.Rule); k >= 0 {
+				all[k] = text.Clean(f.Advice)
+			}
+		}
+	}
+	return all
 }
 
 func newTenantData(p *report.Picture, r *analyze.Result, about egress.Tenant, f *outlook.Projection, all *pageData) *tenantData {
 	d := &tenantData{
 		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
-		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{},
+		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{}, Now: newNowData(r),
 	}
 	for _, x := range r.Findings {
 		for i, name := range all.Rules {
@@ -134,12 +175,8 @@ func newTenantData(p *report.Picture, r *analyze.Result, about egress.Tenant, f 
 			}
 		}
 	}
-	if p.Days != nil {
-		for i := range p.Days.Tenants {
-			if p.Days.Tenants[i].Tenant == r.Tenant {
-				d.fill(&p.Days.Tenants[i], all.From)
-			}
-		}
+	if days := daysOf(p, r.Tenant); days != nil {
+		d.fill(days, all.From)
 	}
 	d.Outlook = newOutlookData(f)
 	const day = 86400 // seconds

@@ -62,7 +62,7 @@ var loadAssets = sync.OnceValue(func() *assets {
 		return strings.ReplaceAll(string(b), "</script", `<\/script`)
 	}
 	a := &assets{style: text("page.css")}
-	for _, name := range []string{"echarts.min.js", "words.js", "sums.js", "charts.js", "parts.js", "tenant.js", "page.js"} {
+	for _, name := range []string{"echarts.min.js", "words.js", "sums.js", "charts.js", "parts.js", "tenant.js", "fleet.js", "page.js"} {
 		a.scripts = append(a.scripts, text(name))
 	}
 	for _, s := range a.scripts {

@@ -6,7 +6,8 @@
   const shared = JSON.parse($('data').textContent);
   shared.index = Object.fromEntries(shared.rules.map((name, i) => [name, i]));
   const span = shared.to - shared.from;
-  const whole = { from: 0, to: span, name: '', verdict: '', only: -1, compare: false };
+  const question = $('question').textContent, dense = document.querySelector('#overview.dense') !== null;
+  const whole = { from: shared.start, to: span, name: '', verdict: '', only: -1, compare: false, sort: '', passing: false };
   let state = { ...whole };
   const left = history.state || {}; // what the reader had open and in view before a live page was loaded again
   const opened = new Set(left.open);
@@ -14,6 +15,7 @@
   const tenants = [...document.querySelectorAll('section.tenant')].map((section, i) => ({
     i, section, slot: section.querySelector('.slot'), row: document.querySelector(`#overview tr[data-i="${i}"]`),
     name: document.querySelector(`#overview tr[data-i="${i}"] a`).textContent, charts: new Map(), stale: true, shown: true, place: i,
+    more: section.querySelector('details.more'), // holds the rest of a tenant among many; null among few
   }));
 
   // data reads a tenant's days when they are first needed: there may be hundreds of tenants.
@@ -37,23 +39,27 @@
   function readFragment() {
     const p = new URLSearchParams(location.hash.slice(1));
     const s = { ...whole };
-    s.from = clamp(dayOf(p.get('from')), 0);
+    s.from = clamp(dayOf(p.get('from')), shared.start);
     s.to = Math.max(s.from, clamp(dayOf(p.get('to')), span));
     s.name = p.get('name') || '';
     s.verdict = Tenant.marks[p.get('verdict')] ? p.get('verdict') : '';
     s.compare = p.get('compare') === '1';
     s.only = tenants.findIndex((t) => t.name === p.get('tenant'));
+    s.sort = document.querySelector(`#overview th[data-s="${CSS.escape((p.get('sort') || '').replace('-', ''))}"]`) ? p.get('sort') : '';
+    s.passing = p.get('passing') === '1';
     return s;
   }
 
   function writeFragment() {
     const p = new URLSearchParams();
-    if (state.from !== 0) p.set('from', Words.iso(shared.from + state.from));
+    if (state.from !== shared.start) p.set('from', Words.iso(shared.from + state.from));
     if (state.to !== span) p.set('to', Words.iso(shared.from + state.to));
     if (state.name) p.set('name', state.name);
     if (state.verdict) p.set('verdict', state.verdict);
     if (state.only >= 0) p.set('tenant', tenants[state.only].name);
     if (state.compare) p.set('compare', '1');
+    if (state.sort) p.set('sort', state.sort);
+    if (state.passing) p.set('passing', '1');
     history.replaceState(null, '', '#' + p);
   }
 
@@ -65,25 +71,37 @@
     return state.compare && state.from - 1 >= 0 ? { from: state.from - length, to: state.from - 1 } : null;
   }
 
+  const isNow = () => state.from === shared.start && state.to === span;
+
   function apply() {
     writeFragment();
-    const prior = before(), plain = state.from === 0 && state.to === span && !prior;
+    const prior = before(), plain = isNow() && !prior;
     for (const t of tenants) {
       const period = `${state.from} ${state.to} ${prior !== null}`;
       if (t.period !== period) {
         t.period = period;
         t.view = null;
         t.stale = true;
-        // The rows of all days are in the file already; days are only read where something else is asked for.
+        // The rows of now are in the file already; days are only read where something else is asked for.
         if (!plain || t.changed) {
           t.changed = true;
-          overviewRow(t, look(t));
+          Fleet.fillRow(t, look(t), t.data.cap);
         }
       }
-      t.shown = (state.only < 0 || state.only === t.i) && (!state.verdict || verdict(t) === state.verdict) && t.name.toLowerCase().includes(state.name.toLowerCase());
-      t.row.hidden = t.section.hidden = !t.shown;
     }
-    order();
+    const searching = state.name !== '' || state.verdict !== '' || state.only >= 0, folded = dense && !searching && !state.passing;
+    let passing = 0;
+    for (const t of tenants) {
+      t.shown = (state.only < 0 || state.only === t.i) && (!state.verdict || verdict(t) === state.verdict) && t.name.toLowerCase().includes(state.name.toLowerCase());
+      const passes = verdict(t) === 'pass';
+      if (t.shown && passes) passing++;
+      t.row.hidden = !t.shown || folded && passes;
+      t.card = t.shown && (!dense || !passes || t.asked || state.only === t.i);
+      t.section.hidden = !t.card;
+      if (state.only === t.i && t.more) t.more.open = true;
+    }
+    if (fold) fold(folded, searching ? 0 : passing);
+    order(isNow());
     tell(prior);
     schedule();
   }
@@ -100,36 +118,21 @@
 
   const verdict = (t) => (t.changed ? look(t).sum.verdict : t.row.dataset.verdict);
 
-  function order() {
-    const rank = { fail: 0, warn: 1, pass: 2 };
-    const sorted = [...tenants].sort((a, b) => rank[verdict(a)] - rank[verdict(b)] || a.i - b.i);
+  function order(now) {
+    const sorted = state.sort === '' && now ? tenants : Fleet.sorted(tenants, state.sort, verdict);
+    Fleet.markHead(state.sort);
     if (sorted.every((t, k) => t.place === k)) return;
     sorted.forEach((t, k) => { t.place = k; });
     tenants[0]?.row.parentNode.append(...sorted.map((t) => t.row));
   }
 
-  function overviewRow(t, view) {
-    const s = view.sum, b = view.before, cell = (k) => t.row.querySelector(`[data-k="${k}"]`);
-    Tenant.setVerdict(cell('verdict'), s.verdict);
-    const lines = {
-      peak: [Words.size(s.peak), b ? 'before ' + Words.size(b.peak) : Words.share(s.peak, t.data.cap)],
-      violations: [Words.count(s.broken), b ? Words.difference(s.broken, b.broken) : ''],
-      bytes: [Words.size(s.bytes), b ? Words.change(s.bytes, b.bytes) : ''],
-    };
-    for (const [k, [main, beside]] of Object.entries(lines)) {
-      const c = cell(k), sub = document.createElement('span');
-      sub.className = 'sub';
-      sub.textContent = beside;
-      c.replaceChildren(main, ...(beside ? [' ', sub] : []));
-    }
-  }
-
   function tell(prior) {
     const shown = tenants.filter((t) => t.shown).length, length = state.to - state.from + 1;
     let text = `Showing ${shown} of ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'}, ${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
-    const n = { fail: 0, warn: 0, pass: 0 };
-    for (const t of tenants) if (t.shown) n[verdict(t)]++;
-    text += ` In these days: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass.`;
+    const n = Fleet.tally(tenants.filter((t) => t.shown), verdict), days = `${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)}`;
+    text += ` ${isNow() ? 'Now' : 'In these days'}: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass${n['no-data'] ? `, ${n['no-data']} without data` : ''}.`;
+    $('answer').textContent = Fleet.answer(Fleet.tally(tenants, verdict));
+    $('question').textContent = isNow() ? question : `Were we within the limits from ${days}?`;
     if (prior) text += ` Before: ${Words.iso(shared.from + prior.from)} to ${Words.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
     else if (state.compare) text += ' There is no earlier period to compare with: choose a later first day.';
     $('status').textContent = text;
@@ -140,9 +143,15 @@
     $('compare').checked = state.compare;
     for (const b of document.querySelectorAll('[data-days]')) {
       const n = Number(b.dataset.days);
-      b.setAttribute('aria-pressed', String(n === 0 ? length === span + 1 : length === n && n < span + 1 && state.to === span));
+      b.setAttribute('aria-pressed', String(pressed(n, length)));
     }
     for (const a of document.querySelectorAll('a.only')) a.textContent = state.only >= 0 ? 'Show all tenants' : 'Show this tenant only';
+  }
+
+  // pressed says whether a preset is the selected range.
+  function pressed(days, length) {
+    if (days < 0) return isNow();
+    return days === 0 ? length === span + 1 : length === days && days < span + 1 && state.to === span;
   }
 
   // ---- a tenant's section, filled when it comes near the screen
@@ -163,9 +172,11 @@
     waiting = true;
     requestAnimationFrame(() => {
       waiting = false;
-      for (const t of near) if (t.shown) fill(t);
+      for (const t of near) if (t.card && isOpen(t)) fill(t);
     });
   }
+
+  const isOpen = (t) => !t.more || t.more.open;
 
   function fill(t) {
     if (!t.stale) return;
@@ -173,7 +184,7 @@
     if (!t.slot.firstChild) build(t);
     Tenant.setVerdict(t.section.querySelector('h2 [data-k="verdict"]'), look(t).sum.verdict);
     t.section.querySelector('.facts').replaceChildren(Tenant.facts(shared, t.data, look(t)));
-    Tenant.findings(t.section, shared.index, look(t));
+    Tenant.findings(t.section, shared, look(t));
     for (const figure of t.slot.querySelectorAll('figure')) chart(t, figure);
     for (const list of t.slot.querySelectorAll('details.list')) if (list.open) lists(t, list);
     t.section.dataset.period = t.period;
@@ -194,13 +205,13 @@
     for (const d of t.slot.querySelectorAll('details')) d.open = opened.delete(place(t, d));
   }
 
-  const place = (t, details) => `${t.name} ${details.dataset.list || details.closest('figure').dataset.chart}`;
+  const place = (t, details) => `${t.name} ${details === t.more ? 'more' : details.dataset.list || details.closest('figure').dataset.chart}`;
 
   // leave notes what is open and in view, for the page that comes after this one.
   function leave() {
     const open = [...opened];
-    for (const t of tenants) for (const d of t.slot.querySelectorAll('details[open]')) open.push(place(t, d));
-    const t = tenants.find((x) => x.shown && x.section.getBoundingClientRect().bottom > 0);
+    for (const t of tenants) for (const d of t.section.querySelectorAll('details[open]')) open.push(place(t, d));
+    const t = tenants.find((x) => x.card && x.section.getBoundingClientRect().bottom > 0);
     const top = t ? t.section.getBoundingClientRect().top : 1;
     history.replaceState({ open, name: top < 0 ? t.name : null, top, y: scrollY }, '', location.hash);
   }
@@ -211,11 +222,11 @@
     if (left.y === undefined) return;
     history.scrollRestoration = 'manual';
     const t = tenants.find((x) => x.name === left.name);
-    if (!t || !t.shown) {
+    if (!t || !t.card) {
       scrollTo(0, left.y);
       return;
     }
-    fill(t);
+    if (isOpen(t)) fill(t);
     let frames = 20;
     const settle = () => {
       scrollBy({ top: t.section.getBoundingClientRect().top - left.top, behavior: 'instant' });
@@ -306,14 +317,19 @@
   for (const b of document.querySelectorAll('[data-days]')) {
     b.addEventListener('click', () => {
       const n = Number(b.dataset.days);
-      change({ from: n === 0 ? 0 : Math.max(0, span - n + 1), to: span });
+      change({ from: n < 0 ? shared.start : n === 0 ? 0 : Math.max(0, span - n + 1), to: span });
     });
   }
   document.addEventListener('click', (e) => {
     const a = e.target.closest('a[href^="#"]');
     if (!a) return;
     e.preventDefault(); // the fragment holds the selection, not a place
-    const target = $(a.getAttribute('href').slice(1));
+    const target = $(a.getAttribute('href').slice(1)), t = target.matches('.tenant') ? tenants[Number(target.dataset.i)] : null;
+    if (t?.more) {
+      t.asked = true;
+      t.more.open = true;
+      apply();
+    }
     if (a.classList.contains('only')) {
       const i = Number(target.dataset.i);
       change({ only: state.only === i ? -1 : i });
@@ -351,7 +367,7 @@
     setPaper(true);
     for (const d of document.querySelectorAll('.notes details')) openFor(d);
     for (const t of tenants) {
-      if (!t.shown) continue;
+      if (!t.card || !isOpen(t)) continue; // of a closed one among many, paper has the card
       fill(t);
       for (const d of t.section.querySelectorAll('details')) openFor(d);
       for (const list of t.slot.querySelectorAll('details.list')) lists(t, list);
@@ -382,13 +398,40 @@
     redraw();
   });
 
+  // drawAll draws what is far from the screen too, while nothing else is to be done: a picture of the whole page, or a
+  // browser that prints without saying so, must find no hole. Sections come first, so that the page has its height early.
+  function drawAll(deadline) {
+    for (const t of tenants) {
+      if (!t.card || !isOpen(t)) continue;
+      if (t.stale) fill(t);
+      for (const figure of t.slot.querySelectorAll('figure:not(.nothing)')) {
+        if (t.charts.has(figure)) continue;
+        chart(t, figure, true);
+        if (deadline.timeRemaining() < 5) {
+          whenIdle(drawAll);
+          return;
+        }
+      }
+    }
+  }
+  const whenIdle = window.requestIdleCallback ? (f) => requestIdleCallback(f, { timeout: 500 }) : (f) => setTimeout(f, 50, { timeRemaining: () => 0 });
+
+  let fold = null;
   if (tenants.length > 0) {
     $('filter').hidden = false;
+    Fleet.heads((sort) => change({ sort }));
+    if (dense) fold = Fleet.folder(() => change({ passing: !state.passing }));
+    for (const t of tenants) {
+      if (!t.more) continue;
+      t.more.open = opened.delete(place(t, t.more));
+      t.more.addEventListener('toggle', () => { if (t.more.open) schedule(); });
+    }
     for (const a of document.querySelectorAll('a.only')) a.hidden = false;
     state = readFragment();
     apply();
     for (const t of tenants) watcher.observe(t.section);
     comeBack();
+    whenIdle(drawAll);
   }
   document.documentElement.dataset.ready = '1';
   if (shared.live) Live.follow(shared.live, $('showing'), leave);

@@ -18,10 +18,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/outlook"
-
-	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/reporttest"
@@ -271,7 +270,7 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 	}
 	of := func(current int64, f *outlook.Projection) pageTenant {
 		v := pageTenant{Egress: analyze.Egress{Current: current, Cap: egress.Cap{Bytes: 100}}}
-		v.expect(f, clock{zone})
+		v.expect(f, time.Time{}, clock{zone})
 		return v
 	}
 	likely := time.Date(2026, 11, 8, 8, 0, 0, 0, time.UTC)
@@ -282,7 +281,7 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 	}{
 		{of(10, &outlook.Projection{Chance: .6, Likely: likely}), "2026-11-08 01:00 MST", "08:00 UTC, 60% in 7 days", true},
 		{of(10, &outlook.Projection{Chance: .2}), "not expected", "20% in 7 days", false},
-		{of(100, nil), "reached now", "", true},
+		{of(100, nil), "over now", "", true},
 		{of(10, nil), measure.None, "", false},
 	} {
 		if c.got.Hit != c.hit || c.got.HitNote != c.note || c.got.Soon != c.soon {

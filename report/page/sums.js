@@ -18,7 +18,7 @@ const Sums = (() => {
     return {
       requests: 0, bytes: 0, peak: 0, peakAt: 0, paced: 0, gaps: 0, violations: 0, unclear: 0, least: -1, auth: 0, wasted: 0,
       answers: new Array(t.kinds.length).fill(0), buckets: new Array(shared.edges.length + 1).fill(0), hours: new Array(168).fill(0),
-      rules: new Array(shared.rules.length).fill(0), whole: false,
+      rules: new Array(shared.rules.length).fill(0), when: shared.rules.map(() => []), whole: false, // when: day, count
     };
   }
 
@@ -59,14 +59,25 @@ const Sums = (() => {
     each(t.ans[k], (i, n) => { s.answers[i] += n; });
     each(t.gaps[k], (i, n) => { s.buckets[i] += n; s.gaps += n; });
     each(t.hrs[k], (i, n) => { s.hours[i] += n; });
-    each(t.fnd[k], (i, n) => { s.rules[i] += n; });
+    each(t.fnd[k], (i, n) => {
+      s.rules[i] += n;
+      s.when[i].push([t.day[k], n]);
+    });
     addAgain(shared, t, s, k, from);
+  }
+
+  // less takes back some of what the day added last counted of a rule.
+  function less(s, rule, n) {
+    s.rules[rule] -= n;
+    const last = s.when[rule].at(-1);
+    last[1] -= n;
+    if (last[1] === 0) s.when[rule].pop();
   }
 
   function addAgain(shared, t, s, k, from) {
     const again = t.dup[k];
     for (let i = 0; i < again.length; i += 3) {
-      if (again[i] < from) s.rules[shared.index['duplicate-download']] -= again[i + 1];
+      if (again[i] < from) less(s, shared.index['duplicate-download'], again[i + 1]);
       else s.wasted += again[i + 2];
     }
   }
@@ -77,25 +88,21 @@ const Sums = (() => {
     s.buckets[gapBucket(shared.edges, t.into[k])]--;
     if (t.intoIs[k] & 1) {
       s.violations--;
-      s.rules[shared.index.spacing]--;
+      less(s, shared.index.spacing, 1);
     }
     if (t.intoIs[k] & 2) s.unclear--;
-    if (t.intoIs[k] & 4) s.rules[shared.index.interleaved]--;
+    if (t.intoIs[k] & 4) less(s, shared.index.interleaved, 1);
   }
 
-  // judge fills in findings, verdict and the number of violations. All days together are what the audit said, which knows
-  // what no day does: how the log goes on, and how full the window is now.
+  // judge fills in findings, verdict and the number of violations. The range that the page opens with is what the audit
+  // said, which knows what no day does: how the log goes on, and how full the window is now.
   function judge(shared, t, s, from, to) {
-    const all = t.day.length === 0 || from <= t.day[0] && to >= t.day[t.day.length - 1];
-    if (all) {
-      s.rules = s.rules.map((_, i) => t.finds[i] || 0);
-      s.verdict = t.verdict;
-      s.whole = true;
-    }
+    s.whole = from === shared.start && to === shared.to - shared.from;
+    if (s.whole) Object.assign(s, t.now, { verdict: t.verdict, rules: s.rules.map((_, i) => t.finds[i] || 0) });
     const weight = (i) => (i === shared.index.auth && s.auth >= shared.burst ? 'violation' : shared.weights[i]);
     s.weights = s.rules.map((n, i) => (n > 0 ? weight(i) : ''));
     s.broken = s.rules.reduce((sum, n, i) => sum + (s.weights[i] === 'violation' ? n : 0), 0);
-    if (!all) s.verdict = s.broken > 0 ? 'fail' : s.weights.includes('warning') ? 'warn' : 'pass';
+    if (!s.whole) s.verdict = s.broken > 0 ? 'fail' : s.weights.includes('warning') ? 'warn' : 'pass';
     return s;
   }
 

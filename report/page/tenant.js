@@ -3,7 +3,7 @@
 const Tenant = (() => {
   const { count, size, share, change } = Words;
 
-  const marks = { fail: ['✗', 'bad'], warn: ['!', 'warn'], pass: ['✓', 'good'] };
+  const marks = { fail: ['✗', 'bad'], warn: ['!', 'warn'], 'no-data': ['!', 'warn'], pass: ['✓', 'good'] };
 
   function setVerdict(element, verdict) {
     const text = marks[verdict][0] + ' ' + verdict;
@@ -49,18 +49,63 @@ const Tenant = (() => {
     return table;
   }
 
-  // findings shows those of the range; what was said of all days is hidden where the range holds others.
-  function findings(section, index, view) {
+  // detail says when a rule fired in the range.
+  function detail(shared, when) {
+    const day = (d) => Words.iso(shared.from + d), first = when[0], last = when.at(-1);
+    const sum = when.reduce((n, d) => n + d[1], 0);
+    if (when.length === 1) return `${count(sum)} on ${day(first[0])}.`;
+    const most = when.reduce((a, b) => (b[1] > a[1] ? b : a));
+    return `${count(sum)} on ${count(when.length)} days, ${day(first[0])} to ${day(last[0])}; most on ${day(most[0])}: ${count(most[1])}.`;
+  }
+
+  // article makes the place of a rule that the audit of now has nothing of.
+  function article(shared, i, weight) {
+    const box = document.createElement('article'), head = document.createElement('h4'), mark = document.createElement('span');
+    const tone = { violation: 'bad', warning: 'warn' }[weight] || '', sign = { violation: '✗', warning: '!' }[weight] || 'i';
+    box.className = `finding ${tone}-edge`;
+    box.dataset.rule = shared.rules[i];
+    mark.className = tone;
+    mark.textContent = `${sign} ${weight}`;
+    const n = document.createElement('span');
+    n.dataset.k = 'count';
+    head.append(mark, ` ${shared.rules[i]} ×`, n);
+    const words = document.createElement('div');
+    words.className = 'detail';
+    words.append(document.createElement('p'));
+    box.append(head, words);
+    if (shared.advice[i]) {
+      const advice = document.createElement('p');
+      advice.textContent = 'Do: ' + shared.advice[i];
+      box.append(advice);
+    }
+    return box;
+  }
+
+  // findings shows those of the range. What the audit said of now is hidden where the range is another, and the days on
+  // which the rule fired are told instead.
+  function findings(section, shared, view) {
     const { sum: s, before: b } = view;
+    const articles = new Map([...section.querySelectorAll('article.finding')].map((a) => [a.dataset.rule, a]));
+    s.rules.forEach((n, i) => {
+      if (n <= 0 || articles.has(shared.rules[i])) return;
+      const a = article(shared, i, s.weights[i]);
+      section.querySelector('.none-here').before(a);
+      articles.set(shared.rules[i], a);
+    });
     let any = false;
-    for (const a of section.querySelectorAll('article.finding')) {
-      const i = index[a.dataset.rule], n = s.rules[i];
+    for (const [rule, a] of articles) {
+      const i = shared.index[rule], n = s.rules[i], words = a.querySelector('.detail p');
       a.hidden = n <= 0;
       any = any || n > 0;
       a.querySelector('[data-k="count"]').textContent = count(n) + (b ? ` (before: ${count(b.rules[i])})` : '');
       for (const w of a.querySelectorAll('.whole')) w.hidden = !s.whole;
+      if (words.dataset.now === undefined) words.dataset.now = words.textContent;
+      if (s.whole) words.textContent = words.dataset.now;
+      else if (s.when[i].length > 0) words.textContent = detail(shared, s.when[i]);
     }
-    section.querySelector('.none-here').hidden = any || !section.querySelector('article.finding');
+    const none = section.querySelector('.no-findings');
+    if (none) none.hidden = any || !s.whole;
+    section.querySelector('.none-here').hidden = any || s.whole && none !== null;
   }
 
   const lists = {

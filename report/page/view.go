@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/outlook"
-
-	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
@@ -66,7 +66,8 @@ func shareBar(share float64) template.HTML {
 // pageView is the picture in words and data.
 type pageView struct {
 	Title, Answer, Range, Policy, Window, Nothing string
-	AsOf, About, Blind                            string
+	AsOf, About, Blind, Holds, Program            string
+	Heads                                         []pageHead
 	Dense                                         bool   // one line for each tenant
 	First, Last                                   string // days, for the range
 	Tenants                                       []pageTenant
@@ -89,9 +90,12 @@ type pageTenant struct {
 	Share       float64 // negative where the cap is unknown
 	Cap, Bounds string
 	PeakShare   string
-	Hit         string // when the cap is expected to be reached
+	Hit         string // when the cap is expected to be reached, or since when the sum is over it
 	HitNote     string
-	Soon        bool // the cap is reached, or expected to be
+	HitOrder    string        // sorts by Hit, soonest first; "" where there is none
+	LastOrder   string        // sorts by LastPull
+	Brief       []pageFinding // those that weigh, for a tenant's card among many
+	Soon        bool          // the cap is reached, or expected to be
 	Outlook     []string
 	LastPull    string
 	LastPullUTC string
@@ -99,6 +103,21 @@ type pageTenant struct {
 	Violations  int64
 	Zone        string
 	Data        template.HTML
+}
+
+// pageHead is a column of the table of tenants; by Key the script sorts.
+type pageHead struct {
+	Key, Text string
+	Number    bool
+}
+
+func pageHeads(window string) []pageHead {
+	return []pageHead{
+		{"verdict", "Verdict", false}, {"name", "Tenant", false}, {"share", "Share of the cap now", false},
+		{"cap", "Cap, known by", false}, {"hit", "Cap expected to be reached", false},
+		{"violations", "Violations", true}, {"peak", "Largest in " + window, true}, {"bytes", "Audio", true},
+		{"last", "Last pull", false},
+	}
 }
 
 type pageFinding struct {
@@ -124,6 +143,7 @@ func newPageView(p *report.Picture, a *assets) (*pageView, error) {
 	if len(p.Audit.Tenants) == 0 {
 		v.Nothing = report.Nothing(p.Audit)
 	}
+	v.Heads, v.Holds, v.Program = pageHeads(v.Window), holds(p.Audit), text.Clean(p.Program)
 	for _, s := range a.scripts {
 		v.Scripts = append(v.Scripts, scriptOf("", s))
 	}
@@ -171,6 +191,19 @@ func blindReport(r *analyze.Report) string {
 		foreign += r.Tenants[i].Foreign
 	}
 	return blind(r.Dropped, opaque, foreign)
+}
+
+// holds says whose data the file has, so that nobody sends one customer's to another.
+func holds(r *analyze.Report) string {
+	switch n := int64(len(r.Tenants)); n {
+	case 0:
+		return ""
+	case 1:
+		return "This file is about " + text.Clean(r.Tenants[0].Tenant) + " and holds no other tenant."
+	default:
+		return "This file holds " + measure.Count(n, "tenant") +
+			". To give one of them its own, write a file for each: headroom report --split FOLDER."
+	}
 }
 
 // roomyTenants is up to how many tenants have two lines each: more would not fit on the first screen.
@@ -232,11 +265,14 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 	c := clock{about.Zone}
 	t := pageTenant{
 		Verdict: r.Verdict, Name: text.Clean(r.Tenant), Requests: r.Requests, Egress: r.Egress, Used: measure.None,
-		Share: share(r.Egress), Cap: "unknown", LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
+		LastOrder: order(r.LastPull), Share: share(r.Egress), Cap: "unknown", LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
 		Violations: report.Violations(r), Zone: text.Clean(about.Zone.String()), Blind: blind(0, r.Opaque, r.Foreign),
 	}
 	for _, f := range r.Findings {
 		t.Findings = append(t.Findings, newPageFinding(f, r.Tenant, c))
+		if f.Severity != analyze.Notice {
+			t.Brief = append(t.Brief, t.Findings[len(t.Findings)-1])
+		}
 	}
 	if limit := r.Egress.Cap; limit.Bytes > 0 {
 		t.Source = text.Clean(string(limit.Source))
@@ -244,7 +280,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		t.PeakShare = measure.Percent(float64(r.Egress.Peak) / float64(limit.Bytes))
 	}
 	f := forecastOf(p, r.Tenant)
-	t.expect(f, c)
+	t.expect(f, overSince(daysOf(p, r.Tenant), r.Egress.Cap.Bytes), c)
 	var err error
 	t.Data, err = dataOf(fmt.Sprintf("d%d", i), newTenantData(p, r, about, f, d))
 	return t, err
@@ -275,18 +311,33 @@ func capBounds(limit egress.Cap) string {
 	return ""
 }
 
-// expect fills in what the forecast says.
-func (t *pageTenant) expect(f *outlook.Projection, c clock) {
+// order is a time as a number to sort by; "" for none.
+func order(us int64) string {
+	if us == 0 {
+		return ""
+	}
+	return strconv.FormatInt(us, 10)
+}
+
+// expect fills in what the forecast says; since is the day from which on the sum is over the cap, if
+// that is known.
+func (t *pageTenant) expect(f *outlook.Projection, since time.Time, c clock) {
 	t.Soon = true
 	switch {
 	case t.Egress.Cap.Bytes > 0 && t.Egress.Current >= t.Egress.Cap.Bytes:
-		t.Hit = "reached now"
+		t.Hit, t.HitOrder = "over now", "0"
+		if !since.IsZero() {
+			t.Hit = "over since " + measure.ShortDate(since, c.zone)
+		}
+		t.Outlook = t.overWords(f, c)
+		return
 	case f == nil || f.Chance < 0:
 		t.Hit, t.Soon = measure.None, false
 	case f.Likely.IsZero():
 		t.Hit, t.Soon = "not expected", false
 	default:
 		t.Hit, t.HitNote = c.local(f.Likely.UnixMicro()), c.utc(f.Likely.UnixMicro())
+		t.HitOrder = order(f.Likely.UnixMicro())
 	}
 	if f == nil {
 		return
@@ -295,6 +346,74 @@ func (t *pageTenant) expect(f *outlook.Projection, c clock) {
 		t.HitNote = strings.TrimPrefix(t.HitNote+", "+measure.Chance(f.Chance)+" in "+measure.Count(outlook.ChanceDays, "day"), ", ")
 	}
 	t.Outlook = outlookWords(f, c)
+}
+
+// overWords say when the sum of a tenant that is over its cap falls under it again.
+func (t *pageTenant) overWords(f *outlook.Projection, c clock) (all []string) {
+	head := strings.ToUpper(t.Hit[:1]) + t.Hit[1:]
+	if f == nil {
+		return []string{head + "."}
+	}
+	limit, usual, still := t.Egress.Cap.Bytes, time.Time{}, time.Time{}
+	for i := range f.Days {
+		if f.Days[i].Quantile(.5) < float64(limit) {
+			usual = f.Days[i].At
+			break
+		}
+	}
+	left := f.Current
+	for _, h := range f.Room {
+		if left -= h.Bytes; left < limit {
+			still = h.At
+			break
+		}
+	}
+	if !usual.IsZero() {
+		t.HitNote = "under again about " + measure.ShortDate(usual, c.zone)
+		head += ", at the usual volume " + t.HitNote
+	} else if len(f.Days) > 0 {
+		t.HitNote = "not under again in " + measure.Count(int64(len(f.Days)), "day")
+		head += ", at the usual volume " + t.HitNote
+	}
+	if !still.IsZero() {
+		head += "; if nothing more is pulled, at " + both(c, still.UnixMicro())
+	}
+	all = append(all, head+".")
+	for _, n := range f.Notes {
+		all = append(all, text.Clean(n))
+	}
+	return all
+}
+
+// overSince is the first of the last days whose largest sums were all at or over the cap; the zero time
+// where the last one was not.
+func overSince(t *analyze.TenantDays, limit int64) (since time.Time) {
+	if t == nil || limit <= 0 {
+		return since
+	}
+	for i := len(t.Days) - 1; i >= 0; i-- {
+		switch d := &t.Days[i]; {
+		case d.Requests == 0: // has no sum of its own
+		case d.Peak < limit:
+			return since
+		default:
+			since = time.UnixMicro(d.PeakAt)
+		}
+	}
+	return since
+}
+
+// daysOf are the days of a tenant, nil where there are none.
+func daysOf(p *report.Picture, tenant string) *analyze.TenantDays {
+	if p.Days == nil {
+		return nil
+	}
+	for i := range p.Days.Tenants {
+		if p.Days.Tenants[i].Tenant == tenant {
+			return &p.Days.Tenants[i]
+		}
+	}
+	return nil
 }
 
 // outlookWords are the forecast in sentences.

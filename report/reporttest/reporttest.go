@@ -5,9 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze/egress"
-
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 )
 
 // At is a time in UTC, written "2006-01-02 15:04:05.999999", as microseconds since 1970.
