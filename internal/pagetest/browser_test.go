@@ -193,11 +193,18 @@ func (b *browser) clean(pages int) {
 	}
 }
 
-// show scrolls a tenant's section and then so many of its charts into view, and waits until each is drawn or says that it
+// show opens and scrolls a tenant's section and then so many of its charts into view, and waits until each is drawn or says that it
 // is empty.
 func (b *browser) show(i, charts int) {
 	b.t.Helper()
-	b.do(chromedp.Evaluate(fmt.Sprintf("document.getElementById('t%d').scrollIntoView()", i), nil),
+	b.do(chromedp.Evaluate(fmt.Sprintf(`((s) => {
+			const more = s.querySelector('details.more');
+			if (more) {
+				document.querySelector('#overview a[href="#' + s.id + '"]').click();
+				more.open = true;
+			}
+			s.scrollIntoView();
+		})(document.getElementById('t%d'))`, i), nil),
 		chromedp.Poll(fmt.Sprintf("((s) => s.dataset.period === `${(Date.parse(document.getElementById('from').value) - Date.parse(document.getElementById('from').min)) / 864e5} ${(Date.parse(document.getElementById('to').value) - Date.parse(document.getElementById('from').min)) / 864e5} ` + (s.dataset.period || '').split(' ')[2])(document.getElementById('t%d'))", i), nil, chromedp.WithPollingTimeout(20*time.Second)))
 	for k := range charts {
 		figure := fmt.Sprintf("document.querySelectorAll('#t%d figure')[%d]", i, k)

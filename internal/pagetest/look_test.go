@@ -48,6 +48,7 @@ func TestNarrowPageShowsAllFiguresOfATenant(t *testing.T) {
 func TestEmptyChartsSayWhy(t *testing.T) {
 	b := open(t, 1280, 800)
 	p := made(t, 1, 30, plainName)
+	p.Audit.Tenants[0].Spacing = analyze.Spacing{MinInterval: 3 * time.Second, Min: -1}
 	p.Days.Tenants[0].Days = []analyze.Day{{
 		Day: p.Days.Tenants[0].Days[0].Day, Requests: 1, Into: -1, Least: -1, Answers: []analyze.Tally{{Of: 2, N: 1}},
 	}, {Day: p.Days.Tenants[0].Days[29].Day, Into: -1, Least: -1}}
