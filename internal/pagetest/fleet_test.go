@@ -16,6 +16,12 @@ func (b *browser) names() []string {
 	return eval[[]string](b, "[...document.querySelectorAll('#overview tbody tr')].filter((r) => !r.hidden).map((r) => r.cells[1].textContent)")
 }
 
+// press clicks on the first element that a selector finds.
+func (b *browser) press(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q).click()", selector), nil))
+}
+
 // TestManyTenantsTakeFewScreens: of 150 tenants the ones that pass are folded, and half of them failing
 // still fit on 20 screens.
 func TestManyTenantsTakeFewScreens(t *testing.T) {
@@ -32,12 +38,12 @@ func TestManyTenantsTakeFewScreens(t *testing.T) {
 	if screens := eval[float64](b, "document.documentElement.scrollHeight / 800"); screens > 20 {
 		t.Errorf("150 tenants take %.1f screens", screens)
 	}
-	b.do(chromedp.Click("#folder button"))
+	b.press("#folder button")
 	if n := len(b.names()); n != 150 {
 		t.Errorf("%d rows are shown once unfolded", n)
 	}
-	b.do(chromedp.Evaluate("document.querySelector('#overview a[href=\"#t149\"]').click()", nil),
-		chromedp.Poll("document.querySelector('#t149 .facts table')", nil))
+	b.press("#overview a[href='#t149']")
+	b.do(chromedp.Poll("document.querySelector('#t149 .facts table')", nil))
 	b.clean(1)
 }
 
@@ -59,7 +65,7 @@ func TestTableSortsByItsHeads(t *testing.T) {
 		}
 		return all
 	}
-	click := func(key string) { b.do(chromedp.Click(fmt.Sprintf("#overview th[data-s=%s] button", key))) }
+	click := func(key string) { b.press(fmt.Sprintf("#overview th[data-s=%s] button", key)) }
 	for _, step := range []struct{ click, want, sort string }{
 		{"", "01234", ""}, {"share", "23041", "descending"}, {"share", "40321", "ascending"},
 		{"name", "01234", "ascending"}, {"name", "43210", "descending"}, {"last", "14032", "descending"},
@@ -112,7 +118,7 @@ func TestHeadlineAndFindingsFollowTheRange(t *testing.T) {
 	if got, want := b.text("#t0 article[data-rule=spacing] .detail p"), "22 on 2 days, 2026-10-13 to 2026-10-15; most on 2026-10-15: 12."; got != want {
 		t.Errorf("the finding says %q, want %q", got, want)
 	}
-	b.do(chromedp.Click("[data-days='-1']"))
+	b.press("[data-days='-1']")
 	if got := b.text("#answer"); got != now {
 		t.Errorf("back to now: %q", got)
 	}
