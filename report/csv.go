@@ -100,23 +100,38 @@ var auditHead = []string{
 	"min_interval_s", "violations", "indeterminate", "min_s", "p50_s", "p95_s",
 	"window_h", "current_bytes", "peak_bytes", "peak_at", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes",
 	"utilization", "total_bytes", "last_pull",
+	"at_fault", "first_request", "last_request", "cap_agents", "cap_told_on", "cap_told_by",
+	"incident", "cause", "state", "nights", "clean_nights", "reset_at", "refused", "wasted_bytes", "rules",
+	"about", "since", "until", "program", "database", "rows", "first_row", "last_row",
 }
 
-func auditCSV(b *bytes.Buffer, r *analyze.Report) error {
+func auditCSV(b *bytes.Buffer, r *analyze.Report, o Options) error {
 	var all []map[string]cell
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
 		for _, row := range tenantRecords(t) {
 			row["as_of"], row["tenant"], row["verdict"] = cell(measure.Exact(r.AsOf)), words(t.Tenant), words(string(t.Verdict))
+			row["about"], row["since"], row["until"] = words(string(aboutOf(r))), moment(r.Since), moment(r.Until)
+			row["program"] = words(o.Program)
+			if d := o.Database; d != nil {
+				row["database"], row["rows"] = words(d.ID), whole(d.Rows)
+				row["first_row"], row["last_row"] = known(d.FirstRow), known(d.LastRow)
+			}
 			all = append(all, row)
 		}
 	}
 	return writeCSV(b, auditHead, all)
 }
 
-// tenantRecords are a tenant's rows: itself, its statuses, its findings.
+// tenantRecords are a tenant's rows: itself, its resets, incidents, statuses and findings.
 func tenantRecords(t *analyze.Result) []map[string]cell {
 	rows := []map[string]cell{tenantRecord(t)}
+	for _, r := range t.Resets {
+		rows = append(rows, map[string]cell{"kind": "reset", "reset_at": instant(r.At), "detail": words(r.Note)})
+	}
+	for i := range t.Incidents {
+		rows = append(rows, incidentRecord(&t.Incidents[i]))
+	}
 	for _, s := range t.Statuses {
 		rows = append(rows, map[string]cell{
 			"kind": "status", "count": whole(s.Requests), "method": words(s.Method), "class": words(s.Class),
@@ -138,10 +153,29 @@ func tenantRecord(t *analyze.Result) map[string]cell {
 		"window_h": cell(measure.Decimal(e.Window.Hours())), "current_bytes": whole(e.Current), "peak_bytes": whole(e.Peak),
 		"peak_at": instant(e.PeakAt), "cap_bytes": known(e.Cap.Bytes), "cap_source": words(string(capSource(e.Cap))),
 		"cap_low_bytes": known(e.Cap.Low), "cap_high_bytes": known(e.Cap.High), "total_bytes": whole(e.Total),
-		"last_pull": instant(t.LastPull),
+		"last_pull": instant(t.LastPull), "at_fault": whole(t.AtFault),
+		"first_request": instant(t.FirstRequest), "last_request": instant(t.LastRequest),
+		"cap_agents": known(int64(t.Facts.Agents)), "cap_told_by": words(t.Facts.ToldBy),
+	}
+	if on := newCapDoc(t).ToldOn; on != nil {
+		row["cap_told_on"] = words(*on)
 	}
 	if share, ok := e.Utilization(); ok {
 		row["utilization"] = cell(measure.Decimal(share))
+	}
+	return row
+}
+
+func incidentRecord(i *analyze.Incident) map[string]cell {
+	row := map[string]cell{
+		"kind": "incident", "count": whole(i.Requests), "severity": words(string(i.Severity)),
+		"first": instant(i.First), "last": instant(i.Last), "detail": words(i.Title),
+		"incident": words(i.ID), "cause": words(i.Cause), "state": words(stateOf(i.Open)),
+		"nights": whole(int64(i.Nights)), "reset_at": instant(i.ResetAt), "refused": whole(i.Refused),
+		"wasted_bytes": whole(i.WastedBytes), "rules": words(strings.Join(i.Rules, " ")),
+	}
+	if i.CleanNights >= 0 {
+		row["clean_nights"] = whole(int64(i.CleanNights))
 	}
 	return row
 }
@@ -150,6 +184,6 @@ func findingRecord(f analyze.Finding) map[string]cell {
 	return map[string]cell{
 		"kind": "finding", "count": whole(f.Count), "rule": words(f.Rule), "severity": words(string(f.Severity)),
 		"first": cell(measure.ExactMicros(f.First)), "last": cell(measure.ExactMicros(f.Last)), "detail": words(f.Detail), "advice": words(f.Advice),
-		"section": words(f.Section), "request_ids": ids(f.Requests),
+		"section": words(f.Section), "request_ids": ids(f.Requests), "incident": words(f.Incident),
 	}
 }

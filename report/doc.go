@@ -11,10 +11,11 @@
 // # Formats
 //
 // A table has the tenants, worst first, then the findings of those that do not pass, then notes; it keeps to
-// Options.Width columns. JSON has the schema "headroom.audit/v1" and is exact: bytes, microseconds, whole names.
+// Options.Width columns. JSON has the schema "headroom.audit/v2" and is exact: bytes, microseconds, whole names.
 //
-// CSV has one header for three kinds of row, named by the first column: a "tenant" row, then its "status" rows, then
-// its "finding" rows. The column count means requests in the first two kinds, and what the rule counts in the third. A
+// CSV has one header for five kinds of row, named by the first column: a "tenant" row, then its "reset",
+// "incident", "status" and "finding" rows. The column count means what the rule counts in a finding, and
+// requests elsewhere. A
 // column that a kind does not have, and a value that is not known, is an empty cell.
 //
 // Markdown is for GitHub and for ticket systems that know its tables.

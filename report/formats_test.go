@@ -18,7 +18,7 @@ func TestFormatsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	docs := map[string]any{
-		"headroom.audit/v1": auditDoc{}, "headroom.explain/v1": explainDoc{}, "headroom.forecast/v1": forecastDoc{}, "headroom.tenants/v1": tenantsDoc{},
+		"headroom.audit/v2": auditDoc{}, "headroom.explain/v1": explainDoc{}, "headroom.forecast/v1": forecastDoc{}, "headroom.tenants/v1": tenantsDoc{},
 	}
 	for i, part := range strings.Split(string(page), "```json\n")[1:] {
 		example, _, _ := strings.Cut(part, "```")

@@ -15,15 +15,20 @@ import (
 	"github.com/6dcca832/headroom/internal/measure"
 )
 
-// auditDoc is the audit of schema headroom.audit/v1, see FORMATS.md. The order of the fields is that of the keys.
+// auditDoc is the audit of schema headroom.audit/v2, see FORMATS.md. The order of the fields is that of
+// the keys.
 type auditDoc struct {
-	Schema      string      `json:"schema"`
-	GeneratedAt string      `json:"generated_at"`
-	AsOf        string      `json:"as_of"`
-	Since       *string     `json:"since"`
-	Until       *string     `json:"until"`
-	Policy      policyDoc   `json:"policy"`
-	Tenants     []tenantDoc `json:"tenants"`
+	Schema      string        `json:"schema"`
+	About       analyze.About `json:"about"`
+	FromCache   bool          `json:"from_cache"`
+	GeneratedAt string        `json:"generated_at"`
+	AsOf        string        `json:"as_of"`
+	Since       *string       `json:"since"`
+	Until       *string       `json:"until"`
+	Policy      policyDoc     `json:"policy"`
+	Program     programDoc    `json:"program"`
+	Database    *databaseDoc  `json:"database"`
+	Tenants     []tenantDoc   `json:"tenants"`
 }
 
 type policyDoc struct {
@@ -31,14 +36,64 @@ type policyDoc struct {
 	Version string `json:"version"`
 }
 
+type programDoc struct {
+	Version *string `json:"version"`
+}
+
+type databaseDoc struct {
+	ID       *string `json:"id"`
+	Rows     int64   `json:"rows"`
+	FirstRow *int64  `json:"first_row"`
+	LastRow  *int64  `json:"last_row"`
+}
+
 type tenantDoc struct {
-	Tenant   string          `json:"tenant"`
-	Verdict  analyze.Verdict `json:"verdict"`
-	Requests int64           `json:"requests"`
-	Spacing  spacingDoc      `json:"spacing"`
-	Statuses []statusDoc     `json:"statuses"`
-	Egress   egressDoc       `json:"egress"`
-	Findings []findingDoc    `json:"findings"`
+	Tenant       string          `json:"tenant"`
+	Verdict      analyze.Verdict `json:"verdict"`
+	Requests     int64           `json:"requests"`
+	AtFault      int64           `json:"at_fault"`
+	FirstRequest *string         `json:"first_request"`
+	LastRequest  *string         `json:"last_request"`
+	LastPull     *string         `json:"last_pull"`
+	Spacing      spacingDoc      `json:"spacing"`
+	Statuses     []statusDoc     `json:"statuses"`
+	Egress       egressDoc       `json:"egress"`
+	Cap          capDoc          `json:"cap"`
+	Resets       []resetDoc      `json:"resets"`
+	Incidents    []incidentDoc   `json:"incidents"`
+	Findings     []findingDoc    `json:"findings"`
+}
+
+type capDoc struct {
+	Bytes  *int64           `json:"bytes"`
+	Source egress.CapSource `json:"source"`
+	Low    *int64           `json:"low"`
+	High   *int64           `json:"high"`
+	Agents *int64           `json:"agents"`
+	ToldOn *string          `json:"told_on"`
+	ToldBy *string          `json:"told_by"`
+}
+
+type resetDoc struct {
+	At   string `json:"at"`
+	Note string `json:"note"`
+}
+
+type incidentDoc struct {
+	ID          string           `json:"id"`
+	Cause       string           `json:"cause"`
+	State       string           `json:"state"`
+	First       string           `json:"first"`
+	Last        string           `json:"last"`
+	Nights      int              `json:"nights"`
+	CleanNights *int             `json:"clean_nights"`
+	ResetAt     *string          `json:"reset_at"`
+	Requests    int64            `json:"requests"`
+	Refused     int64            `json:"refused"`
+	Wasted      int64            `json:"wasted_bytes"`
+	Severity    analyze.Severity `json:"severity"`
+	Title       string           `json:"title"`
+	Rules       []string         `json:"rules"`
 }
 
 type spacingDoc struct {
@@ -83,12 +138,22 @@ type findingDoc struct {
 	Advice   string           `json:"advice"`
 	Section  string           `json:"section"`
 	Requests []int64          `json:"requests"`
+	Incident *string          `json:"incident"`
 }
 
-func newAuditDoc(r *analyze.Report) auditDoc {
+func newAuditDoc(r *analyze.Report, o Options) auditDoc {
 	doc := auditDoc{
-		Schema: "headroom.audit/v1", GeneratedAt: measure.Exact(r.AsOf), AsOf: measure.Exact(r.AsOf), Since: timeOrNull(r.Since), Until: timeOrNull(r.Until),
-		Policy: policyDoc{Name: r.PolicyName, Version: r.PolicyVersion}, Tenants: []tenantDoc{},
+		Schema: "headroom.audit/v2", About: aboutOf(r), FromCache: r.FromCache,
+		GeneratedAt: measure.Exact(r.AsOf), AsOf: measure.Exact(r.AsOf),
+		Since: timeOrNull(r.Since), Until: timeOrNull(r.Until),
+		Policy:  policyDoc{Name: r.PolicyName, Version: r.PolicyVersion},
+		Program: programDoc{textOrNull(o.Program)}, Tenants: []tenantDoc{},
+	}
+	if d := o.Database; d != nil {
+		doc.Database = &databaseDoc{
+			ID: textOrNull(d.ID), Rows: d.Rows,
+			FirstRow: positiveOrNull(d.FirstRow), LastRow: positiveOrNull(d.LastRow),
+		}
 	}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newTenantDoc(&r.Tenants[i]))
@@ -96,19 +161,78 @@ func newAuditDoc(r *analyze.Report) auditDoc {
 	return doc
 }
 
+// aboutOf is what a report is about, whose zero value means now, or a range where it has one.
+func aboutOf(r *analyze.Report) analyze.About {
+	switch {
+	case r.About != "":
+		return r.About
+	case r.Since.IsZero() && r.Until.IsZero():
+		return analyze.AboutNow
+	}
+	return analyze.AboutRange
+}
+
 func newTenantDoc(t *analyze.Result) tenantDoc {
 	doc := tenantDoc{
-		Tenant: t.Tenant, Verdict: t.Verdict, Requests: t.Requests, Spacing: newSpacingDoc(t.Spacing), Egress: newEgressDoc(t.Egress),
-		Statuses: []statusDoc{}, Findings: []findingDoc{},
+		Tenant: t.Tenant, Verdict: t.Verdict, Requests: t.Requests, AtFault: t.AtFault,
+		FirstRequest: microsOrNull(t.FirstRequest), LastRequest: microsOrNull(t.LastRequest),
+		LastPull: microsOrNull(t.LastPull), Spacing: newSpacingDoc(t.Spacing),
+		Egress: newEgressDoc(t.Egress), Cap: newCapDoc(t), Statuses: []statusDoc{}, Resets: []resetDoc{},
+		Incidents: []incidentDoc{}, Findings: []findingDoc{},
 	}
 	for _, s := range t.Statuses {
 		doc.Statuses = append(doc.Statuses, statusDoc(s))
 	}
+	for _, r := range t.Resets {
+		doc.Resets = append(doc.Resets, resetDoc{measure.ExactMicros(r.At), r.Note})
+	}
+	for i := range t.Incidents {
+		doc.Incidents = append(doc.Incidents, newIncidentDoc(&t.Incidents[i]))
+	}
 	for _, f := range t.Findings {
 		doc.Findings = append(doc.Findings, findingDoc{
-			Rule: f.Rule, Severity: f.Severity, Count: f.Count, First: measure.ExactMicros(f.First), Last: measure.ExactMicros(f.Last),
-			Detail: f.Detail, Advice: f.Advice, Section: f.Section, Requests: append([]int64{}, f.Requests...),
+			Rule: f.Rule, Severity: f.Severity, Count: f.Count,
+			First: measure.ExactMicros(f.First), Last: measure.ExactMicros(f.Last),
+			Detail: f.Detail, Advice: f.Advice, Section: f.Section,
+			Requests: append([]int64{}, f.Requests...), Incident: textOrNull(f.Incident),
 		})
+	}
+	return doc
+}
+
+func newCapDoc(t *analyze.Result) capDoc {
+	c := t.Egress.Cap
+	doc := capDoc{
+		Bytes: positiveOrNull(c.Bytes), Source: capSource(c), Low: positiveOrNull(c.Low),
+		High: positiveOrNull(c.High), Agents: positiveOrNull(int64(t.Facts.Agents)),
+		ToldBy: textOrNull(t.Facts.ToldBy),
+	}
+	if !t.Facts.ToldOn.IsZero() {
+		on := measure.Date(t.Facts.ToldOn, t.Facts.ToldOn.Location())
+		doc.ToldOn = &on
+	}
+	return doc
+}
+
+// The states of an incident.
+const stateOpen, stateEnded = "open", "ended"
+
+func stateOf(open bool) string {
+	if open {
+		return stateOpen
+	}
+	return stateEnded
+}
+
+func newIncidentDoc(i *analyze.Incident) incidentDoc {
+	doc := incidentDoc{
+		ID: i.ID, Cause: i.Cause, State: stateOf(i.Open), First: measure.ExactMicros(i.First),
+		Last: measure.ExactMicros(i.Last), Nights: i.Nights, ResetAt: microsOrNull(i.ResetAt),
+		Requests: i.Requests, Refused: i.Refused, Wasted: i.WastedBytes, Severity: i.Severity,
+		Title: i.Title, Rules: append([]string{}, i.Rules...),
+	}
+	if i.CleanNights >= 0 {
+		doc.CleanNights = &i.CleanNights
 	}
 	return doc
 }

@@ -55,7 +55,7 @@ func markdownTable(b *bytes.Buffer, head []string, right string, rows [][]string
 }
 
 func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
-	v := newView(r, o.location())
+	v := newView(r, o)
 	fmt.Fprintf(b, "# %s\n\nPolicy %s. ", markdown(v.Title), markdown(v.Policy))
 	if len(r.Tenants) == 0 {
 		fmt.Fprintf(b, "%s\n", Nothing(r))
@@ -65,6 +65,10 @@ func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
 		fmt.Fprintf(b, "%s. ", markdown(v.Range))
 	}
 	fmt.Fprintf(b, "%s.\n\n", v.Tally)
+	if o.Brief {
+		markdownBrief(b, v)
+		return
+	}
 	var rows [][]string
 	for i := range v.Tenants {
 		rows = append(rows, markdownVerdict(&v.Tenants[i]))
@@ -75,11 +79,21 @@ func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
 		markdownFindings(b, &v.Tenants[i])
 	}
 	b.WriteString("\n## Notes\n\n")
+	if v.Origin != "" {
+		fmt.Fprintf(b, "- Written by %s.\n", markdown(v.Origin))
+	}
 	for _, n := range v.Notes {
 		fmt.Fprintf(b, "- %s\n", markdown(n))
 	}
 	for _, w := range columnWords(r) {
 		fmt.Fprintf(b, "- %s\n", markdown(w))
+	}
+}
+
+// markdownBrief is a list of the tenants that need somebody.
+func markdownBrief(b *bytes.Buffer, v *view) {
+	for _, l := range briefLines(v) {
+		fmt.Fprintf(b, "- %s %s %s\n", l.sign, markdown(l.verdict), markdown(l.words))
 	}
 }
 
@@ -109,10 +123,21 @@ func markdownVerdict(t *tenantView) []string {
 // markdownFindings is a list: in a ticket, a table of so many words would be a column of single ones. A text from outside
 // always stands behind a word of ours, so that nothing in it can begin a line.
 func markdownFindings(b *bytes.Buffer, t *tenantView) {
-	if len(t.Findings) == 0 {
+	if len(t.Findings)+len(t.Incidents)+len(t.Known) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n## %s\n\n", markdown(text.ShortenMiddle(t.Name, text.MaxName)))
+	for _, line := range t.Known {
+		fmt.Fprintf(b, "- %s\n", markdown(line))
+	}
+	for k := range t.Incidents {
+		i := &t.Incidents[k]
+		word := "Ended"
+		if i.Open {
+			word = Sign(string(i.Severity)) + " Open"
+		}
+		fmt.Fprintf(b, "- **%s**: %s\n  - Figures: %s\n  - Incident: %s\n", word, markdown(i.Title), markdown(i.Facts), markdown(i.ID))
+	}
 	for _, f := range t.Findings {
 		when := f.First
 		if f.Last != f.First {

@@ -55,13 +55,13 @@ func WritePicture(w io.Writer, p *Picture, o Options) error {
 			return nil
 		})
 	case "json":
-		return flush(w, "report", func(b *bytes.Buffer) error { return writeJSON(b, newPictureDoc(p)) })
+		return flush(w, "report", func(b *bytes.Buffer) error { return writeJSON(b, newPictureDoc(p, o)) })
 	}
 	return fmt.Errorf("write report: %w %q: it must be one of %s", ErrFormat, o.Format, strings.Join(PictureFormats(), ", "))
 }
 
-func newPictureDoc(p *Picture) pictureDoc {
-	d := pictureDoc{Schema: "headroom.report/v1", Audit: newAuditDoc(p.Audit)}
+func newPictureDoc(p *Picture, o Options) pictureDoc {
+	d := pictureDoc{Schema: "headroom.report/v2", Audit: newAuditDoc(p.Audit, o)}
 	if p.Forecast != nil {
 		f := newForecastDoc(p.Forecast)
 		d.Forecast = &f

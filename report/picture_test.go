@@ -22,7 +22,7 @@ func TestPictureAsJSONHoldsAuditAndForecast(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc.Schema != "headroom.report/v1" || doc.Audit.Schema != "headroom.audit/v1" || doc.Forecast.Schema != "headroom.forecast/v1" {
+	if doc.Schema != "headroom.report/v2" || doc.Audit.Schema != "headroom.audit/v2" || doc.Forecast.Schema != "headroom.forecast/v1" {
 		t.Errorf("schemas %+v", doc)
 	}
 	if err := WritePicture(&b, p, Options{Format: "table"}); err == nil {

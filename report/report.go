@@ -33,6 +33,21 @@ type Options struct {
 	Width int
 	// Location is the time zone of the times in tables and Markdown. By default, UTC. JSON and CSV are always in UTC.
 	Location *time.Location
+	// Brief makes a table or Markdown of one line for each tenant that needs somebody, and one for all
+	// others.
+	Brief bool
+	// Program is the version of the program that writes; "" leaves it out.
+	Program string
+	// Database says which rows the report is of. By default, that is left out.
+	Database *Database
+}
+
+// Database names the log that a report is made of.
+type Database struct {
+	ID       string // "" where it has none
+	Rows     int64
+	FirstRow int64 // the id of the first row; 0 without rows
+	LastRow  int64
 }
 
 func (o Options) width() int {
@@ -102,8 +117,8 @@ func flush(w io.Writer, what string, render func(*bytes.Buffer) error) error {
 func Audit(w io.Writer, r *analyze.Report, o Options) error {
 	return renderers{
 		table:    func(b *bytes.Buffer) error { auditTable(b, r, o); return nil },
-		json:     func(b *bytes.Buffer) error { return writeJSON(b, newAuditDoc(r)) },
-		csv:      func(b *bytes.Buffer) error { return auditCSV(b, r) },
+		json:     func(b *bytes.Buffer) error { return writeJSON(b, newAuditDoc(r, o)) },
+		csv:      func(b *bytes.Buffer) error { return auditCSV(b, r, o) },
 		markdown: func(b *bytes.Buffer) error { auditMarkdown(b, r, o); return nil },
 	}.write(w, "audit", o)
 }

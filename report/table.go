@@ -39,9 +39,13 @@ func colorOf(word string) string {
 }
 
 func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
-	v := newView(r, o.location())
+	v := newView(r, o)
 	if len(r.Tenants) == 0 {
 		paragraph(b, Nothing(r), "", o)
+		return
+	}
+	if o.Brief {
+		briefTable(b, v, o)
 		return
 	}
 	paragraph(b, v.Title+", policy "+v.Policy, "", o)
@@ -59,12 +63,84 @@ func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
 	if hidden > 0 {
 		v.Notes = append(v.Notes, measure.Count(hidden, "notice")+" about tenants that pass: --tenant NAME or --format json shows them.")
 	}
+	if v.Origin != "" {
+		v.Notes = append(v.Notes, v.Origin+".")
+	}
 	if len(v.Notes) > 0 {
 		b.WriteByte('\n')
 	}
 	for _, n := range v.Notes {
 		paragraph(b, n, "  ", o)
 	}
+}
+
+// briefLine is a line of the brief table: a sign, and clean words behind it.
+type briefLine struct{ sign, verdict, words string }
+
+// briefLines are one for each tenant that needs somebody, and one for all others.
+func briefLines(v *view) (lines []briefLine) {
+	passing := 0
+	for i := range v.Tenants {
+		t := &v.Tenants[i]
+		if t.Verdict == analyze.Pass {
+			passing++
+			continue
+		}
+		verdict := text.Clean(string(t.Verdict))
+		lines = append(lines, briefLine{Sign(verdict), verdict, text.ShortenMiddle(t.Name, text.MaxName) + ": " + needWords(t)})
+	}
+	switch pass := string(analyze.Pass); {
+	case passing == len(v.Tenants):
+		lines = append(lines, briefLine{Sign(pass), pass, measure.Count(int64(passing), "tenant")})
+	case passing > 0:
+		lines = append(lines, briefLine{Sign(pass), pass, measure.Grouped(int64(passing)) + " more"})
+	}
+	return lines
+}
+
+// briefTable writes the lines. Nothing is cut that somebody must read in a mail, so lines keep to a width
+// only where one is given.
+func briefTable(b *bytes.Buffer, v *view, o Options) {
+	for _, l := range briefLines(v) {
+		head := l.sign + " " + l.verdict
+		room := text.MaxDetail
+		if o.Width > 0 {
+			room = o.width() - text.Width(head) - 1
+		}
+		fmt.Fprintf(b, "%s %s\n", colored(head, colorOf(l.verdict), o), text.Shorten(l.words, room))
+	}
+}
+
+// needWords say in one sentence why somebody must look at a tenant: its worst open incident, else its
+// findings that weigh.
+func needWords(t *tenantView) string {
+	if t.Verdict == analyze.NoData {
+		return "no request in the range"
+	}
+	more := 0
+	title := ""
+	for _, i := range t.Incidents {
+		switch {
+		case !i.Open:
+		case title == "":
+			title = i.Title
+		default:
+			more++
+		}
+	}
+	if title != "" {
+		if more > 0 {
+			title += " " + measure.Count(int64(more), "more open incident") + "."
+		}
+		return title
+	}
+	var rules []string
+	for _, f := range t.Findings {
+		if f.Severity != analyze.Notice {
+			rules = append(rules, f.Rule+" ×"+f.Count)
+		}
+	}
+	return strings.Join(rules, ", ")
 }
 
 // paragraph writes wrapped text whose further lines are indented.
@@ -158,15 +234,42 @@ func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
 			hidden += int64(len(t.Findings))
 			continue
 		}
-		if len(t.Findings) == 0 {
+		if len(t.Findings)+len(t.Incidents)+len(t.Known) == 0 {
 			continue
 		}
 		fmt.Fprintf(b, "\n%s: %s\n", colored(text.ShortenMiddle(t.Name, maxHeading), bold, o), colored(text.Clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
+		for _, line := range t.Known {
+			indented(b, line, "  ", o)
+		}
+		for k := range t.Incidents {
+			incidentBlock(b, &t.Incidents[k], o)
+		}
 		for _, f := range t.Findings {
 			findingBlock(b, f, o)
 		}
 	}
 	return hidden
+}
+
+// indented writes wrapped text with every line indented.
+func indented(b *bytes.Buffer, s, indent string, o Options) {
+	for _, part := range text.Wrap(s, o.width()-len(indent)) {
+		b.WriteString(indent + part + "\n")
+	}
+}
+
+func incidentBlock(b *bytes.Buffer, i *incidentView, o Options) {
+	word, tone := "Ended: ", string(analyze.Notice)
+	if i.Open {
+		word, tone = "Open: ", string(i.Severity)
+	}
+	for _, part := range text.Wrap(word+text.Shorten(i.Title, text.MaxDetail), o.width()-4) {
+		fmt.Fprintf(b, "  %s\n", colored(part, colorOf(tone), o))
+	}
+	indented(b, text.Shorten(i.Facts, text.MaxDetail), "    ", o)
+	if i.Rows != "" {
+		indented(b, i.Rows, "    ", o)
+	}
 }
 
 func findingBlock(b *bytes.Buffer, f findingView, o Options) {

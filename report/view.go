@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
 )
@@ -17,6 +18,7 @@ import (
 type view struct {
 	Title   string
 	Range   string // "" for all requests
+	Origin  string // program, database and rows; "" where they are not told
 	Policy  string
 	Tally   string
 	Window  string // length of the rolling window: "5 days"
@@ -38,6 +40,15 @@ type tenantView struct {
 	Ago      string
 	Statuses []analyze.StatusCount
 	Findings []findingView
+	// Known has who told the cap and when, and the resets; Incidents come before the findings.
+	Known     []string
+	Incidents []incidentView
+}
+
+type incidentView struct {
+	Severity               analyze.Severity
+	Open                   bool
+	ID, Title, Facts, Rows string
 }
 
 type findingView struct {
@@ -51,7 +62,7 @@ func Sign(word string) string {
 	switch word {
 	case string(analyze.Fail), string(analyze.Violation):
 		return "✗"
-	case string(analyze.Warn), string(analyze.Warning):
+	case string(analyze.Warn), string(analyze.NoData), string(analyze.Warning):
 		return "!"
 	case string(analyze.Pass):
 		return "✓"
@@ -59,10 +70,11 @@ func Sign(word string) string {
 	return "i"
 }
 
-func newView(r *analyze.Report, loc *time.Location) *view {
+func newView(r *analyze.Report, o Options) *view {
+	loc := o.location()
 	v := &view{
 		Title: "Audit as of " + measure.Stamp(r.AsOf, loc), Range: Selected(r, loc), Policy: text.Clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
-		Tally: tally(r.Tenants), Window: "window", Notes: Notes(r),
+		Origin: originWords(o), Tally: tally(r.Tenants), Window: "window", Notes: Notes(r),
 	}
 	for i := range r.Tenants {
 		v.Tenants = append(v.Tenants, newTenantView(&r.Tenants[i], r.AsOf.UnixMicro(), loc))
@@ -88,14 +100,38 @@ func Selected(r *analyze.Report, loc *time.Location) string {
 	return "Requests " + strings.Join(parts, " ")
 }
 
+// originWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c, rows 1 to 1,478".
+func originWords(o Options) string {
+	var parts []string
+	if o.Program != "" {
+		parts = append(parts, "headroom "+text.Clean(o.Program))
+	}
+	if d := o.Database; d != nil {
+		name := "database"
+		if d.ID != "" {
+			name += " " + text.Clean(d.ID)
+		}
+		rows := "no rows"
+		if d.Rows > 0 {
+			rows = measure.Count(d.Rows, "row") + ", " + measure.Grouped(d.FirstRow) + " to " + measure.Grouped(d.LastRow)
+		}
+		parts = append(parts, name, rows)
+	}
+	return strings.Join(parts, ", ")
+}
+
 // tally counts verdicts: "2 fail, 1 warn, 197 pass".
 func tally(tenants []analyze.Result) string {
 	n := map[analyze.Verdict]int64{}
 	for i := range tenants {
 		n[tenants[i].Verdict]++
 	}
-	return fmt.Sprintf("%s: %s fail, %s warn, %s pass",
-		measure.Count(int64(len(tenants)), "tenant"), measure.Grouped(n[analyze.Fail]), measure.Grouped(n[analyze.Warn]), measure.Grouped(n[analyze.Pass]))
+	s := fmt.Sprintf("%s: %s fail, %s warn, ", measure.Count(int64(len(tenants)), "tenant"),
+		measure.Grouped(n[analyze.Fail]), measure.Grouped(n[analyze.Warn]))
+	if without := n[analyze.NoData]; without > 0 {
+		s += measure.Grouped(without) + " without data, "
+	}
+	return s + measure.Grouped(n[analyze.Pass]) + " pass"
 }
 
 func is(n int64) string {
@@ -134,7 +170,84 @@ func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView
 	for _, f := range t.Findings {
 		v.Findings = append(v.Findings, newFindingView(f, t.Tenant, loc))
 	}
+	v.Known = knownWords(t, loc)
+	for i := range t.Incidents {
+		v.Incidents = append(v.Incidents, newIncidentView(&t.Incidents[i], t.Tenant, loc))
+	}
 	return v
+}
+
+// knownWords are who told the cap, when and for how many agents, and the resets of the egress window.
+func knownWords(t *analyze.Result, loc *time.Location) (all []string) {
+	if s := ToldWords(t); s != "" {
+		all = append(all, s)
+	}
+	for _, r := range t.Resets {
+		s := "Reset of the egress window at " + measure.StampMicros(r.At, loc)
+		if r.Note != "" {
+			s += ": " + text.Clean(r.Note)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// ToldWords say how the cap is known: "Cap 43.7 MB, told by support on 2026-10-20, for 6 agents". It is ""
+// where nothing but its source is known.
+func ToldWords(t *analyze.Result) string {
+	c, f := t.Egress.Cap, t.Facts
+	if c.Bytes <= 0 || f.Agents <= 0 && f.ToldBy == "" && f.ToldOn.IsZero() {
+		return ""
+	}
+	s := "Cap " + measure.Bytes(c.Bytes) + ", " + text.Clean(string(capSource(c)))
+	if c.Source == egress.CapTold {
+		if f.ToldBy != "" {
+			s += " by " + text.Clean(f.ToldBy)
+		}
+		if !f.ToldOn.IsZero() {
+			s += " on " + measure.Date(f.ToldOn, f.ToldOn.Location())
+		}
+	}
+	if f.Agents > 0 {
+		s += ", for " + measure.Count(int64(f.Agents), "agent")
+	}
+	return s
+}
+
+func newIncidentView(i *analyze.Incident, tenant string, loc *time.Location) incidentView {
+	v := incidentView{
+		Severity: i.Severity, Open: i.Open, ID: text.Clean(i.ID), Title: text.Clean(i.Title), Facts: IncidentFacts(i, loc),
+	}
+	if name, ok := text.ShellQuote(i.ID); ok {
+		v.Rows = "headroom audit --explain " + name
+	}
+	return v
+}
+
+// IncidentFacts are an incident's figures: "open, 6 to 12 Nov, 7 nights, 1,437 requests, 1,200 refused, 3.20 GB
+// wasted, rules duplicate-download, over-cap".
+func IncidentFacts(i *analyze.Incident, loc *time.Location) string {
+	parts := []string{
+		stateOf(i.Open), measure.DateRange(time.UnixMicro(i.First), time.UnixMicro(i.Last), loc),
+		measure.Count(int64(i.Nights), "night"), measure.Count(i.Requests, "request"),
+	}
+	if i.Refused > 0 {
+		parts = append(parts, measure.Grouped(i.Refused)+" refused")
+	}
+	if i.WastedBytes > 0 {
+		parts = append(parts, measure.Bytes(i.WastedBytes)+" wasted")
+	}
+	if i.ResetAt != 0 {
+		parts = append(parts, "reset "+measure.StampMicros(i.ResetAt, loc))
+	}
+	if i.CleanNights >= 0 {
+		parts = append(parts, measure.Count(int64(i.CleanNights), "clean night")+" since")
+	}
+	rules := make([]string, len(i.Rules))
+	for k, name := range i.Rules {
+		rules[k] = text.Clean(name)
+	}
+	return strings.Join(append(parts, "rules "+strings.Join(rules, ", ")), ", ")
 }
 
 func cleanStatuses(all []analyze.StatusCount) []analyze.StatusCount {

@@ -45,6 +45,18 @@ func failing() analyze.Result {
 	}
 	return analyze.Result{
 		Tenant: "acme", Verdict: analyze.Fail, Requests: 5210, LastPull: At("2026-11-05 02:00:07"),
+		AtFault: 1311, FirstRequest: At("2026-10-01 02:00:00"), LastRequest: At("2026-11-05 02:10:00"),
+		Facts:  egress.CapFacts{Agents: 120, ToldBy: "support", ToldOn: time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC)},
+		Resets: []analyze.Reset{{At: At("2026-10-28 09:00:00"), Note: "ticket 4711"}},
+		Incidents: []analyze.Incident{{
+			ID: "acme-2026-10-31-spacing", Cause: "spacing", Open: true, First: At("2026-11-01 02:00:07"), Last: At("2026-11-05 02:10:00"),
+			Nights: 5, CleanNights: -1, Hits: 1319, Requests: 1311, Refused: 190, Severity: analyze.Violation,
+			Title: "Requests came too close together from 1 to 5 Nov; 190 were refused.", Rules: []string{"spacing", "rate-limited"},
+		}, {
+			ID: "acme-2026-10-20-duplicate-download", Cause: "duplicate-download", First: At("2026-10-20 02:00:07"), Last: At("2026-10-27 02:10:00"),
+			Nights: 7, CleanNights: 4, ResetAt: At("2026-10-28 09:00:00"), Hits: 1000, Requests: 990, Refused: 10, WastedBytes: 3_200_000_000,
+			Severity: analyze.Violation, Title: "Recordings were downloaded again from 20 to 27 Oct.", Rules: []string{"duplicate-download", "over-cap"},
+		}},
 		Spacing: analyze.Spacing{
 			Class: "recording_audio", Requests: 5000, MinInterval: 3 * time.Second, Violations: 1129, Indeterminate: 88, Min: 120_000, P50: 2_999_999, P95: 3_000_001,
 		},
@@ -64,7 +76,7 @@ func failing() analyze.Result {
 				Rule: analyze.RuleSpacing, Severity: analyze.Violation, Count: 1129, First: At("2026-11-01 02:00:07"), Last: At("2026-11-05 02:10:00"),
 				Detail:  "1129 of 4999 gaps between recording_audio requests were under 3 s; the shortest was 0.12 s; 88 more cannot be decided at the log's resolution",
 				Advice:  "Start recording downloads one after the other, with the minimum interval between two starts; one program per tenant.",
-				Section: "Request Frequency Limit", Requests: ids,
+				Section: "Request Frequency Limit", Requests: ids, Incident: "acme-2026-10-31-spacing",
 			},
 			{
 				Rule: analyze.RuleEgressNear, Severity: analyze.Warning, Count: 1, First: At("2026-11-06 08:00:00"), Last: At("2026-11-06 08:00:00"),
@@ -103,6 +115,13 @@ func Spoil(name string) *analyze.Report {
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
 		t.Tenant, t.Spacing.Class = name, name
+		t.Facts.ToldBy = name
+		for k := range t.Resets {
+			t.Resets[k].Note = name
+		}
+		for k := range t.Incidents {
+			t.Incidents[k].ID, t.Incidents[k].Cause, t.Incidents[k].Title, t.Incidents[k].Rules = name, name, name, []string{name}
+		}
 		for k := range t.Statuses {
 			t.Statuses[k].Method, t.Statuses[k].Class = name, name
 		}
