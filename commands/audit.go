@@ -98,7 +98,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 		return err
 	}
 	se.outcome = auditSummary(r)
-	err = se.write(o.output, func(w io.Writer) error { return report.Audit(w, r, o.look) })
+	err = se.write(o.output, func(w io.Writer) error { return report.Audit(w, r, origin(snap, o.look)) })
 	if err == nil && fails(r, o.failOn) {
 		err = errFindings
 	}

@@ -9,9 +9,19 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
+// origin says what writes a report, and of which rows.
+func origin(snap store.Snapshot, o report.Options) report.Options {
+	d := &report.Database{}
+	for _, t := range snap.Tenants() {
+		d.Rows += t.Requests
+	}
+	o.Program, o.Database = version(), d
+	return o
+}
+
 // picture gathers what the page shows. The forecast is made of all requests, whatever range is selected.
 func (s *session) picture(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
-	p = &report.Picture{Policy: s.policy, About: s.config.About}
+	p = &report.Picture{Policy: s.policy, About: s.config.About, Program: "headroom " + version()}
 	if p.Audit, err = s.audit(ctx, snap, sp, tenants); err != nil {
 		return nil, err
 	}

@@ -64,6 +64,6 @@ func runReport(c *cli.Context, se *session, o reportOptions) error {
 		if o.format == formatHTML {
 			return page.Write(w, p)
 		}
-		return report.WritePicture(w, p, report.Options{Format: o.format})
+		return report.WritePicture(w, p, origin(snap, report.Options{Format: o.format}))
 	})
 }

@@ -44,10 +44,10 @@ type Options struct {
 
 // Database names the log that a report is made of.
 type Database struct {
-	ID       string // "" where it has none
-	Rows     int64
-	FirstRow int64 // the id of the first row; 0 without rows
-	LastRow  int64
+	ID   string // "" where it has none
+	Rows int64
+	// FirstRow and LastRow are the ids of the first and the last row; 0 where that is not known.
+	FirstRow, LastRow int64
 }
 
 func (o Options) width() int {

@@ -113,7 +113,10 @@ func originWords(o Options) string {
 		}
 		rows := "no rows"
 		if d.Rows > 0 {
-			rows = measure.Count(d.Rows, "row") + ", " + measure.Grouped(d.FirstRow) + " to " + measure.Grouped(d.LastRow)
+			rows = measure.Count(d.Rows, "row")
+		}
+		if d.LastRow > 0 {
+			rows += ", " + measure.Grouped(d.FirstRow) + " to " + measure.Grouped(d.LastRow)
 		}
 		parts = append(parts, name, rows)
 	}
