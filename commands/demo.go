@@ -30,6 +30,7 @@ import (
 const (
 	defaultDemoFolder = "headroom-demo"
 	demoReport        = "report.html"
+	demoCalls         = "calls" // what pull fetched
 	// demoMark begins the config of a demo, by which a later one knows that it may replace the files.
 	demoMark = "# Written by \"headroom demo\""
 	demoSeed = 1
@@ -128,7 +129,10 @@ func moveDemo(from, to string) error {
 			return fmt.Errorf("replace earlier demo: %w", err)
 		}
 	}
-	for _, name := range []string{defaultConfig, defaultDatabase, demoReport} {
+	if err := os.RemoveAll(filepath.Join(to, demoCalls)); err != nil {
+		return fmt.Errorf("replace earlier demo: %w", err)
+	}
+	for _, name := range []string{defaultConfig, defaultDatabase, demoReport, demoCalls} {
 		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
 			return fmt.Errorf("move demo: %w", err)
 		}
@@ -150,6 +154,9 @@ func makeDemo(ctx context.Context, s *streams, dir string, o demoOptions, w io.W
 	return se.open(filepath.Join(dir, defaultDatabase), func() error {
 		s.tell("headroom: simulating %d days of five tenants …", story.Days)
 		if err := se.recordStory(ctx, tale); err != nil {
+			return err
+		}
+		if err := se.pullLastNight(ctx, tale, dir); err != nil {
 			return err
 		}
 		if err := se.writeDemoConfig(filepath.Join(dir, defaultConfig), tale); err != nil {

@@ -74,6 +74,7 @@ func pullFlags() []cli.Flag {
 		&cli.StringFlag{Name: "reserve", Usage: "leave this `SHARE` of the egress cap free (default: 5%)"},
 		&cli.StringFlag{Name: "order", Usage: "fetch the oldest, newest or smallest of the backlog first: `ORDER`"},
 		&cli.StringFlag{Name: "exclude", Usage: "never fetch the recordings whose keys are in this `FILE`, one a line"},
+		&cli.BoolFlag{Name: "skip-downloaded", Usage: "never fetch what another program downloaded whole, as the log shows"},
 		&cli.BoolFlag{Name: "with-personal-data", Usage: "write numbers and names of the list beside each recording, too"},
 		&cli.StringFlag{Name: "upstream", Usage: "send the requests to this `URL` instead of the vendor's host"},
 		&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too"},
@@ -103,6 +104,7 @@ func readPullOptions(c *cli.Context, s *streams) (o pullOptions, err error) {
 		return o, err
 	}
 	o.DryRun, o.Personal = c.Bool("dry-run"), c.Bool("with-personal-data")
+	o.SkipDownloaded = c.Bool("skip-downloaded")
 	if o.Exclude, err = readKeys(c.String("exclude")); err != nil {
 		return o, err
 	}
@@ -232,7 +234,7 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	o.Policy, o.Log = se.policy, pullLog{se.store}
+	o.Policy, o.Log = se.policy, pullLog{se.store, se.policy}
 	show := se.pullProgress()
 	o.Progress = show.set
 	done, err := pull.Run(c.Context, tenants, o.Options)

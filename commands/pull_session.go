@@ -18,6 +18,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull"
 	"github.com/6dcca832/headroom/pull/api"
 	"github.com/6dcca832/headroom/store"
@@ -251,7 +252,10 @@ func (s *session) windowEnd(tenant string, now time.Time) time.Time {
 }
 
 // pullLog is the store as package pull asks for it.
-type pullLog struct{ store.Log }
+type pullLog struct {
+	store.Log
+	policy *limits.Policy
+}
 
 func (l pullLog) Recordings(ctx context.Context, tenant string, from, to int64) ([]store.Recording, error) {
 	snap, err := l.Snapshot(ctx)
@@ -269,6 +273,28 @@ func (l pullLog) Ledger(ctx context.Context, tenant string, from, to int64) ([]s
 	}
 	list, err := snap.Ledger(ctx, tenant, from, to)
 	return list, errors.Join(err, snap.Close())
+}
+
+// Downloaded are the items of complete answers to requests for recordings.
+func (l pullLog) Downloaded(ctx context.Context, tenant string, since int64) (map[uint64]bool, error) {
+	snap, err := l.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	items := map[uint64]bool{}
+	for batch, err := range snap.Scan(ctx, tenant, store.Range{From: since}) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range batch {
+			c := &batch[i]
+			if !c.CutShort && l.policy.Role(c.Status) == limits.RoleOK && egress.Class(l.policy, c.Route) == l.policy.Egress.Class {
+				items[c.ItemHash] = true
+			}
+		}
+	}
+	return items, nil
 }
 
 // lockTenants makes sure that no other pull of this database works on one of the tenants.

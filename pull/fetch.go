@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -22,6 +23,8 @@ const (
 	maxResumes = 4
 	// resumePause is the wait before that; it doubles.
 	resumePause = 1500 * time.Millisecond
+	// fileBuffer is how much is written to the disk at a time, in bytes.
+	fileBuffer = 256 << 10
 )
 
 // Errors that end a tenant's downloads.
@@ -53,6 +56,7 @@ type staged struct {
 // download is the file that a recording is written to.
 type download struct {
 	file   *os.File
+	out    *bufio.Writer // onto file: TLS hands over 16 KiB at a time
 	hash   hash.Hash
 	size   int64
 	ending string
@@ -161,6 +165,7 @@ func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken
 	}
 	n, err := io.CopyBuffer(writerOnly{d}, in, r.buffer)
 	d.size += n
+	err = errors.Join(err, d.out.Flush())
 	var w *os.PathError
 	if errors.As(err, &w) {
 		return nil, diskError(err)
@@ -192,12 +197,12 @@ func openDownload(name string) (*download, error) {
 	if err != nil {
 		return nil, diskError(err)
 	}
-	return &download{file: f, hash: sha256.New()}, nil
+	return &download{file: f, out: bufio.NewWriterSize(f, fileBuffer), hash: sha256.New()}, nil
 }
 
 // Write writes to the file and into the hash.
 func (d *download) Write(p []byte) (int, error) {
-	n, err := d.file.Write(p)
+	n, err := d.out.Write(p)
 	d.hash.Write(p[:n])
 	return n, err
 }
@@ -206,6 +211,7 @@ func (d *download) Write(p []byte) (int, error) {
 func (d *download) restart() error {
 	d.size = 0
 	d.hash.Reset()
+	d.out.Reset(d.file)
 	_, err := d.file.Seek(0, io.SeekStart)
 	return errors.Join(err, d.file.Truncate(0))
 }

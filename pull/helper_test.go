@@ -25,6 +25,7 @@ type memoryLog struct {
 	recordings map[string]store.Recording
 	ledger     []store.LedgerEntry
 	fail       error // what AddLedger fails with
+	downloaded map[uint64]bool
 }
 
 func newMemoryLog() *memoryLog { return &memoryLog{recordings: map[string]store.Recording{}} }
@@ -71,6 +72,12 @@ func (m *memoryLog) AddLedger(_ context.Context, entries []store.LedgerEntry) er
 	}
 	m.ledger = append(m.ledger, entries...)
 	return nil
+}
+
+func (m *memoryLog) Downloaded(context.Context, string, int64) (map[uint64]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.downloaded, nil
 }
 
 func policy(t testing.TB) *limits.Policy {

@@ -36,6 +36,9 @@ type Log interface {
 	// adds more, all of them or none.
 	Ledger(ctx context.Context, tenant string, from, to int64) ([]store.LedgerEntry, error)
 	AddLedger(ctx context.Context, entries []store.LedgerEntry) error
+	// Downloaded are the items (see store.Recording.ItemHash) that requests of any program downloaded
+	// whole since a time, microseconds since 1970 UTC.
+	Downloaded(ctx context.Context, tenant string, since int64) (map[uint64]bool, error)
 }
 
 // Tenant is one organisation to pull, and what is known of its limits.
@@ -99,6 +102,9 @@ type Options struct {
 	Personal bool
 	// Exclude are keys that the user does not want; they are written into the ledger as excluded.
 	Exclude map[string]bool
+	// SkipDownloaded counts recordings as excluded that the log shows as downloaded whole by another
+	// program: else the first run fetches a whole window again that a script has fetched already.
+	SkipDownloaded bool
 	// Parallel is how many tenants are pulled at the same time. 0 means DefaultParallel.
 	Parallel int
 	// DryRun lists and plans, and fetches nothing.

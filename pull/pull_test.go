@@ -324,6 +324,21 @@ func TestRunExcludes(t *testing.T) {
 	}
 }
 
+// What a script downloaded before is not fetched again, where the user wants it so.
+func TestRunSkipsWhatAnotherProgramDownloaded(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	recs := w.vendor.Recordings("acme", monday.Add(-48*time.Hour), monday)
+	had := store.Recording{Key: recs[0].RecordingKey}
+	w.log.downloaded = map[uint64]bool{had.ItemHash(): true}
+	res := w.run(w.tenant(), func(o *Options) { o.SkipDownloaded = true })
+	if !res.Complete() || res.Excused != 1 {
+		t.Fatalf("%+v", res)
+	}
+	if _, ok := w.files()[had.Key]; ok {
+		t.Error("it was fetched")
+	}
+}
+
 // A recording that the list named once and that is gone now is excused and not asked for again.
 func TestRunExcusesWhatIsGone(t *testing.T) {
 	w := newWorld(t, sim.Config{})

@@ -47,6 +47,10 @@ func (r *runner) reconcile(ctx context.Context, l listing, from, before time.Tim
 			state[e.Key] = e // stored is for good; of the others the last counts
 		}
 	}
+	others, err := r.downloaded(ctx, lo)
+	if err != nil {
+		return account{}, err
+	}
 	all := union(l.recordings, recordingsOf(known))
 	a := account{refused: map[string]string{}}
 	var excluded []store.LedgerEntry
@@ -60,6 +64,9 @@ func (r *runner) reconcile(ctx context.Context, l listing, from, before time.Tim
 		case r.o.Exclude[rec.Key]:
 			a.excused++
 			excluded = append(excluded, r.entry(rec, store.LedgerExcluded, "by the user"))
+		case others[itemHash(rec)]:
+			a.excused++
+			excluded = append(excluded, r.entry(rec, store.LedgerExcluded, "another program downloaded it"))
 		default:
 			if e.State == store.LedgerRefused {
 				a.refused[rec.Key] = e.Note
@@ -72,6 +79,19 @@ func (r *runner) reconcile(ctx context.Context, l listing, from, before time.Tim
 		err = r.o.Log.AddLedger(ctx, excluded)
 	}
 	return a, err
+}
+
+// downloaded are the items that other programs downloaded, where they are not to be fetched again.
+func (r *runner) downloaded(ctx context.Context, since int64) (map[uint64]bool, error) {
+	if !r.o.SkipDownloaded {
+		return nil, nil
+	}
+	return r.o.Log.Downloaded(ctx, r.t.Name, since)
+}
+
+func itemHash(rec api.Recording) uint64 {
+	r := store.Recording{Key: rec.Key}
+	return r.ItemHash()
 }
 
 // remember adds what was listed to the log's list of recordings.

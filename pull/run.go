@@ -20,7 +20,7 @@ const (
 	// spareDisk is how many bytes of a disk a pull leaves free, beside the recording's own.
 	spareDisk = 64 << 20
 	// copyBuffer is the size of the buffer that bodies are copied through.
-	copyBuffer = 256 << 10
+	copyBuffer = 64 << 10
 )
 
 // Run pulls all tenants, some of them at the same time, and gives a Result for each, in their

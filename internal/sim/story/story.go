@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 	_ "time/tzdata" // the tenants' time zones must be known everywhere
@@ -120,6 +121,42 @@ func (s *Story) Run(ctx context.Context, wrap Wrap) (err error) {
 	}
 	all.Wait()
 	return context.Cause(ctx)
+}
+
+// Handover is what a program needs that pulls the last night of a tenant whose own program does not.
+type Handover struct {
+	Tenant, Token string
+	// Clock begins at two o'clock of that night, by the clocks of the tenant's place; Network takes
+	// its time.
+	Clock   *sim.Clock
+	Network http.RoundTripper
+}
+
+// LastNight lets f pull the last night of the first tenant that leaves it. It comes after Run; what
+// f does is in no Truth.
+func (s *Story) LastNight(f func(Handover) error) (err error) {
+	i := slices.IndexFunc(s.tenants, func(t *tenant) bool { return t.leavesLast })
+	if i < 0 {
+		return nil
+	}
+	t := s.tenants[i]
+	server, err := sim.Start(s.vendor)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	network := server.Transport()
+	defer network.CloseIdleConnections()
+	y, m, d := s.End.In(t.zone).Date()
+	at := time.Date(y, m, d, 2, 0, 0, 0, t.zone)
+	if at.After(s.End) {
+		at = at.AddDate(0, 0, -1)
+	}
+	clock := sim.NewClock(at)
+	return f(Handover{
+		Tenant: t.name, Token: s.vendor.AddUser(t.name, "Nightly Pull"), Clock: clock,
+		Network: sim.NewLine(network, clock, t.clock, s.seed),
+	})
 }
 
 // Truth returns what happened, tenant by tenant in the order of the tale. It is complete after Run.
