@@ -21,6 +21,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "db", EnvVars: []string{"HEADROOM_DB"}, Value: defaultDatabase, Usage: "the request log, a SQLite `FILE`"},
 		&cli.StringFlag{Name: "config", EnvVars: []string{"HEADROOM_CONFIG"}, Usage: "what is known of the tenants, a TOML `FILE` (default: \"" + defaultConfig + "\" where it exists)"},
 		&cli.StringFlag{Name: "policy", EnvVars: []string{"HEADROOM_POLICY"}, Value: defaultPolicy, Usage: "the vendor's rules: a built-in name, or a TOML `FILE`"},
+		&cli.StringFlag{Name: "key", Usage: "the key that signs seals, a `FILE` (default: in the user's configuration folder, made when it is first needed)"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but results and errors"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print what is read, and how long it takes"},
 	}

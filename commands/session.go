@@ -28,6 +28,9 @@ type session struct {
 	// What hooks are told: a line on the outcome, and whether it brought anything new.
 	outcome string
 	changed bool
+
+	policyText []byte // what policy was read from
+	keyFile    string // of the key that signs seals; "" means the user's own
 }
 
 // withFacts makes an action that runs with a session without a log. What the user typed is checked by options before any
@@ -38,11 +41,14 @@ func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error
 		if err != nil {
 			return err
 		}
-		se := &session{streams: s}
+		se := &session{streams: s, keyFile: c.String("key")}
 		if se.config, err = loadConfig(c); err != nil {
 			return err
 		}
-		if se.policy, err = loadPolicy(c.String("policy")); err != nil {
+		if se.policyText, err = policyText(c.String("policy")); err != nil {
+			return err
+		}
+		if se.policy, err = limits.Parse(c.String("policy"), se.policyText); err != nil {
 			return err
 		}
 		s.detail("headroom: policy %s %s; %d tenants in the config", se.policy.Name, se.policy.Version, len(se.config.Tenants))
@@ -88,15 +94,6 @@ func loadConfig(c *cli.Context) (*config.Config, error) {
 		return &config.Config{}, nil
 	}
 	return known, err
-}
-
-// loadPolicy reads the policy of that name.
-func loadPolicy(name string) (*limits.Policy, error) {
-	data, err := policyText(name)
-	if err != nil {
-		return nil, err
-	}
-	return limits.Parse(name, data)
 }
 
 // policyText is the file of that name where it looks like one or exists, else the built-in policy's.

@@ -21,6 +21,9 @@ const (
 	maxFiles = 4096
 )
 
+// MaxBundle is the largest file, in bytes, that is looked at as a bundle.
+const MaxBundle = maxUnpacked
+
 // ErrNoBundle is matched by errors about a file that is no bundle at all: empty, no ZIP, or too large to look at.
 var ErrNoBundle = errors.New("no bundle of headroom's")
 

@@ -179,7 +179,7 @@ func TestDamaged(t *testing.T) {
 	must(t, st.Close())
 	data, err := os.ReadFile(path)
 	must(t, err)
-	for from := 8192 * 30; from < len(data); from += 8192 { // most of it
+	for from := 8192 * 60; from < len(data); from += 8192 { // most of it
 		copy(data[from:], bytes.Repeat([]byte{0xdb}, 8192))
 	}
 	must(t, os.WriteFile(path, data, 0o600))
@@ -419,7 +419,7 @@ func TestAppendOnly(t *testing.T) {
 			}
 		}
 	}
-	_, err = st.db.Exec("REPLACE INTO recording SELECT tenant_id, started_at, key, 7, 7 FROM recording")
+	_, err = st.db.Exec("REPLACE INTO recording SELECT id, tenant_id, started_at, key, 7, 7, 7 FROM recording")
 	must(t, err)
 	if bytes := number(t, st.db, "SELECT bytes FROM recording"); bytes != 0 {
 		t.Errorf("a REPLACE changed a recording's size to %d", bytes)

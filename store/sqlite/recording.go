@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/6dcca832/headroom/store"
 )
@@ -21,11 +22,12 @@ func (s *Store) AddRecordings(ctx context.Context, recordings []store.Recording)
 }
 
 func (w *writer) addRecordings(ctx context.Context, recordings []store.Recording) (added int64, err error) {
-	insert, err := w.conn.PrepareContext(ctx, "INSERT OR IGNORE INTO recording (tenant_id, started_at, key, duration_us, bytes) VALUES (?,?,?,?,?)")
+	insert, err := w.conn.PrepareContext(ctx, "INSERT OR IGNORE INTO recording (tenant_id, started_at, key, duration_us, bytes, listed_at) VALUES (?,?,?,?,?,?)")
 	if err != nil {
 		return 0, err
 	}
 	defer insert.Close()
+	now := time.Now().UnixMicro()
 	for i := range recordings {
 		r := &recordings[i]
 		if err := r.Check(); err != nil {
@@ -35,7 +37,7 @@ func (w *writer) addRecordings(ctx context.Context, recordings []store.Recording
 		if err != nil {
 			return 0, err
 		}
-		result, err := insert.ExecContext(ctx, tenant, r.StartedAt, r.Key, r.Duration, r.Bytes)
+		result, err := insert.ExecContext(ctx, tenant, r.StartedAt, r.Key, r.Duration, r.Bytes, now)
 		if err != nil {
 			return 0, err
 		}

@@ -47,15 +47,20 @@ func readRows(ctx context.Context, q queryer, query string, f func(*storedRow) e
 
 // request joins the names.
 func (r *storedRow) request(n *names) store.Request {
-	q := store.Request{
+	q := r.whole(n)
+	q.Identify()
+	return q
+}
+
+// whole is request without what is derived.
+func (r *storedRow) whole(n *names) store.Request {
+	return store.Request{
 		ID: r.id, Tenant: n.tenants[r.tenant], StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte,
 		RequestBytes: r.sentBytes, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort, RetryAfter: r.retryAfter,
 		Error: r.err.String, Route: n.routes[r.route], Key: r.key.String, Query: r.query.String, Params: r.params.String,
 		Client: n.clients[r.client.Int64], Source: n.sources[r.source], VendorID: r.vendorID.String,
 		DateSkew: store.Seconds{N: r.dateSkew.Int64, Known: r.dateSkew.Valid},
 	}
-	q.Identify()
-	return q
 }
 
 // entry packs the row. The route is needed only for the hash of a query: hashing it for each row would cost too much.

@@ -72,13 +72,15 @@ CREATE TABLE request (
 -- What the vendor's recording lists said there is, whether it was downloaded or not. Rows are only ever added; a recording
 -- listed again is not.
 CREATE TABLE recording (
+  id          INTEGER PRIMARY KEY,               -- order of arrival, from 1
   tenant_id   INTEGER NOT NULL REFERENCES tenant,
   started_at  INTEGER NOT NULL,                  -- when the recording began, as the list says
   key         TEXT NOT NULL,                     -- as in request.key
   duration_us INTEGER NOT NULL,                  -- its length; 0: not known
   bytes       INTEGER NOT NULL,                  -- its size; 0: not known
-  PRIMARY KEY (tenant_id, started_at, key)
-) STRICT, WITHOUT ROWID;
+  listed_at   INTEGER NOT NULL,                  -- when this row was added; 0: not known
+  UNIQUE (tenant_id, started_at, key)
+) STRICT;
 
 -- What happened to a tenant's limits, or to this log. Rows are only ever added.
 CREATE TABLE event (
@@ -122,6 +124,56 @@ CREATE TABLE ledger (
 
 CREATE INDEX ledger_recording ON ledger (tenant_id, started_at, key);
 
+-- The seals: what package evidence needs to prove the rows above, and what does not follow from them. Rows are only ever
+-- added; a prune alone replaces those of seal_pruned.
+CREATE TABLE seal_log (
+  tenant_id  INTEGER PRIMARY KEY REFERENCES tenant,
+  log_id     BLOB NOT NULL,                      -- 16 random bytes: the log's name in its checkpoints
+  public_key BLOB NOT NULL                       -- Ed25519, 32 bytes; the secret part lies outside of this file
+) STRICT;
+
+CREATE TABLE seal_run (
+  n              INTEGER PRIMARY KEY,            -- from 1, without gaps
+  sealed_at      INTEGER NOT NULL,               -- later than the run before
+  request_upto   INTEGER NOT NULL,               -- rows of request with an id up to this are sealed
+  event_upto     INTEGER NOT NULL,
+  recording_upto INTEGER NOT NULL,
+  capture_upto   INTEGER NOT NULL,
+  pad            BLOB NOT NULL,                  -- 32 random bytes that fill the seal's text
+  text_sum       BLOB NOT NULL                   -- SHA-256 of that text
+) STRICT;
+
+CREATE TABLE seal_told (                         -- runs whose line left this machine
+  n INTEGER PRIMARY KEY REFERENCES seal_run
+) STRICT;
+
+CREATE TABLE seal_head (
+  tenant_id  INTEGER NOT NULL REFERENCES tenant,
+  run        INTEGER NOT NULL REFERENCES seal_run,
+  size       INTEGER NOT NULL,                   -- leaves of the tenant's log
+  checkpoint TEXT NOT NULL,                      -- signed, C2SP tlog-checkpoint
+  peaks      BLOB NOT NULL,                      -- full subtrees over the leaves, 32 bytes each, largest first
+  hints      BLOB NOT NULL,                      -- first 4 bytes of the hash of each leaf that the run added
+  UNIQUE (tenant_id, run)
+) STRICT;
+
+CREATE INDEX seal_head_run ON seal_head (run);
+
+CREATE TABLE seal_leaf (                         -- leaves that no row above says
+  tenant_id INTEGER NOT NULL REFERENCES tenant,
+  seq       INTEGER NOT NULL,                    -- index in the tenant's log, from 0
+  line      TEXT NOT NULL,
+  PRIMARY KEY (tenant_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE seal_pruned (                       -- what stays of leaves whose rows were removed
+  tenant_id INTEGER NOT NULL REFERENCES tenant,
+  level     INTEGER NOT NULL,                    -- 0: a leaf's hash; 8: that of a full subtree of 256 leaves
+  n         INTEGER NOT NULL,                    -- index of the leaf, or of its first leaf divided by 256
+  hash      BLOB NOT NULL,                       -- SHA-256
+  PRIMARY KEY (tenant_id, level, n)
+) STRICT, WITHOUT ROWID;
+
 -- When the next request of a paced class may start: what processes with --pace tell each other. It is not part of the
 -- log: rows change with every paced request, and may be deleted when nothing is running.
 CREATE TABLE pace (
@@ -132,8 +184,8 @@ CREATE TABLE pace (
 ) STRICT, WITHOUT ROWID;
 
 -- What is written stays: triggers refuse UPDATE, DELETE and REPLACE of meta, tenant, route, client, source, request,
--- recording, event, ledger and capture. store/sqlite/triggers.go makes them, named TABLE_no_update, TABLE_no_delete and
--- TABLE_no_replace; request_no_replace is down while a large import runs.
+-- recording, event, ledger, capture and the seals. store/sqlite/triggers.go makes them, named TABLE_no_update,
+-- TABLE_no_delete and TABLE_no_replace; request_no_replace is down while a large import runs.
 
 -- The log with its names joined, for reading by people. The values of request.key take their places in the template.
 CREATE VIEW requests AS

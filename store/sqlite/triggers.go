@@ -22,10 +22,16 @@ var appendOnly = []struct {
 		keys: [][]string{{"id"}, {"kind", "name", "resolution_us", "time_is"}}},
 	{table: "request", what: "the request log is", keys: [][]string{{"id"}}},
 	{table: "recording", what: "the list of recordings is", again: "RAISE(IGNORE)",
-		keys: [][]string{{"tenant_id", "started_at", "key"}}},
+		keys: [][]string{{"id"}, {"tenant_id", "started_at", "key"}}},
 	{table: "event", what: "events are", keys: [][]string{{"id"}}},
 	{table: "ledger", what: "the ledger is", keys: [][]string{{"id"}}},
 	{table: "capture", what: "the times of capture are", keys: [][]string{{"id"}}},
+	{table: "seal_log", what: "seals are", keys: [][]string{{"tenant_id"}}},
+	{table: "seal_run", what: "seals are", keys: [][]string{{"n"}}},
+	{table: "seal_told", what: "seals are", keys: [][]string{{"n"}}},
+	{table: "seal_head", what: "seals are", keys: [][]string{{"tenant_id", "run"}}},
+	{table: "seal_leaf", what: "seals are", keys: [][]string{{"tenant_id", "seq"}}},
+	{table: "seal_pruned", what: "seals are", keys: [][]string{{"tenant_id", "level", "n"}}},
 }
 
 // triggers are the statements that make the triggers, by name.

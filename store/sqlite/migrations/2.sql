@@ -69,3 +69,69 @@ CREATE TABLE cache_mark (
   checksum BLOB NOT NULL                         -- of upto and rows; empty in a new file
 ) STRICT;
 INSERT INTO cache_mark VALUES (1, 0, 0, x'');
+
+-- Listed recordings have an order of arrival.
+CREATE TABLE recording_2 AS SELECT * FROM recording;
+DROP TABLE recording;
+CREATE TABLE recording (
+  id          INTEGER PRIMARY KEY,
+  tenant_id   INTEGER NOT NULL REFERENCES tenant,
+  started_at  INTEGER NOT NULL,
+  key         TEXT NOT NULL,
+  duration_us INTEGER NOT NULL,
+  bytes       INTEGER NOT NULL,
+  listed_at   INTEGER NOT NULL,
+  UNIQUE (tenant_id, started_at, key)
+) STRICT;
+INSERT INTO recording (tenant_id, started_at, key, duration_us, bytes, listed_at)
+SELECT tenant_id, started_at, key, duration_us, bytes, 0 FROM recording_2 ORDER BY tenant_id, started_at, key;
+DROP TABLE recording_2;
+
+-- The seals begin empty.
+CREATE TABLE seal_log (
+  tenant_id  INTEGER PRIMARY KEY REFERENCES tenant,
+  log_id     BLOB NOT NULL,
+  public_key BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE seal_run (
+  n              INTEGER PRIMARY KEY,
+  sealed_at      INTEGER NOT NULL,
+  request_upto   INTEGER NOT NULL,
+  event_upto     INTEGER NOT NULL,
+  recording_upto INTEGER NOT NULL,
+  capture_upto   INTEGER NOT NULL,
+  pad            BLOB NOT NULL,
+  text_sum       BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE seal_told (
+  n INTEGER PRIMARY KEY REFERENCES seal_run
+) STRICT;
+
+CREATE TABLE seal_head (
+  tenant_id  INTEGER NOT NULL REFERENCES tenant,
+  run        INTEGER NOT NULL REFERENCES seal_run,
+  size       INTEGER NOT NULL,
+  checkpoint TEXT NOT NULL,
+  peaks      BLOB NOT NULL,
+  hints      BLOB NOT NULL,
+  UNIQUE (tenant_id, run)
+) STRICT;
+
+CREATE INDEX seal_head_run ON seal_head (run);
+
+CREATE TABLE seal_leaf (
+  tenant_id INTEGER NOT NULL REFERENCES tenant,
+  seq       INTEGER NOT NULL,
+  line      TEXT NOT NULL,
+  PRIMARY KEY (tenant_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE seal_pruned (
+  tenant_id INTEGER NOT NULL REFERENCES tenant,
+  level     INTEGER NOT NULL,
+  n         INTEGER NOT NULL,
+  hash      BLOB NOT NULL,
+  PRIMARY KEY (tenant_id, level, n)
+) STRICT, WITHOUT ROWID;

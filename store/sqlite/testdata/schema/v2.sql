@@ -232,4 +232,5 @@ INSERT INTO event (kind, at, tenant_id, recorded_at) VALUES ('reset', 1, 1, 1767
 INSERT INTO cache_chunk VALUES (1, 1, 3, 0, 1, 2, 3, x'01');
 INSERT INTO cache_filter VALUES (1, x'');
 INSERT INTO cache_state VALUES (1, x'00', 2, x'00');
+INSERT INTO recording VALUES (1, 5, 'late', 1000000, 77), (1, 4, 'early', 2000000, 0);
 UPDATE cache_mark SET upto = 3, rows = 3;

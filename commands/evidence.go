@@ -1,0 +1,352 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/evidence"
+	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/page"
+	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/sqlite"
+)
+
+const (
+	// beforeIncident is how much of the log before an incident's first night goes into its bundle: the window of the
+	// longest limit, so that rolling sums are whole.
+	beforeIncident = 5 * 24 * time.Hour
+	// bundlePeriod is what a bundle is about where there is no incident and no range.
+	bundlePeriod = analyze.NowNights * 24 * time.Hour
+)
+
+func newEvidenceCommand(s *streams) *cli.Command {
+	return &cli.Command{
+		Name:  "evidence",
+		Usage: "make one file for a ticket: what happened, and the proof of it",
+		Description: "Writes a ZIP file about one tenant: a text to paste, the report, all requests, and what is needed to check\n" +
+			"them without trusting who sent it. By default it is about the incident that must be acted on first, else the\n" +
+			"one that ended last. Recording keys are in it; clients, file names and notes only with --with.\n\n" +
+			"Examples:\n" +
+			"  headroom evidence --tenant acme -o ticket.zip\n" +
+			"  headroom evidence --tenant acme --since 7d -o ticket.zip\n" +
+			"  headroom verify ticket.zip",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant; needed"},
+			&cli.StringFlag{Name: "incident", Usage: "the `ID` of the incident, as the audit tells it"},
+			&cli.StringFlag{Name: "with", Usage: "also disclose these `FIELDS`: client, source, note"},
+			neededOutputFlag(),
+		}, rangeFlags()...),
+		Action: withStore(s, readEvidenceOptions, runEvidence, sqlite.MustExist()),
+	}
+}
+
+type evidenceOptions struct {
+	span
+	tenant, incident, output string
+	with                     []evidence.Field
+}
+
+func readEvidenceOptions(c *cli.Context, _ *streams) (o evidenceOptions, err error) {
+	o.tenant, o.incident, o.output = c.String("tenant"), c.String("incident"), c.String("output")
+	if o.tenant == "" && c.NArg() == 1 {
+		o.tenant = c.Args().First()
+	} else if err := noArguments(c); err != nil {
+		return o, err
+	}
+	if o.tenant == "" {
+		return o, errors.New("flag --tenant: is needed; a bundle is about one tenant")
+	}
+	if o.output == "" {
+		return o, errors.New("flag --output: is needed; name a file such as ticket.zip, or \"-\" for standard output")
+	}
+	if o.span, err = readSpan(c); err != nil {
+		return o, err
+	}
+	if o.incident != "" && (!o.since.IsZero() || !o.until.IsZero()) {
+		return o, errors.New("flag --incident: goes without --since and --until")
+	}
+	o.with, err = readFields(c.String("with"))
+	return o, err
+}
+
+// readFields reads a list of fields that may be disclosed.
+func readFields(list string) (fields []evidence.Field, err error) {
+	if list == "" {
+		return nil, nil
+	}
+	for word := range strings.SplitSeq(list, ",") {
+		f := evidence.Field(strings.TrimSpace(word))
+		if f != evidence.FieldClient && f != evidence.FieldSource && f != evidence.FieldNote {
+			return nil, fmt.Errorf("flag --with: %q is none of client, source, note", word)
+		}
+		fields = append(fields, f)
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields), nil
+}
+
+func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
+	ctx := c.Context
+	snap, names, err := se.snapshot(ctx, []string{o.tenant})
+	if err != nil {
+		return err
+	}
+	if len(names) != 1 {
+		err = fmt.Errorf("flag --tenant: %q fits %d tenants; a bundle is about one", o.tenant, len(names))
+		return errors.Join(err, snap.Close())
+	}
+	o.tenant = names[0]
+	p, incident, err := se.bundlePeriod(ctx, snap, o)
+	if err := errors.Join(err, snap.Close()); err != nil {
+		return err
+	}
+	if !se.store.ReadOnly() {
+		if _, err := se.seal(ctx); err != nil {
+			return err
+		}
+	}
+	data, err := se.bundle(ctx, p, incident)
+	if err != nil {
+		return err
+	}
+	if err := se.write(o.output, func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
+		return err
+	}
+	return se.markTold(ctx)
+}
+
+// bundlePeriod chooses what a bundle is about. An incident's part of the log begins before its first night.
+func (s *session) bundlePeriod(ctx context.Context, snap store.Snapshot, o evidenceOptions) (evidence.Period, string, error) {
+	zone := s.config.About(o.tenant).Zone
+	p := evidence.Period{
+		Tenant: o.tenant, With: o.with, AsOf: o.asOf.UnixMicro(), Until: o.asOf.UnixMicro() + 1, Since: o.asOf.Add(-bundlePeriod).UnixMicro(),
+		Night: func(at time.Time) time.Time { return nightOf(at, zone) },
+	}
+	if !o.until.IsZero() {
+		p.Until = o.until.UnixMicro()
+	}
+	if !o.since.IsZero() {
+		p.Since = o.since.UnixMicro()
+	}
+	if !o.since.IsZero() || !o.until.IsZero() {
+		return p, "", nil
+	}
+	r, err := s.audit(ctx, snap, o.span, []string{o.tenant})
+	if err != nil {
+		return p, "", err
+	}
+	incident, err := chooseIncident(r, o.incident)
+	if err != nil || incident == nil {
+		return p, "", err
+	}
+	p.Since = nightOf(time.UnixMicro(incident.First), zone).Add(-beforeIncident).UnixMicro()
+	return p, incident.ID, nil
+}
+
+// chooseIncident gives the incident with that id; without one the open one that comes first, else the one that ended last;
+// nil where there is none.
+func chooseIncident(r *analyze.Report, id string) (*analyze.Incident, error) {
+	if len(r.Tenants) == 0 {
+		return nil, nil
+	}
+	incidents := r.Tenants[0].Incidents
+	var known []string
+	for i := range incidents {
+		if id == "" || incidents[i].ID == id {
+			return &incidents[i], nil // open ones first, then the latest first
+		}
+		known = append(known, incidents[i].ID)
+	}
+	if id != "" {
+		return nil, fmt.Errorf("flag --incident: there is no %q%s; \"headroom audit --tenant %s\" lists them", id, didYouMean(id, known), r.Tenants[0].Tenant)
+	}
+	return nil, nil
+}
+
+// nightOf is the noon at which the night of a time begins, in a zone.
+func nightOf(at time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.UTC
+	}
+	at = at.In(zone)
+	begin := time.Date(at.Year(), at.Month(), at.Day(), 12, 0, 0, 0, zone)
+	if at.Before(begin) {
+		begin = time.Date(at.Year(), at.Month(), at.Day()-1, 12, 0, 0, 0, zone)
+	}
+	return begin
+}
+
+// bundle makes the bundle's bytes.
+func (s *session) bundle(ctx context.Context, p evidence.Period, incident string) ([]byte, error) {
+	log, ok := s.store.(store.Sealable)
+	if !ok {
+		return nil, errNotSealable
+	}
+	key, err := s.key()
+	if err != nil {
+		return nil, err
+	}
+	in, err := log.Seals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := evidence.Collect(ctx, in, key, p)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, err
+	}
+	c.About = evidence.About{
+		Tenant: p.Tenant, Incident: incident, Since: stamp(time.UnixMicro(p.Since)), Until: stamp(time.UnixMicro(p.Until)),
+		AsOf: stamp(time.UnixMicro(p.AsOf)), With: p.With, Program: version(),
+	}
+	c.Policy, c.Settings = s.policyText, s.config.TenantText(p.Tenant)
+	return key.WriteBundle(c, func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) })
+}
+
+// pages computes a bundle's pages from its content alone: the leaves become a log of their own, which is audited under the
+// policy and the settings of the bundle.
+func (s *session) pages(ctx context.Context, c *evidence.Content) (pages evidence.Pages, err error) {
+	policy, err := limits.Parse("policy.toml", c.Policy)
+	if err != nil {
+		return pages, err
+	}
+	settings, err := config.Parse("settings.toml", c.Settings)
+	if err != nil {
+		return pages, err
+	}
+	sp, err := aboutSpan(&c.About)
+	if err != nil {
+		return pages, err
+	}
+	dir, err := os.MkdirTemp("", "headroom-evidence-*")
+	if err != nil {
+		return pages, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	own := &session{streams: &streams{out: io.Discard, err: io.Discard, quiet: true}, policy: policy, config: settings, policyText: c.Policy}
+	err = own.open(filepath.Join(dir, "leaves.db"), func() (err error) {
+		pages, err = own.leafPages(ctx, c, sp)
+		return err
+	})
+	return pages, err
+}
+
+// aboutSpan is the range that a bundle is about. An incident is told whole, so its audit has no range.
+func aboutSpan(about *evidence.About) (sp span, err error) {
+	asOf, err := time.Parse(time.RFC3339, about.AsOf)
+	since, err2 := time.Parse(time.RFC3339, about.Since)
+	until, err3 := time.Parse(time.RFC3339, about.Until)
+	if err := errors.Join(err, err2, err3); err != nil {
+		return sp, fmt.Errorf("bundle.json: %w", err)
+	}
+	sp.asOf = asOf.UTC()
+	if about.Incident == "" {
+		sp.since, sp.until = since.UTC(), until.UTC()
+	}
+	return sp, nil
+}
+
+func (s *session) leafPages(ctx context.Context, c *evidence.Content, sp span) (pages evidence.Pages, err error) {
+	if err := s.storeLeaves(ctx, c); err != nil {
+		return pages, err
+	}
+	if err := s.store.Refresh(ctx); err != nil {
+		return pages, err
+	}
+	snap, err := s.store.Snapshot(ctx)
+	if err != nil {
+		return pages, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	picture, err := s.picture(ctx, snap, sp, []string{c.About.Tenant})
+	if err != nil {
+		return pages, err
+	}
+	if len(picture.Audit.Tenants) != 1 {
+		return pages, errors.New("the leaves are of no tenant")
+	}
+	picture.Audit.FromCache = false
+	var audit, html bytes.Buffer
+	err = errors.Join(report.Audit(&audit, picture.Audit, report.Options{Format: "json"}), page.Write(&html, picture))
+	return evidence.Pages{
+		Ticket: evidence.Ticket(c, &picture.Audit.Tenants[0], s.policy), Report: html.Bytes(), Audit: audit.Bytes(),
+	}, err
+}
+
+// storeLeaves makes a log of the leaves.
+func (s *session) storeLeaves(ctx context.Context, c *evidence.Content) error {
+	rows := leafRows{tenant: c.About.Tenant, policy: s.policy, routes: map[[3]string]*store.Route{}, sources: map[store.Source]*store.Source{}}
+	for i := range c.Leaves {
+		l := &c.Leaves[i]
+		switch {
+		case l.Request != nil:
+			rows.request(l)
+		case l.Recording != nil:
+			key, _ := l.Value(evidence.FieldKey)
+			rows.recordings = append(rows.recordings, store.Recording{Tenant: rows.tenant, Key: key, StartedAt: l.Recording.StartedAt,
+				Duration: l.Recording.DurationUS, Bytes: l.Recording.Bytes})
+		case l.Event != nil:
+			note, _ := l.Value(evidence.FieldNote)
+			e := store.Event{Kind: l.Event.Kind, At: l.Event.At, Count: l.Event.Count, Bytes: l.Event.Bytes, Note: note, Tenant: rows.tenant}
+			if err := s.store.AddEvent(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := s.store.AddRecordings(ctx, rows.recordings); err != nil {
+		return err
+	}
+	return s.store.Append(ctx, rows.requests)
+}
+
+// leafRows turns leaves into rows.
+type leafRows struct {
+	tenant     string
+	policy     *limits.Policy
+	routes     map[[3]string]*store.Route
+	sources    map[store.Source]*store.Source
+	requests   []store.Request
+	recordings []store.Recording
+}
+
+func (r *leafRows) request(l *evidence.DisclosedLeaf) {
+	q := l.Request
+	key, _ := l.Value(evidence.FieldKey)
+	client, _ := l.Value(evidence.FieldClient)
+	source, _ := l.Value(evidence.FieldSource)
+	name := [3]string{q.Method, q.Origin, q.Template}
+	if r.routes[name] == nil {
+		class := limits.OtherClass
+		if q.Method == http.MethodConnect {
+			class = store.OpaqueClass
+		}
+		r.routes[name] = &store.Route{Method: q.Method, Origin: q.Origin, Template: q.Template, Class: class}
+	}
+	from := store.Source{Kind: q.SourceKind, Name: source, Resolution: q.ResolutionUS, TimeIs: store.ParseTimeMeaning(q.TimeIs)}
+	if r.sources[from] == nil {
+		r.sources[from] = &from
+	}
+	row := store.Request{
+		Tenant: r.tenant, StartedAt: q.StartedAt, Duration: q.DurationUS, FirstByte: q.FirstByteUS, RequestBytes: q.RequestBytes,
+		ResponseBytes: q.ResponseBytes, Status: int(q.Status), CutShort: q.CutShort, RetryAfter: q.RetryAfterS, Error: q.Error,
+		Route: r.routes[name], Key: key, Query: q.Query, Params: q.Params, Client: client, Source: r.sources[from],
+		VendorID: q.VendorID,
+	}
+	if q.DateSkewS != nil {
+		row.DateSkew = store.Seconds{N: *q.DateSkewS, Known: true}
+	}
+	r.requests = append(r.requests, row)
+}

@@ -1,0 +1,99 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/6dcca832/headroom/evidence"
+	"github.com/6dcca832/headroom/store"
+)
+
+// errNotSealable: the log is of a kind that keeps no seals.
+var errNotSealable = errors.New("this kind of database cannot be sealed")
+
+// key reads the key that signs seals, or makes it where no file is named and there is none.
+func (s *session) key() (*evidence.Key, error) {
+	name := s.keyFile
+	if name != "" {
+		return evidence.LoadKey(name)
+	}
+	name, err := evidence.DefaultKeyFile()
+	if err != nil {
+		return nil, err
+	}
+	k, created, err := evidence.LoadOrCreateKey(name)
+	if created {
+		s.tell("headroom: made the key that signs this user's logs, %s; keep a copy of it", name)
+	}
+	return k, err
+}
+
+// existingKey reads the key and makes none; it is nil where there is none and none was named.
+func (s *session) existingKey() (*evidence.Key, error) {
+	name := s.keyFile
+	if name == "" {
+		var err error
+		if name, err = evidence.DefaultKeyFile(); err != nil || !fileExists(name) {
+			return nil, nil //nolint:nilerr // without a configuration folder there is no key either
+		}
+	}
+	return evidence.LoadKey(name)
+}
+
+// seal seals what is not sealed yet.
+func (s *session) seal(ctx context.Context) (evidence.Sealed, error) {
+	log, ok := s.store.(store.Sealable)
+	if !ok {
+		return evidence.Sealed{}, errNotSealable
+	}
+	k, err := s.key()
+	if err != nil {
+		return evidence.Sealed{}, err
+	}
+	return evidence.Seal(ctx, log, evidence.SealOptions{
+		Key: k, Now: time.Now().UnixMicro(), Policy: s.policyText, Settings: s.config.TenantText,
+	})
+}
+
+// autoSeal seals at the end of a command that is about something else, which it does not fail. It gives the line of the
+// newest seal, "" where nothing is sealed.
+func (s *session) autoSeal(ctx context.Context) string {
+	if s.store.ReadOnly() {
+		return ""
+	}
+	done, err := s.seal(ctx)
+	if err != nil {
+		s.warn("headroom: the log was not sealed: %v", err)
+		return ""
+	}
+	return done.Line
+}
+
+// tellSeal prints the line of the newest seal and notes that it left the machine.
+func (s *session) tellSeal(ctx context.Context, line string) {
+	if line == "" || s.quiet {
+		return
+	}
+	s.tell("%s", line)
+	if err := s.markTold(ctx); err != nil {
+		s.warn("headroom: %v", err)
+	}
+}
+
+// markTold notes that the line of the newest seal left this machine, so that bundles hold that seal.
+func (s *session) markTold(ctx context.Context) (err error) {
+	log, ok := s.store.(store.Sealable)
+	if !ok || s.store.ReadOnly() {
+		return nil
+	}
+	in, err := log.Seals(ctx)
+	if err != nil {
+		return err
+	}
+	run, err := in.Run(ctx, 0)
+	if err := errors.Join(err, in.Close()); err != nil || run.N == 0 || run.Told {
+		return err
+	}
+	return log.TellSeal(ctx, run.N)
+}
