@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,14 +28,19 @@ func newImportCommand(s *streams) *cli.Command {
 		Usage:     "read requests from log files, or a recording list",
 		ArgsUsage: "FILE…",
 		Description: "Reads JSON Lines, HAR 1.2, access logs in combined form and CSV with a header; \"-\" is standard input, and\n" +
-			"gzip is unpacked. What was imported before is not counted twice. Of the vendor's recording list, a JSON array, it takes\n" +
+			"gzip and bzip2 are unpacked. What was imported before is not counted twice. Of the vendor's recording list, a JSON array, it takes\n" +
 			"key, start, length and size: they measure the cap and tell what is still to be pulled.\n\n" +
 			"Examples:\n" +
 			"  headroom import access.log access.log.1.gz\n" +
-			"  zcat old.gz | headroom import --tenant acme --rejects rejected.txt -\n" +
+			"  headroom import --tenant acme --log-format '$remote_addr [$time_local] \"$request\" $status $body_bytes_sent $request_time' access.log\n" +
+			"  headroom import --tenant acme --map caddy caddy.log\n" +
+			"  zcat old.gz | headroom import --tenant acme --time end --rejects rejected.txt -\n" +
 			"  headroom call GET \"https://acme.xima.cloud/rest/api/v2/recordings?startTime=…\" | headroom import --tenant acme -",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "input-format", Value: logs.FormatAuto, Usage: "`FORMAT` of the files: " + strings.Join(logs.Formats(), ", ")},
+			&cli.StringFlag{Name: "map", Usage: "read another program's log: " + strings.Join(logs.MappingNames(), ", ") + ", a `FILE.toml`, or started_at=ts,method=request.method,…"},
+			&cli.StringFlag{Name: "log-format", Usage: "the `FORMAT` string of nginx's log_format or Apache's LogFormat, or nginx, apache, apache-vhost"},
+			&cli.StringFlag{Name: "time", Usage: "what the log's times are of requests: `start|end` (default: what the format says; an access log does not)"},
 			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant, for requests that do not say"},
 			&cli.StringFlag{Name: "rejects", Usage: "write what cannot be read to this `FILE`, with file, line and reason (default: standard error)"},
 		},
@@ -45,6 +51,8 @@ func newImportCommand(s *streams) *cli.Command {
 type importOptions struct {
 	files                   []string
 	format, tenant, rejects string
+	mapping                 *logs.Mapping
+	time                    logs.TimeOption
 }
 
 func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) {
@@ -58,10 +66,47 @@ func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) 
 		}
 	}
 	o.format, err = choice(c, "input-format", logs.Formats()...)
+	if err == nil {
+		o.mapping, err = readMapping(c)
+	}
+	if err == nil && c.IsSet("time") {
+		var is string
+		is, err = choice(c, "time", string(logs.TimeStart), string(logs.TimeEnd))
+		o.time = logs.TimeOption(is)
+	}
 	if err != nil {
 		return o, err
 	}
 	return o, checkInputs(o.files, c.String("db"), o.rejects)
+}
+
+// readMapping reads --map and --log-format; nil without either.
+func readMapping(c *cli.Context) (m *logs.Mapping, err error) {
+	given := 0
+	for _, name := range []string{"map", "log-format", "input-format"} {
+		if c.IsSet(name) {
+			given++
+		}
+	}
+	switch name := c.String("map"); {
+	case given > 1:
+		return nil, errors.New("flags --map, --log-format and --input-format: each says how to read the files; give one of them")
+	case c.IsSet("log-format"):
+		if m, err = logs.ParseLogFormat(c.String("log-format")); err != nil {
+			return nil, fmt.Errorf("flag --log-format: %w", err)
+		}
+	case strings.HasSuffix(name, ".toml"):
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("flag --map: %w", err)
+		}
+		return logs.ParseMappingFile(name, data)
+	case c.IsSet("map"):
+		if m, err = logs.ParseMapping(name); err != nil {
+			return nil, fmt.Errorf("flag --map: %w", err)
+		}
+	}
+	return m, nil
 }
 
 func runImport(c *cli.Context, se *session, o importOptions) error {
@@ -200,7 +245,7 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	var resets []logs.Reset
 	bar := im.startBar(shown(name), size)
 	result, err := logs.Import(ctx, in, uninterrupted{sink}, logs.Options{
-		Format: im.o.format, Tenant: im.o.tenant, Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
+		Format: im.o.format, Mapping: im.o.mapping, Time: im.o.time, Tenant: im.o.tenant, Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
 		OnProgress: bar.set,
 		OnReset:    func(r logs.Reset) { resets = append(resets, r) },
 		OnReject: func(r logs.Reject) {
@@ -218,6 +263,10 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 		err = im.takeResets(storing, name, resets)
 	}
 	im.tellUnknownSizes(name, result.UnknownSize)
+	if result.TimesUnknown > 0 && im.o.time == logs.TimeAsLogged && result.Format == logs.FormatCombined {
+		im.tell("headroom: import: %s does not say whether its times are the start of requests (Apache) or their end (nginx): "+
+			"say which with --time start or --time end, or give --log-format", shown(name))
+	}
 	if result.Waiting > 0 {
 		im.tell("headroom: import: line %d of %s has no line end and may be half-written: it is left for the next import", result.Waiting, shown(name))
 	}

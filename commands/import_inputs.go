@@ -80,7 +80,7 @@ func recognisable(ctx context.Context, se *session, o importOptions, db string) 
 		if e != nil {
 			return e
 		}
-		_, e = logs.Import(ctx, in, glance{}, logs.Options{Format: o.format, Tenant: o.tenant, Policy: se.policy, HashKey: []byte("not kept")})
+		_, e = logs.Import(ctx, in, glance{}, logs.Options{Format: o.format, Mapping: o.mapping, Tenant: o.tenant, Policy: se.policy, HashKey: []byte("not kept")})
 		in.Close()
 		if !errors.Is(e, logs.ErrFormat) && !errors.Is(e, logs.ErrEmpty) {
 			return nil

@@ -22,12 +22,18 @@ type draft struct {
 	// startedAt is in microseconds since 1970 UTC; wholeSeconds says that the record had no fraction.
 	startedAt    int64
 	wholeSeconds bool
-	method, url  string
-	status       int
-	tenant       string
-	client       string
-	errorText    string
-	resets       string // see parseResets
+	// timeIs is what startedAt means. Where it is the end and the duration is known, assemble computes the start.
+	timeIs store.TimeMeaning
+	// resolution is the clock's, in microseconds; -1 where wholeSeconds decides.
+	resolution  int64
+	vendorID    string
+	dateSkew    store.Seconds
+	method, url string
+	status      int
+	tenant      string
+	client      string
+	errorText   string
+	resets      string // see parseResets
 	// params is a params_hash or any other text that stands for the parameters; body is part of them.
 	params        string
 	body          []byte
@@ -51,12 +57,19 @@ type assembler struct {
 	tenant  string
 	now     time.Time
 	latest  int64 // see listing.LatestStart
-	exact   *store.Source
-	seconds *store.Source
+	timeIs  TimeOption
+	sources map[clock]*store.Source
+	source  store.Source // what all sources share
 	routes  map[importRoute]*store.Route
 	route   *store.Route // the latest
 	tenants map[string]privacy.Name
 	clients map[string]privacy.Name
+}
+
+// clock is what a record's time means and how exact it is.
+type clock struct {
+	resolution int64
+	is         store.TimeMeaning
 }
 
 type importRoute struct{ method, origin, template string }
@@ -65,8 +78,9 @@ func newAssembler(o Options, kind string) *assembler {
 	return &assembler{
 		policy: o.Policy, key: o.HashKey, tenant: o.Tenant,
 		now: o.Now, latest: listing.LatestStart(o.Now),
-		exact:   &store.Source{Kind: kind, Name: o.Name},
-		seconds: &store.Source{Kind: kind, Name: o.Name, Resolution: wholeSecond},
+		timeIs:  o.Time,
+		sources: map[clock]*store.Source{},
+		source:  store.Source{Kind: kind, Name: o.Name},
 		routes:  map[importRoute]*store.Route{},
 		tenants: map[string]privacy.Name{},
 		clients: map[string]privacy.Name{},
@@ -75,6 +89,7 @@ func newAssembler(o Options, kind string) *assembler {
 
 // assemble fills r from d, or says why the record cannot be taken.
 func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
+	source := a.sourceOf(d)
 	if reason := a.checkDraft(d); reason != "" {
 		return reason
 	}
@@ -98,12 +113,39 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 		Tenant: tenant.Text, StartedAt: d.startedAt, Duration: d.duration,
 		RequestBytes: d.requestBytes, ResponseBytes: d.responseBytes, Status: d.status, CutShort: d.cutShort,
 		RetryAfter: d.retryAfter, Error: errorClassOf(d.errorText), Route: a.routeOf(method, m), Key: m.Key, Query: m.Query,
-		Params: a.paramsOf(d, method, m.Lossless), Client: client.Text, Source: a.exact,
+		Params: a.paramsOf(d, method, m.Lossless), Client: client.Text, Source: source,
+		DateSkew: d.dateSkew,
 	}
-	if d.wholeSeconds {
-		r.Source = a.seconds
+	if a.policy.MayKeepID(d.vendorID) {
+		r.VendorID = strings.Clone(d.vendorID)
 	}
 	return ""
+}
+
+// sourceOf settles what the record's time means, and gives the one Source of all that share it.
+func (a *assembler) sourceOf(d *draft) *store.Source {
+	c := clock{resolution: d.resolution, is: d.timeIs}
+	if a.timeIs != TimeAsLogged {
+		c.is = a.timeIs.meaning()
+	}
+	if c.is == store.TimeIsEnd && d.duration > 0 {
+		d.startedAt -= d.duration
+		c.is = store.TimeIsStart
+	}
+	if c.resolution < 0 {
+		c.resolution = 0
+		if d.wholeSeconds {
+			c.resolution = wholeSecond
+		}
+	}
+	s, ok := a.sources[c]
+	if !ok {
+		source := a.source
+		source.Resolution, source.TimeIs = c.resolution, c.is
+		s = &source
+		a.sources[c] = s
+	}
+	return s
 }
 
 func (a *assembler) checkDraft(d *draft) string {

@@ -8,7 +8,7 @@ import (
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 	"github.com/6dcca832/headroom/ingest/listing"
 	"github.com/6dcca832/headroom/ingest/privacy"
-	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/store"
 )
 
 // parseCombined reads the access logs of nginx and Apache: "common", "combined", and "vhost_combined", which has the
@@ -25,8 +25,8 @@ func parseCombined(in *input, f *feeder) error {
 			return f.wait(line)
 		}
 		if reason == "" {
-			d = draft{line: line.number, dirty: line.dirty}
-			reason = c.draft(&d, f.asm.policy, origin, f.asm.tenant)
+			d = draft{line: line.number, dirty: line.dirty, timeIs: store.TimeIsUnknown, resolution: -1}
+			reason = c.draft(&d, f.asm, origin)
 		}
 		if reason != "" {
 			return f.reject(line.number, reason)
@@ -188,8 +188,8 @@ func closingQuote(s string) int {
 	}
 }
 
-// draft reads the parts; origin and tenant are for lines that do not name one of the vendor's servers.
-func (c *combinedLine) draft(d *draft, p *limits.Policy, origin, tenant string) (reason string) {
+// draft reads the parts; origin is for lines that do not name one of the vendor's servers.
+func (c *combinedLine) draft(d *draft, a *assembler, origin string) (reason string) {
 	var fraction, ok bool
 	if d.startedAt, fraction, ok = parseLogTime(c.time); !ok {
 		return "time is not of the form 22/Jan/2019:03:56:14 +0330"
@@ -204,7 +204,11 @@ func (c *combinedLine) draft(d *draft, p *limits.Policy, origin, tenant string) 
 	if c.remote != "-" {
 		d.client = c.remote
 	}
-	return c.readRequest(d, p, origin, tenant)
+	var target string
+	if d.method, target, reason = splitRequest(c.request, d.dirty); reason != "" {
+		return reason
+	}
+	return placeTarget(d, a, target, c.vhost, origin)
 }
 
 // logStatus reads a status; "-" and "000" say that no answer was sent.
@@ -227,23 +231,29 @@ func logSize(s string) (int64, bool) {
 	return n, n >= 0 && n <= listing.MaxBytes
 }
 
-// readRequest reads "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.
-func (c *combinedLine) readRequest(d *draft, p *limits.Policy, origin, tenant string) (reason string) {
-	method, rest, _ := strings.Cut(c.request, " ")
+// splitRequest cuts "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.
+func splitRequest(request string, dirty bool) (method, target, reason string) {
+	method, rest, _ := strings.Cut(request, " ")
 	end := strings.LastIndexByte(rest, ' ')
 	if end < 0 || !strings.HasPrefix(rest[end+1:], "HTTP/") {
-		return badRequestLine(c.request)
+		return "", "", badRequestLine(request)
 	}
 	if _, ok := privacy.Method(method); !ok {
-		return badRequestLine(c.request)
+		return "", "", badRequestLine(request)
 	}
-	target := rest[:end]
-	if d.dirty || strings.IndexByte(target, '\\') >= 0 || strings.IndexByte(target, ' ') >= 0 {
+	target = rest[:end]
+	if dirty || strings.IndexByte(target, '\\') >= 0 || strings.IndexByte(target, ' ') >= 0 {
 		target = unescapeTarget(target)
 	}
-	d.method = method
+	return method, target, ""
+}
+
+// placeTarget puts the URL of a request together that a server logged. Server is the one that the line names, perhaps with
+// scheme and port; origin is for lines that name none of the vendor's.
+func placeTarget(d *draft, a *assembler, target, server, origin string) (reason string) {
+	tenant := a.tenant
 	// A server of the user's own, in front of the vendor's, says nothing about the tenant; with --tenant, that does.
-	if own := vhostOrigin(c.vhost); own != "" && (origin == "" || p.Tenant(c.vhost) != "") {
+	if own := serverOrigin(server); own != "" && (origin == "" || a.policy.Tenant(own[strings.Index(own, "//")+2:]) != "") {
 		origin, tenant = own, ""
 	}
 	switch {
@@ -254,7 +264,10 @@ func (c *combinedLine) readRequest(d *draft, p *limits.Policy, origin, tenant st
 	case origin == "":
 		return "no tenant: the line names no server; use --tenant"
 	default:
-		d.url, d.tenant = origin+target, tenant
+		d.url = origin + target
+		if d.tenant == "" {
+			d.tenant = tenant
+		}
 	}
 	return ""
 }
@@ -271,15 +284,20 @@ func badRequestLine(s string) string {
 	return "request line is not of the form METHOD target HTTP/version"
 }
 
-// vhostOrigin makes an origin of "acme.xima.cloud" or "acme.xima.cloud:443". Port 80 is the only sign of plain HTTP.
-func vhostOrigin(vhost string) string {
-	if vhost == "" || vhost == "-" {
+// serverOrigin makes an origin of "acme.xima.cloud", "acme.xima.cloud:443" or "https://acme.xima.cloud". Without a scheme,
+// port 80 is the only sign of plain HTTP.
+func serverOrigin(server string) string {
+	scheme, host, found := strings.Cut(server, "://")
+	if !found {
+		scheme, host = "https", server
+		if h, ok := strings.CutSuffix(server, ":80"); ok {
+			scheme, host = "http", h
+		}
+	}
+	if host == "" || host == "-" {
 		return ""
 	}
-	if host, found := strings.CutSuffix(vhost, ":80"); found {
-		return "http://" + host
-	}
-	return "https://" + vhost
+	return scheme + "://" + host
 }
 
 // unescapeTarget undoes the log's escapes (\" \\ \x0a) and writes what a URL may not hold in percent form.

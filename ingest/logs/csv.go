@@ -218,7 +218,7 @@ func (t *csvTable) plainNumber(field int, s string) (plain, reason string) {
 	if strings.Trim(s, "0123456789") == "" {
 		return s, ""
 	}
-	whole := field != fieldDurationMS
+	whole := field != fieldDurationMS && field != fieldResolutionS
 	switch {
 	case otherThousands.MatchString(s):
 		s = strings.NewReplacer(" ", "", "'", "", "\u00a0", "", "\u202f", "", "\u2019", "", ",", ".").Replace(s)
@@ -238,7 +238,7 @@ func (t *csvTable) plainNumber(field int, s string) (plain, reason string) {
 
 func isNumeric(field int) bool {
 	switch field {
-	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS:
+	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS, fieldResolutionS:
 		return true
 	}
 	return false

@@ -16,6 +16,8 @@ import (
 func chooseFormat(in *input, o Options) (string, error) {
 	known := o.Policy.Listing.Class != ""
 	switch {
+	case o.Mapping != nil:
+		return FormatMapped, nil
 	case o.Format == FormatRecordings && !known:
 		return "", fmt.Errorf("%w: policy %s does not say what a recording list looks like; see [listing] in the built-in one", ErrFormat, o.Policy.Name)
 	case o.Format != "" && o.Format != FormatAuto:
@@ -164,7 +166,7 @@ func foreign(line string) string {
 	switch {
 	case strings.HasPrefix(text, "#Software:"), strings.HasPrefix(text, "#Version:"), strings.HasPrefix(text, "#Fields:"),
 		strings.HasPrefix(text, "#Date:"):
-		return "it looks like a W3C extended log (IIS): convert it to CSV with the columns started_at, method, url, status"
+		return "it looks like a W3C extended log (IIS): convert it to CSV with the columns started_at, method, url, status, or name its fields with --map"
 	case jsonArray.MatchString(text):
 		return "it looks like a JSON array, but not like a recording list: write request records one a line instead"
 	case syslogLike.MatchString(text) && strings.Contains(text, "haproxy["):
@@ -253,7 +255,15 @@ func unknownLine(line string, cut bool) string {
 	case strings.Contains(line, `"started_at"`) && jsonList.MatchString(line):
 		return "it is a JSON document that holds a list of records: write them one a line, for example with jq -c '.NAME[]'"
 	case strings.Contains(line, `"EdgeStartTimestamp"`) || strings.Contains(line, `"ClientRequestURI"`):
-		return "it looks like a Cloudflare log: rename its fields to started_at, method, url, status, response_bytes"
+		return "it looks like a Cloudflare log: name its fields with --map, such as started_at=EdgeStartTimestamp,method=ClientRequestMethod,…"
+	case strings.Contains(line, `"request"`) && strings.Contains(line, `"ts"`) && strings.Contains(line, `"uri"`):
+		return "it looks like a log of Caddy: use --map caddy"
+	case strings.Contains(line, `"DownstreamStatus"`):
+		return "it looks like a log of Traefik: use --map traefik"
+	case strings.Contains(line, `"time_total"`) && strings.Contains(line, `"url_effective"`):
+		return "it looks like what curl -w '%{json}' writes: use --map curl-w"
+	case strings.Contains(line, `"request_uri"`) || strings.Contains(line, `"body_bytes_sent"`):
+		return "it looks like a log of nginx as JSON: use --map nginx-json"
 	}
-	return "it looks like JSON, but not like request records: those have started_at, method, url and status"
+	return "it looks like JSON, but not like request records: those have started_at, method, url and status; --map names other members"
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // JSONLWriter writes requests as JSON Lines, in the shape that Import reads. Importing them gives equal requests, but
-// for ID, Source and FirstByte; fields with their default value are left out.
+// for ID, FirstByte and where they came from; fields with their default value are left out.
 type JSONLWriter struct {
 	w      *bufio.Writer
 	buf    []byte
@@ -85,7 +85,31 @@ func appendRecord(b []byte, r *store.Request) []byte {
 	b = appendText(b, fieldParamsHash, r.Params)
 	b = appendCount(b, fieldRetryAfterS, r.RetryAfter)
 	b = appendText(b, fieldClient, r.Client)
-	return appendText(b, fieldError, r.Error)
+	b = appendText(b, fieldError, r.Error)
+	b = appendText(b, fieldVendorID, r.VendorID)
+	if r.DateSkew.Known {
+		b = strconv.AppendInt(appendName(b, fieldDateSkewS), r.DateSkew.N, 10)
+	}
+	return appendClock(b, r)
+}
+
+// appendClock writes what the time means and how exact it is, where the time alone does not show it.
+func appendClock(b []byte, r *store.Request) []byte {
+	if r.Source == nil {
+		return b
+	}
+	if r.Source.TimeIs != store.TimeIsStart {
+		b = appendText(b, fieldTimeIs, r.Source.TimeIs.String())
+	}
+	if s := r.Source.Resolution; s != 0 && !isWholeSecond(r) {
+		b = strconv.AppendFloat(appendName(b, fieldResolutionS), float64(s)/1e6, 'f', -1, 64)
+	}
+	return b
+}
+
+// isWholeSecond says whether the time itself shows the clock's resolution: it is written without a fraction.
+func isWholeSecond(r *store.Request) bool {
+	return r.Source != nil && r.Source.Resolution == wholeSecond && r.StartedAt%wholeSecond == 0
 }
 
 // exactLayout is a time in UTC with its microseconds.
@@ -94,7 +118,7 @@ const exactLayout = "2006-01-02T15:04:05.000000Z"
 // appendStart writes the time without a fraction where the source's clock had none: that is how an import learns it.
 func appendStart(b []byte, r *store.Request) []byte {
 	layout := exactLayout
-	if r.Source != nil && r.Source.Resolution == wholeSecond && r.StartedAt%wholeSecond == 0 {
+	if isWholeSecond(r) {
 		layout = time.RFC3339
 	}
 	return r.Start().AppendFormat(b, layout)

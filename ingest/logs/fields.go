@@ -8,6 +8,7 @@ import (
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 	"github.com/6dcca832/headroom/ingest/listing"
+	"github.com/6dcca832/headroom/store"
 )
 
 // A record's fields, by the names of FORMATS.md, in JSON Lines and in CSV.
@@ -25,13 +26,17 @@ const (
 	fieldRetryAfterS
 	fieldClient
 	fieldError
+	fieldVendorID
+	fieldDateSkewS
+	fieldTimeIs
+	fieldResolutionS
 	fieldResets // headroom's own, see Reset
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"started_at", "method", "url", "status", "tenant", "duration_ms", "request_bytes", "response_bytes", "complete",
-	"params_hash", "retry_after_s", "client", "error", "egress_resets",
+	"params_hash", "retry_after_s", "client", "error", "vendor_id", "date_skew_s", "time_is", "resolution_s", "egress_resets",
 }
 
 // requiredFields is how many of fieldNames, from the first, a record must have.
@@ -53,6 +58,7 @@ func (f *fields) draft(d *draft) (reason string) {
 		requestBytes: r.whole(fieldRequestBytes, listing.MaxBytes), responseBytes: r.whole(fieldResponseBytes, listing.MaxBytes),
 		cutShort: r.isFalse(fieldComplete), params: r.text(fieldParamsHash), retryAfter: r.seconds(fieldRetryAfterS),
 		client: r.text(fieldClient), errorText: r.text(fieldError), resets: f[fieldResets].Text,
+		vendorID: r.text(fieldVendorID), dateSkew: r.skew(), timeIs: r.timeIs(), resolution: r.resolution(),
 	}
 	if started := r.text(fieldStartedAt); r.reason == "" {
 		var fraction bool
@@ -152,13 +158,51 @@ func (r *fieldReader) seconds(field int) int64 {
 	return int64(math.Ceil(r.number(field, float64(ingest.MaxRetryAfter))))
 }
 
+// maxSkew is the largest difference of two clocks that is believed, in seconds: a hundred years.
+const maxSkew = ingest.MaxRetryAfter
+
+// skew reads date_skew_s, which may be negative.
+func (r *fieldReader) skew() store.Seconds {
+	t := r.f[fieldDateSkewS]
+	if t.Kind == jsonscan.Absent {
+		return store.Seconds{}
+	}
+	n, err := strconv.ParseInt(t.Text, 10, 64)
+	if t.Kind != jsonscan.Number || err != nil || n < -maxSkew || n > maxSkew {
+		r.fail(fieldDateSkewS, " is not a whole number of seconds")
+	}
+	return store.Seconds{N: n, Known: true}
+}
+
+// timeIs reads what started_at means; without a word, the start.
+func (r *fieldReader) timeIs() store.TimeMeaning {
+	text := r.text(fieldTimeIs)
+	meaning := store.ParseTimeMeaning(text)
+	switch {
+	case text == "":
+		return store.TimeIsStart
+	case meaning == store.TimeIsUnknown && text != "unknown":
+		r.fail(fieldTimeIs, " is neither start, end nor unknown")
+	}
+	return meaning
+}
+
+// resolution reads resolution_s as microseconds; -1 where it is not told.
+func (r *fieldReader) resolution() int64 {
+	const day = 86400
+	if r.f[fieldResolutionS].Kind == jsonscan.Absent {
+		return -1
+	}
+	return int64(math.Round(r.number(fieldResolutionS, day) * 1e6))
+}
+
 // bareToken reads a value without quotes, as CSV has them, into the kind of value that the field wants.
 func bareToken(field int, s string) jsonscan.Token {
 	if s = strings.TrimSpace(s); s == "" {
 		return jsonscan.Token{}
 	}
 	switch field {
-	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS: // see isNumeric
+	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS, fieldDateSkewS, fieldResolutionS:
 		if jsonscan.NumberEnd(s) == len(s) {
 			return jsonscan.Token{Kind: jsonscan.Number, Text: s}
 		}

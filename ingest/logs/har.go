@@ -137,7 +137,7 @@ func (h *harReader) readEntry() error {
 		return err
 	}
 	h.entry++
-	d := draft{line: h.entry, client: h.creator}
+	d := draft{line: h.entry, client: h.creator, resolution: -1}
 	if reason := e.draft(&d); reason != "" {
 		return h.feeder.reject(h.entry, reason)
 	}

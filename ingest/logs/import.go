@@ -30,7 +30,22 @@ const (
 	FormatCombined   = "combined"
 	FormatCSV        = "csv"
 	FormatRecordings = "recordings" // the vendor's recording list, for a RecordingSink
+	FormatMapped     = "mapped"     // whatever Options.Mapping describes
 )
+
+// TimeOption says what the times of a log mean.
+type TimeOption string
+
+// The values of a TimeOption.
+const (
+	// TimeAsLogged is what the format says: the start but for formats that log the end. An access log in combined form
+	// does not say: Apache's have the start, nginx's the end.
+	TimeAsLogged TimeOption = ""
+	TimeStart    TimeOption = "start"
+	TimeEnd      TimeOption = "end"
+)
+
+func (t TimeOption) meaning() store.TimeMeaning { return store.ParseTimeMeaning(string(t)) }
 
 // Formats are the names of the formats, "auto" first.
 func Formats() []string {
@@ -48,6 +63,10 @@ type Sink interface {
 type Options struct {
 	// Format is one of the Format constants. By default, "auto".
 	Format string
+	// Mapping says how the records of another program's log are read; it takes the place of Format. By default, nil.
+	Mapping *Mapping
+	// Time says what the input's times mean. By default, what its format says.
+	Time TimeOption
 	// Tenant is for records that name none and whose host is no tenant's. By default, those are rejected.
 	Tenant string
 	// Policy says what may be kept of a URL and which class it has.
@@ -85,6 +104,8 @@ type Result struct {
 	// UnknownSize counts the accepted records that had a body whose size on the wire nobody wrote down (HAR only).
 	// They are stored with 0 bytes, so the egress is too low by their sizes.
 	UnknownSize int64
+	// TimesUnknown counts the accepted records whose start is not known: their time is the end, or may be.
+	TimesUnknown int64
 	// Waiting is the number of a last line that has no line end and may be half-written; 0 for none. It is no record yet:
 	// the next import of the grown file reads it.
 	Waiting int64
@@ -188,25 +209,39 @@ type batch struct {
 
 // feeder collects what a parser finds into batches and counts it.
 type feeder struct {
-	ctx    context.Context
-	full   chan *batch
-	free   chan *batch
-	cur    *batch
-	asm    *assembler
-	name   string
-	result Result
+	ctx     context.Context
+	full    chan *batch
+	free    chan *batch
+	cur     *batch
+	asm     *assembler
+	mapping *Mapping
+	name    string
+	result  Result
 }
 
 func newFeeder(ctx context.Context, o Options, format string) *feeder {
 	f := &feeder{
 		ctx: ctx, full: make(chan *batch, batchCount), free: make(chan *batch, batchCount),
-		asm: newAssembler(o, format), name: o.Name, result: Result{Format: format},
+		asm: newAssembler(o, sourceKind(o, format)), mapping: o.Mapping, name: o.Name, result: Result{Format: format},
 	}
 	for range batchCount - 1 {
 		f.free <- &batch{}
 	}
 	f.cur = &batch{}
 	return f
+}
+
+// sourceKind is what a source's Kind says of a format.
+func sourceKind(o Options, format string) string {
+	switch {
+	case format != FormatMapped:
+		return format
+	case o.Mapping.layout == layoutLine:
+		return FormatCombined
+	case builtinMappings[o.Mapping.name] == o.Mapping:
+		return o.Mapping.name
+	}
+	return FormatMapped
 }
 
 // parse runs the parser of the format over the whole input.
@@ -220,6 +255,8 @@ func (f *feeder) parse(in *input, format string) error {
 		return parseCombined(in, f)
 	case FormatRecordings:
 		return parseListing(in, f)
+	case FormatMapped:
+		return parseMapped(in, f, f.mapping)
 	}
 	return parseHAR(in, f)
 }
@@ -239,6 +276,9 @@ func (f *feeder) add(d *draft) error {
 	}
 	if d.unknownSize {
 		f.result.UnknownSize++
+	}
+	if f.cur.requests[n].Source.TimeIs != store.TimeIsStart {
+		f.result.TimesUnknown++
 	}
 	return f.flushIfFull()
 }

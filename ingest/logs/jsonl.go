@@ -158,6 +158,14 @@ func fieldIndexOf(name string) int {
 		return fieldClient
 	case "error":
 		return fieldError
+	case "vendor_id":
+		return fieldVendorID
+	case "date_skew_s":
+		return fieldDateSkewS
+	case "time_is":
+		return fieldTimeIs
+	case "resolution_s":
+		return fieldResolutionS
 	case "egress_resets":
 		return fieldResets
 	}

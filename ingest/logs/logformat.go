@@ -1,0 +1,366 @@
+package logs
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/6dcca832/headroom/ingest/jsonscan"
+)
+
+// An access log is text by a format string: nginx's log_format has variables ($remote_addr), Apache's LogFormat has
+// directives (%h). ParseLogFormat makes of either a regular expression with a group for each variable that says something
+// about a request, and a Mapping of the groups. nginx writes a line when a request ends, Apache's %t is its start.
+
+// lineFormat is a compiled format string.
+type lineFormat struct {
+	re *regexp.Regexp
+	// times are the groups that the time is put together from; then the mapping has it as group timeGroup.
+	times []timePart
+	// closed says that the format ends with a quote or bracket, so that a line that fits is whole.
+	closed bool
+}
+
+// timeGroup stands for the time that is put together from several groups.
+const timeGroup = 0
+
+// timePart is a piece of a time.
+type timePart struct {
+	group int
+	// layout is a strftime pattern; "" for a number, which counts perSecond of a second, since 1970 or, as a fraction,
+	// since the second began.
+	layout    string
+	perSecond int64
+	isPart    bool
+}
+
+// match gives the texts of the groups; nil where the line is of another format.
+func (l *lineFormat) match(s string) []string {
+	texts := l.re.FindStringSubmatch(s)
+	if texts == nil {
+		return nil
+	}
+	if texts[timeGroup] = ""; len(l.times) > 0 {
+		texts[timeGroup] = l.time(texts)
+	} else {
+		texts[timeGroup] = "-"
+	}
+	return texts
+}
+
+// time puts the time together: "" where its pieces do not fit.
+func (l *lineFormat) time(texts []string) string {
+	var text, layout strings.Builder
+	var micros, sub int64
+	epoch := false
+	for _, part := range l.times {
+		if part.layout != "" {
+			text.WriteString(texts[part.group] + " ")
+			layout.WriteString(part.layout + " ")
+			continue
+		}
+		n := jsonscan.Digits(texts[part.group])
+		if n < 0 || len(texts[part.group]) > 18 {
+			return ""
+		}
+		if part.isPart {
+			sub = n * (1e6 / part.perSecond)
+		} else {
+			epoch, micros = true, n*(1e6/part.perSecond)
+		}
+	}
+	if !epoch {
+		at, _, reason := readLayout(text.String(), place{form: layout.String()})
+		if reason != "" {
+			return ""
+		}
+		micros = at
+	}
+	if l.exact() {
+		return strconv.FormatInt(micros+sub, 10)
+	}
+	return strconv.FormatInt(micros/1e6, 10)
+}
+
+// exact says whether the time is told more exactly than in seconds.
+func (l *lineFormat) exact() bool {
+	for _, part := range l.times {
+		if part.layout == "" && part.perSecond > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// variable is what a variable of a format string says: the field of a Mapping, "" for what is not looked at.
+type variable struct {
+	field, form string
+	list        bool // may hold spaces
+}
+
+// nginxVariables are those of ngx_http_core_module, ngx_http_log_module and the headers that matter.
+var nginxVariables = map[string]variable{
+	"time_local": {field: "ended_at", form: "clf", list: true}, "time_iso8601": {field: "ended_at", form: "rfc3339"}, "msec": {field: "ended_at", form: "unix"},
+	"request": {field: "request"}, "request_method": {field: "method"}, "request_uri": {field: "path"}, "uri": {field: "path"},
+	"document_uri": {field: "path"}, "args": {field: "query"}, "query_string": {field: "query"}, "scheme": {field: "scheme"},
+	"host": {field: "host"}, "http_host": {field: "host"}, "server_name": {field: "host"}, "proxy_host": {field: "host"}, "server_port": {field: "port"},
+	"status": {field: "status"}, "body_bytes_sent": {field: "response_bytes"}, "bytes_sent": {field: "response_bytes"},
+	"content_length": {field: "request_bytes"}, "request_time": {field: "duration_ms", form: "s"}, "sent_http_retry_after": {field: "retry_after_s"},
+	"sent_http_content_length": {field: "content_length"}, "remote_addr": {field: "client"}, "http_x_forwarded_for": {field: "client", list: true},
+	"proxy_add_x_forwarded_for": {field: "client", list: true}, "http_x_real_ip": {field: "client"}, "remote_user": {list: true},
+	"upstream_addr": {list: true}, "upstream_response_time": {list: true}, "upstream_status": {list: true}, "upstream_response_length": {list: true},
+	"upstream_connect_time": {list: true}, "upstream_header_time": {list: true}, "upstream_bytes_received": {list: true},
+}
+
+// apacheDirectives are those of mod_log_config and mod_logio.
+var apacheDirectives = map[string]variable{
+	"r": {field: "request"}, "m": {field: "method"}, "U": {field: "path"}, "q": {field: "query"}, "s": {field: "status"},
+	"b": {field: "response_bytes"}, "B": {field: "response_bytes"}, "O": {field: "response_bytes"}, "I": {}, "S": {},
+	"D": {field: "duration_ms", form: "us"}, "T": {field: "duration_ms", form: "s"}, "h": {field: "client"}, "a": {field: "client"},
+	"v": {field: "host"}, "V": {field: "host"}, "p": {field: "port"}, "u": {list: true}, "X": {field: "complete"},
+}
+
+// formatNames are format strings by the names that the servers' own files give them.
+var formatNames = map[string]string{
+	"nginx":         `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent`,
+	"apache-common": `%h %l %u %t "%r" %>s %b`,
+	"apache":        `%h %l %u %t "%r" %>s %b`,
+	"apache-vhost":  `%v:%p %h %l %u %t "%r" %>s %b`,
+}
+
+var (
+	nginxToken  = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
+	apacheToken = regexp.MustCompile(`%[!\d,]*[<>]?(?:\{([^}]*)\})?([A-Za-z]|%)`)
+	// directiveAround is what stands around a format string in the server's own file.
+	directiveAround = regexp.MustCompile(`(?s)^(?:log_format\s+\w+\s+(?:escape=\w+\s+)?|LogFormat\s+")|(?:;|"\s+\w+)$`)
+	betweenQuotes   = regexp.MustCompile(`'\s*'`)
+)
+
+// isNginx says whether a format string has variables of nginx.
+func isNginx(format string) bool {
+	for _, m := range nginxToken.FindAllStringSubmatch(format, -1) {
+		if _, ok := nginxVariables[m[1]+m[2]]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseLogFormat reads a log_format of nginx or a LogFormat of Apache, or the name of a usual one: nginx, apache,
+// apache-vhost.
+func ParseLogFormat(format string) (*Mapping, error) {
+	tail := false
+	if named, ok := formatNames[format]; ok {
+		format, tail = named, true
+	}
+	format = strings.Trim(directiveAround.ReplaceAllString(strings.TrimSpace(format), ""), "'")
+	c := &formatCompiler{m: &Mapping{name: "log format", layout: layoutLine, fields: map[string][]place{}, line: &lineFormat{}}}
+	c.pattern.WriteString("^")
+	token := apacheToken
+	if isNginx(format) {
+		token = nginxToken
+		format = betweenQuotes.ReplaceAllString(format, "")
+	} else {
+		format = strings.NewReplacer(`\"`, `"`, `\t`, "\t", "^ti", "i", "^to", "o").Replace(format)
+	}
+	c.m.line.closed = !tail && (strings.HasSuffix(format, `"`) || strings.HasSuffix(format, "]"))
+	if err := c.compile(format, token, token == nginxToken); err != nil {
+		return nil, fmt.Errorf("log format: %w", err)
+	}
+	if tail {
+		c.pattern.WriteString("(?: .*)?")
+	}
+	c.pattern.WriteString(`\s*$`)
+	var err error
+	if c.m.line.re, err = regexp.Compile(c.pattern.String()); err != nil {
+		return nil, fmt.Errorf("log format: it is too long: %w", err)
+	}
+	if len(c.m.line.times) > 0 {
+		form := "unix"
+		if c.m.line.exact() {
+			form = "unix-us"
+		}
+		field := "started_at"
+		if c.ends {
+			field = "ended_at"
+		}
+		c.m.fields[field] = append(c.m.fields[field], place{member: strconv.Itoa(timeGroup), form: form})
+	}
+	if err := c.m.check(); err != nil {
+		return nil, fmt.Errorf("log format: %w", err)
+	}
+	c.order()
+	return c.m, nil
+}
+
+// formatCompiler translates a format string.
+type formatCompiler struct {
+	m       *Mapping
+	pattern strings.Builder
+	groups  int
+	ends    bool // the time is the request's end
+}
+
+func (c *formatCompiler) compile(format string, token *regexp.Regexp, nginx bool) error {
+	matches := token.FindAllStringSubmatchIndex(format, -1)
+	if len(matches) == 0 {
+		return fmt.Errorf("it has neither variables of nginx, such as $request, nor directives of Apache, such as %%r")
+	}
+	at := 0
+	for i, m := range matches {
+		before := format[at:m[0]]
+		c.pattern.WriteString(regexp.QuoteMeta(before))
+		at = m[1]
+		after := format[at:]
+		next := byte(0) // what ends the value; 0: another variable, or the end of the line
+		if after != "" && (i+1 == len(matches) || matches[i+1][0] > at) {
+			next = after[0]
+		}
+		quoted := strings.HasSuffix(before, `"`) && next == '"'
+		group := func(n int) string {
+			if m[n] < 0 {
+				return ""
+			}
+			return format[m[n]:m[n+1]]
+		}
+		if nginx {
+			c.nginx(group(2)+group(4), quoted, next)
+		} else if err := c.apache(group(2), group(4), quoted, next); err != nil {
+			return err
+		}
+	}
+	c.pattern.WriteString(regexp.QuoteMeta(format[at:]))
+	return nil
+}
+
+func (c *formatCompiler) nginx(name string, quoted bool, next byte) {
+	v := nginxVariables[name]
+	c.write(v, quoted, next)
+}
+
+func (c *formatCompiler) apache(argument, directive string, quoted bool, next byte) error {
+	switch directive {
+	case "%":
+		c.pattern.WriteString("%")
+		return nil
+	case "t":
+		return c.time(argument, next)
+	case "T":
+		v := apacheDirectives["T"]
+		if argument != "" {
+			v.form = argument
+		}
+		c.write(v, quoted, next)
+		return nil
+	case "i", "o":
+		c.write(apacheHeader(strings.ToLower(argument), directive), quoted, next)
+		return nil
+	}
+	v := apacheDirectives[directive]
+	if argument != "" && directive != "a" && directive != "h" && directive != "p" {
+		v.field = "" // of an environment variable, a note …
+	}
+	c.write(v, quoted, next)
+	return nil
+}
+
+func apacheHeader(name, directive string) variable {
+	switch directive + ":" + name {
+	case "i:host":
+		return variable{field: "host"}
+	case "i:x-forwarded-for":
+		return variable{field: "client", list: true}
+	case "i:x-real-ip":
+		return variable{field: "client"}
+	case "o:retry-after":
+		return variable{field: "retry_after_s"}
+	case "o:content-length":
+		return variable{field: "content_length"}
+	}
+	return variable{list: true}
+}
+
+// time adds a piece of the time. Without an argument it is the common form in brackets.
+func (c *formatCompiler) time(argument string, next byte) error {
+	if rest, ok := strings.CutPrefix(argument, "end:"); ok {
+		argument, c.ends = rest, true
+	}
+	argument = strings.TrimPrefix(argument, "begin:")
+	numbers := map[string]timePart{
+		"sec": {perSecond: 1}, "msec": {perSecond: 1e3}, "usec": {perSecond: 1e6},
+		"msec_frac": {perSecond: 1e3, isPart: true}, "usec_frac": {perSecond: 1e6, isPart: true},
+	}
+	if argument == "" {
+		field := "started_at"
+		if c.ends {
+			field = "ended_at"
+		}
+		c.pattern.WriteString(`\[([^\]]*)\]`)
+		c.groups++
+		c.m.fields[field] = append(c.m.fields[field], place{member: strconv.Itoa(c.groups), form: "clf"})
+		return nil
+	}
+	part, isNumber := numbers[argument]
+	c.groups++
+	part.group = c.groups
+	if isNumber {
+		c.pattern.WriteString(`(\d+)`)
+	} else {
+		if _, err := goLayout(argument); err != nil {
+			return fmt.Errorf("%%{%s}t: %w is not known", argument, err)
+		}
+		part.layout = argument
+		c.pattern.WriteString(`(` + untilPattern(next, strings.Contains(argument, " ")) + `)`)
+	}
+	c.m.line.times = append(c.m.line.times, part)
+	return nil
+}
+
+// write adds the pattern of a variable.
+func (c *formatCompiler) write(v variable, quoted bool, next byte) {
+	pattern := untilPattern(next, v.list)
+	switch {
+	case quoted:
+		pattern = `(?:[^"\\]|\\.)*`
+	case v.field == "path":
+		pattern = `/[^ "]*|-|https?://[^ "]*`
+	case v.field == "query" && next != '"':
+		pattern = `[^ "]*`
+	case v.field == "host":
+		pattern = `[^ /"]*?`
+	}
+	if v.field == "" {
+		c.pattern.WriteString("(?:" + pattern + ")")
+		return
+	}
+	c.groups++
+	c.pattern.WriteString("(" + pattern + ")")
+	if v.field == "complete" { // Apache's %X: "X" says that the connection was aborted before the answer was sent
+		v.form = "X"
+	}
+	c.m.fields[v.field] = append(c.m.fields[v.field], place{member: strconv.Itoa(c.groups), form: v.form})
+}
+
+// untilPattern is what a value looks like that ends before the byte next.
+func untilPattern(next byte, spaces bool) string {
+	switch {
+	case spaces:
+		return `.*?`
+	case next == 0 || next == ' ' || next == '\t':
+		return `\S*?`
+	}
+	return `[^ ` + regexp.QuoteMeta(string(rune(next))) + `]*?`
+}
+
+// order puts the more exact of two places first: $msec before $time_local, $body_bytes_sent before $bytes_sent, and the
+// first address of X-Forwarded-For before the remote one.
+func (c *formatCompiler) order() {
+	for field, places := range c.m.fields {
+		for i := len(places) - 1; i > 0 && field == "ended_at"; i-- {
+			if places[i].form == "unix" {
+				places[0], places[i] = places[i], places[0]
+			}
+		}
+	}
+}
