@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -256,6 +257,16 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	bar.stop(err)
 	err = errors.Join(err, sink.Close(storing), im.rejects.Flush())
 	n.added, n.duplicate = sink.Added(), sink.Duplicates()
+	if again := sink.Rejected(); again > 0 {
+		n.rejected += again
+		im.tell("headroom: import: %d requests of %s are in the database as an earlier export had them, before they had ended: "+
+			"what is there stays", again, shown(name))
+	}
+	if at, ok := sink.Boundary(); ok && err == nil {
+		im.tell("headroom: import: %s: the %d duplicates all began in the second %s: if the log was rotated then, and the files do not "+
+			"overlap, they are more requests; join the files (cat) and import them into a new database to count them", shown(name), n.duplicate,
+			time.UnixMicro(at).UTC().Format(time.RFC3339))
+	}
 	if err == nil && n.read() != result.Read {
 		err = fmt.Errorf("%d records were read, but %d are accounted for", result.Read, n.read())
 	}

@@ -51,8 +51,8 @@ type Writer interface {
 }
 
 // Importer adds the requests of one log file without counting any request twice: where the log has k
-// requests equal to n of the file, max(0, n−k) are added. Requests are equal when tenant, StartedAt,
-// method, URL as kept, Params, status and ResponseBytes are. It is for one goroutine.
+// requests equal to n of the file, max(0, n−k) are added. Requests are equal when tenant, client,
+// StartedAt, method, URL as kept, Params, status and ResponseBytes are. It is for one goroutine.
 type Importer interface {
 	// Add adds those of the batch that are not in the log, and sets their IDs. The batch may be used
 	// again after the call. After an error earlier batches stay, and the import can only be closed.
@@ -62,6 +62,12 @@ type Importer interface {
 	// Added and Duplicates are how many requests and listed recordings were new, or there already.
 	Added() int64
 	Duplicates() int64
+	// Rejected is how many requests of a HAR file are in the log as an earlier export of it had them,
+	// with another status or size. They are neither added nor duplicates.
+	Rejected() int64
+	// Boundary says that all duplicates began at one time, in microseconds since 1970 UTC, of a log in
+	// whole seconds: at the boundary of two files, equal lines cannot be told from an overlap.
+	Boundary() (at int64, ok bool)
 	// Close ends the import.
 	Close(ctx context.Context) error
 }

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/pack"
 )
 
@@ -46,6 +47,23 @@ func (x *existing) match(ctx context.Context, tenant int64, like pack.Entry) (fo
 		err = x.index(ctx, key)
 	}
 	return found, err
+}
+
+// matchAnswered finds a row of a HAR like the given one but for its answer, and matches it.
+func (x *existing) matchAnswered(ctx context.Context, tenant int64, like pack.Entry) (found bool, err error) {
+	err = x.eachAt(ctx, tenant, like.At, func(e *pack.Entry) bool {
+		other := likeness(tenant, e)
+		other.Bytes, other.Kind.Status = like.Bytes, like.Kind.Status
+		if found = !x.isMarked(e.ID) && other == like && x.isHAR(e.Kind.Source); found {
+			x.mark(e.ID)
+		}
+		return !found
+	})
+	return found, err
+}
+
+func (x *existing) isHAR(source uint32) bool {
+	return slices.ContainsFunc(x.snap.Sources(), func(s *store.Source) bool { return s.ID == int64(source) && s.Kind == harKind })
 }
 
 // eachAt calls f with the tenant's entries of a time that were there before, until f has enough.

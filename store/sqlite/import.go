@@ -16,7 +16,8 @@ import (
 // the store has k equal requests and the file n, max(0, n−k) are added. So a file read twice, a file that has grown and
 // two overlapping files add each request once, while two equal requests inside one file stay two.
 //
-// Requests are equal when tenant, StartedAt, method, URL as kept, Params, status and ResponseBytes are.
+// Requests are equal when tenant, client, StartedAt, method, URL as kept, Params, status and ResponseBytes are. Of a HAR, a
+// request that is in the store with another status or size is the same one, exported before it had ended: it is rejected.
 //
 // An Import is for one goroutine. Each Add is one or more transactions; killing the process in between leaves whole
 // batches, and importing the file again adds the rest.
@@ -32,6 +33,8 @@ type Import struct {
 	refs       []ref           // scratch
 	added      int64
 	duplicates int64
+	rejected   int64
+	boundary   boundary
 	err        error // the first of Add
 	unguarded  bool  // the replace guard is dropped
 	mover      sync.WaitGroup
@@ -74,6 +77,27 @@ func (im *Import) Added() int64 { return im.added }
 // Duplicates is how many requests, or listed recordings, were there already.
 func (im *Import) Duplicates() int64 { return im.duplicates }
 
+// Rejected is how many requests of a HAR are in the store as an earlier export of it had them.
+func (im *Import) Rejected() int64 { return im.rejected }
+
+// Boundary says that all duplicates began within the same second of a log in whole seconds, and when: at the boundary of
+// a rotated log, equal lines cannot be told from an overlap.
+func (im *Import) Boundary() (at int64, ok bool) {
+	return im.boundary.at, im.boundary.some && !im.boundary.more
+}
+
+// boundary is what is known of the duplicates' times.
+type boundary struct {
+	at   int64
+	some bool
+	more bool // than one, or one that is told more exactly
+}
+
+func (b *boundary) add(r *store.Request) {
+	b.more = b.more || b.some && b.at != r.StartedAt || r.Source.Resolution == 0
+	b.some, b.at = true, r.StartedAt
+}
+
 // Add adds those of the batch that are not in the store. The batch may be used again after the call, which sets
 // IDs in it. After an error, which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the
 // import can only be closed.
@@ -83,16 +107,18 @@ func (im *Import) Add(ctx context.Context, batch []store.Request) error {
 			return im.err
 		}
 		var added int
+		rejected, boundary := im.rejected, im.boundary
 		im.err = im.store.write(ctx, func(w *writer) (err error) {
 			added, err = im.add(ctx, w, part)
 			return err
 		})
 		if im.err != nil {
+			im.rejected, im.boundary = rejected, boundary
 			im.build.reset() // it may hold rows that were rolled back; the next refresh reads what is there
 			return im.err
 		}
 		im.added += int64(added)
-		im.duplicates += int64(len(part) - added)
+		im.duplicates += int64(len(part)-added) - (im.rejected - rejected)
 	}
 	return nil
 }
@@ -162,6 +188,11 @@ func (im *Import) unknown(ctx context.Context, batch []store.Request, refs []ref
 	some := false
 	for i := range batch {
 		known, err := im.known(ctx, &batch[i], refs[i])
+		if known {
+			im.boundary.add(&batch[i])
+		} else if err == nil {
+			known, err = im.exportedBefore(ctx, &batch[i], refs[i])
+		}
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -203,9 +234,26 @@ func (im *Import) meetOthers(ctx context.Context, w *writer) error {
 func likeness(tenant int64, e *pack.Entry) pack.Entry {
 	return pack.Entry{
 		At: e.At, ID: tenant, Bytes: e.Bytes, Item: e.Item, Params: e.Params,
-		Kind: pack.Kind{Route: e.Kind.Route, Status: e.Kind.Status},
+		Kind: pack.Kind{Route: e.Kind.Route, Status: e.Kind.Status, Client: e.Kind.Client},
 	}
 }
+
+// exportedBefore says whether the store has a request of a HAR as an earlier export of it had it: with another status or
+// size. Its time is exact to the millisecond, so no other request can have the same.
+func (im *Import) exportedBefore(ctx context.Context, r *store.Request, f ref) (bool, error) {
+	if r.Source.Kind != harKind || im.existing == nil { // nothing in the store is as late as r
+		return false, nil
+	}
+	e := newEntry(r, f)
+	found, err := im.existing.matchAnswered(ctx, f.tenant, likeness(f.tenant, &e))
+	if found {
+		im.rejected++
+	}
+	return found, err
+}
+
+// harKind is the Kind of sources that are HAR files.
+const harKind = "har"
 
 // known says whether the store has a request equal to r that no earlier request of the file was matched with.
 func (im *Import) known(ctx context.Context, r *store.Request, f ref) (bool, error) {

@@ -12,13 +12,13 @@ import (
 
 // What an import compares: everything else may differ between two logs of the same request.
 type likeness struct {
-	tenant, method, url, params string
-	at, bytes                   int64
-	status                      int
+	tenant, client, method, url, params string
+	at, bytes                           int64
+	status                              int
 }
 
 func likenessOf(q *store.Request) likeness {
-	return likeness{q.Tenant, q.Route.Method, q.URL(), q.Params, q.StartedAt, q.ResponseBytes, q.Status}
+	return likeness{q.Tenant, q.Client, q.Route.Method, q.URL(), q.Params, q.StartedAt, q.ResponseBytes, q.Status}
 }
 
 // bag says how many of each request there are.
@@ -84,7 +84,7 @@ func load(t *testing.T, st handle, file []store.Request, size int) (added int64)
 		must(t, im.Add(ctx, batch))
 	}
 	must(t, im.Close(ctx))
-	if im.Added()+im.Duplicates() != int64(len(file)) {
+	if im.Added()+im.Duplicates()+im.Rejected() != int64(len(file)) {
 		t.Fatalf("%d requests, but %d added and %d duplicates", len(file), im.Added(), im.Duplicates())
 	}
 	return im.Added()
@@ -124,8 +124,17 @@ func testImportUnlike(t *testing.T, st handle) {
 		{1, func(q *store.Request) { q.Params = "p2" }},
 		{1, func(q *store.Request) { q.Params, q.Query = "", "a=2" }},
 		{1, func(q *store.Request) { r := *q.Route; r.Method = "PUT"; q.Route = &r }},
-		{0, func(q *store.Request) { q.Client, q.Duration, q.CutShort = "y", 9, true }},
+		{1, func(q *store.Request) { q.Client = "y" }},
+		{0, func(q *store.Request) { q.Duration, q.CutShort = 9, true }},
 		{0, func(q *store.Request) { q.Source = &store.Source{Kind: "har", Name: "other"} }},
+		// A HAR has each request once: of one that it has twice, the first export stays.
+		{1, func(q *store.Request) { q.StartedAt, q.Source = q.StartedAt+9, &store.Source{Kind: "har", Name: "a"} }},
+		{0, func(q *store.Request) {
+			q.StartedAt, q.ResponseBytes, q.Source = q.StartedAt+9, q.ResponseBytes+5, &store.Source{Kind: "har", Name: "b"}
+		}},
+		{1, func(q *store.Request) {
+			q.StartedAt, q.ResponseBytes, q.Source = q.StartedAt+9, q.ResponseBytes+6, &store.Source{Kind: "jsonl", Name: "c"}
+		}},
 	}
 	for i, e := range edits {
 		r := q
