@@ -73,7 +73,7 @@ func runScripts(t *testing.T, dir string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sqlite": changeDatabase, "damage": damage, "gzip": pack, "log": makeLog, "oneline": oneLineOnly,
-			"vendor": startVendor, "kills": killPulls,
+			"vendor": startVendor, "kills": killPulls, "objects": startObjects,
 		},
 	})
 }
@@ -166,6 +166,8 @@ func startVendor(ts *testscript.TestScript, _ bool, args []string) {
 		switch fault {
 		case "busy":
 			c.Agents, c.MeanCall = 6, 10*time.Minute
+		case "slow":
+			c.Faults = []sim.Fault{{Class: sim.ClassAudio, Pause: 300 * time.Millisecond}}
 		case "storage":
 			c.Storage = true
 		case "body":
