@@ -18,9 +18,12 @@ type Slots interface {
 }
 
 const (
-	// answerPatience is how long an answer's header may keep the next request waiting beyond the interval; it is also how
-	// long others wait for a process that died.
+	// answerPatience is how long an answer's header may keep the next request waiting beyond the interval.
 	answerPatience = 30 * time.Second
+	// slotLease is how long, beyond the interval, others wait for a process that died. One that lives renews its slot
+	// every slotRenewal.
+	slotLease   = 2 * time.Second
+	slotRenewal = time.Second
 	// slotPoll is how often a process looks whether another has settled its slot.
 	slotPoll = 20 * time.Millisecond
 	// slotsPatience is how long the Slots may take to answer. Then the pacer goes on without them.
@@ -113,7 +116,46 @@ func (p *Pacer) start(req *http.Request, class, tenant string) (answered func(),
 		}
 		return nil, fmt.Errorf("pace request: %w", err)
 	}
-	return func() { p.settle(req.Context(), tenant, slot) }, nil
+	if slot == nil {
+		return func() { p.settle(req.Context(), tenant, nil) }, nil
+	}
+	release := p.hold(*slot)
+	return func() {
+		slot := release()
+		p.settle(req.Context(), tenant, &slot)
+	}, nil
+}
+
+// hold renews a slot for as long as the answer may take. It returns what ends that, and gives the slot as it is then.
+func (p *Pacer) hold(slot store.Slot) (release func() store.Slot) {
+	var mu sync.Mutex
+	var timer *time.Timer
+	end := time.Now().Add(answerPatience)
+	released := false
+	renew := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		until := time.Now().Add(p.interval + slotLease)
+		if released || until.After(end.Add(p.interval)) {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), p.patience)
+		defer cancel()
+		if p.slots.SettleSlot(ctx, slot, until) == nil {
+			slot.Until = until.UnixMicro()
+		}
+		timer.Reset(slotRenewal)
+	}
+	mu.Lock()
+	timer = time.AfterFunc(slotRenewal, renew)
+	mu.Unlock()
+	return func() store.Slot {
+		mu.Lock()
+		defer mu.Unlock()
+		released = true
+		timer.Stop()
+		return slot
+	}
 }
 
 // take waits for the tenant's slot: first for its turn in this process, then for other processes. The slot is nil where
@@ -171,7 +213,7 @@ func (p *Pacer) ask(ctx context.Context, tenant string) (slot *store.Slot, wait 
 	go func() {
 		defer cancel()
 		var a answer
-		a.slot, a.wait, a.ok, a.err = p.slots.TakeSlot(asking, tenant, p.class, p.interval+answerPatience)
+		a.slot, a.wait, a.ok, a.err = p.slots.TakeSlot(asking, tenant, p.class, p.interval+slotLease)
 		said <- a
 		<-left
 		select {

@@ -240,3 +240,43 @@ func TestPaceAcrossStores(t *testing.T) {
 	wg.Wait()
 	vendor.checkGaps(t, 6, policy.Frequency.MinInterval)
 }
+
+// An answer that takes longer than a lease still holds the requests of other processes back, since
+// the one that waits for it renews its slot.
+func TestPaceRenewsTheSlotOfASlowAnswer(t *testing.T) {
+	t.Parallel()
+	policy, vendor := quickPolicy(t), &stamps{slow: slotLease + time.Second}
+	file := filepath.Join(t.TempDir(), "pace.db")
+	var wg sync.WaitGroup
+	for range 2 {
+		st, err := sqlite.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		rt := NewTransport(vendor, &recorded{}, WithPolicy(policy), WithPace(st, nil))
+		wg.Go(func() { sendPaced(t, rt, "/media", 1) })
+	}
+	wg.Wait()
+	vendor.checkGaps(t, 2, vendor.slow+policy.Frequency.MinInterval)
+}
+
+// The slot of a process that was killed is free after the interval and a lease, not half a minute later.
+func TestPaceForgetsAProcessThatDied(t *testing.T) {
+	t.Parallel()
+	policy, vendor := quickPolicy(t), &stamps{}
+	st, err := sqlite.Open(filepath.Join(t.TempDir(), "pace.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	died := NewPacer(policy, st, nil)
+	if _, err := died.take(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	sendPaced(t, NewTransport(vendor, &recorded{}, WithPolicy(policy), WithPace(st, nil)), "/media", 1)
+	if waited := time.Since(start); waited > answerPatience/2 {
+		t.Errorf("the next request waited %v", waited)
+	}
+}
