@@ -173,15 +173,15 @@ func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView
 	for _, f := range t.Findings {
 		v.Findings = append(v.Findings, newFindingView(f, t.Tenant, loc))
 	}
-	v.Known = knownWords(t, loc)
+	v.Known = KnownWords(t, loc)
 	for i := range t.Incidents {
 		v.Incidents = append(v.Incidents, newIncidentView(&t.Incidents[i], t.Tenant, loc))
 	}
 	return v
 }
 
-// knownWords are who told the cap, when and for how many agents, and the resets of the egress window.
-func knownWords(t *analyze.Result, loc *time.Location) (all []string) {
+// KnownWords are who told the cap, when and for how many agents, and the resets of the egress window.
+func KnownWords(t *analyze.Result, loc *time.Location) (all []string) {
 	if s := ToldWords(t); s != "" {
 		all = append(all, s)
 	}

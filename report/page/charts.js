@@ -46,6 +46,8 @@ const Charts = (() => {
     o.yAxis[0].max = (v) => ceiling(Math.max(1, v.max, t.cap > 0 ? t.cap * 1.04 : 0));
     const marks = t.cap > 0 ? [mark({ yAxis: t.cap }, 'cap ' + size(t.cap), ink, 'insideEndTop')] : [];
     if (ahead.length) marks.push({ xAxis: list.length - 1, lineStyle: { color: ink('--dim'), type: 'dotted', width: 1 }, label: { formatter: 'now', color: ink('--dim'), position: 'end' } });
+    const resets = t.resets.map((at) => Math.floor(at / 86400) - shared.from).filter((d) => d >= view.from && d <= view.to);
+    for (const d of resets) marks.push({ xAxis: d - view.from, lineStyle: { color: ink('--ink'), type: 'dashed', width: 1.5 }, label: { formatter: 'reset', color: ink('--ink'), position: 'insideStartTop' } });
     o.series[0].markLine = marked(marks);
     o.tooltip.formatter = (all) => {
       const i = all[0].dataIndex, lines = [labels[i]];
@@ -55,7 +57,7 @@ const Charts = (() => {
     };
     const rows = list.filter((d) => at.has(d)).map((d) => {
       const k = at.get(d);
-      return [iso(shared.from + d), size(t.peak[k]), share(t.peak[k], t.cap) || Words.none, size(t.bytes[k]), count(t.req[k])];
+      return [iso(shared.from + d) + (resets.includes(d) ? ' (reset)' : ''), size(t.peak[k]), share(t.peak[k], t.cap) || Words.none, size(t.bytes[k]), count(t.req[k])];
     });
     for (const r of ahead) rows.push([new Date(r[0] * 1000).toISOString().slice(0, 10) + ' (forecast)', size(r[3]), share(r[3], t.cap) || Words.none, size(r[1]) + ' to ' + size(r[5]), Words.none]);
     const legend = [{ name: 'largest sum of the day', color: ink('--c1'), look: 'line' }];
@@ -63,6 +65,7 @@ const Charts = (() => {
       legend.push({ name: 'forecast, median', color: ink('--c5'), look: 'dashed' }, { name: '50% of the cases', color: ink('--c5'), opacity: 0.5 }, { name: '80%', color: ink('--c5'), opacity: 0.22 });
     }
     if (t.cap > 0) legend.push({ name: 'cap', color: ink('--c3'), look: 'line' });
+    if (resets.length) legend.push({ name: 'reset by support', color: ink('--ink'), look: 'dashed' });
     return {
       option: o, legend, heads: ['Day (UTC)', 'Largest sum', 'Of the cap', 'Audio (forecast: 80% of cases)', 'Requests'], rows, numbers: [1, 2, 3, 4],
       note: `The bytes of recordings in the ${shared.window} that end at a request; of each UTC day the largest. The vendor refuses further ones at the cap.`,

@@ -74,6 +74,7 @@ type tenantData struct {
 	Outlook  *outlookData  `json:"fc,omitempty"`
 	Finds    map[int]int64 `json:"finds"` // counts of the audit by rule
 	Now      nowData       `json:"now"`
+	Resets   []int64       `json:"resets"` // seconds since 1970
 }
 
 // nowData is what the audit says; the page shows it until another range is selected.
@@ -167,6 +168,9 @@ func newTenantData(p *report.Picture, r *analyze.Result, about egress.Tenant, f 
 	d := &tenantData{
 		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
 		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{}, Now: newNowData(r),
+	}
+	for _, x := range r.Resets {
+		d.Resets = append(d.Resets, x.At/1e6)
 	}
 	for _, x := range r.Findings {
 		for i, name := range all.Rules {

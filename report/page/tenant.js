@@ -103,6 +103,9 @@ const Tenant = (() => {
       if (s.whole) words.textContent = words.dataset.now;
       else if (s.when[i].length > 0) words.textContent = detail(shared, s.when[i]);
     }
+    for (const a of section.querySelectorAll('article.incident')) {
+      a.hidden = !s.whole && (Number(a.dataset.to) < shared.from + view.from || Number(a.dataset.from) > shared.from + view.to);
+    }
     const none = section.querySelector('.no-findings');
     if (none) none.hidden = any || !s.whole;
     section.querySelector('.none-here').hidden = any || s.whole && none !== null;

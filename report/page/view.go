@@ -87,6 +87,9 @@ type pageTenant struct {
 	Source      string // of the cap; "" where it is unknown
 	Used        string // share of the cap
 	Findings    []pageFinding
+	Known       []string       // who told the cap and when, and the resets
+	First       []pageIncident // open ones, or the latest
+	Earlier     []pageIncident
 	Share       float64 // negative where the cap is unknown
 	Cap, Bounds string
 	PeakShare   string
@@ -272,6 +275,14 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		t.Findings = append(t.Findings, newPageFinding(f, r.Tenant, c))
 		if f.Severity != analyze.Notice {
 			t.Brief = append(t.Brief, t.Findings[len(t.Findings)-1])
+		}
+	}
+	t.Known = report.KnownWords(r, about.Zone)
+	for k := range r.Incidents {
+		if v := newPageIncident(p, &r.Incidents[k], r, c); v.Open || k == 0 {
+			t.First = append(t.First, v)
+		} else {
+			t.Earlier = append(t.Earlier, v)
 		}
 	}
 	if limit := r.Egress.Cap; limit.Bytes > 0 {

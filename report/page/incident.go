@@ -1,0 +1,141 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report"
+	"github.com/6dcca832/headroom/report/text"
+)
+
+// pageIncident is an incident in words, with a strip of its days and its requests.
+type pageIncident struct {
+	Severity         analyze.Severity
+	Open             bool
+	State            string // "still going on", or since when it is over
+	Title, Facts, ID string
+	Explain          string // the command that lists all requests
+	From, To         int    // days since 1970, for the script
+	Strip            template.HTML
+	Requests         []pageRequest
+}
+
+// pageRequest is a request of an incident.
+type pageRequest struct {
+	Row, Started, Method, Key, Status, Bytes, VendorID, Why string
+	Worst                                                   bool // one of the worst, not of the first
+}
+
+func newPageIncident(p *report.Picture, i *analyze.Incident, t *analyze.Result, c clock) pageIncident {
+	v := pageIncident{
+		Severity: i.Severity, Open: i.Open, Title: text.Clean(i.Title), ID: text.Clean(i.ID),
+		Facts: report.IncidentFacts(i, c.zone), State: "still going on",
+		From: int(i.First / dayMicros), To: int(i.Last / dayMicros),
+		Strip: strip(i, daysOf(p, t.Tenant), t.Resets, p.Audit.AsOf),
+	}
+	if !i.Open {
+		v.State = "over, " + measure.Count(int64(i.CleanNights), "clean night") + " since"
+	}
+	if name, ok := text.ShellQuote(i.ID); ok {
+		v.Explain = "headroom audit --explain " + name
+	}
+	for _, r := range p.Requests[i.ID] {
+		v.Requests = append(v.Requests, newPageRequest(&r, c))
+	}
+	return v
+}
+
+func newPageRequest(r *report.IncidentRequest, c clock) pageRequest {
+	q := &r.Request
+	v := pageRequest{
+		Row: fmt.Sprint(q.ID), Started: measure.PreciseStamp(q.Start(), c.zone), Key: text.Clean(q.Key),
+		Status: "none", Bytes: measure.Bytes(q.ResponseBytes), VendorID: text.Clean(q.VendorID),
+		Why: text.Clean(r.Why), Worst: r.Worst,
+	}
+	if q.Route != nil {
+		v.Method = text.Clean(q.Route.Method)
+	}
+	if q.Status != 0 {
+		v.Status = fmt.Sprint(q.Status)
+	}
+	return v
+}
+
+const dayMicros = 86400e6
+
+// The strip of an incident begins some days before it and ends at the report's moment, but has at most
+// so many days: those of the incident's beginning go last.
+const (
+	daysBefore = 3
+	mostDays   = 60
+)
+
+// Cells of the strip, in units of its view box.
+const (
+	cellWidth  = 14
+	cellHeight = 16
+)
+
+// strip draws the days around an incident: those with its cause, those with its effects, those with
+// requests and neither, those without a request, and the resets.
+func strip(i *analyze.Incident, t *analyze.TenantDays, resets []analyze.Reset, asOf time.Time) template.HTML {
+	from, to := int(i.First/dayMicros)-daysBefore, int(asOf.UnixMicro()/dayMicros)
+	to = min(to, from+mostDays-1)
+	if t == nil || to < from {
+		return ""
+	}
+	days := map[int]*analyze.Day{}
+	for k := range t.Days {
+		days[t.Days[k].Day] = &t.Days[k]
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="strip" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="Days of the incident, UTC">`,
+		(to-from+1)*cellWidth, cellHeight+6, (to-from+1)*cellWidth, cellHeight+6)
+	for d := from; d <= to; d++ {
+		class, words := dayOfIncident(i, days[d], d)
+		fmt.Fprintf(&b, `<rect class="%s" x="%d" y="3" width="%d" height="%d"><title>%s: %s</title></rect>`,
+			class, (d-from)*cellWidth, cellWidth-2, cellHeight, dayText(d), template.HTMLEscapeString(words))
+	}
+	for _, r := range resets {
+		if d := int(r.At / dayMicros); d >= from && d <= to {
+			share := float64(r.At-int64(d)*dayMicros) / dayMicros
+			fmt.Fprintf(&b, `<path class="reset" d="M%.1f 0V%d"><title>%s: reset</title></path>`,
+				(float64(d-from)+share)*cellWidth, cellHeight+6, measure.StampMicros(r.At, nil))
+		}
+	}
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
+}
+
+// dayOfIncident says what a day was to an incident: a style class, and words.
+func dayOfIncident(i *analyze.Incident, d *analyze.Day, day int) (class, words string) {
+	if d == nil || d.Requests == 0 {
+		return "none", "no request"
+	}
+	class = "clean"
+	var hits []string
+	if day >= int(i.First/dayMicros) && day <= int(i.Last/dayMicros) {
+		for _, f := range d.Findings {
+			rule := analyze.Rules()[f.Of]
+			if !slices.Contains(i.Rules, rule) {
+				continue
+			}
+			hits = append(hits, fmt.Sprintf("%s ×%s", rule, measure.Grouped(f.N)))
+			switch {
+			case rule == i.Cause:
+				class = "cause"
+			case class == "clean":
+				class = "effect"
+			}
+		}
+	}
+	if hits == nil {
+		return class, measure.Count(d.Requests, "request") + ", nothing of this incident"
+	}
+	return class, strings.Join(hits, ", ")
+}
