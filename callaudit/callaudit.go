@@ -182,6 +182,9 @@ func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 		if p.Audit, err = l.audit(ctx, snap, s); err != nil {
 			return err
 		}
+		if p.Examples, err = analyze.Examples(ctx, snap, l.auditOptions(s), p.Audit); err != nil {
+			return err
+		}
 		if p.Days, err = analyze.Days(ctx, snap, l.auditOptions(s)); err != nil {
 			return err
 		}

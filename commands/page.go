@@ -25,6 +25,9 @@ func (s *session) picture(ctx context.Context, snap store.Snapshot, sp span, ten
 	if p.Audit, err = s.audit(ctx, snap, sp, tenants); err != nil {
 		return nil, err
 	}
+	if p.Examples, err = analyze.Examples(ctx, snap, s.analysis(sp, tenants), p.Audit); err != nil {
+		return nil, err
+	}
 	if p.Days, err = analyze.Days(ctx, snap, s.analysis(sp, tenants)); err != nil {
 		return nil, err
 	}

@@ -24,20 +24,13 @@ type Picture struct {
 	Policy *limits.Policy
 	// About gives a tenant's zone and nightly window; nil means UTC and any time.
 	About func(tenant string) egress.Tenant
-	// Requests are some of each incident's, by its id: the first ones, then the worst. nil means none.
-	Requests map[string][]IncidentRequest
+	// Examples are some requests of each incident, by its id; see analyze.Examples. nil means none.
+	Examples map[string][]analyze.Example
 	// Program is the name and version of what writes the report; "" leaves them out.
 	Program string
 	// Live is the path, on the page's own server, whose answer changes when there is something new to show. The page
 	// then asks for it again and again. "" makes a page that never asks for anything.
 	Live string
-}
-
-// IncidentRequest is a request that made one of an incident's rules fire.
-type IncidentRequest struct {
-	ExplainedRow
-	// Worst says that it was chosen for breaking many rules or costing many bytes, not for coming first.
-	Worst bool
 }
 
 // PictureFormats are the formats that WritePicture knows; package page writes HTML.

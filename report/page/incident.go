@@ -44,13 +44,13 @@ func newPageIncident(p *report.Picture, i *analyze.Incident, t *analyze.Result, 
 	if name, ok := text.ShellQuote(i.ID); ok {
 		v.Explain = "headroom audit --explain " + name
 	}
-	for _, r := range p.Requests[i.ID] {
+	for _, r := range p.Examples[i.ID] {
 		v.Requests = append(v.Requests, newPageRequest(&r, c))
 	}
 	return v
 }
 
-func newPageRequest(r *report.IncidentRequest, c clock) pageRequest {
+func newPageRequest(r *analyze.Example, c clock) pageRequest {
 	q := &r.Request
 	v := pageRequest{
 		Row: fmt.Sprint(q.ID), Started: measure.PreciseStamp(q.Start(), c.zone), Key: text.Clean(q.Key),

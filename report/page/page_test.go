@@ -24,6 +24,7 @@ import (
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/reporttest"
+	"github.com/6dcca832/headroom/store"
 )
 
 var (
@@ -304,5 +305,59 @@ func TestZoneClocks(t *testing.T) {
 	}
 	if got := zoneClocks(time.UTC, day(1, 1), day(12, 1)); !slices.Equal(got, []zoneClock{{day(1, 1).Unix(), 0, "UTC"}}) {
 		t.Errorf("UTC: %v", got)
+	}
+}
+
+// TestIncidentIsToldFirst: with its days, its requests, and whether it is over, before the findings.
+func TestIncidentIsToldFirst(t *testing.T) {
+	day := int(reporttest.At("2026-11-01 00:00:00") / 86400e6)
+	index := slices.Index(analyze.Rules(), "spacing")
+	refused := slices.Index(analyze.Rules(), "rate-limited")
+	p := &report.Picture{Audit: reporttest.Sample(), Days: &analyze.Daily{Tenants: []analyze.TenantDays{{Tenant: "acme", Days: []analyze.Day{
+		{Day: day - 1, Requests: 5}, {Day: day, Requests: 5, Findings: []analyze.Tally{{Of: index, N: 3}}},
+		{Day: day + 1, Requests: 5, Findings: []analyze.Tally{{Of: refused, N: 2}}},
+	}}}}, Examples: map[string][]analyze.Example{"acme-2026-10-31-spacing": {
+		{Request: store.Request{ID: 12, StartedAt: reporttest.At("2026-11-01 02:00:07.25"), Key: "3f2c", Status: 429, ResponseBytes: 55, VendorID: "req-9"}, Why: "spacing: too soon"},
+		{Request: store.Request{ID: 19, StartedAt: reporttest.At("2026-11-01 02:00:09"), Key: "77aa", Status: 200, ResponseBytes: 9_000_000}, Worst: true},
+	}}}
+	page := pageOf(t, p)
+	for _, want := range []string{
+		`class="cause" x="42"`, "2026-11-01: spacing ×3", `class="effect" x="56"`, "2026-11-02: rate-limited ×2",
+		`class="clean" x="28"`, `class="none" x="0"`, "2026-11-01 02:00:07.250Z", "3f2c", "vendor’s id req-9", "spacing: too soon",
+		`<tr class="worst"><th scope="row">2026-11-01 02:00:09.000Z`, "9.00 MB", "✗ Open</span>: still going on", "over, 4 clean nights since",
+		"Reset of the egress window at 2026-10-28 09:00:00Z: ticket 4711.", "for 120 agents",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Index(page, "Requests came too close together") > strings.Index(page, "<h3>Findings</h3>") {
+		t.Error("findings come before the incident")
+	}
+}
+
+// TestOverTheCapIsToldSinceWhen: and when the sum falls under it again.
+func TestOverTheCapIsToldSinceWhen(t *testing.T) {
+	day := int(reporttest.At("2026-11-01 00:00:00") / 86400e6)
+	days := &analyze.TenantDays{}
+	for i, peak := range []int64{90, 120, 80, 100, 130} {
+		days.Days = append(days.Days, analyze.Day{Day: day + i, Requests: 1, Peak: peak, PeakAt: int64(day+i)*86400e6 + 7200e6})
+	}
+	days.Days = append(days.Days, analyze.Day{Day: day + 5})
+	v := pageTenant{Egress: analyze.Egress{Current: 130, Cap: egress.Cap{Bytes: 100}}}
+	f := &outlook.Projection{Current: 130, Room: []outlook.RoomHour{
+		{At: time.Date(2026, 11, 7, 3, 0, 0, 0, time.UTC), Bytes: 20}, {At: time.Date(2026, 11, 8, 3, 0, 0, 0, time.UTC), Bytes: 40},
+	}}
+	for i, median := range []float64{120, 101, 99} {
+		d := outlook.Day{At: time.Date(2026, 11, 7+i, 0, 0, 0, 0, time.UTC)}
+		for k := range d.Quantiles {
+			d.Quantiles[k] = median
+		}
+		f.Days = append(f.Days, d)
+	}
+	v.expect(f, overSince(days, 100), clock{time.UTC})
+	want := "Over since 4 Nov, at the usual volume under again about 9 Nov; if nothing more is pulled, at 2026-11-08 03:00 UTC."
+	if v.Hit != "over since 4 Nov" || v.HitNote != "under again about 9 Nov" || !v.Soon || len(v.Outlook) != 1 || v.Outlook[0] != want {
+		t.Errorf("%q, %q, %q", v.Hit, v.HitNote, v.Outlook)
 	}
 }
