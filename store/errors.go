@@ -17,6 +17,10 @@ var (
 	ErrReadOnly = errors.New("cannot be written")
 	// ErrFull: the disk is full. What was being written was rolled back.
 	ErrFull = errors.New("does not fit on the disk")
+	// ErrIO: the disk gave an error. It may pass, as one on a network does.
+	ErrIO = errors.New("cannot be read or written")
+	// ErrMoved: the file is no longer where it was when it was opened.
+	ErrMoved = errors.New("was moved, replaced or deleted while it was open")
 	// ErrNoFile: the file does not exist and the caller did not ask for it to be made.
 	ErrNoFile = errors.New("does not exist")
 )

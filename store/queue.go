@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // queue holds requests until they are written. It is a list of small blocks that all recorders share and use again: at the
@@ -10,10 +11,16 @@ import (
 // never is (measured: a third of what recording costs its caller).
 type queue struct {
 	mu     sync.Mutex
-	blocks [][]Request // oldest first; the last one is being filled
+	blocks []block // oldest first; the last one is being filled
 	length int
 	closed bool
 	filled chan struct{} // gets a value when the first request comes, and is closed with the queue
+}
+
+// block is some requests, and when the first of them came.
+type block struct {
+	rows  []Request
+	since time.Time
 }
 
 // blockRows makes a block 60 kB: little to hold on to, and its allocation is shared by many.
@@ -31,11 +38,11 @@ func (q *queue) put(r *Request) bool {
 		return false
 	}
 	n := len(q.blocks)
-	if n == 0 || len(q.blocks[n-1]) == blockRows {
-		q.blocks = append(q.blocks, blocks.Get().(*[blockRows]Request)[:0])
+	if n == 0 || len(q.blocks[n-1].rows) == blockRows {
+		q.blocks = append(q.blocks, block{blocks.Get().(*[blockRows]Request)[:0], time.Now()})
 		n++
 	}
-	q.blocks[n-1] = append(q.blocks[n-1], *r)
+	q.blocks[n-1].rows = append(q.blocks[n-1].rows, *r)
 	if q.length++; q.length == 1 {
 		select {
 		case q.filled <- struct{}{}:
@@ -50,7 +57,7 @@ func (q *queue) take(batch []Request, most int) []Request {
 	q.mu.Lock()
 	n, rows := 0, 0
 	for ; n < len(q.blocks) && rows < most; n++ {
-		rows += len(q.blocks[n])
+		rows += len(q.blocks[n].rows)
 	}
 	taken := q.blocks[:n:n]
 	q.blocks = q.blocks[n:]
@@ -58,18 +65,21 @@ func (q *queue) take(batch []Request, most int) []Request {
 	q.mu.Unlock()
 	batch = slices.Grow(batch, rows)
 	for _, b := range taken {
-		batch = append(batch, b...)
-		clear(b)
-		blocks.Put((*[blockRows]Request)(b[:blockRows]))
+		batch = append(batch, b.rows...)
+		clear(b.rows)
+		blocks.Put((*[blockRows]Request)(b.rows[:blockRows]))
 	}
 	return batch
 }
 
-// size is how many requests wait, and whether no more can come.
-func (q *queue) size() (n int, closed bool) {
+// state is how many requests wait, since when the oldest does, and whether no more can come.
+func (q *queue) state() (n int, oldest time.Time, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.length, q.closed
+	if len(q.blocks) > 0 {
+		oldest = q.blocks[0].since
+	}
+	return q.length, oldest, q.closed
 }
 
 func (q *queue) close() {

@@ -4,20 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 )
 
 // These are variables for tests only.
 var (
-	// queueLength bounds what a Recorder holds in memory while the file is locked: some 15 MB.
+	// queueLength bounds what a Recorder holds in memory while the log cannot be written: some 15 MB.
 	queueLength = 65536
 	// listedLength bounds, in batches, what it holds of recording lists.
 	listedLength = 64
-	// closePatience is how long Close waits for the file, give or take the last attempt.
-	closePatience = 30 * time.Second
-	// tellPatience is how long Close then waits to leave the number of dropped requests in the file.
+	// closePatience is how long Close waits for the log, give or take the last attempt.
+	closePatience = 10 * time.Second
+	// tellPatience is how long Close then waits to leave the number of dropped requests in the log.
 	tellPatience = time.Second
+	// silence is how long writing may fail before OnTrouble is called.
+	silence = time.Second
+	// dropEvery is the least time between two dropped events, but for the last.
+	dropEvery = time.Minute
 )
 
 const (
@@ -25,10 +30,16 @@ const (
 	flushEvery = 50 * time.Millisecond
 	// maxBatch is the most requests that are written at once: some 30 ms with the lock held.
 	maxBatch = 16384
+	// longestPause is the longest time between two attempts to write.
+	longestPause = time.Second
+	// beatEvery is the time between two captures that say that the program still runs.
+	beatEvery = time.Hour
 )
 
-// Recorder writes requests in the background. Record never blocks and never fails: what does not fit its queue, or cannot
-// be written, is counted as dropped, told by Close, and kept in the file as a "dropped" event where that can be written.
+// Recorder writes requests in the background. Record never blocks and never fails. While the log is
+// locked, the disk is full or does not answer, or the file is not where it was, requests wait in
+// memory, and what does not fit there is counted as dropped. The number is kept in the log as a
+// "dropped" event by the next write that succeeds, and told by Close.
 type Recorder struct {
 	writer  Writer
 	queue   *queue
@@ -40,18 +51,45 @@ type Recorder struct {
 	err      error           // the last write error; read after done is closed
 	ctx      context.Context // ends closePatience after Close began
 	giveUp   context.CancelFunc
+
+	trouble  func(error) // may be nil
+	toldDrop bool        // trouble was called for the first drop
+
+	noted    int64 // of dropped: those that an event in the log has
+	nextNote time.Time
+
+	version  string    // "" where no times of capture are kept
+	captures []Capture // not written yet
+	span     int64
 }
 
+// RecorderOption changes how a Recorder works.
+type RecorderOption func(*Recorder)
+
+// OnTrouble has f called, from another goroutine, when writing has failed for a second, and when the
+// first request is dropped. By default, nobody is told before Close.
+func OnTrouble(f func(error)) RecorderOption { return func(r *Recorder) { r.trouble = f } }
+
+// KeepCaptures has the log keep when this program was capturing: that it started, each hour that it
+// still runs, and that it stopped. By default, nothing of it is kept.
+func KeepCaptures(version string) RecorderOption { return func(r *Recorder) { r.version = version } }
+
 // NewRecorder starts a recorder. It must be closed before the log.
-func NewRecorder(w Writer) *Recorder {
-	r := newRecorder(w)
+func NewRecorder(w Writer, opts ...RecorderOption) *Recorder {
+	r := newRecorder(w, opts...)
 	go r.run()
 	return r
 }
 
-func newRecorder(w Writer) *Recorder {
-	r := &Recorder{writer: w, queue: newQueue(), listed: make(chan []Recording, listedLength), done: make(chan struct{})}
+func newRecorder(w Writer, opts ...RecorderOption) *Recorder {
+	r := &Recorder{
+		writer: w, queue: newQueue(), listed: make(chan []Recording, listedLength),
+		done: make(chan struct{}), span: rand.Int64(),
+	}
 	r.ctx, r.giveUp = context.WithCancel(context.Background())
+	for _, opt := range opts {
+		opt(r)
+	}
 	return r
 }
 
@@ -103,14 +141,19 @@ func (r *Recorder) Close() error {
 // run collects what arrives within flushEvery of the first, and writes it.
 func (r *Recorder) run() {
 	defer close(r.done)
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	r.capture(r.ctx, CaptureStarted)
 	var batch []Request
 	for {
 		select {
+		case <-beat.C:
+			r.capture(r.ctx, CaptureBeat)
 		case recordings := <-r.listed:
 			r.flushListed(recordings)
 		case <-r.queue.filled:
 			batch = r.empty(batch)
-			if _, closed := r.queue.size(); closed {
+			if _, _, closed := r.queue.state(); closed {
 				r.finish(batch)
 				return
 			}
@@ -118,16 +161,21 @@ func (r *Recorder) run() {
 	}
 }
 
-// finish writes what is left once nothing more can come. That may be a request, too, which came after await had found none.
+// finish writes what is left once nothing more can come. That may be a request, too, which came after
+// await had found none.
 func (r *Recorder) finish(batch []Request) {
 	r.empty(batch)
 	r.flushLists()
-	r.tellDropped()
+	ctx, cancel := context.WithTimeout(context.Background(), tellPatience)
+	defer cancel()
+	r.noteDropped(ctx)
+	r.capture(ctx, CaptureStopped)
 }
 
-// empty writes what is queued until nothing is, which may be never: so recording lists get their turn in between.
+// empty writes what is queued until nothing is, which may be never: so recording lists get their turn
+// in between.
 func (r *Recorder) empty(batch []Request) []Request {
-	for r.await(flushEvery) {
+	for r.await() {
 		batch = r.queue.take(batch[:0], maxBatch-blockRows)
 		r.flush(batch)
 		r.flushLists()
@@ -142,12 +190,13 @@ func (r *Recorder) flushLists() {
 	}
 }
 
-// await waits for company of what is queued, until there is enough of it or no more can come; false says that nothing is
-// queued. It looks now and then, since to be woken for every request would cost the one who records it.
-func (r *Recorder) await(long time.Duration) bool {
-	for until := time.Now().Add(long); ; time.Sleep(flushEvery / 20) {
-		n, closed := r.queue.size()
-		if n == 0 || n >= maxBatch || closed || time.Now().After(until) {
+// await waits for company of what is queued, until there is enough of it, the oldest has waited for
+// flushEvery, or no more can come; false says that nothing is queued. It looks now and then, since to
+// be woken for every request would cost the one who records it.
+func (r *Recorder) await() bool {
+	for ; ; time.Sleep(flushEvery / 20) {
+		n, oldest, closed := r.queue.state()
+		if n == 0 || n >= maxBatch || closed || time.Since(oldest) >= flushEvery {
 			return n > 0
 		}
 	}
@@ -156,7 +205,13 @@ func (r *Recorder) await(long time.Duration) bool {
 func (r *Recorder) flush(batch []Request) {
 	if !r.persist(func() error { return r.writer.Append(r.ctx, batch) }) {
 		r.dropped.Add(int64(len(batch)))
+		r.tellDrop()
+		return
 	}
+	if time.Now().After(r.nextNote) {
+		r.noteDropped(r.ctx)
+	}
+	r.writeCaptures(r.ctx)
 }
 
 func (r *Recorder) flushListed(recordings []Recording) {
@@ -169,10 +224,11 @@ func (r *Recorder) flushListed(recordings []Recording) {
 	}
 }
 
-// persist says whether write succeeded. A file that is merely locked is asked again; any other error, or a lock that
-// outlasts the time that Close waits, is for good.
+// persist says whether write succeeded. An error that may pass is asked again, until the time is over
+// that Close waits; any other is for good.
 func (r *Recorder) persist(write func() error) bool {
-	for {
+	began, told := time.Now(), false
+	for pause := flushEvery; ; pause = min(2*pause, longestPause) {
 		err := write()
 		if err == nil {
 			return true
@@ -180,22 +236,88 @@ func (r *Recorder) persist(write func() error) bool {
 		if r.ctx.Err() == nil || r.err == nil {
 			r.err = err
 		}
-		if !errors.Is(err, ErrLocked) || r.ctx.Err() != nil {
+		if !passing(err) || r.ctx.Err() != nil {
 			return false
+		}
+		if !told && time.Since(began) >= silence {
+			told = true
+			r.tell(fmt.Errorf("record requests: they wait in memory until the database can be written: %w", err))
+		}
+		r.tellDrop()
+		select {
+		case <-time.After(pause):
+		case <-r.ctx.Done():
 		}
 	}
 }
 
-// tellDropped leaves the count in the file for the audit. Where the file cannot be written, Close's error has it.
-func (r *Recorder) tellDropped() {
-	n := r.dropped.Load()
+// passing says whether an error may go away by itself.
+func passing(err error) bool {
+	for _, e := range []error{ErrLocked, ErrFull, ErrIO, ErrMoved} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Recorder) tell(err error) {
+	if r.trouble != nil {
+		r.trouble(err)
+	}
+}
+
+// tellDrop tells of the first request that was dropped.
+func (r *Recorder) tellDrop() {
+	if r.toldDrop || r.dropped.Load() == 0 {
+		return
+	}
+	r.toldDrop = true
+	if r.err != nil {
+		r.tell(fmt.Errorf("record requests: the first was dropped, others may follow: %w", r.err))
+		return
+	}
+	r.tell(errors.New("record requests: the first was dropped, others may follow: they come faster " +
+		"than they can be written, or are incomplete"))
+}
+
+// noteDropped leaves in the log, for the audit, how many were dropped since the last time. What cannot
+// be left there now comes with the next attempt; Close's error has the number in any case.
+func (r *Recorder) noteDropped(ctx context.Context) {
+	n := r.dropped.Load() - r.noted
 	if n == 0 {
 		return
 	}
-	e := Event{Kind: EventDropped, At: time.Now().UnixMicro(), Count: n, Note: "the recorder's queue was full or the file could not be written"}
-	ctx, cancel := context.WithTimeout(context.Background(), tellPatience)
-	defer cancel()
+	r.tellDrop()
+	e := Event{
+		Kind: EventDropped, At: time.Now().UnixMicro(), Count: n,
+		Note: "the recorder's queue was full or the file could not be written",
+	}
 	if err := r.writer.AddEvent(ctx, e); err != nil {
 		r.err = errors.Join(r.err, err)
+		return
+	}
+	r.noted += n
+	r.nextNote = time.Now().Add(dropEvery)
+}
+
+// capture notes that the program started, runs or stopped.
+func (r *Recorder) capture(ctx context.Context, kind string) {
+	if r.version == "" {
+		return
+	}
+	r.captures = append(r.captures, Capture{
+		Span: r.span, Kind: kind, At: time.Now().UnixMicro(), Version: r.version,
+	})
+	r.writeCaptures(ctx)
+}
+
+// writeCaptures writes what it can; the rest comes with the next attempt.
+func (r *Recorder) writeCaptures(ctx context.Context) {
+	for len(r.captures) > 0 {
+		if err := r.writer.AddCapture(ctx, r.captures[0]); err != nil {
+			return
+		}
+		r.captures = r.captures[1:]
 	}
 }

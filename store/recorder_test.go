@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,29 +10,29 @@ import (
 	"time"
 )
 
-// memory is a Writer that keeps what it is given, and can be locked as a file can.
+// memory is a Writer that keeps what it is given, and can fail as a file can.
 type memory struct {
 	mu         sync.Mutex
-	locked     bool
+	broken     error // what writing fails with
 	requests   []Request
 	recordings []Recording
 	events     []Event
 	captures   []Capture
 }
 
-func (m *memory) lock(locked bool) {
+func (m *memory) fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.locked = locked
+	m.broken = err
 }
 
-// write runs f, or waits a little for the lock in vain.
+// write runs f, or fails after a little while.
 func (m *memory) write(f func()) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.locked {
+	if m.broken != nil {
 		time.Sleep(time.Millisecond)
-		return fmt.Errorf("memory %w", ErrLocked)
+		return fmt.Errorf("memory %w", m.broken)
 	}
 	f()
 	return nil
@@ -71,7 +72,7 @@ func set[T any](t *testing.T, variable *T, value T) {
 // is written later.
 func TestRecorderOverflows(t *testing.T) {
 	set(t, &queueLength, 10)
-	m := &memory{locked: true}
+	m := &memory{broken: ErrLocked}
 	rec := NewRecorder(m)
 	sent := int64(0)
 	for deadline := time.Now().Add(10 * time.Second); rec.Dropped() == 0; {
@@ -81,7 +82,7 @@ func TestRecorderOverflows(t *testing.T) {
 		rec.Record(numbered(int(sent)))
 		sent++
 	}
-	m.lock(false)
+	m.fail(nil)
 	err := rec.Close()
 	if err == nil || !strings.Contains(err.Error(), "were not recorded") {
 		t.Errorf("Close says %v", err)
@@ -98,7 +99,7 @@ func TestRecorderOverflows(t *testing.T) {
 func TestRecorderCloseGivesUp(t *testing.T) {
 	set(t, &closePatience, 30*time.Millisecond)
 	set(t, &tellPatience, 10*time.Millisecond)
-	rec := NewRecorder(&memory{locked: true})
+	rec := NewRecorder(&memory{broken: ErrLocked})
 	for i := range 20 {
 		rec.Record(numbered(i))
 	}
@@ -130,5 +131,93 @@ func TestListsAmongRequests(t *testing.T) {
 	rec.empty(nil)
 	if len(m.recordings) != 1 {
 		t.Errorf("%d recordings are written, not 1", len(m.recordings))
+	}
+}
+
+// eventually waits until what holds with the memory locked.
+func (m *memory) eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		m.mu.Lock()
+		ok := holds()
+		m.mu.Unlock()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: it never comes", what)
+		}
+	}
+}
+
+// A full disk, a disk error or a file that was moved lose nothing while there is room in memory.
+func TestRecorderWaits(t *testing.T) {
+	set(t, &silence, time.Millisecond)
+	for _, broken := range []error{ErrLocked, ErrFull, ErrIO, ErrMoved} {
+		m := &memory{broken: broken}
+		troubles := make(chan error, 100)
+		rec := NewRecorder(m, OnTrouble(func(err error) { troubles <- err }))
+		for i := range 100 {
+			rec.Record(numbered(i))
+		}
+		if err := <-troubles; !errors.Is(err, broken) { // it failed at least twice by now
+			t.Errorf("%v is told as %v", broken, err)
+		}
+		m.fail(nil)
+		if err := rec.Close(); err != nil || len(m.requests) != 100 || rec.Dropped() != 0 {
+			t.Errorf("%v: %d are stored, %d dropped; Close says %v", broken, len(m.requests), rec.Dropped(), err)
+		}
+	}
+}
+
+// What was dropped is told when it begins, and is in the log before Close.
+func TestRecorderTellsDrops(t *testing.T) {
+	set(t, &queueLength, 10)
+	m := &memory{broken: ErrFull}
+	troubles := make(chan error, 100)
+	rec := NewRecorder(m, OnTrouble(func(err error) { troubles <- err }))
+	defer rec.Close()
+	for i := 0; rec.Dropped() == 0; i++ {
+		rec.Record(numbered(i))
+	}
+	for err := range troubles {
+		if !errors.Is(err, ErrFull) {
+			t.Errorf("a drop is told as %v", err)
+		}
+		if strings.Contains(err.Error(), "the first was dropped") {
+			break
+		}
+	}
+	m.fail(nil)
+	rec.Record(numbered(0))
+	m.eventually(t, "the event", func() bool { return len(m.events) == 1 })
+	if m.events[0].Kind != EventDropped || m.events[0].Count < 1 {
+		t.Errorf("the event is %+v", m.events[0])
+	}
+}
+
+// An error that will not pass does not hold the queue up.
+func TestRecorderGivesUp(t *testing.T) {
+	m := &memory{broken: ErrReadOnly}
+	rec := NewRecorder(m)
+	rec.Record(numbered(0))
+	if err := rec.Close(); !errors.Is(err, ErrReadOnly) || rec.Dropped() != 1 {
+		t.Errorf("%d were dropped; Close says %v", rec.Dropped(), err)
+	}
+}
+
+// The log has when capture began and ended, also where it could not be written at first.
+func TestRecorderKeepsCaptures(t *testing.T) {
+	m := &memory{broken: ErrLocked}
+	rec := NewRecorder(m, KeepCaptures("v7"))
+	rec.Record(numbered(0))
+	time.Sleep(5 * time.Millisecond) // most times the first attempt fails
+	m.fail(nil)
+	if err := rec.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.captures) != 2 || m.captures[0].Kind != CaptureStarted || m.captures[1].Kind != CaptureStopped ||
+		m.captures[0].Span != m.captures[1].Span || m.captures[0].Version != "v7" {
+		t.Errorf("captures are %+v", m.captures)
 	}
 }
