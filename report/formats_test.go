@@ -18,7 +18,7 @@ func TestFormatsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	docs := map[string]any{
-		"headroom.audit/v2": auditDoc{}, "headroom.explain/v1": explainDoc{}, "headroom.forecast/v1": forecastDoc{}, "headroom.tenants/v1": tenantsDoc{},
+		"headroom.audit/v2": auditDoc{}, "headroom.usage/v1": usageDoc{}, "headroom.explain/v1": explainDoc{}, "headroom.forecast/v1": forecastDoc{}, "headroom.tenants/v1": tenantsDoc{},
 	}
 	for i, part := range strings.Split(string(page), "```json\n")[1:] {
 		example, _, _ := strings.Cut(part, "```")
@@ -67,6 +67,9 @@ func keysOfType(path string, typ reflect.Type, into map[string]bool) {
 	case reflect.Struct:
 		for i := range typ.NumField() {
 			f := typ.Field(i)
+			if !f.IsExported() {
+				continue
+			}
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			into[path+"."+name] = true
 			keysOfType(path+"."+name, f.Type, into)

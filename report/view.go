@@ -175,7 +175,7 @@ func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView
 	}
 	v.Known = KnownWords(t, loc)
 	for i := range t.Incidents {
-		v.Incidents = append(v.Incidents, newIncidentView(&t.Incidents[i], t.Tenant, loc))
+		v.Incidents = append(v.Incidents, newIncidentView(&t.Incidents[i], loc))
 	}
 	return v
 }
@@ -217,7 +217,7 @@ func ToldWords(t *analyze.Result) string {
 	return s
 }
 
-func newIncidentView(i *analyze.Incident, tenant string, loc *time.Location) incidentView {
+func newIncidentView(i *analyze.Incident, loc *time.Location) incidentView {
 	v := incidentView{
 		Severity: i.Severity, Open: i.Open, ID: text.Clean(i.ID), Title: text.Clean(i.Title), Facts: IncidentFacts(i, loc),
 	}

@@ -1,0 +1,160 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+)
+
+// usageDoc is the JSON of Usage, of schema headroom.usage/v1.
+type usageDoc struct {
+	Schema string          `json:"schema"`
+	By     analyze.UsageBy `json:"by"`
+	Since  *string         `json:"since"`
+	Until  *string         `json:"until"`
+	Rows   []usageRowDoc   `json:"rows"`
+}
+
+// usageRowDoc is a row. Its first key is what the report counts by; the tag has that of one example.
+type usageRowDoc struct {
+	Name           string         `json:"class"`
+	Requests       int64          `json:"requests"`
+	RequestBytes   int64          `json:"request_bytes"`
+	ResponseBytes  int64          `json:"response_bytes"`
+	Errors         int64          `json:"errors"`
+	Duration       percentilesDoc `json:"duration"`
+	FirstByte      percentilesDoc `json:"first_byte"`
+	BytesPerSecond *json.Number   `json:"bytes_per_s"`
+	WastedRequests int64          `json:"wasted_requests"`
+	WastedBytes    int64          `json:"wasted_bytes"`
+	BusyShare      *json.Number   `json:"busy_share"`
+
+	by analyze.UsageBy
+}
+
+type percentilesDoc struct {
+	P50 *json.Number `json:"p50_s"`
+	P95 *json.Number `json:"p95_s"`
+	P99 *json.Number `json:"p99_s"`
+}
+
+// MarshalJSON names the row by what the report counts by.
+func (r usageRowDoc) MarshalJSON() ([]byte, error) {
+	type plain usageRowDoc
+	raw, err := json.Marshal(plain(r))
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Replace(raw, []byte(`"class"`), []byte(strconv.Quote(string(r.by))), 1), nil
+}
+
+// Usage tells who used how much of the API. It returns an error that is ErrFormat for an unknown format,
+// and w's.
+func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
+	l := &listing{
+		what: "usage", empty: "No requests in the range.",
+		columns: []column{
+			{head: usageHead(r.By)}, {head: "Requests", right: true}, {head: "Share", right: true},
+			{head: "Down", right: true}, {head: "Up", right: true, spare: true},
+			{head: "Errors", right: true}, {head: "p50", right: true}, {head: "p95", right: true},
+			{head: "p99", right: true, spare: true}, {head: "First byte\np50", right: true, spare: true},
+			{head: "While\ndownloading", right: true, spare: true}, {head: "Wasted\nrequests", right: true},
+			{head: "Wasted", right: true}, {head: "Busy", right: true, spare: true},
+		},
+		squeeze: []squeeze{{0, 16}, {0, 10}},
+		head: []string{
+			string(r.By), "requests", "request_bytes", "response_bytes", "errors", "p50_s", "p95_s", "p99_s",
+			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests", "wasted_bytes", "busy_share",
+		},
+	}
+	doc := usageDoc{Schema: "headroom.usage/v1", By: r.By, Since: timeOrNull(r.Since), Until: timeOrNull(r.Until), Rows: []usageRowDoc{}}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		d := newUsageRowDoc(r.By, row)
+		doc.Rows = append(doc.Rows, d)
+		l.rows = append(l.rows, usageCells(row, &r.Total))
+		l.records = append(l.records, usageRecord(&d))
+	}
+	if len(r.Rows) > 1 {
+		total := usageCells(&r.Total, &r.Total)
+		total[0] = "all"
+		l.rows = append(l.rows, total)
+	}
+	l.doc = doc
+	return l.write(w, o)
+}
+
+// usageHead is the head of the first column.
+func usageHead(by analyze.UsageBy) string {
+	heads := map[analyze.UsageBy]string{
+		analyze.ByTenant: "Tenant", analyze.ByClass: "Class", analyze.ByClient: "Client", analyze.ByStatus: "Status",
+		analyze.ByDay: "Day", analyze.ByHour: "Hour of the week", analyze.ByRecording: "Recording",
+	}
+	return heads[by]
+}
+
+func newUsageRowDoc(by analyze.UsageBy, row *analyze.UsageRow) usageRowDoc {
+	d := usageRowDoc{
+		by: by, Name: row.Name, Requests: row.Requests, RequestBytes: row.RequestBytes, ResponseBytes: row.ResponseBytes,
+		Errors: row.Errors, Duration: newPercentilesDoc(row.Duration), FirstByte: newPercentilesDoc(row.FirstByte),
+		WastedRequests: row.WastedRequests, WastedBytes: row.WastedBytes, BusyShare: shareOrNull(row.BusyShare),
+	}
+	if row.BytesPerSecond > 0 {
+		n := json.Number(strconv.FormatFloat(row.BytesPerSecond, 'f', 0, 64))
+		d.BytesPerSecond = &n
+	}
+	return d
+}
+
+func newPercentilesDoc(p analyze.Percentiles) (d percentilesDoc) {
+	if p.N > 0 {
+		d = percentilesDoc{gapOrNull(p.P50), gapOrNull(p.P95), gapOrNull(p.P99)}
+	}
+	return d
+}
+
+func usageCells(row, all *analyze.UsageRow) []string {
+	duration := func(p analyze.Percentiles, us int64) string {
+		if p.N == 0 {
+			return measure.None
+		}
+		return measure.Duration(us)
+	}
+	speed, busy := measure.None, measure.None
+	if row.BytesPerSecond > 0 {
+		speed = measure.BytesPerSecond(row.BytesPerSecond)
+	}
+	if row.BusyShare >= 0 {
+		busy = measure.Percent(row.BusyShare)
+	}
+	return []string{
+		row.Name, measure.Grouped(row.Requests), measure.PercentOf(row.Requests, all.Requests),
+		measure.Bytes(row.ResponseBytes), measure.Bytes(row.RequestBytes),
+		fmt.Sprintf("%s %s", measure.Grouped(row.Errors), measure.PercentOf(row.Errors, row.Requests)),
+		duration(row.Duration, row.Duration.P50), duration(row.Duration, row.Duration.P95), duration(row.Duration, row.Duration.P99),
+		duration(row.FirstByte, row.FirstByte.P50), speed,
+		measure.Grouped(row.WastedRequests), measure.Bytes(row.WastedBytes), busy,
+	}
+}
+
+func usageRecord(d *usageRowDoc) map[string]cell {
+	number := func(n *json.Number) cell {
+		if n == nil {
+			return ""
+		}
+		return cell(*n)
+	}
+	return map[string]cell{
+		string(d.by): words(d.Name), "requests": whole(d.Requests), "request_bytes": whole(d.RequestBytes),
+		"response_bytes": whole(d.ResponseBytes), "errors": whole(d.Errors),
+		"p50_s": number(d.Duration.P50), "p95_s": number(d.Duration.P95), "p99_s": number(d.Duration.P99),
+		"first_byte_p50_s": number(d.FirstByte.P50), "first_byte_p95_s": number(d.FirstByte.P95),
+		"first_byte_p99_s": number(d.FirstByte.P99), "bytes_per_s": number(d.BytesPerSecond),
+		"wasted_requests": whole(d.WastedRequests), "wasted_bytes": whole(d.WastedBytes), "busy_share": number(d.BusyShare),
+	}
+}
