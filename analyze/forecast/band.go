@@ -60,6 +60,8 @@ type Band struct {
 	Scale float64
 
 	parts []part
+	// lean bands have no Point, Quantiles and Scale: only chances are asked for.
+	lean bool
 }
 
 // part is what a window holds in one case: the median and the mean |error|. Weights of a band add up to 1.
@@ -81,6 +83,9 @@ func (p *part) exceed(limit float64) float64 {
 
 // fill sets all that follows from Known and the parts.
 func (b *Band) fill() {
+	if b.lean {
+		return
+	}
 	if len(b.parts) == 1 {
 		p := b.parts[0]
 		b.Point, b.Scale = math.Max(b.Known, p.point), p.scale

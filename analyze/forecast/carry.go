@@ -30,7 +30,7 @@ const (
 )
 
 // fading are the powers of carryDecay.
-var fading = func() (out [MaxHorizon + 1]float64) {
+var fading = func() (out [mostAhead + 1]float64) {
 	for j := range out {
 		out[j] = math.Pow(carryDecay, float64(j))
 	}

@@ -41,7 +41,7 @@ func (m *Model) futures() []future {
 	if paths := m.gaps.futures(); paths != nil {
 		return paths
 	}
-	usual := make([]float64, MaxHorizon+1)
+	usual := make([]float64, mostAhead+1)
 	for j := range usual {
 		usual[j] = m.expected(m.n + j)
 	}
@@ -78,9 +78,9 @@ func (m *Model) part(f *future, w *Window, h int) part {
 	return out
 }
 
-// Expected are the mean bytes of so many coming days, over all cases: at most MaxHorizon+1 days.
+// Expected are the mean bytes of so many coming days, over all cases: at most MaxHorizon+MaxUnknown+1 days.
 func (m *Model) Expected(days int) []float64 {
-	out := make([]float64, min(max(days, 0), MaxHorizon+1))
+	out := make([]float64, min(max(days, 0), mostAhead+1))
 	futures := m.futures()
 	for i := range futures {
 		for j := range out {

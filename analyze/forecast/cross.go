@@ -83,6 +83,34 @@ func (c Cap) Crossing(fans ...Fan) []float64 {
 	return out
 }
 
+// Added is the chance that something reaches the cap that would not be reached without it: with and without are the bands of
+// the same windows with and without it, as often as Crossing takes fans. What happens anyway counts for nothing.
+func (c Cap) Added(with, without []Fan) float64 {
+	if len(c) == 0 {
+		return 0
+	}
+	var sum float64
+	daily := make([]float64, len(with[0]))
+	for k := range with[0].cases() {
+		weight := with[0][0].parts[k].weight / float64(len(c))
+		for _, limit := range c {
+			for day := range daily {
+				daily[day] = 0
+				for i := range with {
+					daily[day] = math.Max(daily[day], with[i][day].exceedIn(k, limit)-without[i][day].exceedIn(k, limit))
+				}
+			}
+			if with[0][0].parts[k].played {
+				reached(daily, 0, 0)
+			} else {
+				reached(daily, fresh, freshFar)
+			}
+			sum += weight * daily[len(daily)-1]
+		}
+	}
+	return sum
+}
+
 // cases is of how many parts the bands are mixtures, the same ones in all.
 func (f Fan) cases() int {
 	if len(f) == 0 {

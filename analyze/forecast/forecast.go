@@ -55,6 +55,9 @@ import (
 const (
 	// MaxHorizon is the furthest day ahead that is forecast.
 	MaxHorizon = 30
+	// MaxUnknown are the days up to now of which nothing may be known yet, on top of MaxHorizon: they are forecast, too.
+	MaxUnknown = week
+	mostAhead  = MaxHorizon + MaxUnknown
 	// MinHistory is the number of days under which there is no forecast.
 	MinHistory = 3
 	// Reliable is the number of days under which chances should be shown with a warning.
@@ -122,7 +125,7 @@ type Window struct {
 	// Known are the bytes that are in it for sure: pulled already, or pending and due before.
 	Known float64
 	// Days[j] is the share of the day n+1+j (n the last known day) that is in the window, 0 to 1. All of it is
-	// forecast. At most MaxHorizon+1 days: a pull that starts early may reach into the next calendar day.
+	// forecast. At most MaxHorizon+MaxUnknown+1 days: a pull that starts early may reach into the next calendar day.
 	Days []float64
 }
 
@@ -159,9 +162,15 @@ func (m *Model) Calendar(horizon int) []Window {
 
 // Forecast returns a band for each of the windows; windows[i] is taken to end i+1 days ahead. The error names a window
 // that is not possible.
-func (m *Model) Forecast(windows []Window) (Fan, error) {
-	if len(windows) == 0 || len(windows) > MaxHorizon {
-		return nil, fmt.Errorf("forecast %d days ahead: 1 to %d are possible", len(windows), MaxHorizon)
+func (m *Model) Forecast(windows []Window) (Fan, error) { return m.forecast(windows, false) }
+
+// Chances is Forecast for those who ask for chances only: the bands have no Point, Quantiles and Scale, which take most of
+// the time.
+func (m *Model) Chances(windows []Window) (Fan, error) { return m.forecast(windows, true) }
+
+func (m *Model) forecast(windows []Window, lean bool) (Fan, error) {
+	if len(windows) == 0 || len(windows) > mostAhead {
+		return nil, fmt.Errorf("forecast %d days ahead: 1 to %d are possible", len(windows), mostAhead)
 	}
 	for i := range windows {
 		if err := windows[i].check(); err != nil {
@@ -169,6 +178,9 @@ func (m *Model) Forecast(windows []Window) (Fan, error) {
 		}
 	}
 	fan := make(Fan, len(windows))
+	for i := range fan {
+		fan[i].lean = lean
+	}
 	m.bands(fan, windows)
 	return fan, nil
 }
@@ -190,8 +202,8 @@ func (w *Window) check() error {
 	if !isVolume(w.Known) {
 		return fmt.Errorf("known part of %v bytes is no volume", w.Known)
 	}
-	if len(w.Days) > MaxHorizon+1 {
-		return fmt.Errorf("window reaches %d days ahead; %d are possible", len(w.Days), MaxHorizon+1)
+	if len(w.Days) > mostAhead+1 {
+		return fmt.Errorf("window reaches %d days ahead; %d are possible", len(w.Days), mostAhead+1)
 	}
 	for _, share := range w.Days {
 		if !(share >= 0 && share <= 1) {

@@ -239,10 +239,10 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, windows := range map[string][]Window{
-		"forecast 0 days ahead: 1 to 30 are possible":                   nil,
+		"forecast 0 days ahead: 1 to 37 are possible":                   nil,
 		"forecast day 1: share 1.5 of a day is not between 0 and 1":     {{Days: []float64{1.5}}},
 		"forecast day 1: known part of -1 bytes is no volume":           {{Known: -1}},
-		"forecast day 1: window reaches 40 days ahead; 31 are possible": {{Days: make([]float64, 40)}},
+		"forecast day 1: window reaches 40 days ahead; 38 are possible": {{Days: make([]float64, 40)}},
 	} {
 		if _, err := m.Forecast(windows); err == nil || err.Error() != want {
 			t.Errorf("forecast: %v, want %q", err, want)

@@ -119,7 +119,7 @@ func (g *gaps) futures() []future {
 	off, least := g.unsure()
 	for k, i := range starts {
 		f := &out[k]
-		f.weight, f.days, f.unsure = 1/float64(len(starts)), g.path(i, since, overdue), make([]float64, MaxHorizon+1)
+		f.weight, f.days, f.unsure = 1/float64(len(starts)), g.path(i, since, overdue), make([]float64, mostAhead+1)
 		f.least, f.played = least, true
 		for j, bytes := range f.days {
 			if bytes > 0 {
@@ -169,7 +169,7 @@ func (g *gaps) unsure() (pull, none float64) {
 
 // path plays the gaps and sizes from the i-th on, over and over.
 func (g *gaps) path(i, since int, overdue bool) []float64 {
-	out := make([]float64, MaxHorizon+1)
+	out := make([]float64, mostAhead+1)
 	at := g.days[i] - since - 1
 	if overdue {
 		at = 0

@@ -12,29 +12,36 @@ const (
 	BindsTime   = "time"   // the interval between two requests
 )
 
-// Budget is how many bytes may be pulled so that the chance of reaching the cap within ChanceDays stays under 5 %.
-// A fault that only the last night had is not taken to go on.
+// Budget is how many bytes may be pulled. A fault that only the last night had is not taken to go on.
 type Budget struct {
-	// Tonight is for the next 24 hours, the nights after them as they are expected.
+	// Tonight is for the next 24 hours, the nights after them as they are expected: the most that adds no more than 5 points to
+	// the chance of reaching the cap within ChanceDays, and never less than what fits when the later nights bring as much as
+	// their 97.5 % quantiles. What later nights risk by themselves, they can be held back for.
 	Tonight int64
-	// Daily is for each night from now on.
+	// Daily is for each night from now on, so that the chance of reaching the cap stays under 5 %.
 	Daily int64
 	// Binds says which limit Tonight meets first.
 	Binds string
 }
 
-// mostRisk is the chance of reaching the cap that a budget keeps under.
-const mostRisk = .05
+const (
+	// mostRisk is the chance of reaching the cap that a budget may add.
+	mostRisk = .05
+	// certain is the quantile of the later nights under which something fits for certain.
+	certain = .975
+)
 
 // budget needs a cap. Without a model, tonight is a night like all others.
 func (l *outlook) budget(limits forecast.Cap) *Budget {
 	most := limits[len(limits)-1]
-	daily := largest(most, func(bytes float64) bool { return l.safe(nights{all: true, bytes: bytes}, limits) })
-	tonight := daily
+	daily := largest(most, func(bytes float64) bool { return l.safe(bytes, limits) })
+	night := daily
 	if l.model != nil {
-		tonight = largest(most, func(bytes float64) bool { return l.safe(nights{first: true, bytes: bytes}, limits) })
+		night = tonight(limits, func(bytes float64, lean bool) []forecast.Fan {
+			return l.fans(nights{first: true, bytes: bytes}, ChanceDays, lean)
+		})
 	}
-	b := &Budget{Tonight: whole(math.Floor(tonight)), Daily: whole(math.Floor(daily)), Binds: BindsEgress}
+	b := &Budget{Tonight: whole(math.Floor(night)), Daily: whole(math.Floor(daily)), Binds: BindsEgress}
 	if inTime := l.inTime(); inTime > 0 {
 		if inTime < b.Tonight {
 			b.Tonight, b.Binds = inTime, BindsTime
@@ -42,6 +49,23 @@ func (l *outlook) budget(limits forecast.Cap) *Budget {
 		b.Daily = min(b.Daily, inTime)
 	}
 	return b
+}
+
+// tonight is Budget.Tonight; fans gives the bands of the coming days when tonight brings so many bytes.
+func tonight(limits forecast.Cap, fans func(bytes float64, lean bool) []forecast.Fan) float64 {
+	without := fans(0, false)
+	room, sure := limits[len(limits)-1], limits[0]
+	for _, fan := range without {
+		room = math.Min(room, limits[len(limits)-1]-fan[0].Known)
+		for i := range fan {
+			sure = math.Min(sure, limits[0]-fan[i].Quantile(certain))
+		}
+	}
+	if room <= 0 {
+		return 0
+	}
+	night := largest(room, func(bytes float64) bool { return limits.Added(fans(bytes, true), without) <= mostRisk })
+	return math.Min(math.Max(night, sure), room)
 }
 
 // inTime is what 24 hours of requests at the least interval bring, at the mean size of a recording; 0 means unknown.
@@ -53,13 +77,10 @@ func (l *outlook) inTime() int64 {
 	return whole(math.Floor(dayMicros / float64(interval.Microseconds()) * l.c.meanSize()))
 }
 
-// safe says whether such nights keep the chance of reaching the cap under mostRisk. All nights given leave nothing
+// safe says whether so many bytes in all nights keep the chance of reaching the cap under mostRisk. They leave nothing
 // uncertain but the cap.
-func (l *outlook) safe(n nights, limits forecast.Cap) bool {
-	if !n.all {
-		fans := l.fans(n, ChanceDays)
-		return limits.Crossing(fans[:]...)[ChanceDays-1] < mostRisk
-	}
+func (l *outlook) safe(bytes float64, limits forecast.Cap) bool {
+	n := nights{all: true, bytes: bytes}
 	var most float64
 	for i := range ChanceDays {
 		_, sum := l.worst(n, i, 1)

@@ -37,10 +37,12 @@ type collector struct {
 	seen   *egress.Items
 	routes map[*store.Route]route
 
-	days  []dayPulls // the last one ends at asOf
-	slots [shareDays][slots]float64
-	open  int               // the day that items belongs to
-	items map[int64]float64 // bytes of first downloads by the hour of the recording
+	// lastAt is when the last request of any class began, lastPull the last that counts towards the egress; 0 before them.
+	lastAt, lastPull int64
+	days             []dayPulls // the last one ends at asOf
+	slots            [shareDays][slots]float64
+	open             int               // the day that items belongs to
+	items            map[int64]float64 // bytes of first downloads by the hour of the recording
 	// complete and completeBytes are of complete downloads, for their mean size.
 	complete      int64
 	completeBytes float64
@@ -93,6 +95,7 @@ func newCollector(p *limits.Policy, t egress.Tenant, asOf int64, seen *egress.It
 
 // add takes in the next request, in order of (StartedAt, ID).
 func (c *collector) add(r *store.Call) {
+	c.lastAt = r.StartedAt
 	rt, ok := c.routes[r.Route]
 	if !ok {
 		rt = route{method: r.Route.Method, egress: egress.Class(c.policy, r.Route) == c.policy.Egress.Class}
@@ -119,6 +122,7 @@ func (c *collector) addDay(q *store.Call, method string, role limits.Role) {
 		c.again(q, method, role)
 		return
 	}
+	c.lastPull = q.StartedAt
 	d := c.day(int(age))
 	bytes := float64(q.ResponseBytes)
 	d.bytes += bytes

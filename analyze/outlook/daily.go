@@ -1,17 +1,19 @@
 package outlook
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
 )
 
 // ProjectDaily forecasts plain daily totals, with sums over as many calendar days as the policy's window has. Each series is a tenant of the report;
-// its days end at midnight UTC, and the report is as of the end of the latest. Of w, only Cap and Growth count.
+// its days end at midnight UTC, and the report is as of the end of the latest: the days that another one lacks are unknown. Of w, only Cap and Growth count.
 func ProjectDaily(series []forecast.Named, policy *limits.Policy, horizon int, w WhatIf) (*Report, error) {
 	o := Options{Policy: policy, Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
 	if err := o.check(); err != nil {
@@ -19,91 +21,144 @@ func ProjectDaily(series []forecast.Named, policy *limits.Policy, horizon int, w
 	}
 	r := &Report{Horizon: o.Horizon, WhatIf: o.WhatIf}
 	for _, s := range series {
-		p := projectDaily(s, o)
-		if p.AsOf.After(r.AsOf) {
-			r.AsOf = p.AsOf
+		if end := dailyEnd(s.Series); end.After(r.AsOf) {
+			r.AsOf = end
 		}
-		r.Tenants = append(r.Tenants, p)
+	}
+	for _, s := range series {
+		r.Tenants = append(r.Tenants, projectDaily(s, r.AsOf, o))
 	}
 	slices.SortFunc(r.Tenants, compareProjections)
 	return r, nil
 }
 
-func projectDaily(s forecast.Named, o Options) Projection {
-	n := len(s.Series.Bytes)
-	y, m, d := s.Series.Start.Date()
+func projectDaily(s forecast.Named, asOf time.Time, o Options) Projection {
 	p := Projection{
-		Tenant: s.ID, AsOf: time.Date(y, m, d+n, 0, 0, 0, 0, time.UTC), History: n, Chance: -1, Series: s.Series, Window: WindowDays(o.Policy),
-		Cap: egress.Cap{Source: egress.CapUnknown},
+		Tenant: s.ID, AsOf: asOf, History: historyOf(s.Series), Chance: -1, Series: s.Series, Window: WindowDays(o.Policy),
+		Cap: egress.Cap{Source: egress.CapUnknown}, DataUntil: dailyEnd(s.Series),
 	}
 	if c := o.WhatIf.Cap; c > 0 {
 		p.Cap = egress.Cap{Bytes: c, Low: c, High: c, Source: egress.CapTold}
 	}
-	p.Current = whole(lastSum(s.Series.Bytes, p.Window))
 	p.forecastDaily(o)
 	p.score()
 	return p
 }
 
+// dailyEnd is the end of the last day of a series.
+func dailyEnd(s forecast.Series) time.Time {
+	y, m, d := s.Start.Date()
+	return time.Date(y, m, d+len(s.Bytes), 0, 0, 0, 0, time.UTC)
+}
+
+// historyOf is the number of days from the first that had bytes.
+func historyOf(s forecast.Series) int {
+	first := slices.IndexFunc(s.Bytes, func(v float64) bool { return v > 0 })
+	if first < 0 {
+		return 0
+	}
+	return len(s.Bytes) - first
+}
+
 func (p *Projection) forecastDaily(o Options) {
+	d := days{unknown: int(p.AsOf.Sub(p.DataUntil).Hours() / 24), growth: 1 + o.WhatIf.Growth}
+	p.Current = whole(lastSum(p.Series.Bytes, p.Window-d.unknown))
 	model, err := forecast.Fit(p.Series, p.Window)
-	if err != nil {
+	switch {
+	case d.unknown > mostDailyUnknown:
+		p.Reason = fmt.Sprintf("its last day is %s, %d days before that of others", p.DataUntil.AddDate(0, 0, -1).Format(time.DateOnly), d.unknown)
+		return
+	case err != nil:
 		p.Reason = err.Error()
 		return
 	}
+	d.model = model
 	p.Method = methodName(p.History)
-	bands, err := model.Forecast(model.Calendar(max(o.Horizon, ChanceDays)))
-	if err != nil {
-		p.Reason = err.Error()
-		return
-	}
-	for i := range bands {
-		bands[i] = bands[i].Grown(1 + o.WhatIf.Growth)
-	}
-	limits := spread(p.Cap)
-	p.fill([2]forecast.Fan{bands, bands}, limits.Crossing(bands), o.Horizon)
+	p.dailyNotes(d.unknown)
+	p.Notes = append(p.Notes, stateNotes(model.State(), p.DataUntil)...)
+	fan, limits := d.fan(nights{}, max(o.Horizon, ChanceDays), false), spread(p.Cap)
+	p.fill([]forecast.Fan{fan}, limits.Crossing(fan), o.Horizon)
 	if limits != nil {
-		p.Budget = dailyBudget(model, limits, 1+o.WhatIf.Growth)
+		p.Budget = dailyBudget(&d, limits)
 	}
+}
+
+// mostDailyUnknown are the days that a series may end before the latest one.
+const mostDailyUnknown = forecast.MaxUnknown
+
+// dailyNotes says what a reader of plain totals must know of them.
+func (p *Projection) dailyNotes(unknown int) {
+	missing := 0
+	for _, v := range p.Series.Bytes[len(p.Series.Bytes)-p.History:] {
+		if math.IsNaN(v) {
+			missing++
+		}
+	}
+	if missing > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s of the series %s missing: nothing is learned from them, and they count 0 in sums.",
+			measure.Count(int64(missing), "day"), isAre(missing)))
+	}
+	if unknown > 0 {
+		p.Notes = append(p.Notes, unknownNote(unknown, p.DataUntil))
+	}
+	p.unreliable()
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // dailyBudget is that of the next day, and of every day from then on.
-func dailyBudget(m *forecast.Model, limits forecast.Cap, growth float64) *Budget {
-	most := limits[len(limits)-1]
-	budget := func(n nights) int64 {
-		return whole(math.Floor(largest(most, func(bytes float64) bool {
-			n.bytes = bytes
-			return dailyChance(m, n, limits, growth) < mostRisk
-		})))
-	}
-	return &Budget{Tonight: budget(nights{first: true}), Daily: budget(nights{all: true}), Binds: BindsEgress}
+func dailyBudget(d *days, limits forecast.Cap) *Budget {
+	daily := largest(limits[len(limits)-1], func(bytes float64) bool {
+		return limits.Crossing(d.fan(nights{all: true, bytes: bytes}, ChanceDays, true))[ChanceDays-1] < mostRisk
+	})
+	night := tonight(limits, func(bytes float64, lean bool) []forecast.Fan {
+		return []forecast.Fan{d.fan(nights{first: true, bytes: bytes}, ChanceDays, lean)}
+	})
+	return &Budget{Tonight: whole(math.Floor(night)), Daily: whole(math.Floor(daily)), Binds: BindsEgress}
 }
 
-// dailyChance is that of reaching the cap within ChanceDays, with what some days bring given.
-func dailyChance(m *forecast.Model, n nights, limits forecast.Cap, growth float64) float64 {
-	windows := m.Calendar(ChanceDays)
+// days are the coming days of plain daily totals.
+type days struct {
+	model   *forecast.Model
+	unknown int // days up to now of which nothing is known
+	growth  float64
+}
+
+// fan gives the bands of so many coming days, with what some of them bring given. Lean ones are for chances only.
+func (d *days) fan(n nights, horizon int, lean bool) forecast.Fan {
+	ask := d.model.Forecast
+	if lean {
+		ask = d.model.Chances
+	}
+	windows := d.model.Calendar(d.unknown + horizon)
 	for i := range windows {
 		w := &windows[i]
 		for day, share := range w.Days {
-			if n.given(day) {
+			if n.given(day - d.unknown) {
 				w.Known += share * n.bytes
 				w.Days[day] = 0
 			}
 		}
 	}
-	fan, err := m.Forecast(windows)
+	fan, err := ask(windows)
 	if err != nil {
-		return 1 // cannot be: sums of volumes are volumes, shares are 0 and 1
+		fan = make(forecast.Fan, len(windows)) // cannot be: sums of volumes are volumes, shares are 0 and 1
 	}
+	fan = fan[d.unknown:]
 	for i := range fan {
-		fan[i] = fan[i].Grown(growth)
+		fan[i] = fan[i].Grown(d.growth)
 	}
-	return fan.Cross(limits, ChanceDays)
+	return fan
 }
 
 // lastSum is the sum of the last days of a window; a day that nobody knows counts nothing.
 func lastSum(y []float64, window int) (sum float64) {
-	for _, v := range y[max(0, len(y)-window):] {
+	for _, v := range y[max(0, len(y)-max(window, 0)):] {
 		if !math.IsNaN(v) {
 			sum += v
 		}

@@ -1,6 +1,7 @@
 package outlook
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -17,7 +18,8 @@ func totals(id string, days int) forecast.Named {
 	return forecast.Named{ID: id, Series: s}
 }
 
-// TestDailyBudget: it keeps the chance under 5 %, and a hundredth of the cap more does not.
+// TestDailyBudget: every night as much keeps the chance under 5 %, tonight adds at most 5 points, and a hundredth of the cap
+// more does not.
 func TestDailyBudget(t *testing.T) {
 	s := totals("a", 90)
 	for _, limit := range []int64{70_000, 90_000, 300_000} {
@@ -30,20 +32,41 @@ func TestDailyBudget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, limits := r.Tenants[0].Budget, forecast.Cap{float64(limit)}
-			for name, c := range map[string]struct {
-				n     nights
-				bytes int64
-			}{"tonight": {nights{first: true}, b.Tonight}, "daily": {nights{all: true}, b.Daily}} {
-				c.n.bytes = float64(c.bytes)
-				within := dailyChance(m, c.n, limits, 1+growth)
-				c.n.bytes += .01 * float64(limit)
-				over := dailyChance(m, c.n, limits, 1+growth)
-				if c.bytes > 0 && within >= mostRisk || over < mostRisk {
-					t.Errorf("cap %d, growth %v, %s: %d gives a chance of %.3f, a little more %.3f", limit, growth, name, c.bytes, within, over)
-				}
+			b, limits, d := r.Tenants[0].Budget, forecast.Cap{float64(limit)}, &days{model: m, growth: 1 + growth}
+			every := func(bytes float64) float64 {
+				return limits.Crossing(d.fan(nights{all: true, bytes: bytes}, ChanceDays, true))[ChanceDays-1]
 			}
+			more := .01 * float64(limit)
+			if p, q := every(float64(b.Daily)), every(float64(b.Daily)+more); b.Daily > 0 && p >= mostRisk || q < mostRisk {
+				t.Errorf("cap %d, growth %v: %d every night gives a chance of %.3f, a little more %.3f", limit, growth, b.Daily, p, q)
+			}
+			checkTonight(t, float64(b.Tonight), more, limits, func(bytes float64, lean bool) []forecast.Fan {
+				return []forecast.Fan{d.fan(nights{first: true, bytes: bytes}, ChanceDays, lean)}
+			})
 		}
+	}
+}
+
+// checkTonight checks what a budget says of tonight against its definition.
+func checkTonight(t *testing.T, got, more float64, limits forecast.Cap, fans func(bytes float64, lean bool) []forecast.Fan) {
+	t.Helper()
+	without := fans(0, false)
+	added := func(bytes float64) float64 { return limits.Added(fans(bytes, true), without) }
+	sure, room := limits[0], limits[len(limits)-1]
+	for _, fan := range without {
+		room = math.Min(room, limits[len(limits)-1]-fan[0].Known)
+		for i := range fan {
+			sure = math.Min(sure, limits[0]-fan[i].Quantile(.975))
+		}
+	}
+	if p := added(got); p > mostRisk && got > sure {
+		t.Errorf("cap %v: tonight's %.0f bytes add %.3f to the chance", limits, got, p)
+	}
+	if p := added(got + more); p <= mostRisk && got+more <= room {
+		t.Errorf("cap %v: a little more than %.0f tonight adds only %.3f", limits, got, p)
+	}
+	if got < math.Floor(math.Min(sure, room)) || got > math.Max(room, 0) {
+		t.Errorf("cap %v: tonight's %.0f bytes are not between the %.0f that fit for certain and the room of %.0f", limits, got, sure, room)
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	// runningShare is the share of a night's bytes from which downloads repeated, or backfilled, in two nights running
 	// look like something that goes on.
 	runningShare = .1
+	// runningReach are the days back to which those two nights may lie, missed ones between them.
+	runningReach = 5
 	// After one night, what made up more than onceShare of it counts with the chance onceMore of going on for onceMoreNights:
 	// headroom's own guess. It is above the tenth from which egress-near warns, so that a bug which would reach the cap in
 	// its third night is told after the first. Smaller faults take longer to get there: the second night tells.
@@ -43,8 +45,10 @@ type habits struct {
 	// middle is when in the day the pull has its middle, microseconds.
 	middle int64
 	// lag is how long after its start a recording is usually pulled, microseconds.
-	lag    int64
-	missed []bool
+	lag int64
+	// unknown is the number of last nights whose data has not come.
+	unknown int
+	missed  []bool
 	// extra are the labelled bytes of each day: repeated, caught up, filled back, and missed.
 	again, caught, back, lost []float64
 }
@@ -54,6 +58,7 @@ func (c *collector) habits() *habits {
 	h := &habits{c: c, missed: make([]bool, n), again: make([]float64, n), caught: make([]float64, n), back: make([]float64, n), lost: make([]float64, n)}
 	h.shares()
 	h.usualLag()
+	h.findUnknown()
 	h.findMissed()
 	h.label()
 	h.estimateLost()
@@ -169,10 +174,31 @@ func (h *habits) closed(day int) bool {
 	return h.c.tenant.Closed(time.Date(y, m, d, 12, 0, 0, 0, h.c.tenant.Zone))
 }
 
+// mostUnknown is how many usual nights may be without data before they count as silence: a log that is imported once a day is
+// a night late, and one more when that fails.
+const mostUnknown = 2
+
+// findUnknown counts the last nights whose data has not come: no request of the tenant is known, of any kind, since they were
+// due. Such a night is not missed. Longer silence is one.
+func (h *habits) findUnknown() {
+	nights, usual := 0, 0
+	for d := len(h.c.days) - 1; d >= 0 && h.c.days[d].requests == 0 && h.c.lastAt < h.pullAt(d); d-- {
+		if nights++; h.usual(d) && !h.closed(d) {
+			usual++
+		}
+	}
+	if usual > 0 && usual <= mostUnknown && nights <= forecast.MaxUnknown {
+		h.unknown = nights
+	}
+}
+
+// known is the number of days whose data has come.
+func (h *habits) known() int { return len(h.c.days) - h.unknown }
+
 // findMissed marks the days without a request on which there usually are some, and those on which the vendor refused
 // for egress.
 func (h *habits) findMissed() {
-	for d := range h.c.days {
+	for d := range h.known() {
 		day := &h.c.days[d]
 		h.missed[d] = day.refused || day.requests == 0 && h.usual(d) && !h.closed(d)
 	}
@@ -269,9 +295,9 @@ func (h *habits) usualBytes(d int) float64 {
 
 // series is what the forecast learns from, with closure days so many days ahead.
 func (h *habits) series(ahead int) forecast.Series {
-	n := len(h.c.days)
+	n := h.known()
 	s := forecast.Series{Start: h.date(0), Bytes: make([]float64, n), Closures: map[int]string{}, Labelled: true}
-	for d := range h.c.days {
+	for d := range n {
 		s.Bytes[d] = h.c.days[d].bytes
 		for _, f := range []forecast.Fault{
 			{Day: d, Kind: forecast.Redownload, Bytes: h.again[d]}, {Day: d, Kind: forecast.CatchUp, Bytes: h.caught[d]},
@@ -282,7 +308,10 @@ func (h *habits) series(ahead int) forecast.Series {
 			}
 		}
 	}
-	for d := range n + ahead {
+	if _, note := h.late(); len(h.c.listed) > 0 && note == "" || h.c.tenant.Pending > 0 {
+		s.Backlog = make([]float64, n) // what is to come is known, and counted by outlook.extra
+	}
+	for d := range n + ahead + forecast.MaxUnknown {
 		if h.closed(d) {
 			s.Closures[d] = "closed"
 		}
@@ -296,19 +325,34 @@ type runaway struct{ bytes, chance float64 }
 
 // running is sure to go on when both of the last two nights had much of it, and may when the last one had little else.
 func (h *habits) running() runaway {
-	n := len(h.c.days)
-	if n < 2 {
+	last, before := h.lastPulls() // a fault ends by a clean night only, not by one that was missed
+	if before < 0 {
 		return runaway{}
 	}
 	more := func(d int) float64 { return h.again[d] + h.back[d] }
 	much := func(d int, share float64) bool { return more(d) > share*h.c.days[d].bytes }
-	switch last, before := n-1, n-2; {
+	switch {
 	case much(last, runningShare) && much(before, runningShare):
 		return runaway{(more(last) + more(before)) / 2, 1}
 	case much(last, onceShare):
 		return runaway{more(last), onceMore}
 	}
 	return runaway{}
+}
+
+// lastPulls are the last two days that had a pull, within runningReach; −1 where there are none.
+func (h *habits) lastPulls() (last, before int) {
+	last, before = -1, -1
+	for d := h.known() - 1; d >= max(0, h.known()-runningReach); d-- {
+		switch {
+		case h.c.days[d].requests == 0:
+		case last < 0:
+			last = d
+		default:
+			return last, d
+		}
+	}
+	return last, before
 }
 
 // notes are sentences on what the forecast takes into account.
@@ -324,9 +368,6 @@ func (h *habits) notes() []string {
 		say("The last two nights pulled %s bytes a night again or late, beside the usual volume: taken to go on until that ends.", r.bytes)
 	case onceMore:
 		say("The last night pulled %s bytes again or late, beside the usual volume: the chance counts as one in seven that the next three nights do so too.", r.bytes)
-	}
-	if n := len(h.c.days); h.missed[n-1] {
-		say("The last night was missed, or cut off by the cap: %s bytes may come on top of a coming one.", h.lost[n-1])
 	}
 	overdue, note := h.overdue()
 	say("%s bytes are listed and overdue: taken to come with the next pull.", overdue)

@@ -71,7 +71,7 @@ func (h *habits) late() ([]float64, string) {
 		case due < n-settledDays:
 			settled += l.found + float64(l.missing)
 			left += float64(l.missing)
-		case due < n:
+		case due < h.known():
 			late[max(due, 0)] += l.missingBytes
 		}
 	}

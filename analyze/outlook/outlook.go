@@ -32,9 +32,11 @@ type outlook struct {
 	model   *forecast.Model // nil where only what is given counts
 	growth  float64         // factor on the unknown
 	running runaway         // counted in extra when it is sure to go on
-	extra   []float64       // x, from the first coming day on
-	y       []float64       // expected of the coming days, growth included
-	sums    []float64       // sums[k] is the bytes of the cells from the k-th on
+	// unknown is the number of nights up to now whose data has not come. They are forecast, too.
+	unknown int
+	extra   []float64 // x, from the first unknown or coming day on
+	y       []float64 // expected of those days, growth included
+	sums    []float64 // sums[k] is the bytes of the cells from the k-th on
 	stored  [][slots]float64
 	// inside[m][j] is the share of a day's bytes in the window that ends in slot j, m days later.
 	inside [][slots]float64
@@ -47,18 +49,19 @@ type nights struct {
 	bytes      float64
 }
 
-func (n nights) given(day int) bool { return n.all || n.first && day == 0 }
+func (n nights) given(day int) bool { return n.all && day >= 0 || n.first && day == 0 }
 
 func newOutlook(c *collector, h *habits, m *forecast.Model, o Options) *outlook {
 	days := max(o.Horizon, ChanceDays)
-	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, extra: make([]float64, days), y: make([]float64, days)}
+	u := h.unknown
+	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, unknown: u, extra: make([]float64, u+days), y: make([]float64, u+days)}
 	l.expect()
-	l.extra[0], _ = h.overdue()
+	l.extra[u], _ = h.overdue()
 	if l.running = h.running(); l.running.chance == 1 {
-		l.extra = more(l.extra, days, l.running.bytes)
+		l.extra = more(l.extra, u+days, l.running.bytes)
 	}
 	for _, b := range o.WhatIf.Backfills {
-		l.extra[min(max(b.night(h), 0), days-1)] += b.Bytes
+		l.extra[u+min(max(b.night(h), 0), days-1)] += b.Bytes
 	}
 	l.sumUp()
 	l.tabulate(h, days)
@@ -100,7 +103,7 @@ func (l *outlook) tabulate(h *habits, days int) {
 			l.stored[i][j] = l.after(end - length)
 		}
 	}
-	l.inside = make([][slots]float64, min(int64(days), length/dayMicros+2))
+	l.inside = make([][slots]float64, min(int64(days+h.unknown), length/dayMicros+2))
 	for m := range l.inside {
 		for j := range slots {
 			end := int64(m)*dayMicros + int64(j+1)*slotMicros
@@ -112,12 +115,12 @@ func (l *outlook) tabulate(h *habits, days int) {
 // parts are what is known and what is expected of the window that ends in slot j of coming day i.
 func (l *outlook) parts(n nights, i, j int) (known, unknown float64) {
 	known = l.stored[i][j]
-	for m := 0; m <= i && m < len(l.inside); m++ {
-		if share := l.inside[m][j]; n.given(i - m) {
+	for m := 0; m <= i+l.unknown && m < len(l.inside); m++ {
+		if share, day := l.inside[m][j], i-m+l.unknown; n.given(i - m) {
 			known += share * n.bytes
 		} else {
-			known += share * l.extra[i-m]
-			unknown += share * l.y[i-m]
+			known += share * l.extra[day]
+			unknown += share * l.y[day]
 		}
 	}
 	return known, unknown
@@ -137,29 +140,34 @@ func (l *outlook) worst(n nights, i int, weight float64) (slot int, sum float64)
 // frame is the window that ends in slot j of day i, as the model wants it.
 func (l *outlook) frame(n nights, i, j int) forecast.Window {
 	known, _ := l.parts(n, i, j)
-	w := forecast.Window{Known: known, Days: make([]float64, i+1)}
-	for m := 0; m <= i && m < len(l.inside); m++ {
+	w := forecast.Window{Known: known, Days: make([]float64, i+l.unknown+1)}
+	for m := 0; m <= i+l.unknown && m < len(l.inside); m++ {
 		if !n.given(i - m) {
-			w.Days[i-m] = math.Max(0, math.Min(1, l.inside[m][j]))
+			w.Days[i-m+l.unknown] = math.Max(0, math.Min(1, l.inside[m][j]))
 		}
 	}
 	return w
 }
 
 // fans are two bands of each of the coming days: of the window that is expected to hold most, and of the one that holds most
-// when what is unknown comes twice. There must be a model.
-func (l *outlook) fans(n nights, days int) [2]forecast.Fan {
-	var out [2]forecast.Fan
+// when what is unknown comes twice. There must be a model. Lean ones are for chances only.
+func (l *outlook) fans(n nights, days int, lean bool) []forecast.Fan {
+	ask := l.model.Forecast
+	if lean {
+		ask = l.model.Chances
+	}
+	out := make([]forecast.Fan, 2)
 	for k, weight := range []float64{1, 2} {
-		frames := make([]forecast.Window, days)
-		for i := range frames {
+		frames := make([]forecast.Window, l.unknown+days) // the first are of the unknown days, and are not looked at
+		for i := range days {
 			j, _ := l.worst(n, i, weight)
-			frames[i] = l.frame(n, i, j)
+			frames[l.unknown+i] = l.frame(n, i, j)
 		}
-		fan, err := l.model.Forecast(frames)
+		fan, err := ask(frames)
 		if err != nil {
-			return [2]forecast.Fan{make(forecast.Fan, days), make(forecast.Fan, days)} // cannot be: shares are between 0 and 1
+			fan = make(forecast.Fan, l.unknown+days) // cannot be: shares are between 0 and 1
 		}
+		fan = fan[l.unknown:]
 		for i := range fan {
 			b, m := fan[i].Grown(l.growth), l.moves[i]
 			fan[i] = b.Moved(m.shift, m.spread, math.Max(l.stored[i][0], b.Known+m.least))
@@ -171,13 +179,13 @@ func (l *outlook) fans(n nights, days int) [2]forecast.Fan {
 
 // chances are, for each day of the fans, that of having reached the cap by its end; nil without a cap. A fault that may
 // go on counts as likely as that is, though not in the bands: they are for nights like the others.
-func (l *outlook) chances(fans [2]forecast.Fan, limits forecast.Cap) []float64 {
-	chances := limits.Crossing(fans[:]...)
+func (l *outlook) chances(fans []forecast.Fan, limits forecast.Cap) []float64 {
+	chances := limits.Crossing(fans...)
 	if r := l.running; chances != nil && r.chance > 0 && r.chance < 1 {
 		on := *l
-		on.extra = more(l.extra, onceMoreNights, r.bytes)
-		fans := on.fans(nights{}, len(fans[0]))
-		for i, p := range limits.Crossing(fans[:]...) {
+		on.extra = more(l.extra, l.unknown+onceMoreNights, r.bytes)
+		fans := on.fans(nights{}, len(fans[0]), true)
+		for i, p := range limits.Crossing(fans...) {
 			chances[i] += r.chance * (p - chances[i])
 		}
 	}

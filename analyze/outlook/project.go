@@ -80,7 +80,9 @@ type Projection struct {
 	Unscored string
 	// Room is what leaves the window in each of the hours until it is empty.
 	Room []RoomHour
-	// Series is what was learned from, with its labels; its last day ends at AsOf.
+	// DataUntil is the time of the last request, of any kind, that is known; the zero time where there is none.
+	DataUntil time.Time
+	// Series is what was learned from, with its labels; its last day ends at AsOf, or is the last whose data has come.
 	Series forecast.Series
 	Notes  []string
 }
@@ -223,11 +225,13 @@ func project(c *collector, o Options) Projection {
 		return p
 	}
 	p.Method = methodName(p.History)
-	if p.History < forecast.Reliable {
-		p.Notes = append(p.Notes, fmt.Sprintf("%d days of history: chances are not reliable before %d.", p.History, forecast.Reliable))
+	p.unreliable()
+	if habits.unknown > 0 {
+		p.Notes = append(p.Notes, unknownNote(habits.unknown, p.DataUntil))
 	}
+	p.Notes = append(p.Notes, stateNotes(model.State(), time.UnixMicro(c.lastPull))...)
 	l := newOutlook(c, habits, model, o)
-	fans, limits := l.fans(nights{}, max(o.Horizon, ChanceDays)), spread(p.Cap)
+	fans, limits := l.fans(nights{}, max(o.Horizon, ChanceDays), false), spread(p.Cap)
 	p.fill(fans, l.chances(fans, limits), o.Horizon)
 	if limits != nil && !o.chanceOnly {
 		p.Budget = l.budget(limits)
@@ -243,11 +247,14 @@ func newProjection(c *collector, o Options) Projection {
 	if note != "" {
 		p.Notes = append(p.Notes, note)
 	}
+	if c.lastAt > 0 {
+		p.DataUntil = time.UnixMicro(c.lastAt).UTC()
+	}
 	return p
 }
 
 // fill fills in what follows from the bands and from the chances of having reached the cap by the end of each day.
-func (p *Projection) fill(fans [2]forecast.Fan, chances []float64, horizon int) {
+func (p *Projection) fill(fans []forecast.Fan, chances []float64, horizon int) {
 	p.Days = projectDays(fans, p.AsOf, horizon)
 	if chances == nil {
 		return
@@ -273,15 +280,18 @@ func (p *Projection) by(chances []float64, chance float64) time.Time {
 	return time.Time{}
 }
 
-func projectDays(fans [2]forecast.Fan, asOf time.Time, horizon int) []Day {
+// projectDays has the larger of each figure where there are several bands of a day.
+func projectDays(fans []forecast.Fan, asOf time.Time, horizon int) []Day {
 	days := make([]Day, horizon)
 	for i := range days {
-		a, b := &fans[0][i], &fans[1][i]
-		d := Day{At: asOf.Add(time.Duration(i+1) * 24 * time.Hour), Point: math.Max(a.Point, b.Point)}
-		for q := range d.Quantiles {
-			d.Quantiles[q] = math.Max(a.Quantiles[q], b.Quantiles[q])
+		d := &days[i]
+		d.At = asOf.Add(time.Duration(i+1) * 24 * time.Hour)
+		for _, fan := range fans {
+			d.Point = math.Max(d.Point, fan[i].Point)
+			for q := range d.Quantiles {
+				d.Quantiles[q] = math.Max(d.Quantiles[q], fan[i].Quantiles[q])
+			}
 		}
-		days[i] = d
 	}
 	return days
 }

@@ -23,7 +23,7 @@ type move struct{ shift, spread, least float64 }
 
 // timing gives the effect on each of the coming days; none where the window is no whole number of days.
 func (l *outlook) timing(h *habits) []move {
-	moves := make([]move, len(l.y))
+	moves := make([]move, len(l.y)-l.unknown)
 	length := l.c.policy.Egress.Window.Microseconds()
 	leaves := int(length / dayMicros) // how many days before the night that leaves the window was
 	if len(h.nights) < 2 || length%dayMicros != 0 || leaves >= len(l.inside) {
@@ -47,6 +47,7 @@ func (l *outlook) timing(h *habits) []move {
 
 // worstOf is the largest of the sums of day i when its own pull is like one night's, and the leaving one's like another's.
 func (l *outlook) worstOf(sums *[slots]float64, own, leaving *profile, i, leaves int) (most float64) {
+	i += l.unknown
 	enters, leavesBytes := l.extra[i]+l.y[i], 0.
 	if i >= leaves {
 		leavesBytes = l.extra[i-leaves] + l.y[i-leaves]
