@@ -82,6 +82,8 @@ func forecastCells(p *outlook.Projection, loc *time.Location) []string {
 // crossWords is the expected date with its range: "3 Dec (29 Nov – …)". An end that lies beyond the horizon is "…".
 func crossWords(p *outlook.Projection, loc *time.Location) string {
 	switch {
+	case !p.Over.IsZero():
+		return fmt.Sprintf("over since %s, until %s", shortDay(p.Over, loc), shortDay(p.Under, loc))
 	case p.Cap.Bytes > 0 && p.Current >= p.Cap.Bytes:
 		return "reached"
 	case p.Chance < 0:
@@ -211,7 +213,7 @@ func forecastNotes(r *outlook.Report, detail bool) []string {
 	if s := heldWords(r); s != "" {
 		all = append(all, s)
 	}
-	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: keeps the chance under 5%%. The bars fill up to the cap; %c marks days at or over it.",
+	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: adds at most 5 points to the chance. The bars fill up to the cap; %c marks days at or over it.",
 		measure.Count(int64(min(r.Horizon, outlook.ChanceDays)), "day"), sparkOver))
 	for _, s := range sourceNotes {
 		if sources[s.source] {
@@ -285,7 +287,7 @@ func detailLines(p *outlook.Projection) []string {
 		lines = append(lines, fmt.Sprintf("Method: %s, from %s of history.", p.Method, measure.Count(int64(p.History), "day")))
 	}
 	if p.Budget != nil {
-		lines = append(lines, fmt.Sprintf("At most %s tonight (bound by %s), or %s every night from now on, for a chance under 5%%.",
+		lines = append(lines, fmt.Sprintf("At most %s tonight (bound by %s), for 5 more points of chance; or %s every night from now on, for a chance under 5%%.",
 			measure.Bytes(p.Budget.Tonight), p.Budget.Binds, measure.Bytes(p.Budget.Daily)))
 	}
 	if len(p.Scores) > 0 {

@@ -38,6 +38,8 @@ type projectionDoc struct {
 	CrossAt   crossDoc         `json:"cross_at"`
 	Budget    budgetDoc        `json:"budget"`
 	Backtest  *backtestDoc     `json:"backtest"`
+	DataUntil *string          `json:"data_until"`
+	Notes     []string         `json:"notes"`
 }
 
 type rollingDoc struct {
@@ -86,7 +88,8 @@ func newProjectionDoc(p *outlook.Projection) projectionDoc {
 	doc := projectionDoc{
 		Tenant: p.Tenant, Cap: positiveOrNull(p.Cap.Bytes), CapSource: capSource(p.Cap), Current: p.Current, Method: textOrNull(p.Method),
 		History: p.History, Reason: textOrNull(p.Reason), Rolling: []rollingDoc{}, Chance: shareOrNull(p.Chance),
-		CrossAt: crossDoc{timeOrNull(p.Early), timeOrNull(p.Likely), timeOrNull(p.Late)},
+		CrossAt: crossDoc{timeOrNull(p.Early), timeOrNull(p.Likely), timeOrNull(p.Late)}, DataUntil: timeOrNull(p.DataUntil),
+		Notes: append([]string{}, p.Notes...),
 	}
 	for i := range p.Days {
 		doc.Rolling = append(doc.Rolling, newRollingDoc(i+1, &p.Days[i]))
@@ -132,7 +135,7 @@ func rounded(v float64) json.Number {
 var forecastHead = []string{
 	"kind", "as_of", "tenant", "day", "at", "point", "p025", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "p975",
 	"cap_bytes", "cap_source", "current_bytes", "method", "history_days", "reason", "p_cross", "cross_p10", "cross_p50", "cross_p90",
-	"tonight_bytes", "daily_bytes", "binds", "origins", "mase", "pinball", "coverage80", "coverage95", "notes",
+	"tonight_bytes", "daily_bytes", "binds", "origins", "mase", "pinball", "coverage80", "coverage95", "data_until", "notes",
 }
 
 // forecastCSV has a "tenant" row, then its "day" rows.
@@ -155,7 +158,7 @@ func projectionRecord(p *outlook.Projection) map[string]cell {
 	row := map[string]cell{
 		"kind": "tenant", "tenant": words(p.Tenant), "cap_bytes": known(p.Cap.Bytes), "cap_source": words(string(capSource(p.Cap))),
 		"current_bytes": whole(p.Current), "method": words(p.Method), "history_days": whole(int64(p.History)), "reason": words(p.Reason),
-		"cross_p10": moment(p.Early), "cross_p50": moment(p.Likely), "cross_p90": moment(p.Late), "notes": words(strings.Join(p.Notes, " ")),
+		"cross_p10": moment(p.Early), "cross_p50": moment(p.Likely), "cross_p90": moment(p.Late), "data_until": moment(p.DataUntil), "notes": words(strings.Join(p.Notes, " ")),
 	}
 	if p.Chance >= 0 {
 		row["p_cross"] = cell(rounded(p.Chance))

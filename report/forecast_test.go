@@ -86,7 +86,7 @@ func TestForecastJSON(t *testing.T) {
 	sameKeys(t, doc, "schema as_of horizon_days tenants")
 	tenants := doc["tenants"].([]any)
 	first, last := tenants[0].(map[string]any), tenants[2].(map[string]any)
-	sameKeys(t, first, "tenant cap_bytes cap_source current_bytes method history_days reason rolling p_cross cross_at budget backtest")
+	sameKeys(t, first, "tenant cap_bytes cap_source current_bytes method history_days reason rolling p_cross cross_at budget backtest data_until notes")
 	sameKeys(t, first["rolling"].([]any)[0].(map[string]any), "day at point p025 p05 p10 p25 p50 p75 p90 p95 p975")
 	sameKeys(t, first["cross_at"].(map[string]any), "p10 p50 p90")
 	sameKeys(t, first["budget"].(map[string]any), "tonight_bytes daily_bytes")

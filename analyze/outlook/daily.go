@@ -65,11 +65,11 @@ func (p *Projection) forecastDaily(o Options) {
 	p.Current = whole(lastSum(p.Series.Bytes, p.Window-d.unknown))
 	model, err := forecast.Fit(p.Series, p.Window)
 	switch {
-	case d.unknown > mostDailyUnknown:
-		p.Reason = fmt.Sprintf("its last day is %s, %d days before that of others", p.DataUntil.AddDate(0, 0, -1).Format(time.DateOnly), d.unknown)
-		return
 	case err != nil:
 		p.Reason = err.Error()
+		return
+	case d.unknown > mostDailyUnknown:
+		p.Reason = fmt.Sprintf("its last day is %s, %d days before that of others", p.DataUntil.AddDate(0, 0, -1).Format(time.DateOnly), d.unknown)
 		return
 	}
 	d.model = model

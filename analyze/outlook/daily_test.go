@@ -59,10 +59,10 @@ func checkTonight(t *testing.T, got, more float64, limits forecast.Cap, fans fun
 			sure = math.Min(sure, limits[0]-fan[i].Quantile(.975))
 		}
 	}
-	if p := added(got); p > mostRisk && got > sure {
+	if p := added(got); p > mostAdded && got > sure {
 		t.Errorf("cap %v: tonight's %.0f bytes add %.3f to the chance", limits, got, p)
 	}
-	if p := added(got + more); p <= mostRisk && got+more <= room {
+	if p := added(got + more); p <= mostAdded && got+more <= room {
 		t.Errorf("cap %v: a little more than %.0f tonight adds only %.3f", limits, got, p)
 	}
 	if got < math.Floor(math.Min(sure, room)) || got > math.Max(room, 0) {

@@ -12,6 +12,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/analyze/internal/pool"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -72,6 +73,9 @@ type Projection struct {
 	// Early, Likely and Late are when the chance of having reached the cap becomes 10, 50 and 90 %; the zero time means
 	// not within the horizon.
 	Early, Likely, Late time.Time
+	// Over is about when the sum came to be at or over its cap without a break, where it is now, and Under about when it will be
+	// expected under it again; the zero time means that it is under, and that it stays over within the horizon.
+	Over, Under time.Time
 	// Budget is nil where the cap is unknown.
 	Budget *Budget
 	// Scores tell how good forecasts were on the last Origins days, headroom's own first; nil where the history is too
@@ -259,8 +263,31 @@ func (p *Projection) fill(fans []forecast.Fan, chances []float64, horizon int) {
 	if chances == nil {
 		return
 	}
+	p.over()
 	p.Chance = chances[min(ChanceDays, horizon)-1]
 	p.Early, p.Likely, p.Late = p.by(chances[:horizon], .1), p.by(chances[:horizon], .5), p.by(chances[:horizon], .9)
+}
+
+// over fills in since when the sum is at or over its cap and until when, to a day.
+func (p *Projection) over() {
+	if p.used() < 1 {
+		return
+	}
+	y, limit := p.Series.Bytes, float64(p.Cap.Bytes)
+	days := 0
+	for len(y)-days > p.Window && lastSum(y[:len(y)-days-1], p.Window) >= limit {
+		days++
+	}
+	p.Over = p.AsOf.AddDate(0, 0, -days)
+	until := ", and stays so within the horizon"
+	for i := range p.Days {
+		if p.Days[i].Point < limit {
+			p.Under = p.Days[i].At
+			until = ", and expected under it again about " + measure.ShortDate(p.Under, time.UTC)
+			break
+		}
+	}
+	p.Notes = append(p.Notes, "At or over its cap since about "+measure.ShortDate(p.Over, time.UTC)+until+".")
 }
 
 // modelless gives the budget that needs no forecast.
