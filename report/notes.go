@@ -44,6 +44,9 @@ func Notes(r *analyze.Report) []string {
 	if silent != nil {
 		all = append(all, "No request to judge, so that a pass says nothing: "+firstFew(silent)+". \"headroom tenants\" tells when their last one was.")
 	}
+	if over := overTenants(r); over != nil {
+		all = append(all, "What happened in incidents that are over does not count against now: "+firstFew(over)+". \"--tenant NAME\" tells of them.")
+	}
 	if undecided > 0 {
 		all = append(all, measure.Count(undecided, "gap")+is(undecided)+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")
 	}
@@ -73,4 +76,14 @@ func Nothing(r *analyze.Report) string {
 		return "Nothing to audit: no tenant has a request in the range that was selected."
 	}
 	return "Nothing to audit: no requests are recorded."
+}
+
+// overTenants are those that pass now and had incidents.
+func overTenants(r *analyze.Report) (names []string) {
+	for i := range r.Tenants {
+		if t := &r.Tenants[i]; t.Verdict == analyze.Pass && len(t.Incidents) > 0 {
+			names = append(names, text.Brief(t.Tenant, text.MaxName))
+		}
+	}
+	return names
 }

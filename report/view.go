@@ -88,6 +88,9 @@ func newView(r *analyze.Report, o Options) *view {
 // Selected says which requests the report is about.
 func Selected(r *analyze.Report, loc *time.Location) string {
 	var parts []string
+	if aboutOf(r) == analyze.AboutNow && !r.Since.IsZero() {
+		return "Counts since " + measure.Stamp(r.Since, loc) + ", the last " + measure.Count(analyze.NowNights, "night")
+	}
 	if !r.Since.IsZero() {
 		parts = append(parts, "since "+measure.Stamp(r.Since, loc))
 	}
@@ -100,7 +103,7 @@ func Selected(r *analyze.Report, loc *time.Location) string {
 	return "Requests " + strings.Join(parts, " ")
 }
 
-// originWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c, rows 1 to 1,478".
+// originWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c with 1,478 rows, 1 to 1,478".
 func originWords(o Options) string {
 	var parts []string
 	if o.Program != "" {
@@ -111,14 +114,11 @@ func originWords(o Options) string {
 		if d.ID != "" {
 			name += " " + text.Clean(d.ID)
 		}
-		rows := "no rows"
-		if d.Rows > 0 {
-			rows = measure.Count(d.Rows, "row")
-		}
+		name += " with " + measure.Count(d.Rows, "row")
 		if d.LastRow > 0 {
-			rows += ", " + measure.Grouped(d.FirstRow) + " to " + measure.Grouped(d.LastRow)
+			name += ", " + measure.Grouped(d.FirstRow) + " to " + measure.Grouped(d.LastRow)
 		}
-		parts = append(parts, name, rows)
+		parts = append(parts, name)
 	}
 	return strings.Join(parts, ", ")
 }

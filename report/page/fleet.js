@@ -23,7 +23,7 @@ const Fleet = (() => {
       c.dataset.v = value;
       c.replaceChildren(main, ...(beside ? [' ', sub] : []));
     }
-    cellOf(t, 'violations').classList.toggle('many', sum.broken > 0);
+    cellOf(t, 'violations').classList.toggle('many', sum.broken > 0 && sum.verdict !== 'pass');
   }
 
   // sorted are the tenants in the order of a column; "-" before its name turns it round. A value that is not known comes
@@ -90,7 +90,7 @@ const Fleet = (() => {
     };
   }
 
-  // answer is the one sentence that the reader came for; it is that of the program's answer.
+  // answer is the one sentence that the reader came for, of a range; of now the program says it.
   function answer(n) {
     const all = n.fail + n.warn + n['no-data'] + n.pass, others = n.warn + n['no-data'];
     const are = `${Words.count(n.pass)} ${n.pass === 1 ? 'is' : 'are'}`;

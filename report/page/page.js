@@ -6,7 +6,7 @@
   const shared = JSON.parse($('data').textContent);
   shared.index = Object.fromEntries(shared.rules.map((name, i) => [name, i]));
   const span = shared.to - shared.from;
-  const question = $('question').textContent, dense = document.querySelector('#overview.dense') !== null;
+  const question = $('question').textContent, answer = $('answer').textContent, dense = document.querySelector('#overview.dense') !== null;
   const whole = { from: shared.start, to: span, name: '', verdict: '', only: -1, compare: false, sort: '', passing: false };
   let state = { ...whole };
   const left = history.state || {}; // what the reader had open and in view before a live page was loaded again
@@ -131,7 +131,7 @@
     let text = `Showing ${shown} of ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'}, ${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
     const n = Fleet.tally(tenants.filter((t) => t.shown), verdict), days = `${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)}`;
     text += ` ${isNow() ? 'Now' : 'In these days'}: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass${n['no-data'] ? `, ${n['no-data']} without data` : ''}.`;
-    $('answer').textContent = Fleet.answer(Fleet.tally(tenants, verdict));
+    $('answer').textContent = isNow() ? answer : Fleet.answer(Fleet.tally(tenants, verdict));
     $('question').textContent = isNow() ? question : `Were we within the limits from ${days}?`;
     if (prior) text += ` Before: ${Words.iso(shared.from + prior.from)} to ${Words.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
     else if (state.compare) text += ' There is no earlier period to compare with: choose a later first day.';

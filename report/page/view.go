@@ -104,6 +104,7 @@ type pageTenant struct {
 	LastPullUTC string
 	Blind       string
 	Violations  int64
+	Many        bool // the violations count against now
 	Zone        string
 	Data        template.HTML
 }
@@ -127,6 +128,17 @@ type pageFinding struct {
 	Severity                               analyze.Severity
 	Rule, Count, First, Last               string
 	Detail, Advice, Section, Rows, Explain string
+	Over                                   bool // its incident has ended
+}
+
+// isOver says whether an incident of a tenant has ended.
+func isOver(id string, r *analyze.Result) bool {
+	for i := range r.Incidents {
+		if r.Incidents[i].ID == id {
+			return !r.Incidents[i].Open
+		}
+	}
+	return false
 }
 
 // pageRule is one of the vendor's rules, for the notes.
@@ -231,23 +243,30 @@ func aboutPage(p *limits.Policy) string {
 	return s + ": " + strings.Join(rules, ", ") + "."
 }
 
-// answer is the one sentence that the reader came for.
+// answer is the one sentence that the reader came for. fleet.js has the same words for a range.
 func answer(r *analyze.Report) string {
 	n := map[analyze.Verdict]int64{}
+	over := int64(0)
 	for i := range r.Tenants {
-		n[r.Tenants[i].Verdict]++
+		t := &r.Tenants[i]
+		n[t.Verdict]++
+		if t.Verdict == analyze.Pass && len(t.Incidents) > 0 {
+			over++
+		}
 	}
-	all := int64(len(r.Tenants))
+	all, others := int64(len(r.Tenants)), n[analyze.Warn]+n[analyze.NoData]
 	switch {
 	case all == 0:
 		return ""
-	case n[analyze.Fail] > 0 && n[analyze.Warn] > 0:
+	case n[analyze.Fail] > 0 && others > 0:
 		return fmt.Sprintf("No: %s broke a rule, %s more should change something, %s fine.",
-			ofTenants(n[analyze.Fail], all), measure.Grouped(n[analyze.Warn]), are(n[analyze.Pass]))
+			ofTenants(n[analyze.Fail], all), measure.Grouped(others), are(n[analyze.Pass]))
 	case n[analyze.Fail] > 0:
 		return fmt.Sprintf("No: %s broke a rule, %s fine.", ofTenants(n[analyze.Fail], all), are(n[analyze.Pass]))
-	case n[analyze.Warn] > 0:
-		return fmt.Sprintf("Yes, but %s should change something.", ofTenants(n[analyze.Warn], all))
+	case others > 0:
+		return fmt.Sprintf("Yes, but %s should change something.", ofTenants(others, all))
+	case over > 0:
+		return fmt.Sprintf("Yes, now: what %s did before is over.", ofTenants(over, all))
 	}
 	return fmt.Sprintf("Yes: %s kept all rules.", measure.Count(all, "tenant"))
 }
@@ -273,11 +292,13 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 	}
 	for _, f := range r.Findings {
 		t.Findings = append(t.Findings, newPageFinding(f, r.Tenant, c))
-		if f.Severity != analyze.Notice {
+		t.Findings[len(t.Findings)-1].Over = isOver(f.Incident, r)
+		if f.Severity != analyze.Notice && !isOver(f.Incident, r) {
 			t.Brief = append(t.Brief, t.Findings[len(t.Findings)-1])
 		}
 	}
 	t.Known = report.KnownWords(r, about.Zone)
+	t.Many = t.Violations > 0 && r.Verdict != analyze.Pass
 	for k := range r.Incidents {
 		if v := newPageIncident(p, &r.Incidents[k], r, c); v.Open || k == 0 {
 			t.First = append(t.First, v)
