@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/6dcca832/headroom/store/pack"
 )
@@ -35,9 +36,11 @@ func (b *builder) add(tenant int64, e pack.Entry) {
 
 // Refresh brings the cache up to date with the rows, at the cost of what was added since the last time. Reading works
 // without it, only slower. It does nothing to a store that cannot be written.
-func (s *Store) Refresh(ctx context.Context) error {
+func (s *Store) Refresh(ctx context.Context) error { return s.refresh(ctx, cachePatience) }
+
+func (s *Store) refresh(ctx context.Context, patience time.Duration) error {
 	for more := !s.readOnly; more; {
-		err := s.write(ctx, func(w *writer) (err error) {
+		err := s.writeWithin(ctx, patience, func(w *writer) (err error) {
 			more, err = w.refreshSome(ctx)
 			return err
 		})

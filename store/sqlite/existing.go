@@ -13,19 +13,23 @@ import (
 // existing looks up requests that were in the store before an import began.
 type existing struct {
 	snap    *Snapshot
-	upto    int64    // rows with a higher id came later
-	matched []uint64 // a bit for each row that a request of the file was matched with
+	upto    int64                               // rows with a higher id came later
+	matched map[int64]*[matchedPage / 64]uint64 // a bit for each row that a request of the file was matched with
 	chunks  map[int64][]pack.Entry
 	order   []int64 // of unpacking, for forgetting
 	moments map[momentKey]moment
 	looked  int // entries looked at one by one, for tests
 }
 
+// matchedPage is how many rows share a part of existing.matched: the ids of a stranger's file may be
+// any.
+const matchedPage = 1 << 16
+
 // keepChunks bounds what is kept unpacked: some 100 MB when all chunks are full.
 const keepChunks = 256
 
 func newExisting(snap *Snapshot, upto int64) *existing {
-	return &existing{snap: snap, upto: upto, matched: make([]uint64, upto/64+1), chunks: map[int64][]pack.Entry{}}
+	return &existing{snap: snap, upto: upto, matched: map[int64]*[matchedPage / 64]uint64{}, chunks: map[int64][]pack.Entry{}}
 }
 
 // match finds a row like the given one that was not matched before, and matches it.
@@ -89,16 +93,26 @@ func (x *existing) eachAt(ctx context.Context, tenant, at int64, f func(*pack.En
 func (x *existing) eachIn(entries []pack.Entry, at int64, f func(*pack.Entry) bool) (more bool) {
 	i := sort.Search(len(entries), func(i int) bool { return entries[i].At >= at })
 	for ; i < len(entries) && entries[i].At == at; i++ {
-		if entries[i].ID <= x.upto && !f(&entries[i]) {
+		if entries[i].ID > 0 && entries[i].ID <= x.upto && !f(&entries[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (x *existing) isMarked(id int64) bool { return x.matched[id/64]>>(id%64)&1 == 1 }
+func (x *existing) isMarked(id int64) bool {
+	page := x.matched[id/matchedPage]
+	return page != nil && page[id%matchedPage/64]>>(id%64)&1 == 1
+}
 
-func (x *existing) mark(id int64) { x.matched[id/64] |= 1 << (id % 64) }
+func (x *existing) mark(id int64) {
+	page := x.matched[id/matchedPage]
+	if page == nil {
+		page = new([matchedPage / 64]uint64)
+		x.matched[id/matchedPage] = page
+	}
+	page[id%matchedPage/64] |= 1 << (id % 64)
+}
 
 func (x *existing) unpack(ctx context.Context, chunk chunkMeta) ([]pack.Entry, error) {
 	if entries, ok := x.chunks[chunk.id]; ok {

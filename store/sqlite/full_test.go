@@ -98,9 +98,9 @@ func TestImportFailsWhilePacking(t *testing.T) {
 
 // A disk without a free byte fails while the file is opened, with another code.
 func TestExplainFullDisk(t *testing.T) {
-	for errno, want := range map[syscall.Errno]bool{syscall.ENOSPC: true, syscall.EDQUOT: true, syscall.EIO: false} {
+	for errno, want := range map[syscall.Errno]bool{syscall.ENOSPC: true, syscall.EDQUOT: true, syscall.EFBIG: true, syscall.EIO: false} {
 		err := explain(sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: errno})
-		if errors.Is(err, store.ErrFull) != want || !strings.Contains(err.Error(), ": ") {
+		if errors.Is(err, store.ErrFull) != want || errors.Is(err, store.ErrIO) == want || !strings.Contains(err.Error(), ": ") {
 			t.Errorf("%v is told as %v", errno, err)
 		}
 	}

@@ -51,7 +51,7 @@ func (s *Store) BeginImport(ctx context.Context) (store.Importer, error) {
 }
 
 func (s *Store) beginImport(ctx context.Context) (*Import, error) {
-	if err := s.Refresh(ctx); err != nil {
+	if err := s.refresh(ctx, lockPatience); err != nil {
 		return nil, err
 	}
 	im := &Import{store: s, lastAt: map[int64]int64{}, others: map[pack.Entry]int{}}
@@ -178,7 +178,7 @@ func (im *Import) moveLog(ctx context.Context) {
 	if im.moving.CompareAndSwap(false, true) {
 		im.mover.Go(func() {
 			defer im.moving.Store(false)
-			_, _ = im.store.db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+			_, _ = im.store.pool().ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Where it is not free, ok is false, and wait is the longest until it will be; it may become free sooner, so ask again
 // before. A slot that is never settled, because its process died, expires after the time lease.
 func (s *Store) TakeSlot(ctx context.Context, tenant, class string, lease time.Duration) (slot store.Slot, wait time.Duration, ok bool, err error) {
-	if wait, err = s.slotWait(ctx, s.db, tenant, class, lease); err != nil || wait > 0 {
+	if wait, err = s.slotWait(ctx, s.pool(), tenant, class, lease); err != nil || wait > 0 {
 		return store.Slot{}, wait, false, err
 	}
 	err = s.write(ctx, func(w *writer) error {

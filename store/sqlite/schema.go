@@ -163,8 +163,8 @@ func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) 
 	})
 }
 
-// current refuses a file of an older format that must not be migrated, because it is only read.
-func current(ctx context.Context, db *sql.DB) error {
+// requireCurrent refuses a file of an older format that must not be migrated, because it is only read.
+func requireCurrent(ctx context.Context, db *sql.DB) error {
 	version, err := userVersion(ctx, db)
 	switch {
 	case err != nil:

@@ -23,7 +23,11 @@ type seals struct {
 
 // Seals opens the rows and their seals as they are now, for reading.
 func (s *Store) Seals(ctx context.Context) (store.Seals, error) {
-	conn, err := s.db.Conn(ctx)
+	db, _, err := s.current()
+	if err != nil {
+		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
+	}
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
 	}

@@ -19,6 +19,7 @@ import (
 // be called by several goroutines. It must be closed, or the file's write-ahead log keeps growing.
 type Snapshot struct {
 	store *Store
+	seen  stamp // of a file that is read as if it could not change
 	names *names
 	mark  int64                  // requests up to this id are in chunks
 	chunk map[int64][]chunkMeta  // by tenant, in order of time
@@ -70,11 +71,15 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 }
 
 func (s *Store) snapshot(ctx context.Context) (*Snapshot, error) {
-	conn, err := s.db.Conn(ctx)
+	db, seen, err := s.current()
 	if err != nil {
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
 	}
-	n := &Snapshot{store: s, conn: conn, chunk: map[int64][]chunkMeta{}, tail: map[int64][]pack.Entry{}, hash: map[int64]uint64{}}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
+	}
+	n := &Snapshot{store: s, conn: conn, seen: seen, chunk: map[int64][]chunkMeta{}, tail: map[int64][]pack.Entry{}, hash: map[int64]uint64{}}
 	if err := n.load(ctx); err != nil {
 		n.Close()
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
@@ -115,6 +120,9 @@ func (n *Snapshot) loadChunks(ctx context.Context) error {
 			if err := scan(&c.tenant, &c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
 				return err
 			}
+			if c.rows < 1 || c.rows > pack.MaxRows {
+				return errChunk
+			}
 			before := n.chunk[c.tenant]
 			if len(before) > 0 && before[len(before)-1].lastAt > c.firstAt || c.lastAt < c.firstAt {
 				return errChunk
@@ -142,7 +150,7 @@ func (n *Snapshot) Close() error {
 		n.data.Close()
 	}
 	_, _ = n.conn.ExecContext(context.Background(), "ROLLBACK") // nothing was written; a failure shows in Close
-	return n.conn.Close()
+	return errors.Join(n.conn.Close(), n.store.unchanged(n.seen))
 }
 
 // Tenants gives all tenants by name.

@@ -22,9 +22,12 @@ import (
 
 // This is the one file that knows the SQLite driver.
 
-// busyTimeout is how long a statement waits for another process's transaction. Our own transactions are far shorter
-// (see maxBatch); this bounds only strangers. It is a variable for tests only.
-var busyTimeout = 10 * time.Second
+// busyTimeout is how long a statement waits for another process's transaction, before Store.write or
+// Open asks again; SQLite cannot be interrupted meanwhile. It is a variable for tests only.
+var busyTimeout = time.Second
+
+// maxValue is the longest text or blob that is read or written: no file of ours has longer ones.
+const maxValue = 256 << 20
 
 // mode is how a file is opened.
 type mode int
@@ -37,7 +40,9 @@ const (
 
 // pragmas are read back after connecting, because the driver ignores DSN parameters that it does not know.
 func pragmas(m mode) map[string]string {
-	want := map[string]string{"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds()))}
+	want := map[string]string{
+		"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds())), "trusted_schema": "0", "cell_size_check": "1",
+	}
 	if m == readWrite {
 		want["synchronous"] = "1"
 	} else {
@@ -69,8 +74,23 @@ func connect(path string, m mode) (*sql.DB, error) {
 		q.Set("_query_only", "true")
 	}
 	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
-	return sql.Open("sqlite3", dsn)
+	return sql.OpenDB(&connector{dsn}), nil
 }
+
+// connector makes connections that trust nothing that a stranger's file may hold.
+type connector struct{ dsn string }
+
+var sqliteDriver = &sqlite3.SQLiteDriver{
+	ConnectHook: func(c *sqlite3.SQLiteConn) error {
+		c.SetLimit(sqlite3.SQLITE_LIMIT_LENGTH, maxValue)
+		_, err := c.Exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", nil)
+		return err
+	},
+}
+
+func (c *connector) Connect(context.Context) (driver.Conn, error) { return sqliteDriver.Open(c.dsn) }
+
+func (c *connector) Driver() driver.Driver { return sqliteDriver }
 
 // checkPragmas reports a setting that did not take.
 func checkPragmas(ctx context.Context, db *sql.DB, m mode) error {
@@ -98,8 +118,8 @@ func explain(err error) error {
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrAuth:
 		return fmt.Errorf("%w: check the permissions of the file and of its folder (%v)", store.ErrReadOnly, err)
 	case sqlite3.ErrIoErr:
-		if e.SystemErrno != syscall.ENOSPC && e.SystemErrno != syscall.EDQUOT {
-			return fmt.Errorf("cannot be read or written: check the disk (%v)", err)
+		if e.SystemErrno != syscall.ENOSPC && e.SystemErrno != syscall.EDQUOT && e.SystemErrno != syscall.EFBIG {
+			return fmt.Errorf("%w: check the disk (%v)", store.ErrIO, err)
 		}
 		fallthrough // the shared-memory file beside the database found no room
 	case sqlite3.ErrFull:

@@ -47,7 +47,7 @@ func (s *Store) SaveStates(ctx context.Context, from store.Snapshot, key []byte,
 	if !ok {
 		return fmt.Errorf("save analysis states: the snapshot is a %T, none of this store's", from)
 	}
-	return s.write(ctx, func(w *writer) error {
+	return s.writeWithin(ctx, cachePatience, func(w *writer) error {
 		upto, err := mark(ctx, w.conn)
 		if err != nil || upto != n.mark {
 			return err

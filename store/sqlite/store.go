@@ -15,10 +15,16 @@ import (
 
 // Store is an open request log. It is safe for use by several goroutines.
 type Store struct {
-	db       *sql.DB
-	path     string
+	path     string // as it was given
+	opts     options
 	readOnly bool
 	hashKey  []byte
+	waiting  func() // may be nil
+
+	file sync.Mutex // guards db, mode and seen
+	db   *sql.DB
+	mode mode
+	seen stamp
 
 	mu sync.Mutex // guards w
 	w  *writer    // the one write connection; nil until something is written
@@ -27,7 +33,14 @@ type Store struct {
 // Option changes how Open works.
 type Option func(*options)
 
-type options struct{ mustExist, readOnly bool }
+type options struct {
+	mustExist, readOnly bool
+	waiting             func()
+}
+
+// WhenWaiting has f called when a write has waited for another process's lock for a second. By default,
+// nobody is told while it waits.
+func WhenWaiting(f func()) Option { return func(o *options) { o.waiting = f } }
 
 // MustExist makes Open fail with ErrNoFile where there is no file. By default, Open makes one.
 func MustExist() Option { return func(o *options) { o.mustExist = true } }
@@ -43,12 +56,12 @@ func Open(path string, opts ...Option) (*Store, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	until := time.Now().Add(busyTimeout)
+	until := time.Now().Add(openPatience)
 	s, err := open(path, o)
 	for busy(err) && time.Now().Before(until) {
 		// Two processes that make the file at once: where waiting could be a deadlock, as on the way to WAL, SQLite fails
 		// one of them at once, whatever the busy timeout.
-		time.Sleep(busyTimeout / 1000)
+		time.Sleep(openPatience / 1000)
 		s, err = open(path, o)
 	}
 	if err != nil {
@@ -57,25 +70,74 @@ func Open(path string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
+// openPatience is how long Open goes on asking for a lock. It is a variable for tests only.
+var openPatience = 10 * time.Second
+
 func open(path string, o options) (*Store, error) {
-	id, err := identify(path)
-	if err != nil {
+	s := &Store{path: path, opts: o, waiting: o.waiting}
+	if err := s.open(); err != nil {
 		return nil, err
 	}
-	if id.empty && o.mustExist {
-		return nil, fmt.Errorf("%w: name it with --db, or make it with \"headroom import\", \"headroom run\" or \"headroom demo\"", store.ErrNoFile)
+	err := s.db.QueryRow("SELECT value FROM meta WHERE name = 'hash_key'").Scan(&s.hashKey)
+	if errors.Is(err, sql.ErrNoRows) || misfits(err) {
+		err = fmt.Errorf("%w: meta.hash_key is missing; restore a copy", store.ErrDamaged)
 	}
-	m := readWrite
-	if o.readOnly || !id.empty && !writable(path) {
-		m = readOnly
-		if !writable(filepath.Dir(path)) && !exists(path+"-wal") {
-			m = immutable
-		}
+	if err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
-	return openMode(path, id, m)
+	return s, nil
 }
 
-func openMode(path string, id identity, m mode) (_ *Store, err error) {
+// open sets db, mode and seen, and readOnly.
+func (s *Store) open() error {
+	path := resolved(s.path)
+	id, err := identify(path)
+	if err != nil {
+		return err
+	}
+	if id.empty && s.opts.mustExist {
+		return errNoFile
+	}
+	s.mode = modeFor(path, s.opts.readOnly, id.empty)
+	if id.empty && s.mode == readWrite {
+		makeFile(path)
+	}
+	if s.mode == immutable {
+		s.seen = stampOf(path)
+	}
+	if s.db, err = openMode(path, id, s.mode); err != nil {
+		return err
+	}
+	if s.mode != immutable {
+		s.seen = stampOf(path)
+	}
+	s.readOnly = s.mode != readWrite
+	return nil
+}
+
+var errNoFile = fmt.Errorf("%w: name it with --db, or make it with \"headroom import\", \"headroom run\" or "+
+	"\"headroom demo\"", store.ErrNoFile)
+
+// modeFor says how a file is opened.
+func modeFor(path string, asked, empty bool) mode {
+	switch {
+	case !asked && (empty || writable(path)):
+		return readWrite
+	case !writable(filepath.Dir(path)) && !exists(path+"-wal"):
+		return immutable
+	}
+	return readOnly
+}
+
+// makeFile makes an empty file that only its user may read: what SQLite makes, everybody may. An error
+// shows when it is opened.
+func makeFile(path string) {
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		f.Close()
+	}
+}
+
+func openMode(path string, id identity, m mode) (_ *sql.DB, err error) {
 	db, err := connect(path, m)
 	if err != nil {
 		return nil, err
@@ -90,37 +152,37 @@ func openMode(path string, id identity, m mode) (_ *Store, err error) {
 		return nil, err
 	}
 	if !id.empty {
-		err = checkFile(ctx, db)
+		if id.empty, err = checkFile(ctx, db); err != nil {
+			return nil, err
+		}
 	}
 	switch {
-	case err != nil:
 	case m == readWrite:
 		err = prepare(ctx, db, id)
+	case id.empty:
+		err = errNoFile
 	default:
-		err = current(ctx, db)
+		err = requireCurrent(ctx, db)
 	}
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{db: db, path: path, readOnly: m != readWrite}
-	err = db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'hash_key'").Scan(&s.hashKey)
-	if errors.Is(err, sql.ErrNoRows) || misfits(err) {
-		err = fmt.Errorf("%w: meta.hash_key is missing; restore a copy", store.ErrDamaged)
-	}
-	return s, err
+	return db, err
 }
 
 // checkFile refuses a file that a newer headroom wrote, or that defines what headroom did not. The
-// header that identify read may be older than what the write-ahead log holds.
-func checkFile(ctx context.Context, db *sql.DB) error {
+// header that identify read may be older than what the write-ahead log holds. A file is empty where
+// the process that made it was killed before it had done so, and SQLite has rolled that back.
+func checkFile(ctx context.Context, db *sql.DB) (empty bool, err error) {
 	version, err := userVersion(ctx, db)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if version > formatVersion {
-		return newer(version)
+		return false, newer(version)
 	}
-	return checkSchema(ctx, db, version)
+	var pages int64
+	if err := db.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil || pages == 0 {
+		return err == nil, err
+	}
+	return false, checkSchema(ctx, db, version)
 }
 
 // prepare makes or migrates what is in the file. WAL lasts in it, but a process that was killed while it made the file
@@ -183,13 +245,13 @@ func (s *Store) Close() error {
 		err = s.w.close()
 		s.w = nil
 	}
-	return errors.Join(err, s.db.Close())
+	return errors.Join(err, s.pool().Close())
 }
 
 // Check asks SQLite whether the file is intact; it reads all of it. The error matches ErrDamaged.
 func (s *Store) Check(ctx context.Context) error {
 	var verdict string
-	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+	if err := s.pool().QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
 		return fmt.Errorf("check database %q: %w", s.path, explain(err))
 	}
 	if verdict != "ok" {

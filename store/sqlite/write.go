@@ -22,9 +22,16 @@ const (
 	writerCache = 16384
 )
 
-// lockPatience is how long a writer goes on asking for the lock. Our own transactions are short, so this bounds only what
-// a stranger, a shell with an open transaction, can hold up. It is a variable for tests only.
-var lockPatience = time.Minute
+// These are variables for tests only.
+var (
+	// lockPatience is how long a writer goes on asking for the lock. Our own transactions are short, so
+	// this bounds only what a stranger, a shell with an open transaction, can hold up.
+	lockPatience = 30 * time.Second
+	// cachePatience is the same for what only makes the next reading faster.
+	cachePatience = 2 * time.Second
+	// silence is how long a writer waits before WhenWaiting is told.
+	silence = time.Second
+)
 
 // The columns of request that every row has, and the ones that rows of a plain log leave at their defaults.
 var (
@@ -59,7 +66,7 @@ func (s *Store) writer(ctx context.Context) (*writer, error) {
 	if s.w != nil {
 		return s.w, nil
 	}
-	conn, err := s.db.Conn(ctx)
+	conn, err := s.pool().Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,16 +87,25 @@ func (s *Store) writer(ctx context.Context) (*writer, error) {
 
 func (w *writer) close() error { return errors.Join(w.log.close(), w.all.close(), w.conn.Close()) }
 
-// write runs f in a transaction with the write lock, at most once: f may change what belongs to its caller. It keeps
-// asking for the lock until lockPatience or ctx ends.
+// write runs f in a transaction with the write lock, at most once: f may change what belongs to its
+// caller. It keeps asking for the lock until lockPatience or ctx ends.
 func (s *Store) write(ctx context.Context, f func(w *writer) error) error {
+	return s.writeWithin(ctx, lockPatience, f)
+}
+
+// writeWithin is write with another patience.
+func (s *Store) writeWithin(ctx context.Context, patience time.Duration, f func(w *writer) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w, err := s.writer(ctx)
+	if err == nil {
+		err = s.inPlace()
+	}
 	if err != nil {
 		return fmt.Errorf("write database %q: %w", s.path, explain(err))
 	}
-	for until := time.Now().Add(lockPatience); ; {
+	told := false
+	for began := time.Now(); ; {
 		ran := false
 		err = inImmediate(ctx, w.conn, func() error { ran = true; return f(w) })
 		if err == nil {
@@ -98,7 +114,12 @@ func (s *Store) write(ctx context.Context, f func(w *writer) error) error {
 		if ran {
 			w.ids = newIDs(w.conn) // what was added to the small tables has been rolled back
 		}
-		if ran || !busy(err) || time.Now().After(until) || ctx.Err() != nil {
+		waited := time.Since(began)
+		if !told && !ran && busy(err) && waited >= silence && s.waiting != nil {
+			told = true
+			s.waiting()
+		}
+		if ran || !busy(err) || waited >= patience || ctx.Err() != nil {
 			return fmt.Errorf("write database %q: %w", s.path, explain(err))
 		}
 	}
