@@ -240,7 +240,7 @@ func (l *Log) forecast(ctx context.Context, snap store.Snapshot, s Scope) (*outl
 
 // harmless leaves out the errors from which only the cache suffers: the next look will be slower, and no less right.
 func harmless(err error) error {
-	for _, slower := range []error{store.ErrLocked, store.ErrFull, store.ErrReadOnly} {
+	for _, slower := range []error{store.ErrLocked, store.ErrFull, store.ErrReadOnly, store.ErrIO} {
 		if errors.Is(err, slower) {
 			return nil
 		}

@@ -155,7 +155,7 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 	}
 	var to ingest.Recorder = unrecorded{}
 	if !se.recordsElsewhere(o.request) {
-		recorder := store.NewRecorder(se.store)
+		recorder := se.record()
 		defer func() { err = errors.Join(err, recorder.Close()) }()
 		to = recorder
 	}

@@ -175,7 +175,7 @@ func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error)
 			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
 		}
 	}
-	c.recorder = store.NewRecorder(s.store)
+	c.recorder = s.record(store.KeepCaptures(version()))
 	c.tally = &tally{to: c.recorder}
 	var err error
 	c.proxy, err = proxy.New(proxy.Config{

@@ -228,7 +228,7 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 		return err
 	}
 	defer free()
-	rec := store.NewRecorder(se.store)
+	rec := se.record(store.KeepCaptures(version()))
 	defer func() { err = errors.Join(err, rec.Close()) }()
 	tenants, results, err := se.pullable(c.Context, names, rec, &o)
 	if err != nil {

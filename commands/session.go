@@ -68,6 +68,9 @@ func withStore[O any](s *streams, options func(*cli.Context, *streams) (O, error
 
 // open opens the log for as long as run lasts.
 func (s *session) open(db string, run func() error, opts ...sqlite.Option) (err error) {
+	opts = append(opts, sqlite.WhenWaiting(func() {
+		s.tell("headroom: waiting for another process to finish writing to %s", db)
+	}))
 	if s.store, err = sqlite.Open(db, opts...); err != nil {
 		return err
 	}
@@ -140,9 +143,15 @@ func (s *session) write(output string, f func(io.Writer) error) error {
 	return writeOutput(s.out, output, s.store.Path(), f)
 }
 
+// record starts a recorder that tells at once when it cannot write.
+func (s *session) record(opts ...store.RecorderOption) *store.Recorder {
+	tell := store.OnTrouble(func(err error) { s.tell("headroom: %v", err) })
+	return store.NewRecorder(s.store, append(opts, tell)...)
+}
+
 // tolerate tells of an error that only the cache suffers from.
 func (s *session) tolerate(err error) error {
-	for _, harmless := range []error{store.ErrLocked, store.ErrFull, store.ErrReadOnly} {
+	for _, harmless := range []error{store.ErrLocked, store.ErrFull, store.ErrReadOnly, store.ErrIO} {
 		if errors.Is(err, harmless) {
 			s.tell("headroom: the next run will be slower: %v", err)
 			return nil
