@@ -1,221 +1,410 @@
 package analyze
 
 import (
-	"fmt"
+	"math"
+	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
 
-// History tells whether a recording was downloaded before the requests that an Auditor was given; store.History is one.
+// History tells whether a recording was downloaded before the requests that an Auditor was given;
+// store.History is one.
 type History interface {
-	// Find gives the requests for that ItemHash that started at or before the time (microseconds since 1970 UTC).
+	// Find gives the requests for that ItemHash that started at or before the time (microseconds
+	// since 1970 UTC).
 	Find(item uint64, until int64) ([]store.Call, error)
 }
 
 // Hit is one request, or one stretch of time, that made a rule fire.
 type Hit struct {
 	Rule string
-	ID   int64 // the request
+	ID   int64 // the request; 0 means that it is about none
 	At   int64 // its start
 	Why  string
 }
 
-// Auditor judges one tenant's requests. Add them in order of (StartedAt, ID). It is for one goroutine.
+// Auditor judges one tenant's requests. Add them in order of (StartedAt, ID). It is for one
+// goroutine.
+//
+// It computes once what several rules need: gaps, the rolling sum, which recordings are complete.
+// Then the rules that want to hear the request judge it, and what they fire is counted by night.
 type Auditor struct {
 	policy  *limits.Policy
-	tenant  egress.Tenant
-	explain func(Hit)
+	tenant  *egress.Tenant
 	history History
-	from    int64 // requests before it only fill the rolling window
+	// from (inclusive) and until (exclusive) are the range that is judged; requests around it are
+	// heard by rules that look back.
+	from, until int64
+	// gapsFrom is the first night whose gaps are kept.
+	gapsFrom int32
+	onHit    func(rule int, e *rules.Evidence) // nil unless somebody asks for hits
 
-	routes    map[*store.Route]*route
-	lastRoute *store.Route
-	last      *route
-	scratch   *scratch
-	group     []Hit // the requests of the last start, for over-cap, when hits are explained
+	table   table
+	call    rules.Call
+	kind    *kind  // of the request just heard
+	mask    uint64 // of the rules that the request just heard made fire
+	scratch *scratch
+	calend  calendar
+	current *night // of the last request
+	over    *ledger
+	facts   rules.Facts
+	judges  []rules.Judge
+	fires   []rules.Fire
+	group   rules.GroupJudge // that of over-cap, where a cap was told
+	groupOf int              // its rule
 
 	state
 }
 
-// state is everything that requests have changed, and that a later run can continue from.
+// state is everything that requests have changed, and that a later run can continue from. What the
+// judges keep is saved beside it.
 type state struct {
-	Upto     int64 // the last request's start
-	Requests int64
-	LastPull int64
-	Foreign  int64 // requests to hosts that the policy does not know
-	Counts   map[statusKey]*tally
-	Spacing  spacing
-	Egress   egress.Window
-	Group    hits // the requests of the last start
-	Over     hits // requests at or over the told cap
-	React    reactions
-	Load     downloads
-	// Resumed is up to where the state was continued from; 0 for a state that saw all requests itself.
+	Any                bool // whether there was a request
+	First, Upto        int64
+	Pulled             bool
+	LastPull, LastID   int64
+	PacedN             int64
+	Before             rules.Paced
+	Window             egress.Window
+	Awake              uint64 // judges
+	Group              []member
+	Masks              map[int64]uint64 // of requests that a later hit may be about
+	Kinds              []statusKind
+	Ledger             ledger
+	Keyless, Uncertain bool // see downloaded
+	Ahead              map[uint64]bool
+	Listed             listing
+	// Resumed is up to where the state was continued from; 0 for a state that saw all requests
+	// itself.
 	Resumed int64
 }
 
-// scratch is what one auditor after another can use again. Its set holds the recordings downloaded completely since the
-// auditor's state began.
+// member is a request of the group with the last start.
+type member struct {
+	ID      int64
+	Classes uint32
+	Mask    uint64
+	Refused bool
+}
+
+// scratch is what one auditor after another can use again. Its set holds the recordings downloaded
+// completely since the auditor's state began.
 type scratch struct {
 	seen   egress.Items
 	gaps   []int64
 	states stateReader
 }
 
-type statusKey struct {
-	Method, Class string
-	Status        int
-}
+// refusedBit marks, in a mask of rules, requests that the vendor refused.
+const refusedBit = 1 << 63
 
-// tally counts answers of one kind.
-type tally struct {
-	N        int64
-	Role     limits.Role
-	Expected bool
-}
-
-// route is what the policy says of a stored route.
-type route struct {
-	class, method string
-	paced, egress bool // of the frequency rule's class, of the egress rule's
-	foreign       bool // to a host that the policy does not know
-	interval      int64
-	backoff       *backoff
-	status        int // of the last tally
-	tally         *tally
-}
+// incidental has the bits of the rules that incidents are made of, faults those of rules whose
+// requests are at fault.
+var incidental, faults = func() (all, faults uint64) {
+	for i, r := range rules.All {
+		if r.Severity.AtLeast(rules.Warning) && !r.Absence && !r.Now {
+			faults |= 1 << i
+		}
+		for _, c := range r.Causes {
+			all |= 1 << rules.Index(c)
+		}
+	}
+	return all | faults, faults
+}()
 
 // NewAuditor starts the audit of a tenant under a policy.
-func NewAuditor(p *limits.Policy, t egress.Tenant) *Auditor {
-	return newAuditor(p, t, &scratch{})
-}
+func NewAuditor(p *limits.Policy, t egress.Tenant) *Auditor { return newAuditor(p, t, &scratch{}) }
 
 func newAuditor(p *limits.Policy, t egress.Tenant, s *scratch) *Auditor {
-	a := &Auditor{policy: p, tenant: t, routes: map[*store.Route]*route{}, scratch: s}
-	a.Spacing.Gaps.All = s.gaps[:0]
-	a.Counts = map[statusKey]*tally{}
-	a.Egress = egress.NewWindow()
-	a.React.init()
+	a := &Auditor{
+		policy: p, tenant: &t, scratch: s, from: math.MinInt64, until: math.MaxInt64,
+		gapsFrom: math.MinInt32, calend: newCalendar(t.Zone), groupOf: -1,
+	}
+	a.facts = rules.Facts{Policy: p, Tenant: a.tenant, Chance: func() float64 { return t.Chance }}
+	a.Window = egress.NewWindow()
+	a.Masks, a.Ahead = map[int64]uint64{}, map[uint64]bool{}
+	a.judges, a.fires = make([]rules.Judge, len(rules.All)), make([]rules.Fire, len(rules.All))
+	a.call.Before = rules.Paced{}
+	s.gaps = s.gaps[:0]
+	for i, r := range rules.All {
+		j := r.New(&a.facts)
+		if g, ok := j.(rules.GroupJudge); ok && t.Cap.ToldBytes() > 0 {
+			a.group, a.groupOf = g, i
+		}
+		a.judges[i], a.fires[i] = j, func(e rules.Evidence) { a.fire(i, &e) }
+	}
+	a.table = newTable(p, a.judges)
 	return a
 }
 
 // Explain makes the auditor call f for each hit of each rule. It must come before the first Add.
-func (a *Auditor) Explain(f func(Hit)) { a.explain = f }
+func (a *Auditor) Explain(f func(Hit)) {
+	a.onHit = func(rule int, e *rules.Evidence) {
+		f(Hit{Rule: rules.All[rule].Name, ID: e.ID, At: e.At, Why: e.Reason()})
+	}
+}
 
-// From makes requests before a time (microseconds since 1970 UTC) fill the rolling window only.
-func (a *Auditor) From(at int64) { a.from = at }
+// Range makes requests outside of it count for nothing: rules that look back hear them. Those before
+// it also fill the rolling window. Both are microseconds since 1970 UTC, until is exclusive.
+func (a *Auditor) Range(from, until int64) { a.from, a.until = from, until }
 
 // Add judges the next request. Its error is one of History's.
 func (a *Auditor) Add(r *store.Call) error {
-	rt := a.route(r.Route)
-	if r.StartedAt != a.Egress.At {
-		a.explainOver()
-		a.closeGroup()
-	}
-	a.Egress.Begin(&a.tenant, micros(a.policy.Egress.Window), r.StartedAt)
-	if r.StartedAt < a.from {
-		if rt.egress {
-			a.Egress.Add(&a.tenant, r.ResponseBytes)
+	rt := a.table.route(r.Route)
+	w := &a.Window
+	if r.StartedAt != w.At || !w.Begun {
+		if len(a.Group) > 0 {
+			a.closeGroup()
+			a.Group = a.Group[:0]
 		}
+		if r.StartedAt < a.until {
+			w.Begin(a.tenant, a.policy.Egress.Window.Microseconds(), r.StartedAt)
+		}
+	}
+	c := &a.call
+	c.Call = r
+	b := rt.base(&a.table, r.Status, r.CutShort)
+	if r.StartedAt < a.from || r.StartedAt >= a.until {
+		a.beyond(rt, b)
 		return nil
 	}
-	t := a.tally(rt, r.Status)
-	t.N++
-	a.Requests++
-	if rt.foreign {
-		a.Foreign++
+	if !a.Any {
+		a.Any, a.First = true, r.StartedAt
 	}
 	a.Upto = r.StartedAt
+	if a.current == nil || !a.current.holds(r.StartedAt) {
+		a.turn(r.StartedAt)
+	}
+	var found uint8
 	if rt.paced {
-		a.pace(r)
+		found = a.pace(c, b)
 	}
 	if rt.egress {
-		a.LastPull = r.StartedAt
-		a.Egress.LearnFrom(t.Role)
-		a.Egress.Add(&a.tenant, r.ResponseBytes)
-		a.Egress.Total += r.ResponseBytes
+		if b.Complete {
+			again, err := a.downloaded(r)
+			if err != nil {
+				return err
+			}
+			if again {
+				found |= foundAgain
+			}
+		}
+		if every := a.policy.Frequency.PullEvery.Microseconds(); a.Pulled && every > 0 && r.StartedAt-a.LastPull > every {
+			found |= foundIdle
+		}
+		c.LastAt, c.LastID = a.LastPull, a.LastID
+		a.Pulled, a.LastPull, a.LastID = true, r.StartedAt, r.ID
+		w.LearnFrom(b.Role)
+		w.Add(a.tenant, r.ResponseBytes)
+		w.Total += r.ResponseBytes
 	}
-	a.Egress.Open = true
-	a.Group.add(r)
-	if a.explain != nil {
-		a.group = append(a.group, Hit{Rule: RuleOverCap, ID: r.ID, At: r.StartedAt})
-	}
-	a.react(r, rt, t)
-	if rt.egress {
-		return a.download(r, t)
-	}
+	w.Open = true
+	c.Sum = w.Sum
+	k := b.with(&a.table, found)
+	k.n++
+	k.bytes += r.ResponseBytes
+	c.Kind, a.kind = &k.Kind, k
+	a.hear(k)
 	return nil
+}
+
+// hear lets the rules judge the request at hand.
+func (a *Auditor) hear(k *kind) {
+	a.mask = 0
+	for _, i := range k.hears {
+		a.ask(i)
+	}
+	if a.Awake != 0 && !k.Opaque {
+		a.askAwake(k.heard)
+	}
+	c := &a.call
+	if a.group != nil && !k.Opaque {
+		a.Group = append(a.Group, member{c.ID, k.ClassBit, a.mask, k.refused})
+	}
+	if a.mask == 0 {
+		return
+	}
+	if k.refused {
+		a.mask |= refusedBit
+	}
+	a.current.mask(a.mask, 1)
+	if k.late&^a.mask != 0 {
+		a.Masks[c.ID] = a.mask
+	}
+}
+
+func (a *Auditor) ask(i int) {
+	if a.judges[i].Hear(&a.call, a.fires[i]) {
+		a.Awake |= 1 << i
+	} else {
+		a.Awake &^= 1 << i
+	}
+}
+
+func (a *Auditor) askAwake(heard uint64) {
+	for i := range a.judges {
+		if bit := uint64(1) << i; a.Awake&bit != 0 && heard&bit == 0 {
+			a.ask(i)
+		}
+	}
+}
+
+// beyond takes a request around the range that is judged.
+func (a *Auditor) beyond(rt *route, b *base) {
+	c := &a.call
+	if rt.egress && c.StartedAt < min(a.from, a.until) {
+		a.Window.Add(a.tenant, c.ResponseBytes)
+	}
+	k := b.with(&a.table, 0)
+	c.Kind, c.Kept, c.Sum = &k.Kind, false, a.Window.Sum
+	for _, i := range k.hears {
+		if rules.All[i].Back {
+			a.ask(i)
+		}
+	}
+	if a.Awake != 0 && !k.Opaque {
+		a.askAwake(k.heard)
+	}
+}
+
+// pace compares the gap before a paced request with the minimum.
+//
+// A gap g is from one start to the next. With r the larger of the two clocks' resolutions (times are
+// floored, so the true gap lies in (g−r, g+r)), it is a violation when g < min for r = 0 or g+r ≤ min
+// for r > 0, and indeterminate when r > 0 and g−r < min < g+r.
+func (a *Auditor) pace(c *rules.Call, b *base) (found uint8) {
+	now := rules.Paced{At: c.StartedAt, ID: c.ID, Resolution: c.Source.Resolution, Client: c.Client}
+	c.Before, c.Kept = a.Before, false
+	a.Before = now
+	a.PacedN++
+	if a.PacedN == 1 {
+		return 0
+	}
+	gap := now.At - c.Before.At
+	c.Gap = gap
+	n := a.current
+	if n.N >= a.gapsFrom {
+		a.scratch.gaps = append(a.scratch.gaps, gap)
+	}
+	if n.Least < 0 || gap < n.Least {
+		n.Least = gap
+	}
+	least, res := a.table.least, max(now.Resolution, c.Before.Resolution)
+	switch {
+	case res == 0 && gap < least, res > 0 && gap+res <= least:
+		if least-gap <= a.table.tolerance && !b.refused {
+			n.Slips++
+			return 0
+		}
+		return foundTooSoon
+	case res > 0 && gap-res < least && least < gap+res:
+		n.Indeterminate++
+		return foundUnclear
+	}
+	c.Kept = true
+	return 0
 }
 
 // closeGroup judges the requests of one start by the cap that was told, once all of them are in the
 // sum.
 func (a *Auditor) closeGroup() {
-	if told := a.tenant.Cap.ToldBytes(); told > 0 && a.Egress.Sum >= told {
-		a.Over.merge(a.Group)
+	why, hit := a.group.Reached(a.Window.Sum)
+	if !hit {
+		return
 	}
-	a.Group = hits{IDs: a.Group.IDs[:0]}
+	for i := range a.Group {
+		m := &a.Group[i]
+		a.fire(a.groupOf, &rules.Evidence{ID: m.ID, At: a.Window.At, Classes: m.Classes, Why: why})
+	}
 }
 
-// explainOver explains over-cap for the requests of one start, once all of them are in the sum.
-func (a *Auditor) explainOver() {
-	if told := a.tenant.Cap.ToldBytes(); told > 0 && a.Egress.Sum >= told {
-		for _, h := range a.group {
-			h.Why = fmt.Sprintf("%d bytes in the window, of a cap of %d", a.Egress.Sum, told)
-			a.explain(h)
-		}
+// fire counts a hit.
+func (a *Auditor) fire(rule int, e *rules.Evidence) {
+	r := rules.All[rule]
+	if (e.At < a.from || e.At >= a.until) && !r.Now {
+		return
 	}
-	a.group = a.group[:0]
+	if r.Absence || r.Now || e.Undecided {
+		if a.over != nil {
+			a.over.ends = append(a.over.ends, ended{rule, *e})
+		}
+		return
+	}
+	n := a.current
+	if a.over != nil || n == nil || !n.holds(e.At) {
+		n = a.nightOf(e.At)
+	}
+	n.hits(rule).Add(e)
+	if a.onHit != nil {
+		a.onHit(rule, e)
+	}
+	bit := uint64(1) << rule & incidental
+	if a.over == nil && rule != a.groupOf && e.ID == a.call.ID && e.At == a.call.StartedAt {
+		a.mask |= bit
+		return
+	}
+	if bit != 0 && e.ID != 0 {
+		a.remask(n, e.ID, bit)
+	}
 }
 
-// route asks the policy once about each stored route.
-func (a *Auditor) route(r *store.Route) *route {
-	if r == a.lastRoute && a.last != nil {
-		return a.last
+// remask adds a rule to those that an earlier request made fire.
+func (a *Auditor) remask(n *night, id int64, bit uint64) {
+	old, refused := a.maskOf(id)
+	if old&bit != 0 {
+		return
 	}
-	rt, ok := a.routes[r]
-	if !ok {
-		rt = &route{class: egress.Class(a.policy, r), method: r.Method}
-		if m, err := a.policy.Match(r.Method, r.Origin+"/"); err == nil && m.Tenant == "" {
-			rt.foreign = rt.class != store.OpaqueClass
-		}
-		rt.paced = rt.class == a.policy.Frequency.Class
-		rt.egress = rt.class == a.policy.Egress.Class
-		rt.interval = micros(plainInterval)
-		if rt.paced {
-			rt.interval = micros(a.policy.Frequency.MinInterval)
-		}
-		if a.React.Backoff[rt.class] == nil {
-			a.React.Backoff[rt.class] = &backoff{}
-		}
-		rt.backoff = a.React.Backoff[rt.class]
-		a.routes[r] = rt
+	now := old | bit
+	if refused {
+		now |= refusedBit
 	}
-	a.lastRoute, a.last = r, rt
-	return rt
+	if old&^refusedBit != 0 {
+		n.mask(old, -1)
+	}
+	n.mask(now, 1)
+	if a.over != nil {
+		a.over.masks[id] = now
+		return
+	}
+	a.Masks[id] = now
+	for i := range a.Group {
+		if a.Group[i].ID == id {
+			a.Group[i].Mask = now
+		}
+	}
 }
 
-func (a *Auditor) tally(rt *route, status int) *tally {
-	if rt.tally != nil && rt.status == status {
-		return rt.tally
+// maskOf is what a request made fire so far, and whether it was refused.
+func (a *Auditor) maskOf(id int64) (mask uint64, refused bool) {
+	if a.over != nil {
+		if m, ok := a.over.masks[id]; ok {
+			return m, m&refusedBit != 0
+		}
 	}
-	key := statusKey{rt.method, rt.class, status}
-	t := a.Counts[key]
-	if t == nil {
-		_, expected := a.policy.Status(status, rt.method)
-		expected = expected || rt.class == store.OpaqueClass // the status is the tunnel's, not the vendor's
-		t = &tally{Role: a.policy.Role(status), Expected: expected}
-		a.Counts[key] = t
+	for i := range a.Group {
+		if m := &a.Group[i]; m.ID == id {
+			if m.Mask != 0 && m.Refused {
+				return m.Mask | refusedBit, true
+			}
+			return m.Mask, m.Refused
+		}
 	}
-	rt.status, rt.tally = status, t
-	return t
+	m := a.Masks[id]
+	return m, m&refusedBit != 0
 }
 
-// hit counts a request for a rule, and explains it when asked to.
-func (a *Auditor) hit(h *hits, rule string, r *store.Call, why func() string) {
-	h.add(r)
-	if a.explain != nil {
-		a.explain(Hit{Rule: rule, ID: r.ID, At: r.StartedAt, Why: why()})
+// begin is the time of a duration ago.
+func begin(asOf int64, d time.Duration) int64 { return asOf - d.Microseconds() }
+
+// authRun is how many requests in a row were refused for their token.
+func (a *Auditor) authRun() int64 {
+	if a.mask&(1<<authRule) == 0 {
+		return 0
 	}
+	return a.judges[authRule].(interface{ Length() int64 }).Length()
 }
+
+var authRule = rules.Index(rules.Auth)

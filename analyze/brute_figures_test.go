@@ -10,6 +10,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 )
 
 func (b *brute) spacing() {
@@ -24,31 +25,44 @@ func (b *brute) spacing() {
 		if c.class != audio {
 			continue
 		}
-		s.Requests++
+		counts := c.StartedAt >= b.count
+		if counts {
+			s.Requests++
+		}
 		if last >= 0 {
 			before := &b.rows[last]
 			g, r := c.StartedAt-before.StartedAt, max(c.Source.Resolution, before.Source.Resolution)
-			gaps = append(gaps, g)
+			if counts {
+				gaps = append(gaps, g)
+			}
 			switch {
 			case r == 0 && g < 3*second, r > 0 && g+r <= 3*second:
 				bad = append(bad, i)
 				if c.Client != "" && before.Client != "" && c.Client != before.Client {
 					mixed = append(mixed, i)
-					pairs[fmt.Sprintf("%q %q", min(c.Client, before.Client), max(c.Client, before.Client))] = true
+					if counts {
+						pairs[fmt.Sprintf("%q %q", min(c.Client, before.Client), max(c.Client, before.Client))] = true
+					}
 				}
 			case r > 0 && g-r < 3*second && 3*second < g+r:
-				s.Indeterminate++
+				if counts {
+					s.Indeterminate++
+				}
 			}
 		}
 		last = i
 	}
-	s.Violations = int64(len(bad))
+	for _, i := range bad {
+		if b.rows[i].StartedAt >= b.count {
+			s.Violations++
+		}
+	}
 	if len(gaps) > 0 {
 		s.Min, s.P50, s.P95 = slices.Min(gaps), nearestRank(gaps, 50), nearestRank(gaps, 95)
 	}
-	b.fire(analyze.RuleSpacing, analyze.Violation, bad)
-	b.fire(analyze.RuleInterleaved, analyze.Warning, mixed)
-	b.tell(analyze.RuleInterleaved, strings.Join(slices.Sorted(maps.Keys(pairs)), " "))
+	b.fire(rules.Spacing, analyze.Violation, bad)
+	b.fire(rules.Interleaved, analyze.Warning, mixed)
+	b.tell(rules.Interleaved, strings.Join(slices.Sorted(maps.Keys(pairs)), " "))
 }
 
 // nearestRank is the smallest of the values that at least percent of them do not exceed.
@@ -64,6 +78,9 @@ func nearestRank(values []int64, percent int) int64 {
 
 func (b *brute) statuses() {
 	for _, c := range b.rows {
+		if c.StartedAt < b.count {
+			continue
+		}
 		want := analyze.StatusCount{
 			Method: c.Route.Method, Class: c.class, Status: c.Status, Expected: expected(c.Status, c.Route.Method),
 		}
@@ -114,7 +131,7 @@ func (b *brute) egress() {
 			over = append(over, i)
 		}
 	}
-	b.fire(analyze.RuleOverCap, analyze.Violation, over)
+	b.fire(rules.OverCap, analyze.Violation, over)
 	e.Cap = b.cap()
 }
 
@@ -148,7 +165,7 @@ func (b *brute) bounds() (low, high int64) {
 		if c.class != audio {
 			continue
 		}
-		sum := b.before(c)
+		sum := b.sumBefore(c)
 		switch c.Status {
 		case 509:
 			if len(served) > 0 && sum < slices.Max(served) {
@@ -171,8 +188,8 @@ func (b *brute) bounds() (low, high int64) {
 	return low, high
 }
 
-// before is the rolling sum at a request without its own bytes and those of later ones of the same start.
-func (b *brute) before(c *call) int64 {
+// sumBefore is the rolling sum at a request without its own bytes and those of later ones of the same start.
+func (b *brute) sumBefore(c *call) int64 {
 	sum := b.rolling(c.StartedAt)
 	for i := range b.seen {
 		same := &b.seen[i]

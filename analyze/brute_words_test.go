@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/rules"
 )
 
 // describe writes down, line by line, all of a result that the promises fix.
 func describe(r analyze.Result) []string {
 	s, e := r.Spacing, r.Egress
 	lines := []string{
-		fmt.Sprintf("%s: %s, %d requests, last pull %d", r.Tenant, r.Verdict, r.Requests, r.LastPull),
+		fmt.Sprintf("%s: %s, %d requests, %d at fault, first %d, last %d, last pull %d", r.Tenant, r.Verdict, r.Requests, r.AtFault, r.FirstRequest,
+			r.LastRequest, r.LastPull),
 		fmt.Sprintf("%s: spacing of %s: %d requests, min %s, %d violations, %d indeterminate, gaps %d %d %d", r.Tenant,
 			s.Class, s.Requests, s.MinInterval, s.Violations, s.Indeterminate, s.Min, s.P50, s.P95),
 		fmt.Sprintf("%s: egress in %s: %d now, %d at %d, %d in all, cap %d (%d to %d) %s", r.Tenant, e.Window, e.Current, e.Peak,
@@ -29,12 +31,12 @@ func describe(r analyze.Result) []string {
 	return lines
 }
 
-var toldPart = regexp.MustCompile(`"[^"]*"|[0-9,.]+ (?:bytes|%)`)
+var toldPart = regexp.MustCompile(`"[^"]*"|[0-9,.]+ (?:bytes)|[0-9.]+%`)
 
 // told is what the promises want a finding's detail to say: names and amounts, for the rules that have some.
 func told(f analyze.Finding) string {
 	switch f.Rule {
-	case analyze.RuleInterleaved, analyze.RuleDuplicateDownload, analyze.RuleCutShort:
+	case rules.Interleaved, rules.DuplicateDownload, rules.CutShort:
 		return strings.ReplaceAll(strings.Join(toldPart.FindAllString(f.Detail, -1), " "), ",", "")
 	}
 	return ""

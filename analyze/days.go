@@ -1,14 +1,11 @@
 package analyze
 
 import (
-	"context"
 	"math"
-	"slices"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze/internal/pool"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
-	"github.com/6dcca832/headroom/store"
 )
 
 // What happened day by day, so that a reader can put any range of days together again without the requests.
@@ -111,9 +108,9 @@ type Origin struct {
 var gapShares = []float64{.1, .25, .5, .75, .9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 60, 1200}
 
 func gapEdges(p *limits.Policy) []int64 {
-	least := float64(micros(p.Frequency.MinInterval))
+	least := float64(p.Frequency.MinInterval.Microseconds())
 	if least <= 0 {
-		least = float64(micros(plainInterval))
+		least = float64(rules.PlainInterval.Microseconds())
 	}
 	edges := make([]int64, len(gapShares))
 	for i, s := range gapShares {
@@ -121,36 +118,3 @@ func gapEdges(p *limits.Policy) []int64 {
 	}
 	return edges
 }
-
-// Days counts the tenants of a snapshot by day, in one pass over each. Only requests that Options select are counted.
-func Days(ctx context.Context, snap store.Snapshot, o Options) (*Daily, error) {
-	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
-	if err := r.prepare(ctx); err != nil {
-		return nil, err
-	}
-	out := &Daily{Edges: gapEdges(o.Policy), Tenants: make([]TenantDays, len(r.tenants))}
-	err := pool.Each(ctx, len(r.tenants), func(i int, s *scratch) error {
-		s.seen.Reserve(int(r.tenants[i].Requests))
-		t, err := r.about(ctx, r.tenants[i].Name)
-		if err == nil {
-			out.Tenants[i], err = newDayCounter(r.o.Policy, t, s, out.Edges).count(ctx, r)
-		}
-		return pool.Wrap(err, "count days of tenant %q", r.tenants[i].Name)
-	})
-	if err != nil {
-		return nil, err
-	}
-	out.Tenants = slices.DeleteFunc(out.Tenants, func(t TenantDays) bool { return len(t.Days) == 0 })
-	return out, nil
-}
-
-// SeverityOf is the severity that findings of a rule have, "" for what is no rule. From a burst on, auth is a Violation.
-func SeverityOf(rule string) Severity {
-	if i, ok := ruleIndex[rule]; ok {
-		return rules[i].severity
-	}
-	return ""
-}
-
-// AuthBurst is how many consecutive refusals of the token make the finding auth a Violation.
-const AuthBurst = authBurst

@@ -2,14 +2,12 @@ package analyze
 
 import (
 	"cmp"
-	"context"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
-	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -18,17 +16,16 @@ type dayCounter struct {
 	a      *Auditor
 	edges  []int64
 	days   map[int]*dayTally
-	today  *dayTally // of the request being added
-	kinds  map[*tally]int
+	today  *dayTally   // of the request just heard
+	kinds  map[int]int // rows of the auditor's table
+	peakOf int64       // the start whose rolling sum was noted last
 	out    TenantDays
 	items  map[uint64]*seenItem
 	origin map[originKey]*int64
 	lastN  *int64 // the count of lastOrigin
 	last   originKey
 
-	persistent int // hits of that rule while one request was added
-	again      bool
-	mixed      bool
+	pending []hitOf // hits of the request being judged
 }
 
 // dayTally is a Day while it is counted.
@@ -51,97 +48,78 @@ type originKey struct {
 	client string
 }
 
-func newDayCounter(p *limits.Policy, t egress.Tenant, s *scratch, edges []int64) *dayCounter {
-	if t.Zone == nil {
-		t.Zone = time.UTC
-	}
-	c := &dayCounter{
-		a: newAuditor(p, t, s), edges: edges, days: map[int]*dayTally{}, kinds: map[*tally]int{}, items: map[uint64]*seenItem{},
-		origin: map[originKey]*int64{}, out: TenantDays{Tenant: t.Name},
-	}
-	c.a.Explain(c.hit)
-	return c
+// hitOf is a hit of a rule.
+type hitOf struct {
+	rule int
+	at   int64
 }
 
-// count reads the tenant's requests as an audit would.
-func (c *dayCounter) count(ctx context.Context, r *runner) (TenantDays, error) {
-	rg, since := r.reach()
-	c.a.From(since)
-	for batch, err := range r.snap.Scan(ctx, c.out.Tenant, rg) {
-		if err != nil {
-			return TenantDays{}, err
-		}
-		for i := range batch {
-			if err := c.add(&batch[i], since); err != nil {
-				return TenantDays{}, err
-			}
-		}
-	}
-	c.peak()
-	c.a.fired(r.asOf) // tells of what only the end of the log decides
-	c.a.scratch.gaps = c.a.Spacing.Gaps.All
-	return c.result(), nil
+func (c *dayCounter) begin(a *Auditor) {
+	c.a = a
+	c.days, c.kinds, c.items = map[int]*dayTally{}, map[int]int{}, map[uint64]*seenItem{}
+	c.origin = map[originKey]*int64{}
+	a.onHit = func(rule int, e *rules.Evidence) { c.pending = append(c.pending, hitOf{rule, e.At}) }
 }
 
-// reach is the range that must be read, and the start of the requests that count.
-func (r *runner) reach() (rg store.Range, since int64) {
-	rg, since = store.Range{From: math.MinInt64, To: r.asOf + 1}, math.MinInt64
-	if !r.o.Until.IsZero() {
-		rg.To = min(rg.To, r.o.Until.UnixMicro())
-	}
-	if !r.o.Since.IsZero() {
-		since = r.o.Since.UnixMicro()
-		rg.From = min(since, r.asOf) - micros(r.o.Policy.Egress.Window)
-	}
-	return rg, since
-}
-
-func (c *dayCounter) add(r *store.Call, since int64) error {
-	if r.StartedAt != c.a.Egress.At {
-		c.peak()
-	}
-	if r.StartedAt < since {
-		return c.a.Add(r)
-	}
-	before := c.a.Spacing
-	c.today, c.persistent, c.again, c.mixed = c.day(r.StartedAt), 0, false, false
-	if err := c.a.Add(r); err != nil {
-		return err
-	}
-	rt := c.a.route(r.Route)
-	d := c.today
+func (c *dayCounter) heard(a *Auditor) {
+	r, k := a.call.Call, a.kind
+	d := c.day(r.StartedAt)
+	c.today = d
+	c.peak(d)
+	mixed := c.count(d)
 	d.Requests++
-	d.AuthRun = max(d.AuthRun, c.a.React.AuthRun)
-	if c.persistent >= persistentErrors {
-		d.findings[ruleIndex[RulePersistentError]]++
+	c.answer(k)
+	if k.Paced {
+		c.gap(mixed)
 	}
-	c.answer(rt.tally, r.Status, rt)
-	if rt.paced {
-		c.gap(&before, r.StartedAt)
-	}
-	if rt.egress {
-		c.download(r, rt)
+	if k.Egress {
+		c.download(r, k)
 	}
 	c.from(r)
-	if c.out.First == 0 {
+	if d.Requests == 1 && c.out.First == 0 {
 		c.out.First = r.StartedAt
 	}
 	c.out.Last = r.StartedAt
-	return nil
 }
 
-// peak notes the rolling sum of the last start, once all of its requests are in.
-func (c *dayCounter) peak() {
-	w := &c.a.Egress
-	if !w.Open {
-		return
+// end takes what only the end decides.
+func (c *dayCounter) end(*Auditor, []incident) { c.count(nil) }
+
+// count counts the hits since the request before, and says whether one of them was interleaved. Of
+// a persistent error the parameters count, with the request that makes them persistent; of a run of
+// refused tokens its length.
+func (c *dayCounter) count(d *dayTally) (mixed bool) {
+	persistent := 0
+	for _, h := range c.pending {
+		switch rule := rules.All[h.rule]; {
+		case rule.Distinct:
+			persistent++
+			continue
+		case rule.Now:
+			continue
+		case rule.Name == rules.Interleaved:
+			mixed = true
+		}
+		c.day(h.at).findings[h.rule]++
 	}
-	if d := c.day(w.At); d.PeakAt == 0 || w.Sum > d.Peak {
-		d.Peak, d.PeakAt = w.Sum, w.At
+	c.pending = c.pending[:0]
+	if d != nil {
+		if persistent >= rules.PersistentErrors {
+			d.findings[rules.Index(rules.PersistentError)]++
+		}
+		d.AuthRun = max(d.AuthRun, c.a.authRun())
+	}
+	return mixed
+}
+
+// peak notes the rolling sum of the request at hand; those of one start reach the largest together.
+func (c *dayCounter) peak(d *dayTally) {
+	if sum := c.a.Window.Sum; d.PeakAt == 0 || sum > d.Peak {
+		d.Peak, d.PeakAt = sum, c.a.Window.At
 	}
 }
 
-func dayOf(at int64) int { return int(floorDiv(at, egress.DayMicros)) }
+func dayOf(at int64) int { return int(floorDiv(at, dayMicros)) }
 
 func floorDiv(a, b int64) int64 {
 	if q := a / b; a%b < 0 {
@@ -159,41 +137,22 @@ func (c *dayCounter) day(at int64) *dayTally {
 	d := c.days[n]
 	if d == nil {
 		d = &dayTally{
-			Day: Day{Day: n, Into: -1, Least: -1}, gaps: make([]int64, len(c.edges)+1), findings: make([]int64, len(rules)), again: map[int]*Again{},
+			Day: Day{Day: n, Into: -1, Least: -1}, gaps: make([]int64, len(c.edges)+1), findings: make([]int64, len(rules.All)), again: map[int]*Again{},
 		}
 		c.days[n] = d
 	}
 	return d
 }
 
-var ruleIndex = func() map[string]int {
-	index := map[string]int{}
-	for i, r := range rules {
-		index[r.name] = i
-	}
-	return index
-}()
-
-// hit counts a hit on its day. Of a persistent error the parameters count, with the request that makes them persistent.
-func (c *dayCounter) hit(h Hit) {
-	switch h.Rule {
-	case RulePersistentError:
-		c.persistent++
-		return
-	case RuleDuplicateDownload:
-		c.again = true
-	case RuleInterleaved:
-		c.mixed = true
-	}
-	c.day(h.At).findings[ruleIndex[h.Rule]]++
-}
-
-func (c *dayCounter) answer(t *tally, status int, rt *route) {
-	i, ok := c.kinds[t]
+func (c *dayCounter) answer(k *kind) {
+	i, ok := c.kinds[k.row]
 	if !ok {
 		i = len(c.out.Kinds)
-		c.kinds[t] = i
-		c.out.Kinds = append(c.out.Kinds, StatusCount{Method: rt.method, Class: rt.class, Status: status, Expected: t.Expected})
+		c.kinds[k.row] = i
+		s := c.a.table.rows[k.row]
+		c.out.Kinds = append(c.out.Kinds, StatusCount{
+			Method: s.Method, Class: s.Class, Status: s.Status, Expected: s.Expected,
+		})
 	}
 	c.out.Kinds[i].Requests++
 	for len(c.today.answers) <= i {
@@ -203,24 +162,23 @@ func (c *dayCounter) answer(t *tally, status int, rt *route) {
 }
 
 // gap notes the gap before a paced request.
-func (c *dayCounter) gap(before *spacing, at int64) {
-	d, now := c.today, &c.a.Spacing
+func (c *dayCounter) gap(mixed bool) {
+	d, k := c.today, c.a.kind
 	d.Paced++
-	if before.Requests == 0 {
+	if c.a.PacedN == 1 {
 		return
 	}
-	gap := at - before.Last.At
-	violates, unclear := now.Violations.Count > before.Violations.Count, now.Indeterminate > before.Indeterminate
-	if violates {
+	gap := c.a.call.Gap
+	if k.TooSoon {
 		d.Violations++
 	}
-	if unclear {
+	if k.unclear {
 		d.Indeterminate++
 	}
 	d.gaps[c.bucket(gap)]++
 	switch {
 	case d.Paced == 1:
-		d.Into, d.IntoViolates, d.IntoUnclear, d.IntoMixed = gap, violates, unclear, c.mixed
+		d.Into, d.IntoViolates, d.IntoUnclear, d.IntoMixed = gap, k.TooSoon, k.unclear, mixed
 	case d.Least < 0 || gap < d.Least:
 		d.Least = gap
 	}
@@ -234,13 +192,13 @@ func (c *dayCounter) bucket(gap int64) int {
 	return i
 }
 
-func (c *dayCounter) download(r *store.Call, rt *route) {
+func (c *dayCounter) download(r *store.Call, k *kind) {
 	d := c.today
 	d.Bytes += r.ResponseBytes
-	local := r.Start().In(c.a.tenant.Zone)
+	local := r.Start().In(c.a.calend.zone)
 	d.hours[(int(local.Weekday())+6)%7*24+local.Hour()]++
 	c.large(Download{ID: r.ID, At: r.StartedAt, Bytes: r.ResponseBytes, Status: r.Status})
-	if r.CutShort || rt.tally.Role != limits.RoleOK || !rt.tally.Expected {
+	if !k.Complete {
 		return
 	}
 	s := c.items[egress.Item(r)]
@@ -248,7 +206,7 @@ func (c *dayCounter) download(r *store.Call, rt *route) {
 		c.items[egress.Item(r)] = &seenItem{Repeat{FirstID: r.ID, FirstAt: r.StartedAt, LastID: r.ID, LastAt: r.StartedAt, Downloads: 1}, d.Day.Day}
 		return
 	}
-	if c.again {
+	if k.Again {
 		a := d.again[s.lastDay]
 		if a == nil {
 			a = &Again{Since: s.lastDay}
@@ -265,12 +223,12 @@ func (c *dayCounter) download(r *store.Call, rt *route) {
 // large keeps the largest, the earlier of two equals first.
 func (c *dayCounter) large(d Download) {
 	l := c.out.Largest
-	if len(l) == MaxIDs && d.Bytes <= l[MaxIDs-1].Bytes {
+	if len(l) == rules.MaxIDs && d.Bytes <= l[rules.MaxIDs-1].Bytes {
 		return
 	}
 	i, _ := slices.BinarySearchFunc(l, d, func(a, b Download) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.ID, b.ID)) })
 	l = slices.Insert(l, i, d)
-	c.out.Largest = l[:min(len(l), MaxIDs)]
+	c.out.Largest = l[:min(len(l), rules.MaxIDs)]
 }
 
 func (c *dayCounter) from(r *store.Call) {
@@ -319,7 +277,7 @@ func (c *dayCounter) repeated() (all []Repeat) {
 	slices.SortFunc(all, func(a, b Repeat) int {
 		return cmp.Or(cmp.Compare(b.Wasted, a.Wasted), cmp.Compare(b.Downloads, a.Downloads), cmp.Compare(a.FirstID, b.FirstID))
 	})
-	return slices.Clip(all[:min(len(all), MaxIDs)])
+	return slices.Clip(all[:min(len(all), rules.MaxIDs)])
 }
 
 func (c *dayCounter) origins() (all []Origin) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/sqlite"
@@ -102,11 +103,11 @@ func put(d *analyze.TenantDays, from, to int) together {
 		s.indeterminate += d1.Indeterminate
 		shortest(d1.Least)
 		for _, f := range d1.Findings {
-			s.findings[analyze.Rules()[f.Of]] += f.N
+			s.findings[rules.Names()[f.Of]] += f.N
 		}
 		for _, a := range d1.Again {
 			if a.Since < from {
-				s.findings[analyze.RuleDuplicateDownload] -= a.N
+				s.findings[rules.DuplicateDownload] -= a.N
 			}
 		}
 		if d1.Paced > 0 && first {
@@ -127,13 +128,13 @@ func put(d *analyze.TenantDays, from, to int) together {
 func (s *together) leaveOut(d *analyze.Day) {
 	if d.IntoViolates {
 		s.violations--
-		s.findings[analyze.RuleSpacing]--
+		s.findings[rules.Spacing]--
 	}
 	if d.IntoUnclear {
 		s.indeterminate--
 	}
 	if d.IntoMixed {
-		s.findings[analyze.RuleInterleaved]--
+		s.findings[rules.Interleaved]--
 	}
 }
 
@@ -148,16 +149,23 @@ func TestDaysAddUpToAnAuditOfAnyRange(t *testing.T) {
 		o := analyze.Options{Policy: policy, AsOf: time.UnixMicro(1767225600e6 + 20*testDay).UTC(), About: func(string) egress.Tenant {
 			return egress.Tenant{Chance: -1, Cap: egress.CapFacts{Told: 90e6}}
 		}}
-		days, err := analyze.Days(t.Context(), snap, o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		days := daysOf(t, snap, o)
 		for range 20 {
 			from := 20454 + r.IntN(12)
 			compareRange(t, snap, o, days, from, from+1+r.IntN(8))
 		}
 		compareRange(t, snap, o, days, 0, 30000)
 	}
+}
+
+func daysOf(t *testing.T, snap store.Snapshot, o analyze.Options) *analyze.Daily {
+	t.Helper()
+	o.Days = true
+	r, _, err := analyze.Run(t.Context(), snap, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Days
 }
 
 func compareRange(t *testing.T, snap store.Snapshot, o analyze.Options, days *analyze.Daily, from, to int) {
@@ -180,8 +188,8 @@ func compareRange(t *testing.T, snap store.Snapshot, o analyze.Options, days *an
 		}
 	}
 	same := []string{
-		analyze.RuleSpacing, analyze.RuleInterleaved, analyze.RuleRateLimited, analyze.RuleOverCap, analyze.RuleUnexpectedStatus,
-		analyze.RuleNoAnswer, analyze.RuleCutShort, analyze.RuleDuplicateDownload,
+		rules.Spacing, rules.Interleaved, rules.RateLimited, rules.OverCap, rules.UnexpectedStatus,
+		rules.NoAnswer, rules.CutShort, rules.DuplicateDownload,
 	}
 	for _, f := range a.Findings {
 		if slices.Contains(same, f.Rule) && s.findings[f.Rule] != f.Count {
@@ -197,10 +205,7 @@ func TestDaysNameWhatWasLargestAndRepeated(t *testing.T) {
 	}
 	log := fortnight(rand.New(rand.NewPCG(1, 1)))
 	snap := snapshotOf(t, log)
-	days, err := analyze.Days(t.Context(), snap, analyze.Options{Policy: policy, AsOf: time.UnixMicro(1767225600e6 + 20*testDay)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	days := daysOf(t, snap, analyze.Options{Policy: policy, AsOf: time.UnixMicro(1767225600e6 + 20*testDay)})
 	d := days.Tenants[0]
 	slices.SortFunc(log, func(a, b store.Request) int { return int(b.ResponseBytes - a.ResponseBytes) })
 	want := 0
@@ -215,7 +220,7 @@ func TestDaysNameWhatWasLargestAndRepeated(t *testing.T) {
 			break
 		}
 	}
-	if len(d.Largest) != analyze.MaxIDs || len(d.Repeated) != analyze.MaxIDs || d.Repeated[0].Wasted < d.Repeated[1].Wasted {
+	if len(d.Largest) != rules.MaxIDs || len(d.Repeated) != rules.MaxIDs || d.Repeated[0].Wasted < d.Repeated[1].Wasted {
 		t.Errorf("largest %v, repeated %v", d.Largest, d.Repeated)
 	}
 	if len(d.Origins) != 4 {

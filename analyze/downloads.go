@@ -1,89 +1,144 @@
 package analyze
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
-	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/store"
 )
 
-// downloads judges what was downloaded twice, broken off, or not fetched for too long.
-type downloads struct {
-	Again      hits
-	AgainBytes int64
-	Cut        hits
-	CutBytes   int64
-	LastAt     int64 // start of the last request of the egress class
-	LastID     int64
-	Stale      hits
-	Keyless    bool // a complete download had no recording key that was kept
-}
+// maxAhead bounds how many recordings are remembered whose key tells a time that is still to come.
+const maxAhead = 4096
 
-func (a *Auditor) download(r *store.Call, t *tally) error {
-	d := &a.Load
-	if d.LastAt != 0 {
-		a.idle(&d.Stale, r.StartedAt)
-	}
-	d.LastAt, d.LastID = r.StartedAt, r.ID
-	if r.CutShort {
-		d.CutBytes += r.ResponseBytes
-		a.hit(&d.Cut, RuleCutShort, r, func() string { return fmt.Sprintf("ended after %d bytes", r.ResponseBytes) })
-		return nil
-	}
-	if t.Role != limits.RoleOK || !t.Expected {
-		return nil
-	}
-	d.Keyless = d.Keyless || r.ItemHash == 0
-	known, err := a.downloaded(r)
-	if known {
-		d.AgainBytes += r.ResponseBytes
-		a.hit(&d.Again, RuleDuplicateDownload, r, func() string {
-			return fmt.Sprintf("this recording was downloaded completely before; %d bytes again", r.ResponseBytes)
-		})
-	}
-	return err
-}
-
-// downloaded says whether a complete download of the same recording came before, and remembers this one.
+// downloaded says whether a complete download of the same recording came before, and remembers this
+// one.
 func (a *Auditor) downloaded(r *store.Call) (bool, error) {
+	a.Keyless = a.Keyless || r.ItemHash == 0
+	if r.ItemAt > r.StartedAt { // a clock is wrong: begunSince must not go by this key
+		if a.Ahead[r.ItemHash] = true; len(a.Ahead) > maxAhead {
+			a.Uncertain = true
+			clear(a.Ahead)
+		}
+	}
 	if !a.scratch.seen.Add(egress.Item(r)) {
 		return true, nil
 	}
 	if a.Resumed == 0 || a.history == nil || a.begunSince(r) {
 		return false, nil
 	}
-	earlier, err := a.history.Find(r.ItemHash, a.Resumed)
+	return a.inHistory(r.ItemHash)
+}
+
+// inHistory looks for a complete download before the state that was continued.
+func (a *Auditor) inHistory(item uint64) (bool, error) {
+	earlier, err := a.history.Find(item, a.Resumed)
 	for i := range earlier {
 		e := &earlier[i]
-		st, expected := a.policy.Status(e.Status, e.Route.Method)
-		if a.route(e.Route).egress && !e.CutShort && expected && st.Role == limits.RoleOK {
+		if a.table.route(e.Route).base(&a.table, e.Status, e.CutShort).Complete {
 			return true, err
 		}
 	}
 	return false, err
 }
 
-// begunSince says that the recording began after all that the saved state has seen, so nobody can have downloaded it by
-// then. It spares looking through the history for nearly everything that a nightly pull brings. An hour is left for
-// clocks that differ, and a key whose digits are no time of the past is looked up.
+// begunSince says that the recording began after all that the saved state has seen, so nobody can
+// have downloaded it by then. It spares looking through the history for nearly everything that a
+// nightly pull brings. An hour is left for clocks that differ, and a key whose digits are no time of
+// the past, now or when it was seen before, is looked up.
 func (a *Auditor) begunSince(r *store.Call) bool {
-	return r.ItemAt > a.Resumed+micros(time.Hour) && r.ItemAt <= r.StartedAt
+	return r.ItemAt > a.Resumed+time.Hour.Microseconds() && r.ItemAt <= r.StartedAt && !a.Uncertain && !a.Ahead[r.ItemHash]
 }
 
-// idle counts a stretch without downloads that ends at to, if it is longer than the vendor recommends.
-func (a *Auditor) idle(h *hits, to int64) {
-	d := &a.Load
-	most, gap := micros(a.policy.Frequency.PullEvery), to-d.LastAt
-	if most <= 0 || gap <= most {
-		return
-	}
-	h.note(d.LastAt, d.LastID)
-	if a.explain != nil {
-		a.explain(Hit{RuleStalePull, d.LastID, d.LastAt, "the next one came only " + days(gap) + " later"})
-	}
+// What the vendor's own recording list says, for the rule listed-not-downloaded.
+
+const (
+	// settledDays is the age in days from which a listed recording should have been downloaded,
+	// listedDays the days before that are looked at, and completeShare the share of those that must
+	// have been downloaded for the others to be missing: else a selection is pulled on purpose.
+	settledDays, listedDays = 5, 28
+	completeShare           = 0.9
+)
+
+// listing is what is known of the listed recordings of the last days.
+type listing struct {
+	Days    []listedDay        // in order
+	Missing map[uint64]missing // not downloaded, by ItemHash
 }
 
-// days writes microseconds as days.
-func days(us int64) string { return fmt.Sprintf("%.1f days", float64(us)/86400e6) }
+type listedDay struct {
+	Day int64 // since 1970
+	N   int64
+}
+
+type missing struct{ At, Bytes int64 }
+
+// List takes the listed recordings that began between reach before asOf and asOf, in order. It comes
+// after all requests. Its error is one of History's.
+func (a *Auditor) list(all []store.Recording) error {
+	now := listing{Missing: map[uint64]missing{}}
+	for len(all) > 0 {
+		day := all[0].StartedAt / dayMicros
+		n := slices.IndexFunc(all, func(r store.Recording) bool { return r.StartedAt/dayMicros != day })
+		if n < 0 {
+			n = len(all)
+		}
+		before := slices.IndexFunc(a.Listed.Days, func(d listedDay) bool { return d.Day == day })
+		known := before >= 0 && a.Listed.Days[before].N == int64(n)
+		now.Days = append(now.Days, listedDay{day, int64(n)})
+		for i := range all[:n] {
+			got, err := a.got(&all[i], known)
+			if err != nil {
+				return err
+			}
+			if !got {
+				now.Missing[all[i].ItemHash()] = missing{all[i].StartedAt, all[i].Bytes}
+			}
+		}
+		all = all[n:]
+	}
+	a.Listed = now
+	return nil
+}
+
+// got says whether a listed recording was downloaded; known that the last state has judged it.
+func (a *Auditor) got(r *store.Recording, known bool) (bool, error) {
+	item := r.ItemHash()
+	if a.scratch.seen.Has(item) {
+		return true, nil
+	}
+	if a.Resumed == 0 || a.history == nil {
+		return false, nil
+	}
+	if known {
+		_, missing := a.Listed.Missing[item]
+		return !missing, nil
+	}
+	return a.inHistory(item)
+}
+
+// listedReach is how far back recordings are listed for a moment.
+const listedReach = (settledDays + listedDays) * dayMicros
+
+// missing are the recordings that should have been downloaded by now, in order; none where only a
+// selection is pulled.
+func (l *listing) missing(asOf int64) (all []rules.Missing) {
+	from, to := asOf-listedReach, asOf-settledDays*dayMicros
+	var listed int64
+	for _, d := range l.Days {
+		if at := d.Day * dayMicros; at >= from && at < to {
+			listed += d.N
+		}
+	}
+	for _, m := range l.Missing {
+		if m.At >= from && m.At < to {
+			all = append(all, rules.Missing{ListedAt: m.At, Bytes: m.Bytes})
+		}
+	}
+	if float64(len(all)) > (1-completeShare)*float64(listed) {
+		return nil
+	}
+	slices.SortFunc(all, func(a, b rules.Missing) int { return int(a.ListedAt - b.ListedAt) })
+	return all
+}

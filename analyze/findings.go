@@ -2,53 +2,218 @@ package analyze
 
 import (
 	"cmp"
-	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/store"
 )
 
-// Result judges the requests added so far as of a moment at or after the last of them, microseconds since 1970 UTC. The
-// auditor may go on afterwards. ok is false when a state that was continued no longer holds what the percentiles need:
-// then the requests must be read from the start.
-func (a *Auditor) Result(asOf int64) (r Result, ok bool) {
-	r = Result{Tenant: a.tenant.Name, Requests: a.Requests, LastPull: a.LastPull, Foreign: a.Foreign, Statuses: a.statuses()}
-	if r.Spacing, ok = a.spacing(); !ok {
-		return Result{}, false
+// Result judges the requests added so far as of a moment at or after the last of them, microseconds
+// since 1970 UTC. Of AboutNow and AboutRange, the former counts the last NowNights nights and the
+// latter all that was added. The auditor may go on afterwards.
+func (a *Auditor) Result(asOf int64, about About) Result {
+	r, _ := a.result(asOf, about, nil, nil)
+	return r
+}
+
+// result also gives all incidents. whole is the audit of the whole log where a holds a range of it,
+// seen is Options.Seen.
+func (a *Auditor) result(asOf int64, about About, whole *Auditor, seen map[string]int64) (Result, []incident) {
+	v := a.view(asOf, about)
+	log := a
+	if whole != nil {
+		log = whole
+		for _, x := range whole.wholeEnds(asOf) {
+			if v.reaches(&x) {
+				v.ends = append(v.ends, x)
+			}
+		}
 	}
+	r := Result{
+		Tenant: a.tenant.Name, Since: v.since, Facts: a.tenant.Cap, Egress: a.egress(asOf),
+		FirstRequest: log.First, LastRequest: log.Upto, LastPull: log.LastPull,
+	}
+	for _, at := range a.tenant.Resets {
+		r.Resets = append(r.Resets, Reset{At: at})
+	}
+	v.count(a, &r)
+	v.tellEnds(a)
+	all := v.incidents(a)
+	if about == AboutNew {
+		v.only = slices.DeleteFunc(slices.Clone(all), func(x incident) bool {
+			n, ok := seen[x.ID]
+			return ok && x.Hits <= n
+		})
+		r.Incidents = v.told(v.only)
+	} else {
+		r.Incidents = v.told(all)
+	}
+	r.Findings = v.findings(a, &r, all)
+	r.seen = map[string]int64{}
+	for _, x := range all {
+		r.seen[x.ID] = x.Hits
+	}
+	r.judge(about)
+	return r, all
+}
+
+// count fills in what is counted whether a rule fires or not.
+func (v *view) count(a *Auditor, r *Result) {
+	r.Statuses = v.statuses(a.table.rows)
 	for _, s := range r.Statuses {
 		if s.Class == store.OpaqueClass {
 			r.Opaque += s.Requests
 		}
 	}
-	r.Egress = a.egress(asOf)
-	r.Findings = a.findings(asOf, r.Egress)
-	r.Verdict = verdict(r.Findings)
-	return r, true
+	for _, n := range v.counted {
+		r.Requests += n.Requests
+		r.Foreign += n.Foreign
+		requests, _ := n.distinct(faults)
+		r.AtFault += requests
+	}
+	for _, n := range v.nights {
+		if n.N > v.night-RecentNights {
+			requests, _ := n.distinct(faults)
+			r.Recent.AtFault += requests
+			r.Recent.Refused += n.Refused
+		}
+	}
+	r.Spacing = v.spacing(a)
 }
 
-func verdict(findings []Finding) Verdict {
-	v := Pass
-	for _, f := range findings {
-		switch f.Severity {
-		case Violation:
-			return Fail
-		case Warning:
-			v = Warn
+// wholeEnds are what rules that judge the whole log fire at its end.
+func (a *Auditor) wholeEnds(asOf int64) []ended {
+	ends := a.view(asOf, AboutRange).ends
+	return slices.DeleteFunc(ends, func(x ended) bool { return !rules.All[x.rule].Whole })
+}
+
+// tellEnds tells whoever wants to know of hits about those that only the end decides.
+func (v *view) tellEnds(a *Auditor) {
+	for i := range v.ends {
+		if x := &v.ends[i]; a.onHit != nil && !x.e.Undecided && v.reaches(x) {
+			a.onHit(x.rule, &x.e)
 		}
+	}
+}
+
+// judge gives the verdict.
+func (r *Result) judge(about About) {
+	r.Verdict = Pass
+	severities := func(yield func(rules.Severity) bool) {
+		for _, f := range r.Findings {
+			if about != AboutNow && !yield(f.Severity) {
+				return
+			}
+		}
+		for _, i := range r.Incidents {
+			if about == AboutNow && i.Open && !yield(i.Severity) {
+				return
+			}
+		}
+	}
+	for s := range severities {
+		switch {
+		case s == rules.Violation:
+			r.Verdict = Fail
+			return
+		case s == rules.Warning:
+			r.Verdict = Warn
+		}
+	}
+	if r.Requests == 0 && about != AboutNew {
+		r.Verdict = NoData
+	}
+}
+
+// view is what a log says as of a moment.
+type view struct {
+	asOf    int64
+	night   int32 // that of asOf
+	since   int64
+	until   int64      // exclusive
+	only    []incident // where only these are told; nil means all
+	nights  []*night   // all
+	counted []*night
+	ends    []ended
+}
+
+// view asks the rules what only the end decides.
+func (a *Auditor) view(asOf int64, about About) *view {
+	a.flush()
+	v := &view{asOf: asOf, night: a.calend.night(asOf), since: math.MinInt64, until: a.until}
+	a.facts.FirstAt, a.facts.LastPull, a.facts.LastPullID, a.facts.Pulled = a.First, a.LastPull, a.LastID, a.Pulled
+	a.facts.Egress = a.figures(asOf)
+	a.facts.Night = func(ago int) (bytes, recordings int64) {
+		if n := find(a.Ledger.Nights, v.night-int32(ago)); n != nil {
+			return n.Bytes, n.Recordings
+		}
+		return 0, 0
+	}
+	if a.facts.Missing == nil {
+		a.facts.Missing = func() []rules.Missing { return a.Listed.missing(asOf) }
+	}
+	a.over = &ledger{masks: map[int64]uint64{}}
+	if len(a.Group) > 0 {
+		a.closeGroup()
+	}
+	ranged := a.from != math.MinInt64 || a.until != math.MaxInt64
+	for i, j := range a.judges {
+		if j != nil && !(ranged && rules.All[i].Whole) {
+			j.End(asOf, a.fires[i])
+		}
+	}
+	v.nights, v.ends = a.combined(), a.over.ends
+	a.over, a.facts.Missing = nil, nil
+	v.counted = v.nights
+	if about == AboutNow {
+		first := v.night - NowNights + 1
+		v.since = a.calend.start(first)
+		i, _ := slices.BinarySearchFunc(v.nights, first, func(x *night, n int32) int { return int(x.N) - int(n) })
+		v.counted = v.nights[i:]
+	} else if a.from != math.MinInt64 {
+		v.since = a.from
 	}
 	return v
 }
 
-func (a *Auditor) statuses() []StatusCount {
-	counts := make([]StatusCount, 0, len(a.Counts))
-	for k, t := range a.Counts {
-		counts = append(counts, StatusCount{Method: k.Method, Class: k.Class, Status: k.Status, Requests: t.N, Expected: t.Expected})
+func find(nights []*night, n int32) *night {
+	i, ok := slices.BinarySearchFunc(nights, n, func(x *night, n int32) int { return int(x.N) - int(n) })
+	if !ok {
+		return nil
+	}
+	return nights[i]
+}
+
+// figures are the rolling sum as of a moment, as the rules' sentences tell it.
+func (a *Auditor) figures(asOf int64) rules.Egress {
+	e := a.egress(asOf)
+	return rules.Egress{Current: e.Current, Peak: e.Peak, Total: e.Total, Survived: a.Window.Survived, Cap: e.Cap}
+}
+
+func (a *Auditor) egress(asOf int64) Egress {
+	w, length := a.Window, a.policy.Egress.Window
+	w.Close() // w is a copy: its group may still grow
+	return Egress{
+		Window: length, Current: w.Current(a.tenant.Resets, asOf, length.Microseconds()), Peak: w.Peak, PeakAt: w.PeakAt,
+		Total: w.Total, Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap),
+	}
+}
+
+func (v *view) statuses(rows []statusKind) []StatusCount {
+	var counts []StatusCount
+	at := map[int]int{}
+	for _, n := range v.counted {
+		for _, k := range n.Kinds {
+			i, ok := at[k.Row]
+			if !ok {
+				i = len(counts)
+				at[k.Row] = i
+				s := rows[k.Row]
+				counts = append(counts, StatusCount{Method: s.Method, Class: s.Class, Status: s.Status, Expected: s.Expected})
+			}
+			counts[i].Requests += k.N
+		}
 	}
 	slices.SortFunc(counts, func(a, b StatusCount) int {
 		return cmp.Or(cmp.Compare(a.Method, b.Method), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Status, b.Status))
@@ -56,249 +221,82 @@ func (a *Auditor) statuses() []StatusCount {
 	return counts
 }
 
-func (a *Auditor) spacing() (s Spacing, ok bool) {
-	p := &a.Spacing
-	s = Spacing{
-		Class: a.policy.Frequency.Class, Requests: p.Requests, MinInterval: a.policy.Frequency.MinInterval,
-		Violations: p.Violations.Count, Indeterminate: p.Indeterminate, Min: -1,
+func (v *view) spacing(a *Auditor) Spacing {
+	s := Spacing{Class: a.policy.Frequency.Class, MinInterval: a.policy.Frequency.MinInterval, Min: -1}
+	rule := rules.Index(rules.Spacing)
+	gaps := a.scratch.gaps[:0]
+	for _, n := range v.counted {
+		s.Requests += n.Paced
+		s.Indeterminate += n.Indeterminate
+		s.Slips += n.Slips
+		if h := n.fired(rule); h != nil {
+			s.Violations += h.Count
+		}
+		if n.Least >= 0 && (s.Min < 0 || n.Least < s.Min) {
+			s.Min = n.Least
+		}
+		gaps = unpackGaps(append(gaps, n.gaps...), n.Gaps)
 	}
-	if p.Gaps.N > 0 {
-		s.Min = p.Gaps.Min
-	}
-	var ok50, ok95 bool
-	s.P50, ok50 = p.Gaps.Percentile(0.50)
-	s.P95, ok95 = p.Gaps.Percentile(0.95)
-	return s, ok50 && ok95
-}
-
-func (a *Auditor) egress(asOf int64) Egress {
-	w, length := a.Egress, micros(a.policy.Egress.Window)
-	w.Close() // w is a copy: its group may still grow
-	return Egress{
-		Window: a.policy.Egress.Window, Current: w.Current(a.tenant.Resets, asOf, length), Peak: w.Peak, PeakAt: w.PeakAt, Total: w.Total,
-		Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap),
-	}
+	s.P50, s.P95 = nearest(gaps, 0.50), nearest(gaps, 0.95)
+	a.scratch.gaps = gaps[:0]
+	return s
 }
 
 // findings tells of each rule that fired, heaviest first.
-func (a *Auditor) findings(asOf int64, e Egress) []Finding {
-	all := map[string]Finding{}
-	for name, h := range a.fired(asOf) {
-		if h.Count > 0 {
-			all[name] = Finding{Rule: name, Count: h.Count, First: h.First, Last: h.Last, Requests: slices.Clone(h.IDs)}
+func (v *view) findings(a *Auditor, r *Result, incidents []incident) []Finding {
+	var all []Finding
+	for i, rule := range rules.All {
+		h := v.sum(i, a.calend)
+		if rule.Distinct {
+			h.Count = int64(len(h.Keys))
 		}
-	}
-	if f, near := a.near(asOf, e); near {
-		all[RuleEgressNear] = f
-	}
-	var findings []Finding
-	for _, r := range rules {
-		f, ok := all[r.name]
-		if !ok {
+		if h.Count == 0 {
 			continue
 		}
-		f.Severity, f.Advice, f.Section = r.severity, r.advice, r.section(a.policy)
-		if r.name == RuleAuth && a.React.AuthRunMax >= authBurst {
-			f.Severity = Violation
-		}
-		if r.name != RuleEgressNear {
-			f.Detail = a.detail(r.name, f, e)
-		}
-		findings = append(findings, f)
+		note := a.policy.Notes[rule.Name]
+		all = append(all, Finding{
+			Rule: rule.Name, Severity: rule.Weight(&h), Count: h.Count, First: h.First, Last: h.Last, Requests: h.IDs(),
+			Advice: cmp.Or(note.Advice, rule.Advice), Section: note.Section, Page: note.Page, Basis: note.Basis,
+			Detail: rule.Detail(&rules.Found{
+				Hits: &h, Policy: a.policy, Egress: a.facts.Egress, Paced: r.Spacing.Requests,
+				Indeterminate: r.Spacing.Indeterminate, Slips: r.Spacing.Slips,
+			}),
+			Incident: latest(incidents, i, v.since),
+		})
 	}
-	slices.SortStableFunc(findings, func(a, b Finding) int { return b.Severity.weight() - a.Severity.weight() })
-	return findings
+	slices.SortStableFunc(all, func(a, b Finding) int { return b.Severity.Compare(a.Severity) })
+	return all
 }
 
-// fired gives what each rule counted, as of asOf.
-func (a *Auditor) fired(asOf int64) map[string]hits {
-	a.explainOver()
-	over := a.Over
-	over.IDs = slices.Clone(over.IDs)
-	if told := a.tenant.Cap.ToldBytes(); told > 0 && a.Egress.Sum >= told {
-		over.merge(a.Group)
+// sum adds up what counts of a rule.
+func (v *view) sum(rule int, c calendar) (h rules.Hits) {
+	nights := v.counted
+	if v.only != nil {
+		nights = v.nights
 	}
-	x := &a.React
-	fired := map[string]hits{
-		RuleSpacing: a.Spacing.Violations, RuleInterleaved: a.Spacing.Interleaved, RuleRateLimited: x.RateLimited,
-		RuleNoBackoff: x.NoBackoff, RuleEgressCap: x.EgressCap, RuleOverCap: over, RuleAfter509: x.AfterCap,
-		RuleUnexpectedStatus: x.Unexpected, RuleNoAnswer: x.NoAnswer, RuleAuth: x.Auth, RuleBlindRetry: x.Blind,
-		RuleHastyRetry: x.Hasty, RuleDuplicateDownload: a.Load.Again, RuleCutShort: a.Load.Cut, RuleOutsideWindow: x.OutsideWindow,
-		RulePersistentError: a.persistent(),
+	for _, n := range nights {
+		if x := n.fired(rule); x != nil && v.tells(rule, n.N) {
+			h.Merge(x)
+		}
 	}
-	fired[RuleLostReport] = a.lost(asOf)
-	stale := a.Load.Stale
-	stale.IDs = slices.Clone(stale.IDs)
-	if a.Load.LastAt != 0 {
-		a.idle(&stale, asOf)
-	}
-	fired[RuleStalePull] = stale
-	return fired
-}
-
-// lost adds to the reports given up those whose time has passed as of asOf.
-func (a *Auditor) lost(asOf int64) hits {
-	h := a.React.Lost
-	h.IDs = slices.Clone(h.IDs)
-	for _, d := range a.React.Deferred {
-		if !d.Fetched && asOf-d.At > micros(reportWait) {
-			a.lose(&h, d)
+	for i := range v.ends {
+		if x := &v.ends[i]; x.rule == rule && !x.e.Undecided && v.reaches(x) && v.tells(rule, c.night(x.e.At)) {
+			h.Add(&x.e)
 		}
 	}
 	return h
 }
 
-// persistent counts parameters, not requests.
-func (a *Auditor) persistent() hits {
-	var all hits
-	var answers []failure
-	for _, f := range a.React.Failures {
-		if f.Count >= persistentErrors {
-			all.Count++
-			answers = append(answers, f.Early...)
-			all.Last = max(all.Last, f.Last)
-		}
-	}
-	slices.SortFunc(answers, func(a, b failure) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
-	for i, f := range answers[:min(len(answers), MaxIDs)] {
-		if i == 0 {
-			all.First = f.At
-		}
-		all.IDs = append(all.IDs, f.ID)
-	}
-	return all
+// tells says whether a hit of a rule in a night is to be told.
+func (v *view) tells(rule int, night int32) bool {
+	return v.only == nil || slices.ContainsFunc(v.only, func(x incident) bool { return x.covers(rule, night) })
 }
 
-// near fires when the cap is close, now or by forecast.
-func (a *Auditor) near(asOf int64, e Egress) (Finding, bool) {
-	share, known := e.Utilization()
-	full, likely := known && share >= nearCap, a.tenant.Chance >= nearCapChance
-	if !full && !likely {
-		return Finding{}, false
+// reaches says whether what only the end decides is about what is counted: an absence that goes on,
+// or ended after that begins.
+func (v *view) reaches(x *ended) bool {
+	if rules.All[x.rule].Now {
+		return true
 	}
-	var why []string
-	if full {
-		// Rounded down, as reports do: a cap that is not reached is never at 100 %.
-		why = append(why, fmt.Sprintf("%s bytes in the last %s are %.0f %% of the cap of %s (%s)",
-			grouped(e.Current), hours(e.Window), math.Floor(100*share), grouped(e.Cap.Bytes), e.Cap.Source))
-	}
-	if likely {
-		why = append(why, fmt.Sprintf("the forecast gives %.0f %% for reaching the cap within 7 days", 100*a.tenant.Chance))
-	}
-	return Finding{Rule: RuleEgressNear, Count: 1, First: asOf, Last: asOf, Detail: strings.Join(why, "; ")}, true
-}
-
-func hours(d time.Duration) string { return fmt.Sprintf("%g h", d.Hours()) }
-
-// detail says in one sentence what happened.
-func (a *Auditor) detail(name string, f Finding, e Egress) string {
-	p, x := a.policy, &a.React
-	n := func(thing string) string { return counted(f.Count, thing) }
-	switch name {
-	case RuleSpacing:
-		s := fmt.Sprintf("%s under %s, of %s between %s requests; the shortest was %s",
-			n("gap"), seconds(micros(p.Frequency.MinInterval)), grouped(a.Spacing.Requests-1), p.Frequency.Class, seconds(a.Spacing.Shortest))
-		if more := a.Spacing.Indeterminate; more > 0 {
-			s += fmt.Sprintf("; %s more cannot be decided at the log's resolution", grouped(more))
-		}
-		return s
-	case RuleInterleaved:
-		return "the two requests came from different clients: " + strings.Join(slices.Sorted(maps.Keys(a.Spacing.Pairs)), "; ")
-	case RuleRateLimited:
-		s := n("request") + " refused as too frequent"
-		if kept := x.KeptRefused; kept > 0 {
-			s += fmt.Sprintf("; %s of them started %s or more after the one before: either they arrived closer together, so leave a margin, or a program pulls that is not recorded here",
-				grouped(kept), seconds(micros(p.Frequency.MinInterval)))
-		}
-		return s
-	case RuleNoBackoff:
-		return n("request") + " sent too soon after a refusal"
-	case RuleEgressCap:
-		s := n("request") + " refused because the rolling egress cap was reached"
-		if served := a.Egress.Survived; served > 0 {
-			s += fmt.Sprintf("; with %s bytes in the window a request was still served", grouped(served))
-		}
-		return s
-	case RuleOverCap:
-		return fmt.Sprintf("at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",
-			n("request"), hours(p.Egress.Window), grouped(e.Cap.Bytes), grouped(e.Peak))
-	case RuleAfter509:
-		return fmt.Sprintf("%s started within %s after a refusal for egress", n(p.Egress.Class+" request"), minutes(afterCapWait))
-	case RuleUnexpectedStatus:
-		return "answers that the vendor's table does not list for the method: " + a.unexpected()
-	case RuleNoAnswer:
-		return n("request") + " without an answer: " + tallyWords(x.Errors)
-	case RuleLostReport:
-		return fmt.Sprintf("%s deferred and not asked for again within %s", n("report"), hours(reportWait))
-	case RuleAuth:
-		return fmt.Sprintf("%s refused for the token or its rights, up to %d in a row", n("request"), x.AuthRunMax)
-	case RuleBlindRetry:
-		return n("request") + " repeating parameters that had just been refused as wrong"
-	case RuleHastyRetry:
-		return fmt.Sprintf("%s repeated less than %s after a failure at the server", n("request"), seconds(micros(hastyRetryDelay)))
-	case RulePersistentError:
-		return fmt.Sprintf("%s that failed at the server %d times or more", n("different request"), persistentErrors)
-	case RuleDuplicateDownload:
-		return fmt.Sprintf("%s of recordings that were complete already wasted %s bytes, %.1f %% of all audio bytes",
-			n("download"), grouped(a.Load.AgainBytes), 100*share(a.Load.AgainBytes, e.Total))
-	case RuleCutShort:
-		return fmt.Sprintf("%s broken off, which cost %s bytes", n("download"), grouped(a.Load.CutBytes))
-	case RuleOutsideWindow:
-		return n(p.Egress.Class+" request") + " outside the nightly window"
-	case RuleStalePull:
-		return fmt.Sprintf("%s of more than %s without a %s request", n("stretch"), days(micros(p.Frequency.PullEvery)), p.Egress.Class)
-	}
-	return ""
-}
-
-// counted writes "1 request", "1,623 requests" or "2 stretches".
-func counted(n int64, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "ch"):
-		return grouped(n) + " " + thing + "es"
-	}
-	return grouped(n) + " " + thing + "s"
-}
-
-// grouped writes 1234567 as "1,234,567".
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-func minutes(d time.Duration) string { return fmt.Sprintf("%g min", d.Minutes()) }
-
-func share(part, whole int64) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return float64(part) / float64(whole)
-}
-
-// unexpected lists answers outside the table, most frequent first.
-func (a *Auditor) unexpected() string {
-	words := map[string]int64{}
-	for _, s := range a.statuses() {
-		if !s.Expected && s.Status != 0 {
-			words[fmt.Sprintf("%d to %s", s.Status, s.Method)] += s.Requests
-		}
-	}
-	return tallyWords(words)
-}
-
-// tallyWords writes "reset ×12, dns ×3".
-func tallyWords(counts map[string]int64) string {
-	keys := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
-	words := make([]string, len(keys))
-	for i, k := range keys {
-		words[i] = fmt.Sprintf("%s ×%d", orUnknown(k), counts[k])
-	}
-	return strings.Join(words, ", ")
+	return x.e.At < v.until && (x.e.Until == 0 || x.e.Until >= v.since)
 }

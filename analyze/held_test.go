@@ -49,7 +49,7 @@ func TestHeld(t *testing.T) {
 		{analyze.Options{AsOf: day(30)}, 1 + 2 + 3 + 4}, {analyze.Options{AsOf: day(3)}, 1 + 2 + 3},
 		{analyze.Options{AsOf: day(30), Since: day(2), Until: day(4)}, 2 + 3},
 	} {
-		c.o.Policy = policy
+		c.o.Policy, c.o.Tenants = policy, []string{"acme"}
 		r, _, err := analyze.Run(t.Context(), snap, c.o)
 		if err != nil {
 			t.Fatal(err)

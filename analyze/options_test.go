@@ -10,6 +10,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/outlook"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -52,7 +53,6 @@ func TestOptionsThatMustBeSet(t *testing.T) {
 		for call, f := range map[string]func() error{
 			"Run":     func() error { _, _, err := analyze.Run(ctx, snap, audit); return err },
 			"Explain": func() error { return analyze.Explain(ctx, snap, audit, "t000", func(analyze.Hit) {}) },
-			"Days":    func() error { _, err := analyze.Days(ctx, snap, audit); return err },
 			"Project": func() error { _, err := outlook.Project(ctx, snap, ahead); return err },
 			"Chance": func() error {
 				_, err := outlook.Chance(ctx, snap, egress.Tenant{Name: "t000"}, ahead, new(egress.Items))
@@ -80,7 +80,7 @@ func TestForecastIsAskedByDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range r.Tenants[0].Findings {
-		if f.Rule == analyze.RuleEgressNear && strings.Contains(f.Detail, "forecast") {
+		if f.Rule == rules.EgressNear && strings.Contains(f.Detail, "forecast") {
 			return
 		}
 	}

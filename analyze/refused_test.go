@@ -6,6 +6,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -35,9 +36,9 @@ func TestRefusedThoughTheIntervalWasKept(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, _ := a.Result(10e6)
+		got := a.Result(10e6, analyze.AboutRange)
 		for _, f := range got.Findings {
-			if f.Rule == analyze.RuleRateLimited && strings.Contains(f.Detail, "1 of them started 3 s or more after the one before") != c.kept {
+			if f.Rule == rules.RateLimited && strings.Contains(f.Detail, "1 of them started 3 s or more after the one before") != c.kept {
 				t.Errorf("%s: %s", c.name, f.Detail)
 			}
 		}

@@ -1,6 +1,9 @@
 package analyze
 
 import (
+	"github.com/6dcca832/headroom/analyze/rules"
+	"github.com/6dcca832/headroom/limits"
+
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
@@ -41,6 +44,8 @@ type Report struct {
 	Later int64
 	// Dropped is how many requests the recorders could not store, as far as the file knows.
 	Dropped int64
+	// Days are what happened day by day, where Options.Days asked for it.
+	Days *Daily
 	// Seen counts what every incident consists of, by its id, for Options.Seen of the next audit
 	// that is about what is new.
 	Seen map[string]int64
@@ -88,6 +93,8 @@ type Result struct {
 	// FirstRequest and LastRequest are the starts of the first and last request of the log, whatever
 	// is counted, and LastPull of the last of the egress class; 0 without one.
 	FirstRequest, LastRequest, LastPull int64
+
+	seen map[string]int64 // for Report.Seen
 }
 
 // Recent is what the nights of RecentNights hold.
@@ -128,9 +135,11 @@ type Incident struct {
 	Hits, Requests int64
 	// Refused are those of Requests that were refused; WastedBytes came again or were broken off.
 	Refused, WastedBytes int64
-	Severity             Severity
+	Severity             rules.Severity
 	Title                string   // a sentence or two
 	Rules                []string // the cause first, then in the order in which they began
+
+	recentlyRefused bool // whether one of Requests was refused in the last nights
 }
 
 // Spacing is about the gaps between the starts of one class's requests. Gaps are in microseconds, and -1 where there are
@@ -141,6 +150,8 @@ type Spacing struct {
 	MinInterval   time.Duration
 	Violations    int64
 	Indeterminate int64
+	// Slips are gaps that are too short by no more than the policy tolerates.
+	Slips         int64
 	Min, P50, P95 int64
 }
 
@@ -171,18 +182,30 @@ func (e Egress) Utilization() (share float64, ok bool) {
 	return float64(e.Current) / float64(e.Cap.Bytes), true
 }
 
+// Severity is how much a finding weighs; see package rules.
+type Severity = rules.Severity
+
+// The severities, heaviest first.
+const (
+	Violation = rules.Violation
+	Warning   = rules.Warning
+	Notice    = rules.Notice
+)
+
 // Finding is a rule that fired.
 type Finding struct {
 	Rule     string
-	Severity Severity
+	Severity rules.Severity
 	// Count is what the rule counts; the README has the table of rules.
 	Count int64
 	// First and Last are when it fired, microseconds since 1970 UTC.
 	First, Last int64
 	Detail      string
 	Advice      string
-	// Section is the heading of the vendor's page behind the rule; "" where the vendor says nothing of it.
-	Section string
+	// Section and Page are where the vendor's guide has what is behind the rule, "" where it says
+	// nothing of it; Basis is how the rule follows from it.
+	Section, Page string
+	Basis         limits.Basis
 	// Requests are the first MaxIDs rows that made it fire.
 	Requests []int64
 	// Incident is the id of the latest incident that it belongs to; "" without one.

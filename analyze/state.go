@@ -7,22 +7,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 )
 
-// engine changes whenever the same requests would lead to another state; saved states of another engine are not used.
-const engine = "audit/3"
+// engine changes whenever the same requests would lead to another state; saved states of another
+// engine are not used.
+const engine = "audit/4"
 
 // stateKey identifies what saved states depend on beside the requests: this program and the policy.
 func stateKey(p *limits.Policy) ([]byte, error) {
-	rules, err := json.Marshal(p)
+	policy, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("identify policy: %w", err)
 	}
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(engine), stateTypes, rules} {
+	for _, part := range [][]byte{[]byte(engine), []byte(strings.Join(rules.Names(), " ")), stateTypes, policy} {
 		h.Write(part) // never fails: hash.Hash
 	}
 	return h.Sum(nil), nil
@@ -30,24 +34,58 @@ func stateKey(p *limits.Policy) ([]byte, error) {
 
 // facts identifies what a tenant's state depends on beside requests and policy.
 func facts(t *egress.Tenant) string {
-	return fmt.Sprintf("%d %v %v", t.Cap.ToldBytes(), t.Resets, t.Window)
+	return fmt.Sprintf("%d %v %v %v", t.Cap.ToldBytes(), t.Resets, t.Window, newCalendar(t.Zone).zone)
 }
 
-// saved is a state as it is written, by gob and after a SHA-256 sum of that.
-type saved struct {
-	Facts string
-	State state
+// savedType is a state as it is written, by gob and after a SHA-256 sum of that: a struct with the
+// facts, the auditor's own state, and a pointer to each judge that has one.
+var savedType = func() reflect.Type {
+	fields := []reflect.StructField{
+		{Name: "Facts", Type: reflect.TypeFor[string]()}, {Name: "State", Type: reflect.TypeFor[*state]()},
+	}
+	f := &rules.Facts{Policy: &limits.Policy{}, Tenant: &egress.Tenant{}}
+	for i, r := range rules.All {
+		if j := r.New(f); j != nil && rules.HasState(j) {
+			fields = append(fields, reflect.StructField{Name: judgeField(i), Type: reflect.TypeOf(j)})
+		}
+	}
+	return reflect.StructOf(fields)
+}()
+
+// judgeField names a rule's field, in the way that Go exports names.
+func judgeField(rule int) string {
+	return "Rule" + strings.ReplaceAll(rules.All[rule].Name, "-", "_")
 }
 
-// stateTypes is what gob writes before the first value to describe its types. It is left out of saved states, because
-// reading it takes longer than reading a state; stateKey has it, so that states of other types are not used.
+// saved gives a value of savedType that points at what the auditor has.
+func (a *Auditor) saved(s *state) reflect.Value {
+	v := reflect.New(savedType).Elem()
+	v.FieldByName("Facts").SetString(facts(a.tenant))
+	v.FieldByName("State").Set(reflect.ValueOf(s))
+	for i, j := range a.judges {
+		if f := v.FieldByName(judgeField(i)); f.IsValid() && j != nil {
+			f.Set(reflect.ValueOf(j))
+		}
+	}
+	return v
+}
+
+// stateTypes is what gob writes before the first value to describe its types. It is left out of
+// saved states, because reading it takes longer than reading a state; stateKey has it, so that
+// states of other types are not used.
 var stateTypes = func() []byte {
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(saved{}); err != nil {
-		panic(err) // a type that gob cannot write: a mistake in this file
+	if err := gob.NewEncoder(&b).EncodeValue(emptySaved()); err != nil {
+		panic(err) // a type that gob cannot write: a mistake in a rule's judge
 	}
 	return b.Bytes()
 }()
+
+func emptySaved() reflect.Value {
+	v := reflect.New(savedType).Elem()
+	v.FieldByName("State").Set(reflect.ValueOf(&state{}))
+	return v
+}
 
 // stateReader reads one saved state after another.
 type stateReader struct {
@@ -55,48 +93,61 @@ type stateReader struct {
 	dec *gob.Decoder // nil before the first state, and after a fault
 }
 
-func (r *stateReader) read(data []byte) (s saved, err error) {
+func (r *stateReader) read(data []byte, into reflect.Value) (err error) {
 	if r.dec == nil {
 		r.buf.Reset()
 		r.buf.Write(stateTypes)
 		r.dec = gob.NewDecoder(&r.buf)
-		if err := r.dec.Decode(new(saved)); err != nil {
-			return s, err
+		if err := r.dec.DecodeValue(reflect.New(savedType)); err != nil {
+			return err
 		}
 	}
 	r.buf.Write(data)
-	err = r.dec.Decode(&s)
+	err = r.dec.DecodeValue(into.Addr())
 	if err == nil && r.buf.Len() > 0 {
 		err = errors.New("more than one state")
 	}
 	if err != nil {
 		r.dec = nil
 	}
-	return s, err
+	return err
 }
 
-// save writes the auditor's state. It cannot be saved where requests have no recording key to look up later.
+// save writes the auditor's state. It cannot be saved where requests have no recording key to look
+// up later.
 func (a *Auditor) save() (data []byte, ok bool, err error) {
-	if a.Load.Keyless {
+	if a.Keyless || !a.Any {
 		return nil, false, nil
 	}
+	a.flush()
+	for i, j := range a.judges {
+		if s, ok := j.(rules.Settler); ok {
+			s.Settle(a.fires[i])
+		}
+	}
+	for _, n := range a.Ledger.Nights {
+		if len(n.gaps) > 0 {
+			n.Gaps, n.gaps = packGaps(n.Gaps, n.gaps), nil
+		}
+	}
+	a.Ledger.trim(a.calend.night(a.Upto) - NowNights + 1)
 	s := a.state
-	s.Spacing.Gaps.Shrink(0.50, 0.95)
-	s.Resumed = s.Upto
+	s.Kinds, s.Resumed = a.table.rows, a.Upto
 	var b bytes.Buffer
 	enc := gob.NewEncoder(&b)
-	if err := enc.Encode(saved{}); err != nil { // the types go first; see stateTypes
+	if err := enc.EncodeValue(emptySaved()); err != nil { // the types go first; see stateTypes
 		return nil, false, err
 	}
 	b.Reset()
-	if err := enc.Encode(saved{facts(&a.tenant), s}); err != nil {
+	if err := enc.EncodeValue(a.saved(&s)); err != nil {
 		return nil, false, err
 	}
 	sum := sha256.Sum256(b.Bytes())
 	return append(sum[:], b.Bytes()...), true, nil
 }
 
-// resume continues from a saved state; ok is false where it does not fit.
+// resume continues from a saved state; ok is false where it does not fit. Then the auditor must not
+// be used.
 func (a *Auditor) resume(data []byte, h History) (ok bool) {
 	if len(data) < sha256.Size {
 		return false
@@ -105,37 +156,10 @@ func (a *Auditor) resume(data []byte, h History) (ok bool) {
 	if sha256.Sum256(data) != [sha256.Size]byte(sum) {
 		return false // a damaged state may decode, and then lie
 	}
-	s, err := a.scratch.states.read(data)
-	if err != nil || s.Facts != facts(&a.tenant) {
+	into := a.saved(&a.state)
+	if err := a.scratch.states.read(data, into); err != nil || into.FieldByName("Facts").String() != facts(a.tenant) {
 		return false // a cache: whatever is wrong with it, the requests are there
 	}
-	fresh := a.React
-	a.state, a.history = s.State, h
-	a.React.fill(fresh)
-	if a.Counts == nil {
-		a.Counts = map[statusKey]*tally{}
-	}
+	a.history, a.table.rows = h, a.Kinds
 	return true
-}
-
-// fill puts empty maps where gob left none.
-func (x *reactions) fill(empty reactions) {
-	if x.Backoff == nil {
-		x.Backoff = empty.Backoff
-	}
-	if x.Bad == nil {
-		x.Bad = empty.Bad
-	}
-	if x.FailedUntil == nil {
-		x.FailedUntil = empty.FailedUntil
-	}
-	if x.Failures == nil {
-		x.Failures = empty.Failures
-	}
-	if x.Waiting == nil {
-		x.Waiting = empty.Waiting
-	}
-	if x.Errors == nil {
-		x.Errors = empty.Errors
-	}
 }

@@ -47,7 +47,7 @@ func TestResumeRefusesOtherFacts(t *testing.T) {
 	if !ok || err != nil {
 		t.Fatalf("save: %t, %v", ok, err)
 	}
-	if !NewAuditor(a.policy, a.tenant).resume(data, nil) {
+	if !NewAuditor(a.policy, *a.tenant).resume(data, nil) {
 		t.Fatal("does not continue its own state")
 	}
 	changes := map[string]func(*egress.Tenant){
@@ -56,7 +56,7 @@ func TestResumeRefusesOtherFacts(t *testing.T) {
 		"no resets": func(t *egress.Tenant) { t.Resets = nil },
 	}
 	for name, change := range changes {
-		other := a.tenant
+		other := *a.tenant
 		change(&other)
 		if NewAuditor(a.policy, other).resume(data, nil) {
 			t.Errorf("%s: continues a state made under other facts", name)
@@ -93,10 +93,10 @@ func TestResumeRefusesDamage(t *testing.T) {
 	for i := range data {
 		damaged := bytes.Clone(data)
 		damaged[i] ^= 1 << (i % 8)
-		if NewAuditor(a.policy, a.tenant).resume(damaged, nil) {
+		if NewAuditor(a.policy, *a.tenant).resume(damaged, nil) {
 			t.Errorf("took a state whose byte %d was changed", i)
 		}
-		if NewAuditor(a.policy, a.tenant).resume(data[:i], nil) {
+		if NewAuditor(a.policy, *a.tenant).resume(data[:i], nil) {
 			t.Errorf("took the first %d of %d bytes of a state", i, len(data))
 		}
 	}
@@ -115,7 +115,7 @@ func FuzzResume(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("no state at all"))
 	f.Fuzz(func(t *testing.T, changed []byte) {
-		b := NewAuditor(a.policy, a.tenant)
+		b := NewAuditor(a.policy, *a.tenant)
 		if b.resume(changed, nil) {
 			t.Errorf("took %d bytes without a sum", len(changed))
 		}

@@ -157,7 +157,7 @@ func (s *Scope) asOf() time.Time {
 func (l *Log) Audit(ctx context.Context, s Scope) (r *analyze.Report, err error) {
 	s.AsOf = s.asOf()
 	err = l.look(ctx, func(snap store.Snapshot) error {
-		r, err = l.audit(ctx, snap, s)
+		r, err = l.audit(ctx, snap, l.auditOptions(s))
 		return err
 	})
 	return r, err
@@ -179,13 +179,13 @@ func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 	s.AsOf = s.asOf()
 	p := &report.Picture{Policy: l.policy, About: l.config.About}
 	err := l.look(ctx, func(snap store.Snapshot) (err error) {
-		if p.Audit, err = l.audit(ctx, snap, s); err != nil {
+		o := l.auditOptions(s)
+		o.Days = true
+		if p.Audit, err = l.audit(ctx, snap, o); err != nil {
 			return err
 		}
-		if p.Examples, err = analyze.Examples(ctx, snap, l.auditOptions(s), p.Audit); err != nil {
-			return err
-		}
-		if p.Days, err = analyze.Days(ctx, snap, l.auditOptions(s)); err != nil {
+		p.Days = p.Audit.Days
+		if p.Examples, err = analyze.Examples(ctx, snap, o, p.Audit); err != nil {
 			return err
 		}
 		p.Forecast, err = l.forecast(ctx, snap, s)
@@ -213,12 +213,12 @@ func (l *Log) look(ctx context.Context, f func(store.Snapshot) error) error {
 func (l *Log) auditOptions(s Scope) analyze.Options {
 	return analyze.Options{
 		Policy: l.policy, AsOf: s.AsOf, Since: s.Since, Until: s.Until, Tenants: s.Tenants,
-		About: l.config.About, Forecast: true,
+		Known: l.config.Names(), About: l.config.About, Forecast: true,
 	}
 }
 
-func (l *Log) audit(ctx context.Context, snap store.Snapshot, s Scope) (*analyze.Report, error) {
-	r, saved, err := analyze.Run(ctx, snap, l.auditOptions(s))
+func (l *Log) audit(ctx context.Context, snap store.Snapshot, o analyze.Options) (*analyze.Report, error) {
+	r, saved, err := analyze.Run(ctx, snap, o)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
@@ -75,11 +76,11 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 }
 
 func readRule(name string) (string, error) {
-	if name == "" || slices.Contains(analyze.Rules(), name) {
+	if name == "" || slices.Contains(rules.Names(), name) {
 		return name, nil
 	}
 	return "", fmt.Errorf("flag --explain: there is no rule %q%s; the rules are %s", name,
-		didYouMean(name, analyze.Rules()), strings.Join(analyze.Rules(), ", "))
+		didYouMean(name, rules.Names()), strings.Join(rules.Names(), ", "))
 }
 
 func runAudit(c *cli.Context, se *session, o auditOptions) error {
@@ -120,7 +121,10 @@ func auditSummary(r *analyze.Report) string {
 
 // audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next run.
 func (s *session) audit(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (*analyze.Report, error) {
-	o := s.analysis(sp, tenants)
+	return s.auditWith(ctx, snap, s.analysis(sp, tenants))
+}
+
+func (s *session) auditWith(ctx context.Context, snap store.Snapshot, o analyze.Options) (*analyze.Report, error) {
 	o.Forecast = true
 	r, saved, err := analyze.Run(ctx, snap, o)
 	if err != nil {
@@ -132,23 +136,17 @@ func (s *session) audit(ctx context.Context, snap store.Snapshot, sp span, tenan
 
 func (s *session) analysis(sp span, tenants []string) analyze.Options {
 	return analyze.Options{
-		Policy: s.policy, AsOf: sp.asOf, Since: sp.since, Until: sp.until, Tenants: tenants, About: s.config.About,
+		Policy: s.policy, AsOf: sp.asOf, Since: sp.since, Until: sp.until, Tenants: tenants,
+		Known: s.config.Names(), About: s.config.About,
 	}
 }
 
-// fails says whether a finding weighs as much as failOn or more.
+// fails says whether something that counts weighs as much as failOn or more.
 func fails(r *analyze.Report, failOn string) bool {
 	if failOn == failOnNever {
 		return false
 	}
-	for _, t := range r.Tenants {
-		for _, f := range t.Findings {
-			if f.Severity.AtLeast(analyze.Severity(failOn)) {
-				return true
-			}
-		}
-	}
-	return false
+	return r.Weighs(analyze.Severity(failOn))
 }
 
 // explain lists what made a rule fire for one tenant.

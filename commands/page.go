@@ -22,13 +22,13 @@ func origin(snap store.Snapshot, o report.Options) report.Options {
 // picture gathers what the page shows. The forecast is made of all requests, whatever range is selected.
 func (s *session) picture(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
 	p = &report.Picture{Policy: s.policy, About: s.config.About, Program: "headroom " + version()}
-	if p.Audit, err = s.audit(ctx, snap, sp, tenants); err != nil {
+	o := s.analysis(sp, tenants)
+	o.Days = true
+	if p.Audit, err = s.auditWith(ctx, snap, o); err != nil {
 		return nil, err
 	}
-	if p.Examples, err = analyze.Examples(ctx, snap, s.analysis(sp, tenants), p.Audit); err != nil {
-		return nil, err
-	}
-	if p.Days, err = analyze.Days(ctx, snap, s.analysis(sp, tenants)); err != nil {
+	p.Days = p.Audit.Days
+	if p.Examples, err = analyze.Examples(ctx, snap, o, p.Audit); err != nil {
 		return nil, err
 	}
 	p.Forecast, err = outlook.Project(ctx, snap, outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})

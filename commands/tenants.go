@@ -6,13 +6,11 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
-	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/sqlite"
@@ -109,35 +107,11 @@ func (s *session) tenantRows(ctx context.Context, snap store.Snapshot, r *analyz
 		shown = s.knownTenants(snap)
 	}
 	slices.Sort(shown)
-	if err := s.capsWithoutRequests(ctx, snap, r.AsOf, shown, caps); err != nil {
-		return nil, err
-	}
 	var rows []report.TenantRow
 	for _, name := range shown {
 		rows = append(rows, s.tenantRow(name, info[name], caps[name]))
 	}
 	return rows, nil
-}
-
-// capsWithoutRequests adds what config and recording lists say of the caps of tenants that an audit leaves out.
-func (s *session) capsWithoutRequests(ctx context.Context, snap store.Snapshot, asOf time.Time, names []string, caps map[string]egress.Cap) error {
-	var without []string
-	for _, name := range names {
-		if _, ok := caps[name]; !ok {
-			without = append(without, name)
-		}
-	}
-	if without == nil {
-		return nil
-	}
-	f, err := outlook.Project(ctx, snap, outlook.Options{Policy: s.policy, AsOf: asOf, Tenants: without, About: s.config.About})
-	if err != nil {
-		return err
-	}
-	for _, p := range f.Tenants {
-		caps[p.Tenant] = p.Cap
-	}
-	return nil
 }
 
 func (s *session) tenantRow(name string, info store.TenantInfo, c egress.Cap) report.TenantRow {

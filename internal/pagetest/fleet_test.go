@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/rules"
 )
 
 // names are those of the rows that are shown, in their order.
@@ -100,7 +101,7 @@ func TestHeadlineAndFindingsFollowTheRange(t *testing.T) {
 		d := &p.Days.Tenants[0].Days[k]
 		d.Violations, d.Findings = 0, nil
 		if k == 10 || k == 12 {
-			d.Violations, d.Findings = 3, []analyze.Tally{{Of: slices.Index(analyze.Rules(), "spacing"), N: int64(k)}}
+			d.Violations, d.Findings = 3, []analyze.Tally{{Of: slices.Index(rules.Names(), "spacing"), N: int64(k)}}
 		}
 	}
 	file, _ := write(t, p)

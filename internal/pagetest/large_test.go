@@ -15,6 +15,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
@@ -73,7 +74,7 @@ func result(name string, i int, end time.Time) analyze.Result {
 		Spacing: analyze.Spacing{Class: "recording_audio", Requests: 4170, MinInterval: 3 * time.Second, Violations: 12, Min: 1e6, P50: 3.1e6, P95: 4e6},
 		Egress:  analyze.Egress{Window: 120 * time.Hour, Current: 2e8, Peak: 2.4e8, PeakAt: end.UnixMicro() - 9e10, Total: 1.3e9, Cap: egress.Cap{Bytes: 5e8, Low: 2e8, Source: egress.CapAssumed}},
 	}
-	for _, rule := range []string{analyze.RuleSpacing, analyze.RuleRateLimited} {
+	for _, rule := range []string{rules.Spacing, rules.RateLimited} {
 		r.Findings = append(r.Findings, analyze.Finding{
 			Rule: rule, Severity: analyze.Violation, Count: 12, First: end.UnixMicro() - 9e10, Last: end.UnixMicro() - 8e10, Detail: "12 gaps of " + name, Advice: "Wait.", Section: "Request Frequency Limit", Requests: []int64{1, 2, 3},
 		})

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/rules"
 )
 
 // summed is what the page's script makes of a tenant's days in a range.
@@ -53,7 +53,7 @@ type spacings struct {
 
 // A day's counts do not tell what only the moment of an audit does: how full the window is then, and how long nothing was
 // pulled since.
-var ofTheMoment = []string{analyze.RuleEgressNear, analyze.RuleStalePull}
+var ofTheMoment = []string{rules.EgressNear, rules.StalePull}
 
 func TestAnyRangeAddsUpToItsAudit(t *testing.T) {
 	b := open(t, 1280, 800)

@@ -10,6 +10,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/analyze/outlook"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/text"
@@ -121,13 +122,13 @@ type outlookData struct {
 var drawnLevels = [...]float64{.1, .25, .5, .75, .9}
 
 func newPageData(p *report.Picture, a *assets, window string) *pageData {
-	d := &pageData{Window: window, AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, EdgeNames: []string{}, Rules: analyze.Rules(), Options: json.RawMessage(a.options), Live: p.Live, Burst: analyze.AuthBurst}
+	d := &pageData{Window: window, AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, EdgeNames: []string{}, Rules: rules.Names(), Options: json.RawMessage(a.options), Live: p.Live, Burst: rules.AuthBurst}
 	for i := range p.Audit.Tenants {
 		least := p.Audit.Tenants[i].Spacing.MinInterval
 		d.Limit, d.LimitName = least.Seconds(), measure.Span(least)
 	}
 	for _, r := range d.Rules {
-		d.Weights = append(d.Weights, string(analyze.SeverityOf(r)))
+		d.Weights = append(d.Weights, string(rules.Of(r).Severity))
 	}
 	d.Advice = adviceOf(p.Audit, d.Rules)
 	if p.Days == nil {

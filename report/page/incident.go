@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/text"
@@ -121,7 +122,7 @@ func dayOfIncident(i *analyze.Incident, d *analyze.Day, day int) (class, words s
 	var hits []string
 	if day >= int(i.First/dayMicros) && day <= int(i.Last/dayMicros) {
 		for _, f := range d.Findings {
-			rule := analyze.Rules()[f.Of]
+			rule := rules.Names()[f.Of]
 			if !slices.Contains(i.Rules, rule) {
 				continue
 			}

@@ -21,6 +21,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/outlook"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/reporttest"
@@ -311,8 +312,8 @@ func TestZoneClocks(t *testing.T) {
 // TestIncidentIsToldFirst: with its days, its requests, and whether it is over, before the findings.
 func TestIncidentIsToldFirst(t *testing.T) {
 	day := int(reporttest.At("2026-11-01 00:00:00") / 86400e6)
-	index := slices.Index(analyze.Rules(), "spacing")
-	refused := slices.Index(analyze.Rules(), "rate-limited")
+	index := slices.Index(rules.Names(), "spacing")
+	refused := slices.Index(rules.Names(), "rate-limited")
 	p := &report.Picture{Audit: reporttest.Sample(), Days: &analyze.Daily{Tenants: []analyze.TenantDays{{Tenant: "acme", Days: []analyze.Day{
 		{Day: day - 1, Requests: 5}, {Day: day, Requests: 5, Findings: []analyze.Tally{{Of: index, N: 3}}},
 		{Day: day + 1, Requests: 5, Findings: []analyze.Tally{{Of: refused, N: 2}}},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 )
 
 // At is a time in UTC, written "2006-01-02 15:04:05.999999", as microseconds since 1970.
@@ -31,7 +32,7 @@ func Sample() *analyze.Report {
 				Cap: egress.Cap{Bytes: 34_600_000_000, Source: egress.CapTold},
 			},
 			Findings: []analyze.Finding{{
-				Rule: analyze.RuleCutShort, Severity: analyze.Notice, Count: 1, First: At("2026-11-03 02:10:00"), Last: At("2026-11-03 02:10:00"),
+				Rule: rules.CutShort, Severity: analyze.Notice, Count: 1, First: At("2026-11-03 02:10:00"), Last: At("2026-11-03 02:10:00"),
 				Detail: "1 downloads ended before their end and cost 10 bytes", Advice: "Resume downloads.", Requests: []int64{7},
 			}},
 		}},
@@ -39,7 +40,7 @@ func Sample() *analyze.Report {
 }
 
 func failing() analyze.Result {
-	ids := make([]int64, analyze.MaxIDs)
+	ids := make([]int64, rules.MaxIDs)
 	for i := range ids {
 		ids[i] = int64(12 + 3*i)
 	}
@@ -73,13 +74,13 @@ func failing() analyze.Result {
 		},
 		Findings: []analyze.Finding{
 			{
-				Rule: analyze.RuleSpacing, Severity: analyze.Violation, Count: 1129, First: At("2026-11-01 02:00:07"), Last: At("2026-11-05 02:10:00"),
+				Rule: rules.Spacing, Severity: analyze.Violation, Count: 1129, First: At("2026-11-01 02:00:07"), Last: At("2026-11-05 02:10:00"),
 				Detail:  "1129 of 4999 gaps between recording_audio requests were under 3 s; the shortest was 0.12 s; 88 more cannot be decided at the log's resolution",
 				Advice:  "Start recording downloads one after the other, with the minimum interval between two starts; one program per tenant.",
 				Section: "Request Frequency Limit", Requests: ids, Incident: "acme-2026-10-31-spacing",
 			},
 			{
-				Rule: analyze.RuleEgressNear, Severity: analyze.Warning, Count: 1, First: At("2026-11-06 08:00:00"), Last: At("2026-11-06 08:00:00"),
+				Rule: rules.EgressNear, Severity: analyze.Warning, Count: 1, First: At("2026-11-06 08:00:00"), Last: At("2026-11-06 08:00:00"),
 				Detail: "34499000000 bytes in the last 120 h are 100 % of the cap", Advice: "Plan the next nights.", Section: "Rolling Egress Limit",
 			},
 		},
@@ -93,7 +94,7 @@ func warning() analyze.Result {
 		Statuses: nil,
 		Egress:   analyze.Egress{Window: 120 * time.Hour, Cap: egress.Cap{Source: egress.CapUnknown}},
 		Findings: []analyze.Finding{{
-			Rule: analyze.RuleAuth, Severity: analyze.Warning, Count: 3, First: At("2026-11-01 02:00:07"), Last: At("2026-11-01 02:00:09"),
+			Rule: rules.Auth, Severity: analyze.Warning, Count: 3, First: At("2026-11-01 02:00:07"), Last: At("2026-11-01 02:00:09"),
 			Detail: "3 requests were refused for their token or its rights, up to 3 in a row", Advice: "Check that the token is current.",
 			Section: "Expected Response Statuses", Requests: []int64{1, 2, 3},
 		}},

@@ -1,0 +1,353 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/analyze/rules"
+	"github.com/6dcca832/headroom/internal/measure"
+)
+
+// Incidents are put together from the nights, in three steps.
+//
+// An episode of a rule is a longest run of nights in which it fired. A night without a request of
+// the classes of the episode's hits does not end it, nor does one about which the rule cannot decide
+// yet; a night with such requests in which it did not fire does. What a rule about absence fires is
+// an episode by itself, until what was missing came.
+//
+// Two episodes belong together where one's rule is a known effect of the other's (Rule.Causes), it
+// begins no later than the policy's window after the other's last night, and it does not end before
+// the other begins. What belongs together, directly or through others, is an incident. Its cause is
+// the earliest episode in it that has no cause in it.
+//
+// Episodes of notices are in no incident, but for those that are the cause of something.
+
+// episode is a run of nights in which a rule fired.
+type episode struct {
+	rule        int
+	first, last int32 // nights
+	nights      []int32
+	open        bool
+	until       int64 // when what was missing came; 0 else
+	hits        rules.Hits
+}
+
+// incident is an Incident with what it is made of.
+type incident struct {
+	Incident
+	episodes []*episode
+}
+
+// incidents are all of them, in the order in which they began.
+func (v *view) incidents(a *Auditor) []incident {
+	all := v.episodes(a)
+	window := int32((a.policy.Egress.Window + 24*time.Hour - 1) / (24 * time.Hour))
+	group := make([]int, len(all))
+	for i := range group {
+		group[i] = i
+	}
+	caused := make([]bool, len(all))
+	for i, effect := range all {
+		for j, cause := range all {
+			if !slices.Contains(rules.All[effect.rule].Causes, rules.All[cause.rule].Name) ||
+				effect.first > cause.last+window || effect.last < cause.first {
+				continue
+			}
+			caused[i] = true
+			join(group, i, j)
+		}
+	}
+	var out []incident
+	at := map[int]int{}
+	for i, e := range all {
+		k, ok := at[group[i]]
+		if !ok {
+			k = len(out)
+			at[group[i]] = k
+			out = append(out, incident{})
+		}
+		out[k].episodes = append(out[k].episodes, e)
+		if !caused[i] && out[k].Cause == "" {
+			out[k].Cause = rules.All[e.rule].Name
+		}
+	}
+	out = slices.DeleteFunc(out, func(x incident) bool { return x.weight() == rules.Notice })
+	for i := range out {
+		v.fill(a, &out[i])
+	}
+	return out
+}
+
+// join puts the groups of two into one.
+func join(group []int, i, j int) {
+	from, to := group[i], group[j]
+	for k := range group {
+		if group[k] == from {
+			group[k] = to
+		}
+	}
+}
+
+// episodes are those of all rules that may be in incidents, in the order in which they began.
+func (v *view) episodes(a *Auditor) []*episode {
+	var fired uint64
+	for _, n := range v.nights {
+		for i := range n.Hits {
+			fired |= 1 << n.Hits[i].Rule
+		}
+	}
+	var all []*episode
+	for of := fired & incidental; of != 0; of &= of - 1 {
+		all = append(all, v.runs(bits.TrailingZeros64(of), a.calend)...)
+	}
+	all = append(all, v.absences(a.calend)...)
+	slices.SortStableFunc(all, func(x, y *episode) int {
+		return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(x.hits.First, y.hits.First), cmp.Compare(x.rule, y.rule))
+	})
+	return all
+}
+
+// runs are the episodes of a rule whose hits are requests.
+func (v *view) runs(rule int, c calendar) (all []*episode) {
+	undecided := map[int32]bool{}
+	for i := range v.ends {
+		if x := &v.ends[i]; x.rule == rule && x.e.Undecided {
+			undecided[c.night(x.e.At)] = true
+		}
+	}
+	var e *episode
+	for _, n := range v.nights {
+		h := n.fired(rule)
+		switch {
+		case h != nil && e == nil:
+			e = &episode{rule: rule, first: n.N, open: true}
+			all = append(all, e)
+			fallthrough
+		case h != nil:
+			e.last = n.N
+			e.nights = append(e.nights, n.N)
+			e.hits.Merge(h)
+		case e != nil && n.Classes&e.hits.Classes != 0 && !undecided[n.N]:
+			e.open = false
+			e = nil
+		}
+	}
+	return all
+}
+
+// absences are the episodes of rules about absence, and about the night of as-of.
+func (v *view) absences(c calendar) (all []*episode) {
+	going := map[int]*episode{}
+	for i := range v.ends {
+		x := &v.ends[i]
+		if x.e.Undecided {
+			continue
+		}
+		if e := going[x.rule]; e != nil && x.e.Until == 0 {
+			e.hits.Add(&x.e)
+			e.first = min(e.first, c.night(x.e.At))
+			continue
+		}
+		e := &episode{rule: x.rule, first: c.night(x.e.At), last: v.night, open: x.e.Until == 0}
+		if !e.open {
+			e.last, e.until = c.night(x.e.Until), x.e.Until
+		} else {
+			going[x.rule] = e
+		}
+		e.hits.Add(&x.e)
+		all = append(all, e)
+	}
+	for _, e := range all {
+		for n := e.first; n <= e.last; n++ {
+			e.nights = append(e.nights, n)
+		}
+	}
+	return all
+}
+
+func (x *incident) weight() (s rules.Severity) {
+	for _, e := range x.episodes {
+		if w := rules.All[e.rule].Weight(&e.hits); w.AtLeast(s) {
+			s = w
+		}
+	}
+	return s
+}
+
+// fill tells what the episodes add up to.
+func (v *view) fill(a *Auditor, x *incident) {
+	nights, of, firstNight, lastNight := map[int32]uint64{}, uint64(0), x.episodes[0].first, x.episodes[0].last
+	var classes uint32
+	for i, e := range x.episodes {
+		of |= 1 << e.rule
+		classes |= e.hits.Classes
+		for _, n := range e.nights {
+			nights[n] |= 1 << e.rule
+		}
+		lastNight = max(lastNight, e.last)
+		x.Open = x.Open || e.open
+		x.Hits += e.hits.Count
+		x.WastedBytes += e.hits.Bytes
+		if i == 0 {
+			x.First = e.hits.First
+		}
+		x.First, x.Last = min(x.First, e.hits.First), max(x.Last, e.hits.Last)
+		if name := rules.All[e.rule].Name; !slices.Contains(x.Rules, name) {
+			x.Rules = append(x.Rules, name)
+		}
+	}
+	x.Nights, x.CleanNights, x.Severity = len(nights), -1, x.weight()
+	if i := slices.Index(x.Rules, x.Cause); i > 0 {
+		x.Rules = slices.Insert(slices.Delete(x.Rules, i, i+1), 0, x.Cause)
+	}
+	clean := 0
+	for _, n := range v.nights {
+		requests, refused := n.distinct(nights[n.N])
+		x.Requests += requests
+		x.Refused += refused
+		x.recentlyRefused = x.recentlyRefused || refused > 0 && n.N > v.night-RecentNights
+		if n.N > lastNight && n.Classes&classes != 0 && !n.any(of) {
+			clean++
+		}
+	}
+	if !x.Open {
+		x.CleanNights = clean
+	}
+	x.ID = a.tenant.Name + "-" + a.calend.date(firstNight).Format(time.DateOnly) + "-" + x.Cause
+	x.ResetAt = v.reset(a, x, lastNight)
+	x.Title = title(a, x)
+}
+
+// any says whether one of the rules fired.
+func (n *night) any(of uint64) bool {
+	return slices.ContainsFunc(n.Hits, func(h ruleHits) bool { return of&(1<<h.Rule) != 0 })
+}
+
+// aboutEgress are the rules about the rolling window, which a reset empties.
+var aboutEgress = []string{rules.EgressCap, rules.OverCap, rules.EgressNear, rules.After509}
+
+func (v *view) reset(a *Auditor, x *incident, lastNight int32) (at int64) {
+	if !slices.ContainsFunc(x.Rules, func(r string) bool { return slices.Contains(aboutEgress, r) }) {
+		return 0
+	}
+	until := min(v.asOf, a.calend.start(lastNight+1)+a.policy.Egress.Window.Microseconds())
+	for _, r := range a.tenant.Resets {
+		if r >= x.First && r <= until {
+			at = r
+		}
+	}
+	return at
+}
+
+// title tells an incident in a sentence or three.
+func title(a *Auditor, x *incident) string {
+	zone := a.calend.zone
+	when := measure.DateRange(time.UnixMicro(x.First), time.UnixMicro(x.Last), zone)
+	joint := " from "
+	if measure.Date(time.UnixMicro(x.First), zone) == measure.Date(time.UnixMicro(x.Last), zone) {
+		joint = " on "
+	}
+	var b strings.Builder
+	cause := rules.Of(x.Cause)
+	switch {
+	case cause.Now:
+		b.WriteString(cause.Title)
+	case cause.Absence && x.Open:
+		b.WriteString(cause.Title + " since " + measure.ShortDate(time.UnixMicro(x.First), zone))
+	case cause.Absence:
+		b.WriteString(cause.Title + " from " + measure.DateRange(time.UnixMicro(x.First), time.UnixMicro(x.end()), zone))
+	default:
+		b.WriteString(cause.Title + joint + when)
+	}
+	b.WriteString(effects(x))
+	b.WriteString(".")
+	switch {
+	case x.Open:
+		b.WriteString(" Not over yet.")
+	case x.ResetAt != 0 && x.ResetAt >= x.Last:
+		fmt.Fprintf(&b, " Ended by a reset on %s; %s since.", measure.ShortDate(time.UnixMicro(x.ResetAt), zone),
+			measure.Count(int64(x.CleanNights), "clean night"))
+	default:
+		fmt.Fprintf(&b, " Ended; %s since.", measure.Count(int64(x.CleanNights), "clean night"))
+	}
+	return b.String()
+}
+
+// effects tells what came of the cause.
+func effects(x *incident) string {
+	var s string
+	if len(x.Rules) > 1 && slices.ContainsFunc(x.Rules[1:], func(r string) bool { return slices.Contains(aboutEgress, r) }) {
+		s = "; that filled the window"
+	}
+	if x.Refused == 0 {
+		return s
+	}
+	link := "; "
+	if s != "" {
+		link = " and "
+	}
+	verb := " were refused"
+	if x.Refused == 1 {
+		verb = " was refused"
+	}
+	return s + link + measure.Count(x.Refused, "request") + verb
+}
+
+// told are the incidents that an audit tells of: open ones, and those that ended within what is
+// counted. Open ones come first, then the latest.
+func (v *view) told(all []incident) (told []Incident) {
+	for i := range all {
+		if x := &all[i]; x.Open || x.end() >= v.since {
+			told = append(told, x.Incident)
+		}
+	}
+	sortIncidents(told)
+	return told
+}
+
+// end is the last moment that an incident reaches.
+func (x *incident) end() int64 {
+	at := x.Last
+	for _, e := range x.episodes {
+		if e.until > at {
+			at = e.until
+		}
+	}
+	return at
+}
+
+func sortIncidents(all []Incident) {
+	slices.SortStableFunc(all, func(a, b Incident) int {
+		if a.Open != b.Open {
+			if a.Open {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(b.Severity.Compare(a.Severity), cmp.Compare(b.Last, a.Last), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// latest is the id of the last incident that a rule's hits belong to.
+func latest(all []incident, rule int, since int64) (id string) {
+	var at int64
+	for i := range all {
+		for _, e := range all[i].episodes {
+			if e.rule == rule && e.hits.Last >= at && (e.open || max(e.hits.Last, e.until) >= since) {
+				id, at = all[i].ID, e.hits.Last
+			}
+		}
+	}
+	return id
+}
+
+// covers says whether a hit is one of the incident's.
+func (x *incident) covers(rule int, night int32) bool {
+	return slices.ContainsFunc(x.episodes, func(e *episode) bool {
+		return e.rule == rule && e.first <= night && night <= e.last
+	})
+}

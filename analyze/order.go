@@ -1,0 +1,87 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/6dcca832/headroom/analyze/rules"
+)
+
+// compareResults puts first who must act first: (1) requests are being refused, (2) data are at
+// risk, (3) another open violation, (4) another open warning, (5) no data, (6) nothing. Within each:
+// requests refused, then at fault, in the last nights, then how full the window is, then the name.
+func compareResults(a, b Result) int {
+	return cmp.Or(
+		cmp.Compare(a.urgency(), b.urgency()),
+		cmp.Compare(b.Recent.Refused, a.Recent.Refused),
+		cmp.Compare(b.Recent.AtFault, a.Recent.AtFault),
+		cmp.Compare(b.used(), a.used()),
+		cmp.Compare(a.Tenant, b.Tenant))
+}
+
+func (r *Result) used() float64 {
+	share, ok := r.Egress.Utilization()
+	if !ok {
+		return -1
+	}
+	return share
+}
+
+// atRisk are the rules about data that may be lost.
+var atRisk = []string{rules.StalePull, rules.NeverPulled, rules.LostReport, rules.ListedNotDownloaded}
+
+// urgency is from 1, act now, to 6, nothing to do.
+func (r *Result) urgency() int {
+	rank := 6
+	if r.Verdict == NoData {
+		rank = 5
+	}
+	for i := range r.Incidents {
+		if x := &r.Incidents[i]; x.Open {
+			rank = min(rank, x.urgency(r.Recent.Refused > 0))
+		}
+	}
+	// Of a range, what ended counts as well.
+	switch {
+	case rank <= 4:
+	case r.Verdict == Fail:
+		rank = 3
+	case r.Verdict == Warn:
+		rank = 4
+	}
+	return rank
+}
+
+func (x *Incident) urgency(refused bool) int {
+	switch {
+	case x.recentlyRefused && refused:
+		return 1
+	case slices.ContainsFunc(x.Rules, func(r string) bool { return slices.Contains(atRisk, r) }):
+		return 2
+	case x.Severity == rules.Violation:
+		return 3
+	}
+	return 4
+}
+
+// Weighs says whether something that counts weighs as much as a severity or more: of an audit about
+// now, open incidents; else findings. A tenant without data weighs as a warning.
+func (r *Report) Weighs(least rules.Severity) bool {
+	for i := range r.Tenants {
+		t := &r.Tenants[i]
+		if t.Verdict == NoData && rules.Warning.AtLeast(least) {
+			return true
+		}
+		for _, x := range t.Incidents {
+			if r.About == AboutNow && x.Open && x.Severity.AtLeast(least) {
+				return true
+			}
+		}
+		for _, f := range t.Findings {
+			if (r.About != AboutNow || f.Severity == rules.Notice) && f.Severity.AtLeast(least) {
+				return true
+			}
+		}
+	}
+	return false
+}

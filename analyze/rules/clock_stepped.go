@@ -1,0 +1,124 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/store"
+)
+
+// ClockStepped is the name of the rule.
+const ClockStepped = "clock-stepped"
+
+// Requests come in order of time, and rows arrived in order of their ids: where a clock was set
+// back, a row arrived after one that both started and ended later. The judge keeps rows until it
+// can put them in order of arrival, mostRows at a time. A row that arrived before one that is not
+// kept any more is left out: a step back over more rows than that is not seen.
+var clockStepped = Rule{
+	Name: ClockStepped, Severity: Notice,
+	Counts: "rows of one source that both start and end (start + duration) more than 1 s before the row that arrived before them: parallel downloads are none",
+	Advice: "Let the machine's clock be set in small steps (as chrony or ntpd do): gaps and windows are computed from its times.",
+	Hears:  func(k *Kind) bool { return !k.Opaque },
+	New:    func(*Facts) Judge { return new(clockSteppedJudge) },
+	Detail: func(f *Found) string {
+		return fmt.Sprintf("%s that started and ended before the one that arrived before it, by up to %s",
+			measure.Count(f.Count, "request"), measure.Seconds(f.Most))
+	},
+}
+
+const (
+	leastStep = 1e6     // microseconds
+	mostRows  = 1 << 13 // that are kept at a time
+)
+
+type clockSteppedJudge struct {
+	rows    []arrival
+	source  *store.Source
+	floor   int64 // the last to arrive of those that are not kept any more
+	ordered bool  // whether rows arrived in their order
+}
+
+// arrival is a row as it arrived.
+type arrival struct {
+	source    *store.Source
+	id        int64
+	at, until int64
+	classes   uint32
+}
+
+func (j *clockSteppedJudge) Hear(c *Call, fire Fire) bool {
+	n := len(j.rows)
+	if n == 0 {
+		j.ordered = true
+	} else if last := &j.rows[n-1]; c.Source != last.source || c.ID < last.id {
+		j.ordered = false
+		if c.ID < j.floor {
+			return false
+		}
+	}
+	j.rows = append(j.rows, arrival{c.Source, c.ID, c.StartedAt, c.StartedAt + c.Duration, c.ClassBit})
+	if len(j.rows) >= mostRows {
+		j.drop(fire)
+	}
+	return false
+}
+
+// drop judges the first half of the rows, and keeps of the others those that arrived after all of
+// them.
+func (j *clockSteppedJudge) drop(fire Fire) {
+	old, rest := j.rows[:mostRows/2], j.rows[mostRows/2:]
+	if !j.ordered {
+		j.judge(old[len(old)-1].at, fire)
+	}
+	for i := range old {
+		j.floor = max(j.floor, old[i].id)
+	}
+	kept := j.rows[:0]
+	for _, r := range rest {
+		if r.id > j.floor {
+			kept = append(kept, r)
+		}
+	}
+	j.rows = kept
+}
+
+// judge fires for steps among the rows that started no later than upto.
+func (j *clockSteppedJudge) judge(upto int64, fire Fire) {
+	sorted := slices.Clone(j.rows)
+	slices.SortFunc(sorted, func(a, b arrival) int {
+		return cmp.Or(cmp.Compare(sourceID(a.source), sourceID(b.source)), cmp.Compare(a.id, b.id))
+	})
+	for i := 1; i < len(sorted); i++ {
+		before, r := &sorted[i-1], &sorted[i]
+		back := before.at - r.at
+		if before.source != r.source || back <= leastStep || before.until-r.until <= leastStep || r.at > upto {
+			continue
+		}
+		id := before.id
+		fire(Evidence{ID: r.id, At: r.at, Size: back, Classes: r.classes, Why: func() string {
+			return fmt.Sprintf("started %s before request %d, which arrived before it", measure.Seconds(back), id)
+		}})
+	}
+}
+
+func sourceID(s *store.Source) int64 {
+	if s == nil {
+		return 0
+	}
+	return s.ID
+}
+
+func (j *clockSteppedJudge) End(_ int64, fire Fire) {
+	if !j.ordered {
+		j.judge(math.MaxInt64, fire)
+	}
+}
+
+// Settle forgets the rows.
+func (j *clockSteppedJudge) Settle(fire Fire) {
+	j.End(0, fire)
+	j.rows = j.rows[:0]
+}

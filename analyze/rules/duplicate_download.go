@@ -1,0 +1,31 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/6dcca832/headroom/internal/measure"
+)
+
+// DuplicateDownload is the name of the rule.
+const DuplicateDownload = "duplicate-download"
+
+// The audit itself remembers which recordings are complete: millions of them, and the forecast asks
+// the same.
+var duplicateDownload = Rule{
+	Name: DuplicateDownload, Severity: Warning,
+	Counts: "complete downloads of a recording beyond its first; one cut short and completed by one or more 206 counts as one; a key that may not be kept is told apart by its keyed hash, whatever follows it in the path; detail says bytes wasted and their share of all audio bytes",
+	Advice: "Remember which recordings are complete and do not download them again: repeated bytes count against the egress cap.",
+	Causes: []string{CutShort},
+	Title:  "Recordings were downloaded again",
+	Hears:  func(k *Kind) bool { return k.Again },
+	New: every(func(_ *Facts, c *Call) Evidence {
+		bytes := c.ResponseBytes
+		return Evidence{Bytes: bytes, Why: func() string {
+			return fmt.Sprintf("this recording was downloaded completely before; %d bytes again", bytes)
+		}}
+	}),
+	Detail: func(f *Found) string {
+		return fmt.Sprintf("%s of recordings that were complete already wasted %s bytes, %s of all audio bytes",
+			measure.Count(f.Count, "download"), measure.Grouped(f.Bytes), measure.PercentOf(f.Bytes, f.Egress.Total))
+	},
+}

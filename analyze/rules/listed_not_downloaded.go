@@ -1,0 +1,28 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/6dcca832/headroom/internal/measure"
+)
+
+// ListedNotDownloaded is the name of the rule.
+const ListedNotDownloaded = "listed-not-downloaded"
+
+var listedNotDownloaded = Rule{
+	Name: ListedNotDownloaded, Severity: Warning,
+	Counts: "recordings listed more than 5 days ago and never downloaded, where at least 90 % of what was listed in the 28 days before was: those recordings",
+	Advice: "Pull these recordings, or find out why they were left out: the vendor does not keep them for ever.",
+	Title:  "Recordings that were listed have not been downloaded",
+	Whole:  true, Absence: true,
+	New: finally(func(f *Facts, _ int64, fire Fire) {
+		for _, m := range f.Missing() {
+			fire(Evidence{At: m.ListedAt, Bytes: 0, Size: m.Bytes, Why: func() string {
+				return fmt.Sprintf("listed with %d bytes, and not downloaded since", m.Bytes)
+			}})
+		}
+	}),
+	Detail: func(f *Found) string {
+		return measure.Count(f.Count, "recording") + " listed more than 5 days ago and not downloaded, though nearly all others were"
+	},
+}

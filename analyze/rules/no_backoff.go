@@ -1,0 +1,76 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/limits"
+)
+
+// NoBackoff is the name of the rule.
+const NoBackoff = "no-backoff"
+
+var noBackoff = Rule{
+	Name: NoBackoff, Severity: Violation,
+	Counts: "requests that follow n ≥ 1 consecutive 429s of their class and started sooner after the last 429's start than max(its Retry-After, min(60 s, min_interval × 2^(n−1))); classes without a min_interval use 1 s",
+	Advice: "After a refusal wait as long as Retry-After says, else double the wait with each refusal up to a minute.",
+	Causes: []string{RateLimited},
+	Title:  "Requests were sent again too soon after a refusal",
+	Back:   true,
+	Hears:  func(k *Kind) bool { return k.Role == limits.RoleRateLimited && !k.Opaque },
+	New:    func(f *Facts) Judge { return &noBackoffJudge{facts: f, Runs: map[string]Backoff{}} },
+	Detail: func(f *Found) string { return measure.Count(f.Count, "request") + " sent too soon after a refusal" },
+}
+
+// plainInterval is the first wait of classes that have no minimum interval.
+const plainInterval = time.Second
+
+// PlainInterval is the first wait of classes that have no minimum interval.
+const PlainInterval = plainInterval
+
+// noBackoffJudge is awake while a class has a run of refusals.
+type noBackoffJudge struct {
+	facts *Facts
+	Runs  map[string]Backoff // by class
+}
+
+// Backoff is a class's run of refusals for frequency.
+type Backoff struct {
+	Run        int   // consecutive refusals
+	At         int64 // start of the last
+	RetryAfter int64 // of the last, seconds
+}
+
+func (j *noBackoffJudge) Hear(c *Call, fire Fire) bool {
+	b, ok := j.Runs[c.Class]
+	if ok {
+		if gap, wait := c.StartedAt-b.At, j.wait(c.Kind, b); gap < wait {
+			fire(hit(c, func() string {
+				return fmt.Sprintf("started %s after refusal number %d in a row; the wait is %s",
+					measure.Seconds(gap), b.Run, measure.Seconds(wait))
+			}))
+		}
+	}
+	if c.Role == limits.RoleRateLimited {
+		j.Runs[c.Class] = Backoff{Run: b.Run + 1, At: c.StartedAt, RetryAfter: c.RetryAfter}
+	} else if ok {
+		delete(j.Runs, c.Class)
+	}
+	return len(j.Runs) > 0
+}
+
+// wait is max(Retry-After, min(limit, interval × 2^(n−1))) after n refusals.
+func (j *noBackoffJudge) wait(k *Kind, b Backoff) int64 {
+	interval := plainInterval.Microseconds()
+	if k.Paced {
+		interval = j.facts.Policy.Frequency.MinInterval.Microseconds()
+	}
+	wait := j.facts.Policy.Frequency.BackoffMax.Microseconds()
+	if n := b.Run - 1; n < 32 && interval<<n < wait {
+		wait = interval << n
+	}
+	return max(wait, b.RetryAfter*1e6)
+}
+
+func (*noBackoffJudge) End(int64, Fire) {}
