@@ -29,7 +29,8 @@ const NowNights = 30
 // Report is the audit of several tenants, in the order of who must act first.
 type Report struct {
 	About About
-	// FromCache says that saved states were continued, so that not every request was read.
+	// FromCache says that saved states may have been continued: Options.NoCache was not set. The
+	// answer is the same.
 	FromCache bool
 	// AsOf is the moment taken as "now"; no later request is in the report.
 	AsOf time.Time

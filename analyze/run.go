@@ -80,7 +80,7 @@ func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, e
 		return nil, Saved{}, err
 	}
 	report := &Report{
-		About: o.about(), FromCache: r.fromCache, AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until,
+		About: o.about(), FromCache: !o.NoCache, AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until,
 		PolicyName: o.Policy.Name, PolicyVersion: o.Policy.Version,
 		Tenants: results, Later: r.later, Dropped: r.events.Dropped, Seen: map[string]int64{}, Days: days,
 	}
@@ -182,10 +182,9 @@ type runner struct {
 	key     []byte
 	states  map[string]store.State
 
-	mu        sync.Mutex // guards what the workers add to
-	saved     []store.State
-	later     int64
-	fromCache bool
+	mu    sync.Mutex // guards what the workers add to
+	saved []store.State
+	later int64
 }
 
 func (r *runner) prepare(ctx context.Context) (err error) {
@@ -385,9 +384,6 @@ func (r *runner) fromState(
 	if !a.resume(s.Data, r.snap.History(ctx, t.Name)) {
 		return nil, false, nil
 	}
-	r.mu.Lock()
-	r.fromCache = true
-	r.mu.Unlock()
 	if info.Last <= s.UptoAt {
 		return a, true, r.list(ctx, a)
 	}

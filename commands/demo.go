@@ -245,6 +245,7 @@ func (s *session) writeDemoConfig(name string, tale *story.Story) (err error) {
 	return err
 }
 
+// writeDemoReports tells of the whole month: what happened, whether it is over or not.
 func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptions, w io.Writer) error {
 	if err := s.store.Refresh(ctx); err != nil {
 		return err
@@ -254,7 +255,7 @@ func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptio
 		return err
 	}
 	defer snap.Close()
-	p, err := s.picture(ctx, snap, span{asOf: o.asOf}, nil)
+	p, err := s.picture(ctx, snap, span{asOf: o.asOf, since: o.asOf.AddDate(0, 0, -story.Days)}, nil)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func compareWithTruth(t *testing.T, se *session, tale *story.Story) {
 		t.Fatal(err)
 	}
 	defer snap.Close()
-	r, err := se.audit(t.Context(), snap, span{asOf: tale.End}, nil)
+	r, err := se.audit(t.Context(), snap, span{asOf: tale.End, since: tale.Start}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,7 +135,7 @@ func inDemo(t *testing.T) []string {
 func TestRangesShowWhatTheAuditSays(t *testing.T) {
 	b := open(t, 1280, 800)
 	b.load(filepath.Join(demo(t), "report.html"), "")
-	compareWithAudit(t, b, audit(t, "--as-of", asOf))
+	compareWithAudit(t, b, audit(t, "--since", "2026-10-01", "--as-of", asOf))
 	for _, r := range [][2]string{{"2026-10-10", "2026-10-20"}, {"2026-10-19", "2026-10-19"}, {"2026-10-05", "2026-10-31"}} {
 		b.choose("from", "2026-10-03") // so that the second choice never moves the first
 		b.choose("to", r[1])
