@@ -26,6 +26,8 @@ type Picture struct {
 	About func(tenant string) egress.Tenant
 	// Examples are some requests of each incident, by its id; see analyze.Examples. nil means none.
 	Examples map[string][]analyze.Example
+	// Usage is how much of the API each tenant used, told by several things. nil means not told.
+	Usage map[string][]*analyze.UsageReport
 	// Program is the name and version of what writes the report; "" leaves them out.
 	Program string
 	// Live is the path, on the page's own server, whose answer changes when there is something new to show. The page

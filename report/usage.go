@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // usageDoc is the JSON of Usage, of schema headroom.usage/v1.
@@ -57,16 +59,8 @@ func (r usageRowDoc) MarshalJSON() ([]byte, error) {
 // and w's.
 func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	l := &listing{
-		what: "usage", empty: "No requests in the range.",
-		columns: []column{
-			{head: usageHead(r.By)}, {head: "Requests", right: true}, {head: "Share", right: true},
-			{head: "Down", right: true}, {head: "Up", right: true, spare: true},
-			{head: "Errors", right: true}, {head: "p50", right: true}, {head: "p95", right: true},
-			{head: "p99", right: true, spare: true}, {head: "First byte\np50", right: true, spare: true},
-			{head: "While\ndownloading", right: true, spare: true}, {head: "Wasted\nrequests", right: true},
-			{head: "Wasted", right: true}, {head: "Busy", right: true, spare: true},
-		},
-		squeeze: []squeeze{{0, 16}, {0, 10}},
+		what: "usage", empty: "No requests in the range.", columns: usageColumns(r.By),
+		squeeze: []squeeze{{0, 16}, {0, 10}}, rows: usageRows(r),
 		head: []string{
 			string(r.By), "requests", "request_bytes", "response_bytes", "errors", "p50_s", "p95_s", "p99_s",
 			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests", "wasted_bytes", "busy_share",
@@ -74,19 +68,45 @@ func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	}
 	doc := usageDoc{Schema: "headroom.usage/v1", By: r.By, Since: timeOrNull(r.Since), Until: timeOrNull(r.Until), Rows: []usageRowDoc{}}
 	for i := range r.Rows {
-		row := &r.Rows[i]
-		d := newUsageRowDoc(r.By, row)
+		d := newUsageRowDoc(r.By, &r.Rows[i])
 		doc.Rows = append(doc.Rows, d)
-		l.rows = append(l.rows, usageCells(row, &r.Total))
 		l.records = append(l.records, usageRecord(&d))
+	}
+	l.doc = doc
+	return l.write(w, o)
+}
+
+// UsageTable is Usage as a table of clean texts, for the page: its heads, and its rows with that of all
+// together last. All columns but the first are numbers.
+func UsageTable(r *analyze.UsageReport) (heads []string, rows [][]string) {
+	for _, c := range usageColumns(r.By) {
+		heads = append(heads, strings.ReplaceAll(c.head, "\n", " "))
+	}
+	return heads, mapCells(usageRows(r), text.Clean)
+}
+
+func usageColumns(by analyze.UsageBy) []column {
+	return []column{
+		{head: usageHead(by)}, {head: "Requests", right: true}, {head: "Share", right: true},
+		{head: "Down", right: true}, {head: "Up", right: true, spare: true},
+		{head: "Errors", right: true}, {head: "p50", right: true}, {head: "p95", right: true},
+		{head: "p99", right: true, spare: true}, {head: "First byte\np50", right: true, spare: true},
+		{head: "While\ndownloading", right: true, spare: true}, {head: "Wasted\nrequests", right: true},
+		{head: "Wasted", right: true}, {head: "Busy", right: true, spare: true},
+	}
+}
+
+// usageRows are the rows, and where there are several, that of all together.
+func usageRows(r *analyze.UsageReport) (rows [][]string) {
+	for i := range r.Rows {
+		rows = append(rows, usageCells(&r.Rows[i], &r.Total))
 	}
 	if len(r.Rows) > 1 {
 		total := usageCells(&r.Total, &r.Total)
 		total[0] = "all"
-		l.rows = append(l.rows, total)
+		rows = append(rows, total)
 	}
-	l.doc = doc
-	return l.write(w, o)
+	return rows
 }
 
 // usageHead is the head of the first column.

@@ -205,7 +205,7 @@
     for (const d of t.slot.querySelectorAll('details')) d.open = opened.delete(place(t, d));
   }
 
-  const place = (t, details) => `${t.name} ${details === t.more ? 'more' : details.matches('.earlier') ? 'earlier' : details.dataset.list || details.closest('figure').dataset.chart}`;
+  const place = (t, details) => `${t.name} ${details === t.more ? 'more' : details.closest('.earlier, .usage') ? details.querySelector('summary').textContent : details.dataset.list || details.closest('figure').dataset.chart}`;
 
   // leave notes what is open and in view, for the page that comes after this one.
   function leave() {

@@ -362,3 +362,22 @@ func TestOverTheCapIsToldSinceWhen(t *testing.T) {
 		t.Errorf("%q, %q, %q", v.Hit, v.HitNote, v.Outlook)
 	}
 }
+
+// TestUsageOfATenantIsOnItsPage: as a sentence and as tables.
+func TestUsageOfATenantIsOnItsPage(t *testing.T) {
+	row := analyze.UsageRow{Name: "recording_audio", Requests: 7, BusyShare: -1, Duration: analyze.Percentiles{N: 7, P50: 400_000, P95: 900_000}}
+	total := row
+	total.BusyShare, total.WastedRequests, total.WastedBytes = .5, 2, 3_000
+	p := &report.Picture{Audit: reporttest.Sample(), Usage: map[string][]*analyze.UsageReport{
+		"acme": {{By: analyze.ByClass, Rows: []analyze.UsageRow{row}, Total: total}},
+	}}
+	page := pageOf(t, p)
+	for _, want := range []string{
+		"7 requests, 0 B down; wasted: 2 requests, 3.00 kB; half of the answers within 0.40 s, 95% within 0.90 s; the nightly window is busy for 50%.",
+		"<summary>Use by class of request</summary>", `<th scope="row">recording_audio</th><td class="n">7</td>`,
+	} {
+		if strings.Count(page, want) != 1 {
+			t.Errorf("the page does not say once %q", want)
+		}
+	}
+}

@@ -90,6 +90,8 @@ type pageTenant struct {
 	Known       []string       // who told the cap and when, and the resets
 	First       []pageIncident // open ones, or the latest
 	Earlier     []pageIncident
+	Usage       []pageUsage
+	UsageWords  string  // Usage in a sentence
 	Share       float64 // negative where the cap is unknown
 	Cap, Bounds string
 	PeakShare   string
@@ -298,6 +300,10 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		}
 	}
 	t.Known = report.KnownWords(r, about.Zone)
+	t.UsageWords = usageWords(p.Usage[r.Tenant])
+	for _, u := range p.Usage[r.Tenant] {
+		t.Usage = append(t.Usage, newPageUsage(u))
+	}
 	t.Many = t.Violations > 0 && r.Verdict != analyze.Pass
 	for k := range r.Incidents {
 		if v := newPageIncident(p, &r.Incidents[k], r, c); v.Open || k == 0 {

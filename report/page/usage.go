@@ -1,0 +1,41 @@
+package page
+
+import (
+	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/report"
+)
+
+// pageUsage is a table of how much of the API a tenant used, told by one thing.
+type pageUsage struct {
+	Title string
+	Heads []string
+	Rows  [][]string
+}
+
+func newPageUsage(r *analyze.UsageReport) pageUsage {
+	titles := map[analyze.UsageBy]string{
+		analyze.ByClass: "by class of request", analyze.ByClient: "by client", analyze.ByHour: "by hour of the week",
+		analyze.ByStatus: "by status", analyze.ByDay: "by day", analyze.ByTenant: "by tenant", analyze.ByRecording: "by recording",
+	}
+	u := pageUsage{Title: titles[r.By]}
+	u.Heads, u.Rows = report.UsageTable(r)
+	return u
+}
+
+// usageWords sum up a tenant's use in a sentence; "" where none is told.
+func usageWords(all []*analyze.UsageReport) string {
+	if len(all) == 0 {
+		return ""
+	}
+	t := &all[0].Total
+	s := measure.Count(t.Requests, "request") + ", " + measure.Bytes(t.ResponseBytes) + " down; wasted: " +
+		measure.Count(t.WastedRequests, "request") + ", " + measure.Bytes(t.WastedBytes)
+	if t.Duration.N > 0 {
+		s += "; half of the answers within " + measure.Duration(t.Duration.P50) + ", 95% within " + measure.Duration(t.Duration.P95)
+	}
+	if t.BusyShare >= 0 {
+		s += "; the nightly window is busy for " + measure.Percent(t.BusyShare)
+	}
+	return s + "."
+}
