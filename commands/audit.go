@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,16 +33,29 @@ func newAuditCommand(s *streams) *cli.Command {
 		Name:      "audit",
 		Usage:     "tell per tenant whether the vendor's rules were kept",
 		ArgsUsage: "[TENANT…]",
-		Description: "Judges what was recorded, worst tenant first. Exits with 1 where a finding weighs as much as\n" +
-			"--fail-on or more, so that a nightly job can act on it.\n\n" +
+		Description: "Judges what was recorded, who must act first on top. Without --since and --until it is about now: what still\n" +
+			"goes on fails, what has ended is history. With a range, everything in it counts. Exits with 1 where something\n" +
+			"counts that weighs as much as --fail-on or more.\n\n" +
+			"With --new it tells what is new or has grown since the last audit --new, and only that sets the exit code: nothing\n" +
+			"is missed when a night's job failed, nothing is told twice. That is the line for cron.\n\n" +
 			"Examples:\n" +
 			"  headroom audit\n" +
-			"  headroom audit --tenant acme --since 7d --format json\n" +
-			"  headroom audit --explain spacing --tenant acme",
+			"  headroom audit --new --brief\n" +
+			"  headroom audit acme --since 7d --format json\n" +
+			"  headroom audit acme --explain spacing\n" +
+			"  headroom audit --explain acme-2026-11-06-duplicate-download",
 		Flags: slices.Concat([]cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(),
 			newChoiceFlag("fail-on", "the least `SEVERITY` that makes the exit code 1", failOns()...),
-			&cli.StringFlag{Name: "explain", Usage: "list the requests that made `RULE`, such as spacing, fire for one tenant"},
+			&cli.StringFlag{Name: "explain", Usage: "list the requests that made a `RULE` fire for one tenant, or those of an incident by its id, and why each counts"},
+			&cli.BoolFlag{Name: "new", Usage: "tell only what is new or has grown since the last audit --new"},
+			&cli.StringFlag{Name: "cursor", Usage: "keep what --new has told under this `NAME`, apart from others'"},
+			&cli.BoolFlag{Name: "brief", Usage: "one line for each tenant that needs somebody, and one for all others"},
+			newChoiceFlag("sort", "`ORDER` of the tenants", sorts()...),
+			&cli.IntFlag{Name: "top", Usage: "show only the first `N` tenants; the exit code is that of all"},
+			&cli.StringFlag{Name: "only", Usage: "show only tenants with these `VERDICTS`, separated by commas: fail, warn, no-data, pass; the exit code is that of all"},
+			&cli.BoolFlag{Name: "no-cache", Usage: "read every row, and believe nothing that was computed before"},
+			textfileFlag(),
 		}, rangeFlags()),
 		Action: withStore(s, readAuditOptions, runAudit, sqlite.MustExist()),
 	}
@@ -49,11 +63,16 @@ func newAuditCommand(s *streams) *cli.Command {
 
 type auditOptions struct {
 	span
-	tenants []string
-	failOn  string
-	explain string
-	output  string
-	look    report.Options
+	tenants  []string
+	failOn   string
+	explain  string // a rule or an incident's id
+	news     bool
+	cursor   string
+	shown    showOptions
+	noCache  bool
+	textfile string
+	output   string
+	look     report.Options
 }
 
 func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
@@ -63,28 +82,38 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
 	}
-	o.failOn, err = choice(c, "fail-on", failOns()...)
-	if err != nil {
+	if o.failOn, err = choice(c, "fail-on", failOns()...); err != nil {
 		return o, err
 	}
-	o.output = c.String("output")
-	if o.explain, err = readRule(c.String("explain")); err != nil {
+	if o.shown, err = readShowOptions(c); err != nil {
 		return o, err
 	}
-	o.look, err = readLook(c, s)
-	return o, err
-}
-
-func readRule(name string) (string, error) {
-	if name == "" || slices.Contains(rules.Names(), name) {
-		return name, nil
+	o.output, o.explain, o.textfile = c.String("output"), c.String("explain"), c.String("textfile")
+	o.news, o.cursor, o.noCache = c.Bool("new"), c.String("cursor"), c.Bool("no-cache")
+	if err := checkExplain(o.explain); err != nil {
+		return o, err
 	}
-	return "", fmt.Errorf("flag --explain: there is no rule %q%s; the rules are %s", name,
-		didYouMean(name, rules.Names()), strings.Join(rules.Names(), ", "))
+	switch ranged := c.IsSet("since") || c.IsSet("until"); {
+	case o.news && ranged:
+		return o, errors.New("flag --new: is about what was not told yet, whatever its time; leave out --since and --until")
+	case o.news && o.explain != "":
+		return o, errors.New("flag --new: does not go with --explain")
+	case c.IsSet("cursor") && !o.news:
+		return o, errors.New("flag --cursor: goes with --new")
+	case o.textfile != "" && (ranged || o.news || o.explain != ""):
+		return o, errors.New("flag --textfile: metrics are of the audit about now; leave out ranges, --new and --explain")
+	}
+	if o.look, err = readLook(c, s); err != nil {
+		return o, err
+	}
+	if o.look.Brief = c.Bool("brief"); o.look.Brief && !slices.Contains([]string{"table", "markdown"}, o.look.Format) {
+		return o, fmt.Errorf("flag --brief: makes lines for people, not %s; leave out --format", o.look.Format)
+	}
+	return o, nil
 }
 
 func runAudit(c *cli.Context, se *session, o auditOptions) error {
-	snap, names, err := se.snapshot(c.Context, o.tenants)
+	snap, names, err := se.auditedSnapshot(c.Context, o)
 	if err != nil {
 		return err
 	}
@@ -94,16 +123,57 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	if o.explain != "" {
 		return explain(c.Context, se, snap, names, o)
 	}
-	r, err := se.audit(c.Context, snap, o.span, names)
+	options := se.analysis(o.span, names)
+	options.NoCache = o.noCache
+	if o.news {
+		if err := se.writable(); err != nil {
+			return fmt.Errorf("flag --new: keeps what was told in the database: %w", err)
+		}
+		if options.Seen, err = readCursor(c.Context, snap, o.cursor); err != nil {
+			return err
+		}
+	}
+	r, err := se.auditWith(c.Context, snap, options)
 	if err != nil {
 		return err
 	}
 	se.outcome = auditSummary(r)
-	err = se.write(o.output, func(w io.Writer) error { return report.Audit(w, r, origin(snap, o.look)) })
-	if err == nil && fails(r, o.failOn) {
-		err = errFindings
+	if err := se.tellAudit(c.Context, snap, names, r, o); err != nil {
+		return err
 	}
-	return err
+	if o.news {
+		se.changed = r.Weighs(analyze.Notice)
+		if err := se.saveCursor(c.Context, o.cursor, options.Seen, r); err != nil {
+			return err
+		}
+	}
+	if fails(r, o.failOn) {
+		return errFindings
+	}
+	return nil
+}
+
+// auditedSnapshot opens the log. For --no-cache, all that was computed before is made anew from the rows.
+func (s *session) auditedSnapshot(ctx context.Context, o auditOptions) (store.Snapshot, []string, error) {
+	if o.noCache {
+		if err := s.writable(); err != nil {
+			return nil, nil, fmt.Errorf("flag --no-cache: makes the cache anew; copy the file to where it can be written: %w", err)
+		}
+		if err := s.store.DropCache(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s.snapshot(ctx, o.tenants)
+}
+
+// tellAudit writes the audit, and the metrics where they are asked for.
+func (s *session) tellAudit(ctx context.Context, snap store.Snapshot, names []string, r *analyze.Report, o auditOptions) error {
+	shown := o.shown.apply(r)
+	err := s.write(o.output, func(w io.Writer) error { return report.Audit(w, shown, origin(snap, o.look)) })
+	if err != nil || o.textfile == "" {
+		return err
+	}
+	return s.exportMetrics(ctx, snap, o.span, names, r, o.textfile)
 }
 
 // auditSummary counts tenants by verdict.
@@ -137,8 +207,17 @@ func (s *session) auditWith(ctx context.Context, snap store.Snapshot, o analyze.
 func (s *session) analysis(sp span, tenants []string) analyze.Options {
 	return analyze.Options{
 		Policy: s.policy, AsOf: sp.asOf, Since: sp.since, Until: sp.until, Tenants: tenants,
-		Known: s.config.Names(), About: s.config.About,
+		Known: s.known(tenants), About: s.config.About,
 	}
+}
+
+// known are the config's tenants among those named, or all of them: of those, silence is told, too.
+func (s *session) known(names []string) []string {
+	known := s.config.Known()
+	if names != nil {
+		known = slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(names, name) })
+	}
+	return known
 }
 
 // fails says whether something that counts weighs as much as failOn or more.
@@ -149,32 +228,71 @@ func fails(r *analyze.Report, failOn string) bool {
 	return r.Weighs(analyze.Severity(failOn))
 }
 
-// explain lists what made a rule fire for one tenant.
+// explain lists what made a rule fire for one tenant, or what an incident consists of.
 func explain(ctx context.Context, se *session, snap store.Snapshot, names []string, o auditOptions) error {
-	if known := snap.Tenants(); len(names) == 0 && len(known) == 1 {
-		names = []string{known[0].Name}
+	known := names
+	if known == nil {
+		known = se.knownTenants(snap)
 	}
-	if len(names) != 1 {
-		return errors.New("flag --explain: needs exactly one --tenant")
+	tenant, incident, err := toExplain(o.explain, known)
+	if err != nil {
+		return fmt.Errorf("flag --explain: %w", err)
 	}
-	rows, err := explained(ctx, snap, se.analysis(o.span, nil), names[0], o.explain)
+	options := se.analysis(o.span, []string{tenant})
+	var hits []analyze.Hit
+	take := func(h analyze.Hit) { hits = append(hits, h) }
+	if incident {
+		err = analyze.ExplainIncident(ctx, snap, options, tenant, o.explain, take)
+	} else {
+		err = analyze.Explain(ctx, snap, options, tenant, func(h analyze.Hit) {
+			if h.Rule == o.explain {
+				take(h)
+			}
+		})
+	}
+	if err != nil {
+		return err
+	}
+	rows, err := explainedRows(ctx, snap, hits)
 	if err != nil {
 		return err
 	}
 	return se.write(o.output, func(w io.Writer) error { return report.Explain(w, rows, o.look) })
 }
 
-// explained gives the requests in order of time, whatever the order in which the rule could judge them.
-func explained(ctx context.Context, snap store.Snapshot, o analyze.Options, tenant, rule string) ([]report.ExplainedRow, error) {
-	var hits []analyze.Hit
-	var ids []int64
-	err := analyze.Explain(ctx, snap, o, tenant, func(h analyze.Hit) {
-		if h.Rule == rule {
-			hits, ids = append(hits, h), append(ids, h.ID)
+// incidentForm is how the id of an incident ends, after its tenant: the date of its first night, and its cause.
+var incidentForm = regexp.MustCompile(`^(.+)-[0-9]{4}-[0-9]{2}-[0-9]{2}-([a-z0-9-]+)$`)
+
+// toExplain says of which tenant something is to be explained, and whether it is an incident or a rule. Known are the
+// tenants that may be meant.
+func toExplain(what string, known []string) (tenant string, incident bool, err error) {
+	if m := incidentForm.FindStringSubmatch(what); m != nil {
+		if !slices.Contains(known, m[1]) {
+			return "", true, unknownTenant(m[1], known)
 		}
-	})
-	if err != nil {
-		return nil, err
+		return m[1], true, nil
+	}
+	if len(known) != 1 {
+		return "", false, errors.New("needs exactly one --tenant")
+	}
+	return known[0], false, nil
+}
+
+// checkExplain refuses what is neither a rule nor of the form of an incident's id.
+func checkExplain(what string) error {
+	m := incidentForm.FindStringSubmatch(what)
+	if what == "" || slices.Contains(rules.Names(), what) || m != nil && slices.Contains(rules.Names(), m[2]) {
+		return nil
+	}
+	return fmt.Errorf("flag --explain: there is no rule %q%s; the rules are %s; an incident's id is like acme-2026-11-06-spacing",
+		what, didYouMean(what, rules.Names()), strings.Join(rules.Names(), ", "))
+}
+
+// explainedRows gives the requests in order of time, whatever the order in which a rule could judge them.
+func explainedRows(ctx context.Context, snap store.Snapshot, hits []analyze.Hit) ([]report.ExplainedRow, error) {
+	ids := make([]int64, len(hits))
+	for i, h := range hits {
+		ids[i] = h.ID
 	}
 	slices.SortFunc(hits, func(a, b analyze.Hit) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
 	requests, err := snap.ByID(ctx, ids)

@@ -5,6 +5,7 @@ const (
 	EventReset   = "reset"   // support reset a tenant's egress window
 	EventDropped = "dropped" // requests could not be recorded
 	EventPrune   = "prune"   // rows were removed from the file
+	EventTold    = "told"    // an audit of what is new told of incidents; the note says which
 	EventPaced   = "paced"   // requests were held back to keep the least interval; the note says for how long
 )
 
