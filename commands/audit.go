@@ -305,7 +305,11 @@ func explainedRows(ctx context.Context, snap store.Snapshot, hits []analyze.Hit)
 	}
 	rows := make([]report.ExplainedRow, len(hits))
 	for i, h := range hits {
-		rows[i] = report.ExplainedRow{Request: byID[h.ID], Why: h.Why}
+		request, ok := byID[h.ID]
+		if !ok { // the hit is about a time or a recording, not about a request
+			request.StartedAt = h.At
+		}
+		rows[i] = report.ExplainedRow{Request: request, Why: h.Why}
 	}
 	return rows, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 )
 
@@ -141,6 +142,8 @@ func candidates(app *cli.App, words []string) []string {
 		all = namesOf(app)
 	case cmd.Name == "completion":
 		all = slices.Collect(maps.Keys(completions))
+	case cmd.Name == "rules":
+		all = rules.Names()
 	case cmd.Name == "help":
 		all = namesOf(app)
 	}
