@@ -130,8 +130,14 @@ func (w *writer) flush(ctx context.Context, b *builder) error {
 	return err
 }
 
+// maxTenants bounds the tenants whose memory a builder uses again.
+const maxTenants = 4096
+
 func (b *builder) reset() {
 	b.from, b.count = b.upto, 0
+	if len(b.pending) > maxTenants {
+		clear(b.pending)
+	}
 	for tenant, entries := range b.pending {
 		b.pending[tenant] = entries[:0]
 	}

@@ -147,7 +147,7 @@ func (n *Snapshot) entries(ctx context.Context, chunk chunkMeta) ([]pack.Entry, 
 	if err != nil {
 		return nil, err
 	}
-	if err := decode(&u.columns, data, func(id int64) uint64 { return n.hash[id] }); err != nil {
+	if err := decode(&u.columns, data, n.hash.get); err != nil {
 		return nil, err
 	}
 	entries := make([]pack.Entry, u.columns.N)

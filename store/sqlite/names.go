@@ -38,8 +38,12 @@ type ids struct {
 	bySource map[*store.Source]int64
 }
 
-// maxPointers bounds byRoute and bySource, for callers who share nothing.
-const maxPointers = 1024
+const (
+	// maxPointers bounds byRoute and bySource, for callers who share nothing.
+	maxPointers = 1024
+	// maxNames bounds the other maps, and what of the names is shared: a hostile log may have any number.
+	maxNames = 1 << 16
+)
 
 func newIDs(conn *sql.Conn) *ids {
 	return &ids{
@@ -100,6 +104,9 @@ func lookUp[K comparable](known map[K]int64, name K, find func() (int64, error))
 	}
 	id, err := find()
 	if err == nil {
+		if len(known) >= maxNames {
+			clear(known)
+		}
 		known[name] = id
 	}
 	return id, err
@@ -133,16 +140,16 @@ func (n *ids) add(ctx context.Context, table, columns string, values ...any) (id
 type names struct {
 	tenants map[int64]string
 	byName  map[string]int64
-	clients map[int64]string
-	routes  map[int64]*store.Route
+	clients table[string]
+	routes  table[*store.Route]
 	sources map[int64]*store.Source
 }
 
 func loadNames(ctx context.Context, q queryer) (*names, error) {
 	n := &names{
-		tenants: map[int64]string{}, byName: map[string]int64{}, clients: map[int64]string{}, routes: map[int64]*store.Route{},
-		sources: map[int64]*store.Source{},
+		tenants: map[int64]string{}, byName: map[string]int64{}, sources: map[int64]*store.Source{},
 	}
+	shared := interner{}
 	err := errors.Join(
 		each(ctx, q, "SELECT id, name FROM tenant", func(scan func(...any) error) error {
 			var id int64
@@ -151,17 +158,20 @@ func loadNames(ctx context.Context, q queryer) (*names, error) {
 			n.tenants[id], n.byName[name] = name, id
 			return err
 		}),
-		each(ctx, q, "SELECT id, name FROM client", func(scan func(...any) error) error {
+		each(ctx, q, "SELECT id, name FROM client ORDER BY id", func(scan func(...any) error) error {
 			var id int64
 			var name string
 			err := scan(&id, &name)
-			n.clients[id] = name
+			n.clients.set(id, name)
 			return err
 		}),
-		each(ctx, q, "SELECT id, method, origin, template, class FROM route", func(scan func(...any) error) error {
+		each(ctx, q, "SELECT id, method, origin, template, class FROM route ORDER BY id", func(scan func(...any) error) error {
 			var r store.Route
-			err := scan(&r.ID, &r.Method, &r.Origin, &r.Template, &r.Class)
-			n.routes[r.ID] = &r
+			var method, origin, template, class sql.RawBytes
+			err := scan(&r.ID, &method, &origin, &template, &class)
+			r.Method, r.Origin = shared.text(method), shared.text(origin)
+			r.Template, r.Class = shared.text(template), shared.text(class)
+			n.routes.set(r.ID, &r)
 			return err
 		}),
 		each(ctx, q, "SELECT id, kind, name, resolution_us, time_is FROM source", func(scan func(...any) error) error {

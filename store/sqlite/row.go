@@ -57,8 +57,8 @@ func (r *storedRow) whole(n *names) store.Request {
 	return store.Request{
 		ID: r.id, Tenant: n.tenants[r.tenant], StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte,
 		RequestBytes: r.sentBytes, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort, RetryAfter: r.retryAfter,
-		Error: r.err.String, Route: n.routes[r.route], Key: r.key.String, Query: r.query.String, Params: r.params.String,
-		Client: n.clients[r.client.Int64], Source: n.sources[r.source], VendorID: r.vendorID.String,
+		Error: r.err.String, Route: n.routes.get(r.route), Key: r.key.String, Query: r.query.String, Params: r.params.String,
+		Client: n.clients.get(r.client.Int64), Source: n.sources[r.source], VendorID: r.vendorID.String,
 		DateSkew: store.Seconds{N: r.dateSkew.Int64, Known: r.dateSkew.Valid},
 	}
 }
@@ -71,7 +71,7 @@ func (r *storedRow) entry(n *names) pack.Entry {
 		RetryAfter: r.retryAfter, Error: r.err.String, Key: r.key.String, Query: r.query.String, Params: r.params.String,
 	}
 	if q.Query != "" {
-		q.Route = n.routes[r.route]
+		q.Route = n.routes.get(r.route)
 	}
 	return newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
 }

@@ -24,7 +24,7 @@ type Snapshot struct {
 	mark  int64                  // requests up to this id are in chunks
 	chunk map[int64][]chunkMeta  // by tenant, in order of time
 	tail  map[int64][]pack.Entry // requests after mark, by tenant, in order
-	hash  map[int64]uint64       // of routes
+	hash  table[uint64]          // of routes
 
 	mu   sync.Mutex // guards conn: a connection does one thing at a time
 	conn *sql.Conn
@@ -79,7 +79,7 @@ func (s *Store) snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
 	}
-	n := &Snapshot{store: s, conn: conn, seen: seen, chunk: map[int64][]chunkMeta{}, tail: map[int64][]pack.Entry{}, hash: map[int64]uint64{}}
+	n := &Snapshot{store: s, conn: conn, seen: seen, chunk: map[int64][]chunkMeta{}, tail: map[int64][]pack.Entry{}}
 	if err := n.load(ctx); err != nil {
 		n.Close()
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
@@ -97,8 +97,10 @@ func (n *Snapshot) load(ctx context.Context) (err error) {
 	if n.names, err = loadNames(ctx, n.conn); err != nil {
 		return err
 	}
-	for id, r := range n.names.routes {
-		n.hash[id] = r.Hash()
+	for r := range n.names.routes.values() {
+		if r != nil {
+			n.hash.set(r.ID, r.Hash())
+		}
 	}
 	if err := n.loadChunks(ctx); err != nil {
 		return err
@@ -177,9 +179,11 @@ func (n *Snapshot) Tenants() []store.TenantInfo {
 
 // Routes gives all routes that requests have, by ID.
 func (n *Snapshot) Routes() []*store.Route {
-	routes := make([]*store.Route, 0, len(n.names.routes))
-	for _, r := range n.names.routes {
-		routes = append(routes, r)
+	routes := make([]*store.Route, 0, n.names.routes.n)
+	for r := range n.names.routes.values() {
+		if r != nil {
+			routes = append(routes, r)
+		}
 	}
 	slices.SortFunc(routes, func(a, b *store.Route) int { return int(a.ID - b.ID) })
 	return routes
@@ -257,7 +261,7 @@ func (s *scan) unpack(ctx context.Context, c chunkMeta) error {
 	if err != nil {
 		return err
 	}
-	if err := decode(&s.cols, data, func(id int64) uint64 { return s.snap.hash[id] }); err != nil {
+	if err := decode(&s.cols, data, s.snap.hash.get); err != nil {
 		return err
 	}
 	s.templates = slices.Grow(s.templates[:0], len(s.cols.Kinds))[:len(s.cols.Kinds)]
@@ -309,8 +313,8 @@ func (s *scan) fromTail() {
 // template is a call of that kind without what differs from row to row.
 func (n *Snapshot) template(k pack.Kind) store.Call {
 	return store.Call{
-		Status: int(k.Status), CutShort: k.CutShort(), Error: k.Error(), Route: n.names.routes[int64(k.Route)],
-		Client: n.names.clients[int64(k.Client)], Source: n.names.sources[int64(k.Source)],
+		Status: int(k.Status), CutShort: k.CutShort(), Error: k.Error(), Route: n.names.routes.get(int64(k.Route)),
+		Client: n.names.clients.get(int64(k.Client)), Source: n.names.sources[int64(k.Source)],
 	}
 }
 
