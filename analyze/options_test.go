@@ -55,7 +55,7 @@ func TestOptionsThatMustBeSet(t *testing.T) {
 			"Explain": func() error { return analyze.Explain(ctx, snap, audit, "t000", func(analyze.Hit) {}) },
 			"Project": func() error { _, err := outlook.Project(ctx, snap, ahead); return err },
 			"Chance": func() error {
-				_, err := outlook.Chance(ctx, snap, egress.Tenant{Name: "t000"}, ahead, new(egress.Items))
+				_, err := outlook.Chance(ctx, snap, egress.Tenant{Name: "t000"}, egress.Cap{}, ahead, new(egress.Items))
 				return err
 			},
 		} {

@@ -474,7 +474,7 @@ func (r *runner) chance(ctx context.Context, a *Auditor) (float64, error) {
 		return a.tenant.Chance, nil
 	}
 	o := outlook.Options{Policy: r.o.Policy, AsOf: r.o.AsOf}
-	return outlook.Chance(ctx, r.snap, *a.tenant, o, &a.scratch.seen)
+	return outlook.Chance(ctx, r.snap, *a.tenant, a.facts.Egress.Cap, o, &a.scratch.seen)
 }
 
 func (r *runner) feed(ctx context.Context, a *Auditor, rg store.Range, x observer) error {

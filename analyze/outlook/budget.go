@@ -29,7 +29,7 @@ const (
 	mostRisk = .05
 	// mostAdded is what Tonight adds to it. With 5 points 94.8 to 95.2 % of public mornings were safe: the rest is for volumes
 	// that jump more than those did.
-	mostAdded = .035
+	mostAdded = .025
 	// certain is the quantile of the later nights under which something fits for certain.
 	certain = .975
 )

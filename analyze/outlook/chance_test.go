@@ -66,13 +66,13 @@ func forecastOptions(tb testing.TB, told int64) outlook.Options {
 }
 
 // chances asks for that of each tenant, and leaves out those that have none.
-func chances(tb testing.TB, snap store.Snapshot, o outlook.Options) map[string]float64 {
+func chances(tb testing.TB, snap store.Snapshot, limit egress.Cap, o outlook.Options) map[string]float64 {
 	tb.Helper()
 	found := map[string]float64{}
 	for _, info := range snap.Tenants() {
 		t := o.About(info.Name)
 		t.Name = info.Name
-		p, err := outlook.Chance(context.Background(), snap, t, o, new(egress.Items))
+		p, err := outlook.Chance(context.Background(), snap, t, limit, o, new(egress.Items))
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -83,32 +83,41 @@ func chances(tb testing.TB, snap store.Snapshot, o outlook.Options) map[string]f
 	return found
 }
 
-// TestChancesAreTheForecasts: where nothing older than the last days matters, both say the same.
+// TestChancesAreTheForecasts: both say the same, however much older the log is than what the audit reads again.
 func TestChancesAreTheForecasts(t *testing.T) {
-	snap := pulledLog(t, 3, 100, 10)
-	for _, told := range []int64{65_000, 75_000, 90_000} {
-		o := forecastOptions(t, told)
-		r, err := outlook.Project(context.Background(), snap, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		chances := chances(t, snap, o)
-		if len(chances) != 3 || len(r.Tenants) != 3 {
-			t.Fatalf("cap %d: chances %v of %d tenants", told, chances, len(r.Tenants))
-		}
-		for _, p := range r.Tenants {
-			if chances[p.Tenant] != p.Chance {
-				t.Errorf("cap %d, %s: %v and %v", told, p.Tenant, chances[p.Tenant], p.Chance)
+	for _, days := range []int{100, 121, 260} {
+		snap := pulledLog(t, 3, days, 10)
+		for _, told := range []int64{65_000, 75_000, 90_000} {
+			o := forecastOptions(t, told)
+			r, err := outlook.Project(context.Background(), snap, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chances := chances(t, snap, capOf(told), o)
+			if len(chances) != 3 || len(r.Tenants) != 3 {
+				t.Fatalf("cap %d: chances %v of %d tenants", told, chances, len(r.Tenants))
+			}
+			for _, p := range r.Tenants {
+				if chances[p.Tenant] != p.Chance {
+					t.Errorf("%d days, cap %d, %s: %v and %v", days, told, p.Tenant, chances[p.Tenant], p.Chance)
+				}
+				if p.History != days {
+					t.Errorf("%d days of history, want %d", p.History, days)
+				}
 			}
 		}
 	}
+}
+
+func capOf(bytes int64) egress.Cap {
+	return egress.Cap{Bytes: bytes, Low: bytes, High: bytes, Source: egress.CapTold}
 }
 
 // TestNoChanceWithoutNeed: neither without a cap nor far from it.
 func TestNoChanceWithoutNeed(t *testing.T) {
 	snap := pulledLog(t, 2, 60, 10)
 	for _, told := range []int64{0, 1e9} {
-		if found := chances(t, snap, forecastOptions(t, told)); len(found) > 0 {
+		if found := chances(t, snap, capOf(told), forecastOptions(t, told)); len(found) > 0 {
 			t.Errorf("cap %d: %v", told, found)
 		}
 	}
@@ -128,6 +137,6 @@ func BenchmarkChances(b *testing.B) {
 	snap := pulledLog(b, 100, 365, 10)
 	o := forecastOptions(b, 90_000)
 	for b.Loop() {
-		chances(b, snap, o)
+		chances(b, snap, capOf(90_000), o)
 	}
 }

@@ -20,7 +20,7 @@ const (
 	slotMicros = dayMicros / slots
 	// shareDays are the last days that tell when a pull happens.
 	shareDays = 28
-	// keptDays bounds the days that are kept: three years, as much as the forecast learns from.
+	// keptDays bounds the days that are kept: three years, as much as past forecasts are scored on at most.
 	keptDays = 3*365 + 1
 	// mostBytes bounds what one request is taken to have carried, 1 PB: a log that says more is wrong, and sums of
 	// what it says would leave an int64.
@@ -48,6 +48,10 @@ type collector struct {
 	completeBytes float64
 	peak          float64 // largest rolling sum of the last 30 days
 	listed        []listed
+	// recent has the requests from recentFrom on alone, where this one has older ones, too: what is learned from must not
+	// depend on how much was read.
+	recent     *collector
+	recentFrom int64
 }
 
 // route is what the policy says of a stored route.
@@ -75,16 +79,36 @@ type recorded struct {
 func collect(ctx context.Context, snap store.Snapshot, p *limits.Policy, t egress.Tenant, asOf, from int64, seen *egress.Items) (*collector, error) {
 	seen.Reserve(0)
 	c := newCollector(p, t, asOf, seen)
+	if learn := asOf - learnDays*dayMicros; from < learn {
+		c.recent, c.recentFrom = newCollector(p, t, asOf, &egress.Items{}), learn
+	}
 	for batch, err := range snap.Scan(ctx, t.Name, store.Range{From: from, To: asOf + 1}) {
 		if err != nil {
 			return nil, err
 		}
 		for i := range batch {
 			c.add(&batch[i])
+			if c.recent != nil && batch[i].StartedAt >= c.recentFrom {
+				c.recent.add(&batch[i])
+			}
 		}
 	}
 	c.finish()
-	return c, c.list(ctx, snap)
+	if c.recent == nil {
+		return c, c.list(ctx, snap)
+	}
+	c.recent.finish()
+	err := c.recent.list(ctx, snap)
+	c.listed = c.recent.listed
+	return c, err
+}
+
+// latest has what is learned from.
+func (c *collector) latest() *collector {
+	if c.recent == nil {
+		return c
+	}
+	return c.recent
 }
 
 func newCollector(p *limits.Policy, t egress.Tenant, asOf int64, seen *egress.Items) *collector {

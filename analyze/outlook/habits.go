@@ -18,7 +18,7 @@ const (
 	lateDays = 2
 	// habitBytes and habitNights are the shares of bytes and of nights from which coming late is no fault but the way
 	// that this tenant pulls.
-	habitBytes, habitNights = .2, .5
+	habitBytes, habitNights = .05, .5
 	// runningShare is the share of a night's bytes from which downloads repeated, or backfilled, in two nights running
 	// look like something that goes on.
 	runningShare = .1

@@ -219,14 +219,25 @@ func project(c *collector, o Options) Projection {
 		p.modelless(c)
 		return p
 	}
+	p.Series = c.habits().series(forecast.MaxHorizon)
+	if c = c.latest(); len(c.days) == 0 {
+		p.Reason = fmt.Sprintf("no recording was requested in the last %d days", learnDays)
+		p.modelless(c)
+		return p
+	}
+	p.forecast(c, o)
+	return p
+}
+
+// forecast fills in what the last days say, which c has.
+func (p *Projection) forecast(c *collector, o Options) {
 	habits := c.habits()
-	p.Series = habits.series(forecast.MaxHorizon)
 	p.Notes = append(p.Notes, habits.notes()...)
-	model, err := forecast.Fit(p.Series, p.Window)
+	model, err := forecast.Fit(habits.series(forecast.MaxHorizon), p.Window)
 	if err != nil {
 		p.Reason = err.Error()
 		p.modelless(c)
-		return p
+		return
 	}
 	p.Method = methodName(p.History)
 	p.unreliable()
@@ -240,7 +251,6 @@ func project(c *collector, o Options) Projection {
 	if limits != nil && !o.chanceOnly {
 		p.Budget = l.budget(limits)
 	}
-	return p
 }
 
 func newProjection(c *collector, o Options) Projection {

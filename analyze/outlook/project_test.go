@@ -472,6 +472,27 @@ func checkProjection(t *testing.T, name string, told int64, p *Projection) {
 	}
 }
 
+// TestWeeklyPullIsNoBackfill: once a week all of it is pulled; what is older than two days more than the median is a habit, also
+// where it is less than a fifth of the bytes.
+func TestWeeklyPullIsNoBackfill(t *testing.T) {
+	var all []pulled
+	for w := range 20 {
+		night := projectAsOf.Truncate(24*time.Hour).AddDate(0, 0, -1-7*w).Add(2 * time.Hour)
+		for k := range 70 {
+			bytes := int64(1000)
+			if k/10 >= 5 {
+				bytes = 400 // the oldest two days were a weekend
+			}
+			recorded := night.Add(-time.Duration(k/10)*24*time.Hour - time.Duration(8+k%10)*time.Hour)
+			all = append(all, pulled{item: 100*w + k, recorded: recorded, at: night.Add(time.Duration(k) * time.Minute), bytes: bytes})
+		}
+	}
+	s := collected(t, egress.Tenant{}, projectAsOf, all).habits().series(0)
+	if f := faultsOf(s, forecast.Backfill); len(f) > 0 {
+		t.Errorf("a weekly pull has backfills: %v", f)
+	}
+}
+
 func TestWhatIf(t *testing.T) {
 	run := func(w WhatIf, facts egress.CapFacts) Projection {
 		c := collected(t, egress.Tenant{Cap: facts}, projectAsOf, nightly(40, weekly, time.UTC))
