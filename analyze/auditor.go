@@ -272,11 +272,11 @@ func (a *Auditor) beyond(rt *route, b *base) {
 
 // pace compares the gap before a paced request with the minimum.
 //
-// A gap g is from one start to the next. With r the larger of the two clocks' resolutions (times are
-// floored, so the true gap lies in (g−r, g+r)), it is a violation when g < min for r = 0 or g+r ≤ min
-// for r > 0, and indeterminate when r > 0 and g−r < min < g+r.
+// A gap is from one recorded time to the next; judgeGap says what that tells of the starts.
 func (a *Auditor) pace(c *rules.Call, b *base) (found uint8) {
-	now := rules.Paced{At: c.StartedAt, ID: c.ID, Resolution: c.Source.Resolution, Client: c.Client}
+	now := rules.Paced{
+		At: c.StartedAt, ID: c.ID, Resolution: c.Source.Resolution, Is: c.Source.TimeIs, Client: c.Client,
+	}
 	c.Before, c.Kept = a.Before, false
 	a.Before = now
 	a.PacedN++
@@ -293,14 +293,14 @@ func (a *Auditor) pace(c *rules.Call, b *base) (found uint8) {
 		n.Least = gap
 	}
 	least, res := a.table.least, max(now.Resolution, c.Before.Resolution)
-	switch {
-	case res == 0 && gap < least, res > 0 && gap+res <= least:
+	switch judgeGap(gap, res, least, c.Before.Is, now.Is) {
+	case gapTooShort:
 		if least-gap <= a.table.tolerance && !b.refused {
 			n.Slips++
 			return 0
 		}
 		return foundTooSoon
-	case res > 0 && gap-res < least && least < gap+res:
+	case gapUnclear:
 		n.Indeterminate++
 		return foundUnclear
 	}

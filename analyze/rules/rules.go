@@ -198,6 +198,7 @@ type Call struct {
 // Paced is a request of the frequency rule's class.
 type Paced struct {
 	At, ID, Resolution int64
+	Is                 store.TimeMeaning // what At means
 	Client             string
 }
 
