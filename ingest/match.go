@@ -100,7 +100,7 @@ func storedMethod(method string) string {
 	if method, ok := privacy.Method(method); ok {
 		return method
 	}
-	return "OTHER"
+	return privacy.OtherMethod
 }
 
 // place is the one Route that all requests with the same key share, and its tenant, which the origin decides. Its
@@ -117,11 +117,20 @@ func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
 	}
 	k.origin, k.template = strings.Clone(k.origin), strings.Clone(k.template)
 	p := place{
-		tenant: privacy.Tenant(strings.Clone(either(tenant, t.tenant, strings.ToLower(u.Hostname())))).Or("unknown"),
+		tenant: t.storedTenant(either(tenant, t.tenant, strings.ToLower(u.Hostname()))),
 		route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},
 	}
 	c.places[k] = p
 	return p
+}
+
+// storedTenant is a tenant's name as it may be stored; a digest stands for one that may not be.
+func (t *Transport) storedTenant(name string) string {
+	name = strings.Clone(name)
+	if name == "" {
+		return "unknown"
+	}
+	return privacy.Tenant(name).Or(privacy.Host(name, t.key).Text)
 }
 
 // unmatched is what is kept of a URL that the policy cannot read: the host, and no more.

@@ -66,9 +66,9 @@ func WithHashKey(key []byte) Option {
 func WithTenant(name string) Option { return func(t *Transport) { t.tenant = name } }
 
 // WithClient names the program or host that sends the requests. What looks like a secret or like somebody's number or
-// address is not kept, as in Import. By default, "", which means unknown.
+// address is not kept, nor a host's name, see package privacy. By default, "", which means unknown.
 func WithClient(name string) Option {
-	return func(t *Transport) { t.client = privacy.Client(name).Or(privacy.Redacted) }
+	return func(t *Transport) { t.client = name }
 }
 
 // WithSource sets the source the requests are stored under. By default, one of kind "transport" without a name.
@@ -101,6 +101,7 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 	if t.pace != nil {
 		t.pacer = t.pace(t.policy)
 	}
+	t.client = privacy.Client(t.client, t.key).Or(privacy.Redacted)
 	t.lists, _ = rec.(ListRecorder)
 	if h, ok := base.(*http.Transport); ok {
 		t.unpacks = !h.DisableCompression

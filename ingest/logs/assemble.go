@@ -32,8 +32,10 @@ type draft struct {
 	status      int
 	tenant      string
 	client      string
-	errorText   string
-	resets      string // see parseResets
+	// clientIsHost says that the client is a host and no program.
+	clientIsHost bool
+	errorText    string
+	resets       string // see parseResets
 	// params is a params_hash or any other text that stands for the parameters; body is part of them.
 	params        string
 	body          []byte
@@ -64,6 +66,7 @@ type assembler struct {
 	route   *store.Route // the latest
 	tenants map[string]privacy.Name
 	clients map[string]privacy.Name
+	hosts   map[string]privacy.Name // clients that are known to be hosts
 }
 
 // clock is what a record's time means and how exact it is.
@@ -80,10 +83,11 @@ func newAssembler(o Options, kind string) *assembler {
 		now: o.Now, latest: listing.LatestStart(o.Now),
 		timeIs:  o.Time,
 		sources: map[clock]*store.Source{},
-		source:  store.Source{Kind: kind, Name: o.Name},
+		source:  store.Source{Kind: kind, Name: privacy.File(o.Name)},
 		routes:  map[importRoute]*store.Route{},
 		tenants: map[string]privacy.Name{},
 		clients: map[string]privacy.Name{},
+		hosts:   map[string]privacy.Name{},
 	}
 }
 
@@ -105,7 +109,7 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 		m.Class = store.OpaqueClass // a tunnel, as the proxy records it: its requests could not be seen
 	}
 	tenant := a.tenantOf(d, m.Tenant)
-	client := intern(a.clients, d.client, privacy.Client)
+	client := a.clientOf(d)
 	if tenant.Reason+client.Reason != "" {
 		return tenant.Reason + client.Reason
 	}
@@ -177,6 +181,14 @@ func (a *assembler) tenantOf(d *draft, byHost string) privacy.Name {
 		}
 	}
 	return privacy.Name{Reason: "no tenant: neither the record nor its host names one; use --tenant"}
+}
+
+// clientOf cleans the client's name.
+func (a *assembler) clientOf(d *draft) privacy.Name {
+	if d.client != "" && d.clientIsHost {
+		return intern(a.hosts, d.client, func(s string) privacy.Name { return privacy.Host(s, a.key) })
+	}
+	return intern(a.clients, d.client, func(s string) privacy.Name { return privacy.Client(s, a.key) })
 }
 
 // routeOf returns the one Route that all requests of the same method, origin and template share.

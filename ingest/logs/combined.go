@@ -202,7 +202,7 @@ func (c *combinedLine) draft(d *draft, a *assembler, origin string) (reason stri
 		return "size is neither - nor a number of bytes up to 1 PB"
 	}
 	if c.remote != "-" {
-		d.client = c.remote
+		d.client, d.clientIsHost = c.remote, true
 	}
 	var target string
 	if d.method, target, reason = splitRequest(c.request, d.dirty); reason != "" {

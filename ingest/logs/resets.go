@@ -3,9 +3,9 @@ package logs
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/6dcca832/headroom/ingest/privacy"
 )
 
 // Reset says that support reset a tenant's egress window. It is no request, yet an audit of a copy is the same only
@@ -56,21 +56,7 @@ func parseResets(text, tenant string, now time.Time) (resets []Reset) {
 		if reason != "" || at < 0 || at > latest {
 			return nil
 		}
-		resets = append(resets, Reset{tenant, at, cleanNote(r.Note)})
+		resets = append(resets, Reset{tenant, at, privacy.Note(r.Note)})
 	}
 	return resets
-}
-
-// maxNote is more than anybody writes about a reset, in bytes.
-const maxNote = 1000
-
-// cleanNote makes a note of a file fit for a database that people read with the sqlite3 shell.
-func cleanNote(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s)
-	return strings.ToValidUTF8(s[:min(len(s), maxNote)], "")
 }
