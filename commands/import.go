@@ -150,7 +150,12 @@ type importer struct {
 	rejects *bufio.Writer
 	total   counts
 	failed  int // files that could not be read, or not to their end
+	told    int // rejects on standard error
+	untold  int // rejects that would have been too many there
 }
+
+// maxTold is how many rejects are told on standard error: a log of another kind has millions.
+const maxTold = 20
 
 // counts are those of the result line, whose sum is always right.
 type counts struct{ added, duplicate, rejected int64 }
@@ -187,6 +192,9 @@ func (im *importer) all(ctx context.Context) error {
 		if ctx.Err() != nil || storeFailed(err) {
 			break
 		}
+	}
+	if im.untold > 0 {
+		im.tell("headroom: import: %d more were rejected; --rejects FILE writes all of them", im.untold)
 	}
 	if len(im.o.files) > 1 {
 		if err := im.print("total", im.total); err != nil {
@@ -251,6 +259,11 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 		OnReset:    func(r logs.Reset) { resets = append(resets, r) },
 		OnReject: func(r logs.Reject) {
 			n.rejected++
+			if im.o.rejects == "" && im.told >= maxTold {
+				im.untold++
+				return
+			}
+			im.told++
 			fmt.Fprintf(im.rejects, "%s:%d: %s\n", oneLine(shown(name)), r.Line, oneLine(r.Reason))
 		},
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest/logs"
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/sqlite"
 )
@@ -84,6 +85,7 @@ func addReset(ctx context.Context, se *session, o resetOptions) error {
 		_, err := fmt.Fprintf(se.out, "%s: the reset at %s was recorded before; nothing was added\n", oneLine(o.tenant), stamp(o.at))
 		return err
 	}
+	o.note = privacy.Note(o.note)
 	e := store.Event{Kind: store.EventReset, At: o.at.UnixMicro(), Tenant: o.tenant, Note: o.note}
 	if err := se.store.AddEvent(ctx, e); err != nil {
 		return err

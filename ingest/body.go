@@ -35,6 +35,8 @@ func (x *exchange) answered(resp *http.Response) {
 	if after := resp.Header["Retry-After"]; len(after) > 0 {
 		x.row.RetryAfter = RetryAfter(after[0], x.t.now)
 	}
+	x.row.VendorID = x.t.vendorID(resp.Header)
+	x.row.DateSkew = x.t.dateSkew(resp.Header)
 }
 
 // failed records an attempt that got no answer.

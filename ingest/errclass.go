@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -92,6 +93,13 @@ const MaxRetryAfter = int64(100) << 25
 func RetryAfter(value string, now func() time.Time) int64 {
 	if n, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return int64(n)
+	}
+	if whole, part, ok := strings.Cut(value, "."); ok && part != "" && strings.Trim(whole+part, "0123456789") == "" {
+		x, err := strconv.ParseFloat(value, 64) // not of the standard, but some send a fraction
+		if err == nil && x < 1<<31 {
+			return int64(math.Ceil(x))
+		}
+		return 0
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {

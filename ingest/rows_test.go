@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/6dcca832/headroom/store"
 )
 
 func TestTimesComeFromTheClock(t *testing.T) {
@@ -26,6 +28,35 @@ func TestTimesComeFromTheClock(t *testing.T) {
 	got := rec.one(t)
 	if got.StartedAt != time.Date(2026, 11, 1, 2, 0, 0, 123456000, time.UTC).UnixMicro() || got.FirstByte != 250_000 || got.Duration != 1_250_000 {
 		t.Errorf("row = %+v", got)
+	}
+}
+
+// TestVendorsWord: the vendor's id of the request and its clock are kept, and nothing that looks personal in their place.
+func TestVendorsWord(t *testing.T) {
+	now := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		header http.Header
+		id     string
+		skew   store.Seconds
+	}{
+		{http.Header{"X-Request-Id": {"8f3a-1"}, "Date": {"Sun, 01 Nov 2026 02:00:03 GMT"}}, "8f3a-1", store.Seconds{N: 3, Known: true}},
+		{http.Header{"Cf-Ray": {"7d1f3a2b9c8e-FRA"}, "Date": {"Sun, 01 Nov 2026 01:59:58 GMT"}}, "7d1f3a2b9c8e-FRA", store.Seconds{N: -2, Known: true}},
+		{http.Header{"X-Request-Id": {"+15550100123"}, "X-Correlation-Id": {"abc-7"}, "Date": {"soon"}}, "abc-7", store.Seconds{}},
+		{http.Header{"X-Request-Id": {"Ann Lee 7"}, "Date": {"Sun, 01 Nov 2026 02:00:00 GMT"}}, "", store.Seconds{Known: true}},
+		{http.Header{}, "", store.Seconds{}},
+	} {
+		rec := &recorded{}
+		base := roundTripFunc(func(*http.Request) (*http.Response, error) {
+			resp := answer(200, http.NoBody, 0)
+			resp.Header = c.header
+			return resp, nil
+		})
+		if _, err := NewTransport(base, rec, WithClock(func() time.Time { return now })).RoundTrip(request(t, "GET", audioURL, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if row := rec.one(t); row.VendorID != c.id || row.DateSkew != c.skew {
+			t.Errorf("%v: %q, %+v", c.header, row.VendorID, row.DateSkew)
+		}
 	}
 }
 

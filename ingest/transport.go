@@ -41,6 +41,7 @@ type Transport struct {
 	source  *store.Source
 	clock   func() time.Time
 	unpacks bool
+	headers headers
 	pacer   *Pacer
 	pace    func(*limits.Policy) *Pacer // see WithPace
 
@@ -98,6 +99,7 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 		t.key = make([]byte, 32)
 		rand.Read(t.key) // never fails
 	}
+	t.headers.set(t.policy)
 	if t.pace != nil {
 		t.pacer = t.pace(t.policy)
 	}

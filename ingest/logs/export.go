@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/6dcca832/headroom/store"
 )
@@ -155,15 +157,27 @@ func appendName(b []byte, field int) []byte {
 	return append(b, `":`...)
 }
 
-// appendString writes a JSON string; encoding/json writes those that need escapes.
+// appendString writes a JSON string; encoding/json writes those that need escapes. What a terminal acts on or what turns
+// the direction of text is escaped too.
 func appendString(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-			quoted, _ := json.Marshal(s) // a string cannot fail
-			return append(b, quoted...)
+			return appendQuoted(b, s)
 		}
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+func appendQuoted(b []byte, s string) []byte {
+	quoted, _ := json.Marshal(s) // a string cannot fail
+	for _, r := range string(quoted) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			b = fmt.Appendf(b, "\\u%04x", r) // both lie below U+10000
+		} else {
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
 }

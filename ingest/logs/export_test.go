@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/listing"
@@ -158,6 +160,26 @@ func TestOddRowsComeBack(t *testing.T) {
 		if !equalRequests(got[i], want[i]) {
 			t.Errorf("\n%+v\n%+v, want\n%+v\n%+v", got[i], *got[i].Route, want[i], *want[i].Route)
 		}
+	}
+}
+
+// TestExportIsSafeToPrint: what a terminal acts on, and what turns the direction of text, is escaped and comes back.
+func TestExportIsSafeToPrint(t *testing.T) {
+	const hostile = "a\u009b31mb\u202egpj\u2066c\u061cd\u0085e\x7ff\u200fé"
+	requests, _, _ := mustImport(t, record(""), testOptions(t))
+	requests[0].Tenant = hostile
+	var file bytes.Buffer
+	if err := WriteJSONL(&file, sequence(requests)); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range file.String() {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			t.Errorf("%U is written as it is", r)
+		}
+	}
+	var back struct{ Tenant string }
+	if err := json.Unmarshal(file.Bytes(), &back); err != nil || back.Tenant != hostile {
+		t.Errorf("%q came back, %v", back.Tenant, err)
 	}
 }
 
