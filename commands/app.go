@@ -160,7 +160,7 @@ func newApp(s *streams) *cli.App {
 		Before:      s.listen,
 		Commands: []*cli.Command{
 			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s), newForecastCommand(s),
-			newReportCommand(s), newPullCommand(s), newPlanCommand(s), newServeCommand(s), newEvidenceCommand(s), newVerifyCommand(s), newSealCommand(s), newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s), newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s), newRulesCommand(s),
+			newReportCommand(s), newPullCommand(s), newPlanCommand(s), newServeCommand(s), newEvidenceCommand(s), newVerifyCommand(s), newSealCommand(s), newPruneCommand(s), newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s), newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s), newRulesCommand(s),
 			newCompletionCommand(s), newManCommand(s), newVersionCommand(s),
 		},
 		Reader: s.in, Writer: s.out, ErrWriter: s.err,

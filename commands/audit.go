@@ -141,6 +141,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	if err := se.tellAudit(c.Context, snap, names, r, o); err != nil {
 		return err
 	}
+	se.tellSeal(c.Context, se.autoSeal(c.Context))
 	if o.news {
 		se.changed = r.Weighs(analyze.Notice)
 		if err := se.saveCursor(c.Context, o.cursor, options.Seen, r); err != nil {

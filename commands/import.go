@@ -124,7 +124,9 @@ func runImport(c *cli.Context, se *session, o importOptions) error {
 		}
 		defer func() { err = errors.Join(err, done()) }()
 		im := importer{session: se, o: o, rejects: rejects}
-		return im.all(c.Context)
+		err = im.all(c.Context)
+		se.autoSeal(c.Context)
+		return err
 	})
 }
 

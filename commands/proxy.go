@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +114,9 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	defer func() {
 		err = errors.Join(err, capture.stop(o.grace))
 		se.tell("headroom: %s; headroom audit", capture.summary())
+		se.autoSeal(context.Background()) // whatever ended the proxy
 	}()
+	go se.keepSealing(c.Context)
 	se.tell("headroom: recording on http://%s (reverse: /t/TENANT/…; forward: trust %s)", capture.addr(), o.caFile)
 	select {
 	case <-c.Done():

@@ -229,7 +229,10 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	}
 	defer free()
 	rec := se.record(store.KeepCaptures(version()))
-	defer func() { err = errors.Join(err, rec.Close()) }()
+	defer func() {
+		err = errors.Join(err, rec.Close())
+		se.autoSeal(context.WithoutCancel(c.Context))
+	}()
 	tenants, results, err := se.pullable(c.Context, names, rec, &o)
 	if err != nil {
 		return err

@@ -118,6 +118,7 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 		s.tell("headroom: %v", err)
 	}
 	capture.tellEnd(started)
+	s.autoSeal(context.Background()) // whatever ended the program
 	return exit
 }
 

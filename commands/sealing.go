@@ -24,7 +24,7 @@ func (s *session) key() (*evidence.Key, error) {
 	}
 	k, created, err := evidence.LoadOrCreateKey(name)
 	if created {
-		s.tell("headroom: made the key that signs this user's logs, %s; keep a copy of it", name)
+		s.detail("headroom: made the key that signs this user's logs, %s; keep a copy of it", name)
 	}
 	return k, err
 }
@@ -51,9 +51,11 @@ func (s *session) seal(ctx context.Context) (evidence.Sealed, error) {
 	if err != nil {
 		return evidence.Sealed{}, err
 	}
-	return evidence.Seal(ctx, log, evidence.SealOptions{
-		Key: k, Now: time.Now().UnixMicro(), Policy: s.policyText, Settings: s.config.TenantText,
-	})
+	return evidence.Seal(ctx, log, s.sealOptions(k))
+}
+
+func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {
+	return evidence.SealOptions{Key: k, Now: time.Now().UnixMicro(), Policy: s.policyText, Settings: s.config.TenantText}
 }
 
 // autoSeal seals at the end of a command that is about something else, which it does not fail. It gives the line of the
@@ -68,6 +70,23 @@ func (s *session) autoSeal(ctx context.Context) string {
 		return ""
 	}
 	return done.Line
+}
+
+// sealEvery is how often commands that run for long seal.
+const sealEvery = 5 * time.Minute
+
+// keepSealing seals every few minutes until ctx ends.
+func (s *session) keepSealing(ctx context.Context) {
+	tick := time.NewTicker(sealEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.autoSeal(ctx)
+		}
+	}
 }
 
 // tellSeal prints the line of the newest seal and notes that it left the machine.

@@ -128,6 +128,7 @@ func runServe(c *cli.Context, se *session, o serveOptions) error {
 	ctx := c.Context
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
+	go se.keepSealing(ctx)
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)

@@ -30,6 +30,9 @@ type logBuilder struct {
 	// builders that only hash.
 	emit func(line []byte, values ...fieldValue)
 
+	// removed is asked of each row before its leaf, b.line, is appended, by a prune.
+	removed func(at, bytes int64, request bool)
+
 	line  []byte // scratch
 	salts [len(fields)]Salt
 }
@@ -93,6 +96,9 @@ func (b *logBuilder) addRequest(r *store.Request) {
 	if b.emit != nil {
 		b.emit(b.line, fieldValue{FieldKey, r.Key}, fieldValue{FieldClient, r.Client}, fieldValue{FieldSource, r.Source.Name})
 	}
+	if b.removed != nil {
+		b.removed(r.StartedAt, r.ResponseBytes, true)
+	}
 	b.add()
 }
 
@@ -101,6 +107,9 @@ func (b *logBuilder) addEvent(e *store.Event) {
 	b.line = b.encodeEvent(b.line[:0], b.seq(), e)
 	if b.emit != nil {
 		b.emit(b.line, fieldValue{FieldNote, e.Note})
+	}
+	if b.removed != nil {
+		b.removed(e.At, 0, false)
 	}
 	b.add()
 }
@@ -111,6 +120,9 @@ func (b *logBuilder) addRecording(r *store.ListedRecording) {
 	if b.emit != nil {
 		b.emit(b.line, fieldValue{FieldKey, r.Key})
 	}
+	if b.removed != nil {
+		b.removed(r.StartedAt, 0, false)
+	}
 	b.add()
 }
 
@@ -119,6 +131,9 @@ func (b *logBuilder) addCapture(c *store.Capture) {
 	b.line = append(b.line[:0], CaptureLine(b.seq(), c.At, c.Kind, c.Version)...)
 	if b.emit != nil {
 		b.emit(b.line)
+	}
+	if b.removed != nil {
+		b.removed(c.At, 0, false)
 	}
 	b.add()
 }

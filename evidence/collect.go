@@ -185,6 +185,7 @@ func (c *collector) run(ctx context.Context, b *logBuilder, head *store.SealHead
 	if err := appendRows(ctx, c.in, b, &last, &run); err != nil {
 		return err
 	}
+	b.skipPruned()
 	for len(lines) > 0 && lines[0].Seq == b.seq() && b.seq() < head.Size {
 		b.addLine(lines[0].Line)
 		lines = lines[1:]

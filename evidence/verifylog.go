@@ -81,6 +81,7 @@ func (v *logVerifier) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	v.result.Runs = len(runs)
 	last := store.SealRun{}
 	for i := range runs {
 		run := &runs[i]
@@ -92,7 +93,7 @@ func (v *logVerifier) verify(ctx context.Context) error {
 		}
 		last = *run
 	}
-	v.result.Runs, v.result.Logs, v.result.SealedAt = len(runs), len(v.logs), last.SealedAt
+	v.result.Logs, v.result.SealedAt = len(v.logs), last.SealedAt
 	if err := v.countUnsealed(ctx, &last); err != nil {
 		return err
 	}
@@ -351,7 +352,6 @@ func (w *runWalk) end(ctx context.Context, p *part) error {
 			return w.locate(ctx, p)
 		}
 		p.b.addLine(l.Line)
-		p.b.skipPruned()
 	}
 	if p.b.seq() != p.head.Size || p.b.peaks.Root() != c.Root {
 		return w.locate(ctx, p)

@@ -131,6 +131,8 @@ type Pruning struct {
 	// Before is the time, in microseconds since 1970 UTC, before which all requests, listed recordings and
 	// events go.
 	Before int64
+	// Upto are the last rows that are sealed: rows after them stay, however old.
+	Upto RowIDs
 	// Keep are the hashes that stay, by tenant; the older ones of a tile that is whole now go.
 	Keep map[string][]PrunedHash
 	// Run and Heads are the seal that tells of it.

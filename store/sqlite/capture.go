@@ -10,9 +10,11 @@ import (
 // AddCapture adds a time of capture.
 func (s *Store) AddCapture(ctx context.Context, c store.Capture) error {
 	return s.write(ctx, func(w *writer) error {
-		_, err := w.conn.ExecContext(ctx, "INSERT INTO capture (span, kind, at, version) VALUES (?,?,?,?)",
-			c.Span, c.Kind, c.At, c.Version)
-		return err
+		return w.aboveSealed(ctx, "capture", func() error {
+			_, err := w.conn.ExecContext(ctx, "INSERT INTO capture (span, kind, at, version) VALUES (?,?,?,?)",
+				c.Span, c.Kind, c.At, c.Version)
+			return err
+		})
 	})
 }
 

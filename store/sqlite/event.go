@@ -19,9 +19,11 @@ func (s *Store) AddEvent(ctx context.Context, e store.Event) error {
 			}
 			tenant = id
 		}
-		_, err := w.conn.ExecContext(ctx, "INSERT INTO event (kind, at, tenant_id, count, bytes, note, recorded_at) VALUES (?,?,?,?,?,?,?)",
-			e.Kind, e.At, tenant, e.Count, e.Bytes, e.Note, time.Now().UnixMicro())
-		return err
+		return w.aboveSealed(ctx, "event", func() error {
+			_, err := w.conn.ExecContext(ctx, "INSERT INTO event (kind, at, tenant_id, count, bytes, note, recorded_at) VALUES (?,?,?,?,?,?,?)",
+				e.Kind, e.At, tenant, e.Count, e.Bytes, e.Note, time.Now().UnixMicro())
+			return err
+		})
 	})
 }
 

@@ -15,8 +15,10 @@ func (s *Store) AddRecordings(ctx context.Context, recordings []store.Recording)
 		return 0, nil
 	}
 	err = s.write(ctx, func(w *writer) error {
-		added, err = w.addRecordings(ctx, recordings)
-		return err
+		return w.aboveSealed(ctx, "recording", func() (err error) {
+			added, err = w.addRecordings(ctx, recordings)
+			return err
+		})
 	})
 	return added, err
 }

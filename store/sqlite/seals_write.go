@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/6dcca832/headroom/store"
@@ -99,15 +100,20 @@ func (w *writer) prune(ctx context.Context, p *store.Pruning) error {
 		return err
 	}
 	var count, bytes int64
-	if err := w.conn.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(response_bytes), 0) FROM request WHERE started_at < ?", p.Before).Scan(&count, &bytes); err != nil {
+	if err := w.conn.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(response_bytes), 0) FROM request WHERE started_at < ? AND id <= ?", p.Before, p.Upto.Request).Scan(&count, &bytes); err != nil {
 		return err
 	}
-	for _, query := range []string{
-		"DELETE FROM request WHERE started_at < ?1", "DELETE FROM recording WHERE started_at < ?1",
-		"DELETE FROM ledger WHERE started_at < ?1", "DELETE FROM capture WHERE at < ?1",
-		"DELETE FROM event WHERE at < ?1 AND kind <> 'prune'",
+	for _, rows := range []struct {
+		query string
+		upto  int64
+	}{
+		{"DELETE FROM request WHERE started_at < ? AND id <= ?", p.Upto.Request},
+		{"DELETE FROM recording WHERE started_at < ? AND id <= ?", p.Upto.Recording},
+		{"DELETE FROM event WHERE at < ? AND id <= ? AND kind <> 'prune'", p.Upto.Event},
+		{"DELETE FROM capture WHERE at < ? AND id <= ?", p.Upto.Capture},
+		{"DELETE FROM ledger WHERE started_at < ? AND id <= ?", math.MaxInt64},
 	} {
-		if _, err := w.conn.ExecContext(ctx, query, p.Before); err != nil {
+		if _, err := w.conn.ExecContext(ctx, rows.query, p.Before, rows.upto); err != nil {
 			return fmt.Errorf("prune: %w", err)
 		}
 	}
@@ -122,8 +128,12 @@ func (w *writer) prune(ctx context.Context, p *store.Pruning) error {
 			return fmt.Errorf("prune: %w", err)
 		}
 	}
-	if _, err := w.conn.ExecContext(ctx, "INSERT INTO event (kind, at, count, bytes, recorded_at) VALUES (?,?,?,?,?)",
-		store.EventPrune, p.Before, count, bytes, time.Now().UnixMicro()); err != nil {
+	err := w.aboveSealed(ctx, "event", func() error {
+		_, err := w.conn.ExecContext(ctx, "INSERT INTO event (kind, at, count, bytes, recorded_at) VALUES (?,?,?,?,?)",
+			store.EventPrune, p.Before, count, bytes, time.Now().UnixMicro())
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return w.addSeal(ctx, p.Run, p.Heads)

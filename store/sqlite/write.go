@@ -141,6 +141,11 @@ func (s *Store) Append(ctx context.Context, requests []store.Request) error {
 
 // append inserts inside the caller's transaction requests whose names have become refs, and sets their IDs.
 func (w *writer) append(ctx context.Context, requests []store.Request, refs []ref) error {
+	return w.aboveSealed(ctx, "request", func() error { return w.appendAfterLast(ctx, requests, refs) })
+}
+
+// appendAfterLast is append, where the table's last row is that of the largest number that was ever given.
+func (w *writer) appendAfterLast(ctx context.Context, requests []store.Request, refs []ref) error {
 	last, err := maxID(ctx, w.conn)
 	if err != nil {
 		return err

@@ -1,0 +1,193 @@
+package evidence
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// tileLevel is the level of the subtrees of which only the hash is kept when all their rows go: 256 leaves.
+const tileLevel = 8
+
+// PruneOptions say what to remove.
+type PruneOptions struct {
+	SealOptions
+	// Before is the time, in microseconds since 1970 UTC, before which all rows go.
+	Before int64
+}
+
+// Pruned is what a prune removed.
+type Pruned struct {
+	Requests, Other, Bytes int64
+	Line                   string // of the seal that tells of it
+}
+
+// Prune seals what is not sealed yet, checks that the rows are the ones that were sealed, and removes those before a time.
+// Of each leaf whose row goes its hash stays, or one hash of 256 leaves that all go, so that the seals before still hold; a
+// p1 leaf tells how many went.
+func Prune(ctx context.Context, log store.Sealable, o PruneOptions) (done Pruned, err error) {
+	for tries := 0; ; tries++ {
+		if _, err := Seal(ctx, log, o.SealOptions); err != nil {
+			return done, err
+		}
+		done, err = pruneOnce(ctx, log, &o)
+		if errors.Is(err, store.ErrSealedMeanwhile) && tries < maxSealTries {
+			continue
+		}
+		if err != nil {
+			return done, fmt.Errorf("prune: %w", err)
+		}
+		return done, nil
+	}
+}
+
+func pruneOnce(ctx context.Context, log store.Sealable, o *PruneOptions) (done Pruned, err error) {
+	in, err := log.Seals(ctx)
+	if err != nil {
+		return done, err
+	}
+	p, err := planPrune(ctx, in, o)
+	var plan *store.Pruning
+	if err == nil && p.done.Requests+p.done.Other > 0 {
+		plan, err = p.finish(ctx)
+	}
+	if err := errors.Join(err, in.Close()); err != nil || plan == nil {
+		return done, err
+	}
+	return p.done, log.Prune(ctx, plan)
+}
+
+// pruner finds the leaves whose rows go, tenant by tenant.
+type pruner struct {
+	*PruneOptions
+	in   store.Seals
+	keep map[string][]store.PrunedHash
+	went map[string]Pruned // by tenant
+	done Pruned
+}
+
+func planPrune(ctx context.Context, in store.Seals, o *PruneOptions) (*pruner, error) {
+	p := &pruner{PruneOptions: o, in: in, keep: map[string][]store.PrunedHash{}, went: map[string]Pruned{}}
+	last, err := in.Run(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := in.NewestHeads(ctx, last.N)
+	if err != nil {
+		return nil, err
+	}
+	for i := range heads {
+		if err := p.tenant(ctx, heads[i].Tenant); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// tenant walks through a tenant's log and notes the hashes of the leaves whose rows go.
+func (p *pruner) tenant(ctx context.Context, tenant string) error {
+	heads, err := p.in.TenantHeads(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	b := newLogBuilder(tenant, heads[0].Log, p.Key)
+	if b.pruned, err = p.in.Pruned(ctx, tenant); err != nil {
+		return err
+	}
+	gone := map[int64]tlog.Hash{}
+	tiles := slices.DeleteFunc(slices.Clone(b.pruned), func(h store.PrunedHash) bool { return h.Level == 0 })
+	for _, h := range b.pruned {
+		if h.Level == 0 {
+			gone[h.N] = h.Hash
+		}
+	}
+	var went Pruned
+	b.removed = func(at, bytes int64, request bool) {
+		if at >= p.Before {
+			return
+		}
+		gone[b.seq()] = HashLeaf(b.line)
+		if request {
+			went.Requests++
+			went.Bytes += bytes
+		} else {
+			went.Other++
+		}
+	}
+	c := &collector{in: p.in, key: p.Key, p: Period{Tenant: tenant}, heads: heads, out: &Contents{}}
+	for i := range heads {
+		if err := c.run(ctx, b, &heads[i]); err != nil {
+			return err
+		}
+	}
+	head, err := OpenCheckpoint(heads[len(heads)-1].Checkpoint, p.Key.Public())
+	if err != nil || head != b.checkpoint() {
+		return fmt.Errorf("tenant %q: the rows are not the ones that were sealed, and nothing was removed; \"headroom verify\" names the first that is not", tenant)
+	}
+	if went.Requests+went.Other == 0 {
+		return nil
+	}
+	p.keep[tenant], p.went[tenant] = keptHashes(gone, tiles), went
+	p.done.Requests += went.Requests
+	p.done.Other += went.Other
+	p.done.Bytes += went.Bytes
+	return nil
+}
+
+// keptHashes replaces the leaf hashes of each whole tile by the tile's.
+func keptHashes(gone map[int64]tlog.Hash, tiles []store.PrunedHash) []store.PrunedHash {
+	count := map[int64]int{}
+	for seq := range gone {
+		count[seq>>tileLevel]++
+	}
+	for tile, n := range count {
+		if n < 1<<tileLevel {
+			continue
+		}
+		var peaks Peaks
+		for seq := tile << tileLevel; seq < (tile+1)<<tileLevel; seq++ {
+			peaks.Add(gone[seq])
+			delete(gone, seq)
+		}
+		tiles = append(tiles, store.PrunedHash{Level: tileLevel, N: tile, Hash: peaks.Root()})
+	}
+	for _, seq := range slices.Sorted(maps.Keys(gone)) {
+		tiles = append(tiles, store.PrunedHash{Level: 0, N: seq, Hash: gone[seq]})
+	}
+	return tiles
+}
+
+// finish makes the seal that tells of the prune, in the log of each tenant that lost rows.
+func (p *pruner) finish(ctx context.Context) (*store.Pruning, error) {
+	s, err := newSealing(ctx, p.in, &p.SealOptions)
+	if err != nil {
+		return nil, err
+	}
+	s.run.Upto = s.last.Upto
+	var heads []store.SealHead
+	for _, tenant := range slices.Sorted(maps.Keys(p.went)) {
+		b, err := s.log(tenant)
+		if err != nil {
+			return nil, err
+		}
+		went := p.went[tenant]
+		b.addLine(PruneLine(b.seq(), s.run.SealedAt, p.Before, went.Requests+went.Other, went.Bytes))
+		b.addLine(SealLeaf(b.seq(), s.run.SealedAt))
+		h, err := b.head(p.Key, s.run.N)
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, h)
+	}
+	text := s.text(heads)
+	s.run.TextSum = sha256.Sum256(text)
+	p.done.Line = SealLine(text)
+	return &store.Pruning{After: s.last.N, Before: p.Before, Upto: s.last.Upto, Keep: p.keep, Run: &s.run, Heads: heads}, nil
+}

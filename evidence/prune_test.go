@@ -1,0 +1,98 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+func TestPrune(t *testing.T) {
+	st, key, random := testStore(t), testKey(), rand.New(rand.NewPCG(9, 9))
+	o := PruneOptions{SealOptions: testSealOptions(key), Before: testNow - 10*86400_000000}
+	var line string
+	for range 3 {
+		addRows(t, st, random, 700, "acme", "zeta")
+		line = mustSeal(t, st, o.SealOptions).Line
+	}
+	held, err := ParseAnchor("mail", []byte(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a later prune merges what the first one kept
+		done, err := Prune(context.Background(), st, o)
+		if err != nil || done.Requests == 0 || done.Line == "" {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		r := mustVerify(t, st.Path(), LogOptions{Key: key, Anchors: []Anchor{held}})
+		if r.Problem != nil || r.Grade != Held || r.Pruned < done.Requests+done.Other {
+			t.Fatalf("after a prune: %+v", r)
+		}
+		if r := mustVerify(t, st.Path(), LogOptions{}); r.Problem != nil {
+			t.Fatalf("without the key: %v", r.Problem)
+		}
+		o.Before = testNow - 86400_000000
+	}
+	in, err := st.Seals(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range in.Requests(context.Background(), "", -1, 1<<62) {
+		if err != nil || r.StartedAt < o.Before {
+			t.Fatalf("request %d is still there: %v", r.ID, err)
+		}
+	}
+	in.Close()
+	if done, err := Prune(context.Background(), st, o); err != nil || done.Requests+done.Other != 0 {
+		t.Errorf("a prune with nothing to remove: %+v, %v", done, err)
+	}
+	if _, err := collect(t, st, key, Period{Tenant: "acme", Until: 1 << 62, AsOf: testNow}); !errors.Is(err, ErrPruned) {
+		t.Errorf("a bundle of pruned rows: %v", err)
+	}
+	addRows(t, st, random, 20, "acme")
+	mustSeal(t, st, o.SealOptions)
+	if r := mustVerify(t, st.Path(), LogOptions{Key: key}); r.Problem != nil || r.Unsealed != 0 {
+		t.Errorf("sealed after a prune: %+v", r)
+	}
+}
+
+// What was removed is in the file no more, and only a prune can remove.
+func TestPruneLeavesNothingBehind(t *testing.T) {
+	st, key := testStore(t), testKey()
+	ctx := context.Background()
+	add := func(at int64, word string) {
+		r := store.Request{Tenant: "acme", StartedAt: at, Status: 200, Route: testRoutes[0], Source: testSources[0], Key: "key-" + word, Client: "client-" + word}
+		err := errors.Join(st.Append(ctx, []store.Request{r}), st.AddEvent(ctx, store.Event{Kind: store.EventReset, At: at, Tenant: "acme", Note: "note-" + word}))
+		_, err2 := st.AddRecordings(ctx, []store.Recording{{Tenant: "acme", Key: "listed-" + word, StartedAt: at}})
+		if err := errors.Join(err, err2, st.Refresh(ctx)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(testNow-2, "oldword")
+	add(testNow, "newword")
+	if _, err := Prune(ctx, st, PruneOptions{SealOptions: testSealOptions(key), Before: testNow - 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{st.Path(), st.Path() + "-wal"} {
+		data, err := os.ReadFile(name)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		if i := bytes.Index(data, []byte("oldword")); i >= 0 {
+			t.Errorf("%s still has %q", name, data[max(0, i-10):i+8])
+		}
+		if name == st.Path() && !bytes.Contains(data, []byte("key-newword")) {
+			t.Error("the newer row is gone, too")
+		}
+	}
+	if err := st.AddEvent(ctx, store.Event{Kind: store.EventPrune, At: testNow + 5}); err != nil {
+		t.Fatal(err)
+	}
+	if err := deleteRows(st.Path()); err == nil {
+		t.Error("an event that tells of a prune unlocks the log")
+	}
+}
