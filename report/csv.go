@@ -96,7 +96,7 @@ func writeCSV(b *bytes.Buffer, head []string, rows []map[string]cell) error {
 var auditHead = []string{
 	"kind", "as_of", "tenant", "verdict", "count",
 	"method", "class", "status", "expected",
-	"rule", "severity", "first", "last", "detail", "advice", "section", "request_ids",
+	"rule", "severity", "first", "last", "detail", "advice", "section", "page", "basis", "request_ids",
 	"min_interval_s", "violations", "indeterminate", "min_s", "p50_s", "p95_s",
 	"window_h", "current_bytes", "peak_bytes", "peak_at", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes",
 	"utilization", "total_bytes", "last_pull",
@@ -184,6 +184,6 @@ func findingRecord(f analyze.Finding) map[string]cell {
 	return map[string]cell{
 		"kind": "finding", "count": whole(f.Count), "rule": words(f.Rule), "severity": words(string(f.Severity)),
 		"first": cell(measure.ExactMicros(f.First)), "last": cell(measure.ExactMicros(f.Last)), "detail": words(f.Detail), "advice": words(f.Advice),
-		"section": words(f.Section), "request_ids": ids(f.Requests), "incident": words(f.Incident),
+		"section": words(f.Section), "page": words(f.Page), "basis": words(basisWord(f.Basis)), "request_ids": ids(f.Requests), "incident": words(f.Incident),
 	}
 }

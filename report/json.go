@@ -13,6 +13,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/limits"
 )
 
 // auditDoc is the audit of schema headroom.audit/v2, see FORMATS.md. The order of the fields is that of
@@ -137,6 +138,8 @@ type findingDoc struct {
 	Detail   string           `json:"detail"`
 	Advice   string           `json:"advice"`
 	Section  string           `json:"section"`
+	Page     *string          `json:"page"`
+	Basis    string           `json:"basis"`
 	Requests []int64          `json:"requests"`
 	Incident *string          `json:"incident"`
 }
@@ -193,11 +196,19 @@ func newTenantDoc(t *analyze.Result) tenantDoc {
 		doc.Findings = append(doc.Findings, findingDoc{
 			Rule: f.Rule, Severity: f.Severity, Count: f.Count,
 			First: measure.ExactMicros(f.First), Last: measure.ExactMicros(f.Last),
-			Detail: f.Detail, Advice: f.Advice, Section: f.Section,
+			Detail: f.Detail, Advice: f.Advice, Section: f.Section, Page: textOrNull(f.Page), Basis: basisWord(f.Basis),
 			Requests: append([]int64{}, f.Requests...), Incident: textOrNull(f.Incident),
 		})
 	}
 	return doc
+}
+
+// basisWord is a basis for programs: "vendor", "our reading" or "ours".
+func basisWord(b limits.Basis) string {
+	if b == limits.BasisStated {
+		return "vendor"
+	}
+	return string(b)
 }
 
 func newCapDoc(t *analyze.Result) capDoc {

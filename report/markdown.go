@@ -144,7 +144,7 @@ func markdownFindings(b *bytes.Buffer, t *tenantView) {
 			when += " – " + f.Last
 		}
 		fmt.Fprintf(b, "- %s %s **%s** ×%s, %s\n", Sign(string(f.Severity)), markdown(string(f.Severity)), markdown(f.Rule), f.Count, when)
-		for _, part := range [][2]string{{"What happened", f.Detail}, {"What to do", f.Advice}, {"Vendor's section", f.Section}, {"Rows", f.Rows}} {
+		for _, part := range [][2]string{{"What happened", f.Detail}, {"What to do", f.Advice}, {"Source", f.Section}, {"Rows", f.Rows}} {
 			if part[1] != "" {
 				fmt.Fprintf(b, "  - %s: %s\n", part[0], markdown(part[1]))
 			}

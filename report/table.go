@@ -282,7 +282,7 @@ func findingBlock(b *bytes.Buffer, f findingView, o Options) {
 		head, when = head+"  "+when, ""
 	}
 	fmt.Fprintf(b, "  %s\n", colored(text.Shorten(head, o.width()-2), colorOf(string(f.Severity)), o))
-	lines := []string{when, text.Shorten(f.Detail, text.MaxDetail), labelled("Do: ", f.Advice), labelled("See: ", f.Section), rowsWords(f)}
+	lines := []string{when, text.Shorten(f.Detail, text.MaxDetail), labelled("Do: ", f.Advice), labelled("Source: ", f.Section), rowsWords(f)}
 	for _, line := range lines {
 		if line == "" {
 			continue

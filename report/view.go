@@ -11,6 +11,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report/text"
 )
 
@@ -264,8 +265,23 @@ func cleanStatuses(all []analyze.StatusCount) []analyze.StatusCount {
 func newFindingView(f analyze.Finding, tenant string, loc *time.Location) findingView {
 	return findingView{
 		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count), First: measure.StampMicros(f.First, loc), Last: measure.StampMicros(f.Last, loc),
-		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: text.Clean(f.Section), Rows: RowIDs(f), Explain: ExplainCommand(f, tenant),
+		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: BasisWords(&f), Rows: RowIDs(f), Explain: ExplainCommand(f, tenant),
 	}
+}
+
+// BasisWords say where a finding's rule comes from: the vendor's page, our reading of it, or ours.
+func BasisWords(f *analyze.Finding) string {
+	where := text.Clean(f.Section)
+	if f.Page != "" {
+		where = strings.TrimPrefix(where+", "+text.Clean(f.Page), ", ")
+	}
+	switch {
+	case f.Basis == limits.BasisOurs || where == "" && f.Basis == limits.BasisStated:
+		return "headroom's own rule; no page of the vendor says it"
+	case f.Basis == limits.BasisReading:
+		return "our reading of " + cmp.Or(where, "what the vendor publishes")
+	}
+	return "the vendor's page: " + where
 }
 
 // shownIDs is how many row ids people get to see.

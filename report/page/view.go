@@ -327,7 +327,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 func newPageFinding(f analyze.Finding, tenant string, c clock) pageFinding {
 	return pageFinding{
 		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count), First: both(c, f.First), Last: both(c, f.Last),
-		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: text.Clean(f.Section),
+		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: report.BasisWords(&f),
 		Rows: report.RowIDs(f), Explain: report.ExplainCommand(f, tenant),
 	}
 }
