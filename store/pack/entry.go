@@ -70,19 +70,19 @@ func NewEntry(r *store.Request, route, source, client int64) Entry {
 	e.Duration, e.FirstByte, e.RequestBytes = r.Duration, r.FirstByte, r.RequestBytes
 	e.RetryAfter, e.ItemAt = r.RetryAfter, r.ItemAt
 	flags := &e.Kind.flags
-	for _, f := range [...]struct {
-		has  bool
-		flag uint16
-	}{
-		{r.CutShort, flagCutShort}, {r.ItemHash != 0, hasItem}, {r.ItemAt != 0, hasItemAt},
-		{r.Params != "" || r.Query != "", hasParams}, {r.RetryAfter != 0, hasRetryAfter},
-		{r.Duration != 0, hasDuration}, {r.FirstByte != 0, hasFirstByte},
-		{r.RequestBytes != 0, hasRequestBytes},
-	} {
-		if f.has {
-			*flags |= f.flag
+	set := func(has bool, flag uint16) {
+		if has {
+			*flags |= flag
 		}
 	}
+	set(r.CutShort, flagCutShort)
+	set(r.ItemHash != 0, hasItem)
+	set(r.ItemAt != 0, hasItemAt)
+	set(r.Params != "" || r.Query != "", hasParams)
+	set(r.RetryAfter != 0, hasRetryAfter)
+	set(r.Duration != 0, hasDuration)
+	set(r.FirstByte != 0, hasFirstByte)
+	set(r.RequestBytes != 0, hasRequestBytes)
 	class := slices.Index(errorClasses, r.Error)
 	if class < 0 {
 		class = len(errorClasses) - 1
