@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report/text"
@@ -204,7 +205,7 @@ func forecastNotes(r *outlook.Report, detail bool) []string {
 			own.add("tonight is bound by time, not by the cap.", p.Tenant)
 		}
 		for _, n := range p.Notes {
-			if !detail && (p.Chance >= .1 || len(r.Tenants) == 1) {
+			if !detail && (p.Chance >= .1 || p.History < forecast.Reliable || len(r.Tenants) == 1) {
 				own.add(n, p.Tenant)
 			}
 		}
