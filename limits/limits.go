@@ -33,7 +33,7 @@ import (
 	"strings"
 )
 
-//go:embed xima.toml
+//go:embed *.toml
 var builtin embed.FS
 
 // BuiltinText returns the file of a policy that headroom comes with, comments included, for a user to copy and correct.
