@@ -31,7 +31,16 @@ func TestMain(m *testing.M) {
 	if os.Getenv("ACT_AS_HEADROOM") != "" {
 		os.Exit(commands.Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	settings, err := os.MkdirTemp("", "headroom-settings-*") // no key of the user's is made or used
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", settings)
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(settings)
+	os.Exit(code)
 }
 
 const (

@@ -77,7 +77,15 @@ var demoOnce = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	settings, err := os.MkdirTemp("", "headroom-settings-*") // no key of the user's is made or used
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", settings)
+	}
+	if err != nil {
+		panic(err)
+	}
 	code := m.Run()
+	os.RemoveAll(settings)
 	if dir, err := demoOnce(); err == nil {
 		os.RemoveAll(filepath.Dir(dir))
 	}
