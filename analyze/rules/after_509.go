@@ -13,7 +13,7 @@ const After509 = "after-509"
 
 var after509 = Rule{
 	Name: After509, Severity: Violation,
-	Counts: "recording-audio requests started within 15 min after a 509's start, no reset between",
+	Counts: "recording-audio requests within 15 minutes after a 509, no reset between",
 	Advice: "Stop at the first refusal for egress: further requests cannot succeed before bytes leave the window or support resets it.",
 	Causes: []string{EgressNear, OverCap, EgressCap},
 	Title:  "Recordings were requested on after a refusal for egress",

@@ -12,7 +12,7 @@ const BlindRetry = "blind-retry"
 
 var blindRetry = Rule{
 	Name: BlindRetry, Severity: Warning,
-	Counts: "requests with the same parameters as one that was answered 400, 404, 405 or 422 in the 10 min before (start to start)",
+	Counts: "repeats within 10 minutes of a 400, 404, 405 or 422",
 	Advice: "The same request cannot succeed: correct its parameters, or drop it, before asking again.",
 	Title:  "Requests that cannot succeed were repeated",
 	Back:   true,

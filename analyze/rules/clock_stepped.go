@@ -19,7 +19,7 @@ const ClockStepped = "clock-stepped"
 // kept any more is left out: a step back over more rows than that is not seen.
 var clockStepped = Rule{
 	Name: ClockStepped, Severity: Notice,
-	Counts: "rows of one source that both start and end (start + duration) more than 1 s before the row that arrived before them: parallel downloads are none",
+	Counts: "rows of a source that start and end more than 1 s before the one that arrived before them",
 	Advice: "Let the machine's clock be set in small steps (as chrony or ntpd do): gaps and windows are computed from its times.",
 	Hears:  func(k *Kind) bool { return !k.Opaque },
 	New:    func(*Facts) Judge { return new(clockSteppedJudge) },

@@ -12,7 +12,7 @@ const CutShort = "cut-short"
 
 var cutShort = Rule{
 	Name: CutShort, Severity: Notice,
-	Counts: "incomplete bodies of audio that was being served (2xx), with the bytes they cost",
+	Counts: "downloads that were being served and broke off, with the bytes they cost",
 	Advice: "Raise the client's time-out or resume downloads: bytes of an aborted download count against the egress cap as well.",
 	Title:  "Downloads broke off",
 	Hears:  func(k *Kind) bool { return k.Egress && k.Broken && k.Role == limits.RoleOK },

@@ -13,7 +13,7 @@ const DuplicateDownload = "duplicate-download"
 // the same.
 var duplicateDownload = Rule{
 	Name: DuplicateDownload, Severity: Warning,
-	Counts: "complete downloads of a recording beyond its first; one cut short and completed by one or more 206 counts as one; a key that may not be kept is told apart by its keyed hash, whatever follows it in the path; detail says bytes wasted and their share of all audio bytes",
+	Counts: "complete downloads of a recording beyond its first, with the bytes wasted",
 	Advice: "Remember which recordings are complete and do not download them again: repeated bytes count against the egress cap.",
 	Causes: []string{CutShort},
 	Title:  "Recordings were downloaded again",

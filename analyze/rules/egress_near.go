@@ -12,7 +12,7 @@ const EgressNear = "egress-near"
 
 var egressNear = Rule{
 	Name: EgressNear, Severity: Warning,
-	Counts: "1 when utilization ≥ 0.8, or the forecast gives ≥ 10 % for reaching the cap within 7 days; `forecast` and `audit` must say the same chance",
+	Counts: "once, from 80 % of the cap on, or from a forecast chance of 10 % to reach it within 7 days",
 	Advice: "Plan the next nights: postpone backfills, stop repeated downloads, and tell support before a large export.",
 	Causes: []string{DuplicateDownload, StalePull},
 	Title:  "The rolling egress is close to its cap",

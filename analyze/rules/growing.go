@@ -12,7 +12,7 @@ const Growing = "growing"
 
 var growing = Rule{
 	Name: Growing, Severity: Warning,
-	Counts: "1 when the median night of the last 7 is at least 1.5 × that of the 7 nights three weeks before, each week with 20 recordings or more, cap known or not",
+	Counts: "once, when the median night of the last 7 is 1.5 times that of three weeks before, with 20 recordings in either week",
 	Advice: "Find out why the volume grows before it meets the cap; a cap follows the number of licensed agents, so tell support when that grows.",
 	Title:  "The nightly volume is growing fast",
 	Whole:  true, Now: true,

@@ -13,7 +13,7 @@ const LostReport = "lost-report"
 
 var lostReport = Rule{
 	Name: LostReport, Severity: Violation,
-	Counts: "202 answers whose request was not repeated with the same parameters within 24 h, once as_of is more than 24 h later",
+	Counts: "202 answers not asked for again with the same parameters within 24 hours",
 	Advice: "Send the same request with the same parameters again some minutes later: the vendor has kept the finished report.",
 	Title:  "Reports were deferred and never fetched",
 	Back:   true, Late: true,

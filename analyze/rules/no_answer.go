@@ -11,7 +11,7 @@ const NoAnswer = "no-answer"
 
 var noAnswer = Rule{
 	Name: NoAnswer, Severity: Notice,
-	Counts: "requests with status 0, tunnels included; in all other rules tunnels (class opaque) count for nothing",
+	Counts: "requests without an answer, tunnels included",
 	Advice: "Look at the network between the client and the vendor; a request without an answer may still have been carried out.",
 	Hears:  func(k *Kind) bool { return k.Code == 0 },
 	New: every(func(_ *Facts, c *Call) Evidence {

@@ -13,7 +13,7 @@ const NoBackoff = "no-backoff"
 
 var noBackoff = Rule{
 	Name: NoBackoff, Severity: Violation,
-	Counts: "requests that follow n ≥ 1 consecutive 429s of their class and started sooner after the last 429's start than max(its Retry-After, min(60 s, min_interval × 2^(n−1))); classes without a min_interval use 1 s",
+	Counts: "requests sooner after n 429s of their class than max(Retry-After, min(60 s, interval × 2ⁿ⁻¹))",
 	Advice: "After a refusal wait as long as Retry-After says, else double the wait with each refusal up to a minute.",
 	Causes: []string{RateLimited},
 	Title:  "Requests were sent again too soon after a refusal",

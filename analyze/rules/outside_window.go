@@ -7,7 +7,7 @@ const OutsideWindow = "outside-window"
 
 var outsideWindow = Rule{
 	Name: OutsideWindow, Severity: Notice,
-	Counts: "recording-audio requests outside the tenant's nightly window, when one is configured",
+	Counts: "recording-audio requests outside the configured nightly window",
 	Advice: "Schedule recording pulls for the night, as the vendor recommends.",
 	Hears:  func(k *Kind) bool { return k.Egress },
 	New: func(f *Facts) Judge {

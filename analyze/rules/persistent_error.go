@@ -12,7 +12,7 @@ const PersistentError = "persistent-error"
 
 var persistentError = Rule{
 	Name: PersistentError, Severity: Warning,
-	Counts: "distinct parameters answered 500 three or more times",
+	Counts: "different requests answered 500 three times or more",
 	Advice: "Report these requests to the vendor's support: repeating them does not help.",
 	Title:  "The same requests failed at the server again and again",
 	Late:   true, Distinct: true,

@@ -13,7 +13,7 @@ const Spacing = "spacing"
 // the rule or not.
 var spacing = Rule{
 	Name: Spacing, Severity: Violation,
-	Counts: "recording-audio gaps under the minimum: those gaps",
+	Counts: "gaps from one recording-audio start to the next under the minimum",
 	Advice: "Start recording downloads one after the other, with the minimum interval between two starts; one program per tenant.",
 	Causes: []string{Interleaved},
 	Title:  "Recordings were requested faster than the minimum interval allows",

@@ -11,7 +11,7 @@ const StalePull = "stale-pull"
 
 var stalePull = Rule{
 	Name: StalePull, Severity: Warning,
-	Counts: "stretches of more than 5 days without a recording-audio request, between the first one and as_of",
+	Counts: "stretches of more than five days without a recording-audio request",
 	Advice: "Pull at least as often as the vendor recommends, so that no night carries the load of many.",
 	Causes: []string{Auth},
 	Title:  "No recordings were pulled for longer than the vendor recommends",

@@ -13,7 +13,7 @@ const UnexpectedStatus = "unexpected-status"
 
 var unexpectedStatus = Rule{
 	Name: UnexpectedStatus, Severity: Warning,
-	Counts: "answers whose status the policy does not list for that method; 206 to a GET of audio is listed, marked as ours (a resumed download)",
+	Counts: "answers the vendor's table does not list for the method",
 	Advice: "The vendor's table does not list this answer for this method: look at the rows, and report it to support if it persists.",
 	Title:  "Answers came that the vendor's table does not list",
 	Hears:  func(k *Kind) bool { return k.Code != 0 && !k.Expected && !k.Opaque },
