@@ -114,6 +114,7 @@ func (s style) request(r *rand.Rand, at int64, status int) store.Request {
 		q.Key, q.Params = pick(r, "7", "8"), fmt.Sprintf("%032x", 1000+key)
 	case "/rest/api/v2/recordings":
 		q.Query = pick(r, "", "startTime=2026-11-01T00:00Z", "startTime=2026-11-02T00:00Z")
+	case "/rest/api/v1/agents/{extension}/click-to-dial": // nothing of its parameters is kept
 	default:
 		q.Params = fmt.Sprintf("%032x", key)
 	}

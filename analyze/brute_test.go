@@ -126,12 +126,17 @@ func firstNight(asOf int64) int64 {
 	return noon - 29*day
 }
 
+func isPersonal(class string) bool { return class == "click_to_dial" || class == "callback" }
+
 func newCall(r store.Request) call {
 	c := call{Request: r, class: class(r.Route)}
 	c.Duration = r.Call().Duration
 	c.params = "hash " + r.Params
 	if r.Params == "" {
 		c.params = r.Route.Method + " " + r.URL()
+	}
+	if isPersonal(c.class) { // nobody knows what its parameters were
+		c.params = fmt.Sprint("not known, of ", r.ID)
 	}
 	c.item = "key " + r.Key
 	if r.Key == "" {
@@ -376,7 +381,7 @@ func (b *brute) lostReports() {
 
 // fetched says whether a deferred report was asked for again in time.
 func (b *brute) fetched(c *call) bool {
-	return anyOf(b.all, func(later *call) bool {
+	return isPersonal(c.class) || anyOf(b.all, func(later *call) bool {
 		after := later.StartedAt > c.StartedAt || later.StartedAt == c.StartedAt && later.ID > c.ID
 		return after && later.params == c.params && later.StartedAt-c.StartedAt <= day
 	})

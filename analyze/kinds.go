@@ -135,7 +135,7 @@ func (rt *route) base(t *table, status int, short bool) *base {
 func (t *table) newBase(rt *route, status int, short bool) *base {
 	k := rules.Kind{
 		Class: rt.class, Method: rt.method, Code: status, ClassBit: rt.classBit, Paced: rt.paced, Egress: rt.egress,
-		Opaque: rt.class == store.OpaqueClass, Broken: short,
+		Opaque: rt.class == store.OpaqueClass, Broken: short, Personal: t.policy.IsPersonal(rt.class),
 	}
 	k.Expected = true // a tunnel's status is not the vendor's
 	if !k.Opaque {

@@ -71,7 +71,7 @@ func TestNothingSecretIsRecorded(t *testing.T) {
 					t.Errorf("%s, %.80s: %s = %.80q", name, url, path, s)
 				}
 			}, "Request")
-			if row.Params == "" {
+			if row.Params == "" && row.Route.Class != "click_to_dial" {
 				t.Errorf("%s, %.80s: what was not kept is not told by a digest", name, url)
 			}
 		}

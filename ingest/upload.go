@@ -78,8 +78,12 @@ func (u *upload) count() int64 {
 	return u.n
 }
 
-// params is the attempt's store.Request.Params: "" where method and kept URL say everything.
+// params is the attempt's store.Request.Params: "" where method and kept URL say everything, or the policy lets nothing be
+// kept, since a number can be guessed from its digest by whoever has the key.
 func (x *exchange) params() string {
+	if x.t.policy.IsPersonal(x.row.Route.Class) {
+		return ""
+	}
 	u := x.upload.Load()
 	if u == nil {
 		return x.urlParams()

@@ -16,7 +16,7 @@ var blindRetry = Rule{
 	Advice: "The same request cannot succeed: correct its parameters, or drop it, before asking again.",
 	Title:  "Requests that cannot succeed were repeated",
 	Back:   true,
-	Hears:  func(k *Kind) bool { return k.Role == limits.RoleBadRequest && !k.Opaque },
+	Hears:  func(k *Kind) bool { return k.Role == limits.RoleBadRequest && !k.Opaque && !k.Personal },
 	New:    func(*Facts) Judge { return &blindRetryJudge{Bad: map[uint64]int64{}} },
 	Detail: func(f *Found) string {
 		return measure.Count(f.Count, "request") + " repeating parameters that had just been refused as wrong"
@@ -37,7 +37,7 @@ func (j *blindRetryJudge) Hear(c *Call, fire Fire) bool {
 		since := c.StartedAt - at
 		fire(hit(c, func() string { return "same parameters as a request refused " + measure.Seconds(since) + " before" }))
 	}
-	if c.Role == limits.RoleBadRequest {
+	if c.Role == limits.RoleBadRequest && !c.Personal {
 		forgetOlder(j.Bad, least)
 		j.Bad[c.ParamsHash], j.At = c.StartedAt, c.StartedAt
 	}

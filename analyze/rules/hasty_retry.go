@@ -18,7 +18,7 @@ var hastyRetry = Rule{
 	Causes: []string{PersistentError},
 	Title:  "Requests that failed at the server were repeated at once",
 	Back:   true,
-	Hears:  func(k *Kind) bool { return failedAtServer(k) },
+	Hears:  func(k *Kind) bool { return failedAtServer(k) && !k.Personal },
 	New:    func(*Facts) Judge { return &hastyRetryJudge{Until: map[uint64]int64{}} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("%s repeated less than %s after a failure at the server",
@@ -46,7 +46,7 @@ func (j *hastyRetryJudge) Hear(c *Call, fire Fire) bool {
 		}
 		delete(j.Until, c.ParamsHash) // only the latest answer counts
 	}
-	if failedAtServer(c.Kind) {
+	if failedAtServer(c.Kind) && !c.Personal {
 		forgetOlder(j.Until, c.StartedAt-delay)
 		end := c.StartedAt + c.Duration
 		j.Until[c.ParamsHash], j.Last = end, max(j.Last, end)

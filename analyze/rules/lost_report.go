@@ -17,7 +17,7 @@ var lostReport = Rule{
 	Advice: "Send the same request with the same parameters again some minutes later: the vendor has kept the finished report.",
 	Title:  "Reports were deferred and never fetched",
 	Back:   true, Late: true,
-	Hears: func(k *Kind) bool { return k.Role == limits.RoleDeferred && !k.Opaque },
+	Hears: func(k *Kind) bool { return k.Role == limits.RoleDeferred && !k.Opaque && !k.Personal },
 	New:   func(*Facts) Judge { return &lostReportJudge{Waiting: map[uint64]int{}} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("%s deferred and not asked for again within %s",
@@ -65,7 +65,7 @@ func (j *lostReportJudge) Hear(c *Call, fire Fire) bool {
 		}
 		delete(j.Waiting, c.ParamsHash)
 	}
-	if c.Role == limits.RoleDeferred {
+	if c.Role == limits.RoleDeferred && !c.Personal {
 		j.Deferred = append(j.Deferred, Deferral{At: c.StartedAt, ID: c.ID, Params: c.ParamsHash, Classes: c.ClassBit})
 		j.Waiting[c.ParamsHash]++
 	}

@@ -16,7 +16,7 @@ var persistentError = Rule{
 	Advice: "Report these requests to the vendor's support: repeating them does not help.",
 	Title:  "The same requests failed at the server again and again",
 	Late:   true, Distinct: true,
-	Hears: func(k *Kind) bool { return k.Role == limits.RoleServerError && !k.Opaque },
+	Hears: func(k *Kind) bool { return k.Role == limits.RoleServerError && !k.Opaque && !k.Personal },
 	New:   func(*Facts) Judge { return &persistentErrorJudge{Failed: map[uint64]*Failures{}} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("%s that failed at the server %d times or more",

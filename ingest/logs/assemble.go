@@ -117,7 +117,7 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 		Tenant: tenant.Text, StartedAt: d.startedAt, Duration: d.duration,
 		RequestBytes: d.requestBytes, ResponseBytes: d.responseBytes, Status: d.status, CutShort: d.cutShort,
 		RetryAfter: d.retryAfter, Error: errorClassOf(d.errorText), Route: a.routeOf(method, m), Key: m.Key, Query: m.Query,
-		Params: a.paramsOf(d, method, m.Lossless), Client: client.Text, Source: source,
+		Params: a.paramsOf(d, method, m), Client: client.Text, Source: source,
 		DateSkew: d.dateSkew,
 	}
 	if a.policy.MayKeepID(d.vendorID) {
@@ -211,9 +211,12 @@ func (a *assembler) routeOf(method string, m limits.Match) *store.Route {
 	return r
 }
 
-// paramsOf says what the parameters are known by: "" where method and kept URL say all.
-func (a *assembler) paramsOf(d *draft, method string, lossless bool) string {
+// paramsOf says what the parameters are known by: "" where method and kept URL say all, or the policy lets nothing be kept.
+func (a *assembler) paramsOf(d *draft, method string, m limits.Match) string {
+	lossless := m.Lossless
 	switch {
+	case a.policy.IsPersonal(m.Class):
+		return "" // a number can be guessed from its digest by whoever has the key
 	case d.params != "" && isParamsHash(d.params):
 		return d.params
 	case d.params != "":

@@ -35,7 +35,7 @@ func TestTenantPrecedence(t *testing.T) {
 func TestParamsIdentifyWhatIsNotKept(t *testing.T) {
 	hash := strings.Repeat("0a", 16)
 	post := func(number string) string {
-		return record(`,"url":"https://acme.xima.cloud/rest/api/v1/agents/` + number + `/click-to-dial"`)
+		return record(`,"url":"https://acme.xima.cloud/rest/api/v1/agents/` + number + `/state"`)
 	}
 	requests, _, _ := mustImport(t, strings.Join([]string{
 		record(""), record(`,"params_hash":"` + hash + `"`), record(`,"params_hash":"` + strings.ToUpper(hash) + `"`),
@@ -53,6 +53,15 @@ func TestParamsIdentifyWhatIsNotKept(t *testing.T) {
 	}
 	if got[3] != got[4] || got[3] == got[5] || len(got[3]) != 32 {
 		t.Errorf("params of requests with unkept parts: %q", got[3:])
+	}
+}
+
+// TestNoParamsOfPeople: of whom somebody dials not even a digest is kept, nor one that a file brings along.
+func TestNoParamsOfPeople(t *testing.T) {
+	const dial = `,"method":"POST","url":"https://acme.xima.cloud/rest/api/v1/agents/4711/click-to-dial"`
+	requests, _, _ := mustImport(t, record(dial)+"\n"+record(dial+`,"params_hash":"`+strings.Repeat("0a", 16)+`"`)+"\n", testOptions(t))
+	if len(requests) != 2 || requests[0].Params != "" || requests[1].Params != "" {
+		t.Errorf("%+v", requests)
 	}
 }
 

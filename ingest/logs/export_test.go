@@ -49,7 +49,7 @@ func randomRequest(t *testing.T, r *rand.Rand, o Options, sources []*store.Sourc
 	if r.IntN(9) == 0 {
 		q.ResponseBytes = listing.MaxBytes - r.Int64N(1000)
 	}
-	if !m.Lossless || r.IntN(2) == 0 {
+	if (!m.Lossless || r.IntN(2) == 0) && !o.Policy.IsPersonal(m.Class) {
 		q.Params = fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
 	}
 	q.StartedAt -= q.StartedAt % max(q.Source.Resolution, 1)
