@@ -34,8 +34,8 @@ func newCallCommand(s *streams) *cli.Command {
 		Usage:     "make one recorded call",
 		UsageText: "headroom call [-H 'NAME: VALUE'] [-d BODY|@FILE] [-o FILE] METHOD URL",
 		Description: "Prints the answer's body. The token comes from the environment, HEADROOM_TOKEN or what the config's token_env names,\n" +
-			"and goes to the tenant's host alone, by HTTPS, or to this machine. Redirects are not followed. As with curl --fail, an\n" +
-			"answer of 400 or more makes the exit code 1 and never fills FILE; a body that breaks off gives 3, no answer 2.\n\n" +
+			"and goes to the tenant's host alone, by HTTPS, or to this machine. As with curl --fail, an answer of 400 or more\n" +
+			"makes the exit code 1 and never fills FILE, and so does a redirect, which is told and not followed; a body that breaks off gives 3, no answer 2.\n\n" +
 			"Examples:\n" +
 			"  headroom call GET 'https://acme.xima.cloud/rest/api/v2/recordings?startTime=2026-11-01T00:00:00Z&endTime=2026-11-02T00:00:00Z'\n" +
 			"  headroom call POST https://acme.xima.cloud/rest/api/v1/historic-data/agent-summary -d @report.json -o report.out",
@@ -45,6 +45,7 @@ func newCallCommand(s *streams) *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the body to this `FILE`, whole or not at all (default: standard output)"},
 			&cli.BoolFlag{Name: "no-token", Usage: "send no token"},
 			&cli.StringFlag{Name: "client", Value: "headroom", Usage: "record the call as sent by this `NAME`"},
+			upstreamFlag(),
 			&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too"},
 		},
 		Action: withStore(s, readCallOptions, runCall),
@@ -58,6 +59,8 @@ type callOptions struct {
 	client  string
 	noToken bool
 	base    *http.Transport
+	// upstreams are the places of tenants, by name.
+	upstreams map[string]*url.URL
 }
 
 func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
@@ -79,6 +82,9 @@ func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
 		return o, err
 	}
 	o.request.Host = o.request.Header.Get("Host") // net/http takes it from there; "" means the URL's
+	if o.upstreams, err = readUpstreams(c); err != nil {
+		return o, err
+	}
 	roots, err := readRoots(c.String("upstream-ca"))
 	if err != nil {
 		return o, err
@@ -145,34 +151,41 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 	if err := se.writable(); err != nil {
 		return err
 	}
+	to, err := se.place(&o)
+	if err != nil {
+		return err
+	}
 	if !o.noToken {
-		if err := se.authorize(o.request); err != nil {
+		if err := se.authorize(o.request, to); err != nil {
 			return err
 		}
-		if name := se.tenantAt(o.request.URL); name != "" {
+		if name := se.policyTenant(o.request.URL); to != nil && o.upstreams[name] == nil {
 			se.tellRedirects(name)
 		}
 	}
-	var to ingest.Recorder = unrecorded{}
+	var rec ingest.Recorder = unrecorded{}
 	if !se.recordsElsewhere(o.request) {
 		recorder := se.record()
 		defer func() { err = errors.Join(err, recorder.Close()) }()
-		to = recorder
+		rec = recorder
 	}
-	transport := ingest.NewTransport(se.placed(&o), to, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
+	transport := ingest.NewTransport(o.placed(to), rec, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
 		ingest.WithClient(o.client), ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return se.exchange(client, o)
 }
 
-// authorize adds the token, if its going there is safe.
-func (s *session) authorize(r *http.Request) error {
+// authorize adds the token, if its going to a place is safe; nil means the request's own host.
+func (s *session) authorize(r *http.Request, to *url.URL) error {
 	tenant, env := s.tenantOf(r.URL), defaultTokenEnv
 	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
 		env = name
 	}
 	token := os.Getenv(env)
-	host := r.URL.Hostname()
+	if to == nil {
+		to = r.URL
+	}
+	host := to.Hostname()
 	local := host == "localhost" || net.ParseIP(host).IsLoopback()
 	switch {
 	case token == "":
@@ -180,26 +193,51 @@ func (s *session) authorize(r *http.Request) error {
 	case local:
 	case tenant == "":
 		return fmt.Errorf("the token is not sent to %s, which is no host of the policy or the config; add --no-token to call it without", host)
-	case r.URL.Scheme != "https":
+	case to.Scheme != "https":
 		return fmt.Errorf("the token is not sent to %s without encryption: write https://, or add --no-token", host)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	return nil
 }
 
-// placed makes a request that goes to a host of the config one to the policy's host, under which it is recorded, as the
-// proxy does. The base that it returns sends it where it was to go.
-func (s *session) placed(o *callOptions) http.RoundTripper {
-	real := *o.request.URL
-	host, fits := s.policy.Host(strings.ToLower(s.tenantAt(&real)))
-	if !fits || s.policyTenant(&real) != "" {
+// place is where a request really goes, nil for its own host. One to a tenant's place in the config becomes one to the
+// policy's host, under which it is recorded, as by the proxy.
+func (s *session) place(o *callOptions) (*url.URL, error) {
+	for tenant := range o.upstreams {
+		if _, fits := s.policy.Host(tenant); !fits {
+			return nil, badUpstream("")
+		}
+	}
+	if tenant := s.policyTenant(o.request.URL); tenant != "" {
+		if to, ok := o.upstreams[tenant]; ok {
+			return to, nil
+		}
+		if known := s.config.Tenant(tenant); known.Upstream != nil {
+			return known.Upstream, nil
+		}
+		return nil, nil
+	}
+	host, fits := s.policy.Host(strings.ToLower(s.tenantAt(o.request.URL)))
+	if !fits {
+		return nil, nil
+	}
+	to := &url.URL{Scheme: o.request.URL.Scheme, Host: o.request.URL.Host}
+	o.request.URL.Scheme, o.request.URL.Host = "https", host
+	return to, nil
+}
+
+// placed is the base that sends requests to a place, and not to their host.
+func (o *callOptions) placed(to *url.URL) http.RoundTripper {
+	if to == nil {
 		return o.base
 	}
+	o.host = to.Host
 	o.base.DisableCompression = true // the transport cannot see that it unpacks
-	o.request.URL.Scheme, o.request.URL.Host = "https", host
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		out, at := r.WithContext(r.Context()), *r.URL
-		at.Scheme, at.Host = real.Scheme, real.Host
+		at.Scheme, at.Host = to.Scheme, to.Host
+		at.Path = strings.TrimSuffix(to.Path, "/") + r.URL.Path
+		at.RawPath = strings.TrimSuffix(to.EscapedPath(), "/") + r.URL.EscapedPath()
 		out.URL = &at
 		return o.base.RoundTrip(out)
 	})
@@ -244,6 +282,10 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 		if resp.StatusCode >= http.StatusBadRequest {
 			return s.refusal(resp)
 		}
+		if to, err := resp.Location(); err == nil && isRedirect(resp.StatusCode) {
+			s.tell("headroom: call: %s: what was asked for is at %s; call follows no redirects", resp.Status, to.Host)
+			return errFindings
+		}
 		body := &errorReader{r: s.watched(resp, o.output)}
 		_, err = io.Copy(w, body)
 		if err != nil && body.err == nil && !errors.Is(err, syscall.EPIPE) {
@@ -257,6 +299,16 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 		return errPartly
 	}
 	return err
+}
+
+// isRedirect says whether an answer with a Location leads to what was asked for (RFC 9110, section 15.4).
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect:
+		return true
+	}
+	return false
 }
 
 // errorReader keeps the error that reading ended with.

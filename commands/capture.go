@@ -36,7 +36,7 @@ type captureOptions struct {
 func captureFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "client", Usage: "record the requests as sent by this `NAME`"},
-		&cli.StringSliceFlag{Name: "upstream", Usage: "send a tenant's requests to another place than the policy's host, `TENANT=URL`; may be given more than once"},
+		upstreamFlag(),
 		&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too, when calling the vendor"},
 		&cli.BoolFlag{Name: "all", Usage: "record calls to hosts that the policy does not know, too; their HTTPS stays closed"},
 		&cli.BoolFlag{Name: "pace", Usage: "hold requests back so that they keep the policy's least interval, together with all others on this database"},
@@ -44,17 +44,34 @@ func captureFlags() []cli.Flag {
 }
 
 func readCaptureOptions(c *cli.Context) (o captureOptions, err error) {
-	o = captureOptions{client: c.String("client"), all: c.Bool("all"), pace: c.Bool("pace"), upstreams: map[string]*url.URL{}}
-	for _, pair := range c.StringSlice("upstream") {
-		tenant, to, found := strings.Cut(pair, "=")
-		u, err := url.Parse(to)
-		if !found || !plainTenant(tenant) || err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-			return o, badUpstream(tenant)
-		}
-		o.upstreams[strings.ToLower(tenant)] = u
+	o = captureOptions{client: c.String("client"), all: c.Bool("all"), pace: c.Bool("pace")}
+	if o.upstreams, err = readUpstreams(c); err != nil {
+		return o, err
 	}
 	o.roots, err = readRoots(c.String("upstream-ca"))
 	return o, err
+}
+
+func upstreamFlag() cli.Flag {
+	return &cli.StringSliceFlag{
+		Name:  "upstream",
+		Usage: "send a tenant's requests to another place than the policy's host, `TENANT=URL`; may be given more than once",
+	}
+}
+
+// readUpstreams gives the places of tenants, by name.
+func readUpstreams(c *cli.Context) (map[string]*url.URL, error) {
+	upstreams := map[string]*url.URL{}
+	for _, pair := range c.StringSlice("upstream") {
+		tenant, to, found := strings.Cut(pair, "=")
+		u, err := url.Parse(to)
+		isPlace := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.User == nil
+		if !found || !plainTenant(tenant) || !isPlace {
+			return nil, badUpstream(tenant)
+		}
+		upstreams[strings.ToLower(tenant)] = u
+	}
+	return upstreams, nil
 }
 
 // badUpstream says how an upstream is written. Of the flag it repeats a tenant's name at most: the URL may hold a password,
@@ -91,12 +108,12 @@ func readRoots(name string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// addHosts adds the hosts that the config gives to tenants. Flags come first.
+// addHosts adds the places that the config gives to tenants. Flags come first.
 func (o *captureOptions) addHosts(known *config.Config) {
 	for name, t := range known.Tenants {
 		name = strings.ToLower(name) // as the policy sees it in a host
-		if _, ok := o.upstreams[name]; !ok && t.Host != "" {
-			o.upstreams[name] = &url.URL{Scheme: "https", Host: t.Host}
+		if _, ok := o.upstreams[name]; !ok && t.Place() != nil {
+			o.upstreams[name] = t.Place()
 		}
 	}
 }

@@ -201,10 +201,7 @@ func (s *session) pullUpstream(tenant string, o *pullOptions) *url.URL {
 	if o.upstream != nil {
 		return o.upstream
 	}
-	if host := s.config.Tenant(tenant).Host; host != "" {
-		return &url.URL{Scheme: "https", Host: host}
-	}
-	return nil
+	return s.config.Tenant(tenant).Place()
 }
 
 // elsewhere sends a tenant's requests to another host than the one they are recorded under. What a

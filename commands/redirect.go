@@ -12,7 +12,10 @@ func (s *session) tellRedirects(names ...string) {
 		names = s.config.Names()
 	}
 	for _, name := range names {
-		to := s.config.Tenants[name].Host
+		to := ""
+		if at := s.config.Tenants[name].Place(); at != nil {
+			to = at.Host
+		}
 		usual, ok := s.policy.Host(strings.ToLower(name))
 		if to != "" && (!ok || to != usual) {
 			s.tell("headroom: the config sends the calls of %s, and their token, to %s and not to %s", name, to,

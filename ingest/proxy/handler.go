@@ -34,6 +34,7 @@ type target struct {
 	client   string
 	recorded bool
 	own      bool        // a program of our own user asks
+	tenant   string      // whose storage it is; "" leaves it to the policy
 	prefix   string      // of the reverse proxy's paths; "" for a forward proxy
 	answer   http.Header // what the client gets, once it is sent
 	begun    bool        // it is sent, and a body follows
@@ -97,7 +98,13 @@ func plainName(name string) string {
 // forward serves a request of a client that uses us as its HTTP proxy. Host follows the URL (RFC 9112, section 3.2.2).
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
 	u, known := p.recordedAs(r.URL)
-	p.send(w, r, &target{url: u, client: client, recorded: known || p.cfg.All, own: isOwnRequest(r.Context())})
+	tenant := ""
+	if !known {
+		tenant = p.storages.tenant(placeOf(r.URL), time.Now())
+	}
+	p.send(w, r, &target{
+		url: u, client: client, recorded: known || p.cfg.All || tenant != "", own: isOwnRequest(r.Context()), tenant: tenant,
+	})
 }
 
 // serveReverse serves /t/TENANT/PATH.
@@ -229,14 +236,15 @@ func (p *Proxy) adapt(resp *http.Response) error {
 	if t.begun = resp.StatusCode != http.StatusSwitchingProtocols; !t.begun {
 		t.switched = resp.Body
 	}
+	p.noteRedirect(resp, t)
 	if t.prefix != "" {
-		p.stayHere(resp, t)
+		p.rewriteLocation(resp, t)
 	}
 	return nil
 }
 
-// stayHere lets a redirect to the tenant's own host, or to its upstream, lead through the reverse proxy again.
-func (p *Proxy) stayHere(resp *http.Response, t *target) {
+// rewriteLocation lets a redirect to the tenant's own host, or to its upstream, lead through the reverse proxy again.
+func (p *Proxy) rewriteLocation(resp *http.Response, t *target) {
 	location := resp.Header.Get("Location")
 	to, err := resp.Request.URL.Parse(location)
 	if err != nil || location == "" {
@@ -269,29 +277,35 @@ func (p *Proxy) roundTrip(r *http.Request) (*http.Response, error) {
 	if !t.recorded {
 		return p.steady(p.base.RoundTrip(r))
 	}
-	return p.transport(t.client).RoundTrip(r)
+	return p.transport(transportKey{t.client, t.tenant}).RoundTrip(r)
 }
 
+// transportKey is what requests of one transport have in common.
+type transportKey struct{ client, tenant string }
+
 // transport is the recording transport of a client.
-func (p *Proxy) transport(client string) *ingest.Transport {
+func (p *Proxy) transport(key transportKey) *ingest.Transport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t, ok := p.transports[client]; ok {
+	if t, ok := p.transports[key]; ok {
 		return t
 	}
-	if len(p.transports) >= maxClients && client != "" {
-		client = ""
+	if len(p.transports) >= maxClients && key.client != "" {
+		key.client = ""
 	}
-	if t, ok := p.transports[client]; ok {
+	if t, ok := p.transports[key]; ok {
 		return t
 	}
-	opts := []ingest.Option{ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(client), ingest.WithSource(p.source), ingest.WithPacer(p.cfg.Pacer)}
+	opts := []ingest.Option{
+		ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(key.client), ingest.WithSource(p.source), ingest.WithTenant(key.tenant),
+		ingest.WithPacer(p.cfg.Pacer),
+	}
 	if p.cfg.HashKey != nil {
 		opts = append(opts, ingest.WithHashKey(p.cfg.HashKey))
 	}
 	base := roundTripper(func(r *http.Request) (*http.Response, error) { return p.steady(p.base.RoundTrip(r)) })
 	t := ingest.NewTransport(base, p.cfg.Recorder, opts...)
-	p.transports[client] = t
+	p.transports[key] = t
 	return t
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -215,5 +216,96 @@ func TestRunKilled(t *testing.T) {
 	output(t, w.headroom("run", "--", "true"))
 	if now := w.folders(); len(now) != 0 {
 		t.Errorf("%v is left", now)
+	}
+}
+
+// TestAllProxy: the user's own way out may be named by ALL_PROXY alone, in either case.
+func TestAllProxy(t *testing.T) {
+	needs(t, "curl")
+	for _, name := range []string{"ALL_PROXY", "all_proxy"} {
+		w := newWorld(t, nil)
+		company := w.variable("HTTPS_PROXY")
+		w.env = append(without(w.env, "HTTPS_PROXY"), name+"="+company)
+		output(t, w.headroom("run", "--", "curl", "-sS", "-o", "got", "https://acme.xima.cloud"+listPath))
+		_ = w.headroom("call", "--no-token", "-o", "got", "POST", "https://acme.xima.cloud/x").Run() // is answered 401
+		base, stop := w.startProxy(t)
+		reverse := exec.Command("curl", "-sS", "-o", filepath.Join(w.dir, "got"), base+"/t/acme"+listPath)
+		reverse.Env = without(w.env, name)
+		output(t, reverse)
+		stop()
+		rows := w.rows(t)
+		if len(rows) != 3 {
+			t.Fatalf("%s: %+v", name, rows)
+		}
+		for _, r := range rows {
+			if r.Status == 0 {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+	}
+}
+
+// variable is the value of a variable of the world's environment.
+func (w *world) variable(name string) string {
+	for _, v := range w.env {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// TestCallRedirected: an answer that leads elsewhere is told, by its host alone, and makes no file.
+func TestCallRedirected(t *testing.T) {
+	for status, code := range map[int]int{301: 1, 302: 1, 303: 1, 307: 1, 308: 1, 304: 0, 300: 0} {
+		w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Location", "https://storage.example/bucket?X-Amz-Signature=Canary")
+			rw.WriteHeader(status)
+		}))
+		cmd := w.headroom("call", "--no-token", "-o", "rec.wav", "GET", "https://acme.xima.cloud"+largePath)
+		out, _ := cmd.CombinedOutput()
+		_, err := os.Stat(filepath.Join(w.dir, "rec.wav"))
+		if cmd.ProcessState.ExitCode() != code || strings.Contains(string(out), "Canary") || (err == nil) != (code == 0) {
+			t.Errorf("%d: exit code %d, %q, file %v", status, cmd.ProcessState.ExitCode(), out, err)
+		}
+		if code == 1 && !strings.Contains(string(out), "storage.example") {
+			t.Errorf("%d: said %q", status, out)
+		}
+		if rows := w.rows(t); len(rows) != 1 || rows[0].Status != status {
+			t.Errorf("%+v", rows)
+		}
+	}
+}
+
+// TestUpstreamEverywhere sends a tenant's calls to a gateway: by a flag of call and run, and by the config.
+func TestUpstreamEverywhere(t *testing.T) {
+	needs(t, "curl")
+	asked := make(chan string, 9)
+	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Host + r.URL.Path }))
+	t.Cleanup(gateway.Close)
+	at := gateway.URL + "/gate"
+	w := newWorld(t, http.NotFoundHandler())
+	w.env = append(w.env, "HEADROOM_TOKEN=t")
+	if err := os.WriteFile(filepath.Join(w.dir, "c.toml"), []byte("[tenants.acme]\nupstream = \""+at+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"call", "--upstream", "acme=" + at, "GET", "https://acme.xima.cloud/x"}, {"--config", "c.toml", "call", "GET", "https://acme.xima.cloud/x"},
+		{"run", "--upstream", "acme=" + at, "--", "curl", "-sS", "https://acme.xima.cloud/x"},
+		{"--config", "c.toml", "run", "--", "curl", "-sS", "https://acme.xima.cloud/x"},
+	} {
+		output(t, w.headroom(args...))
+		if got, want := <-asked, strings.TrimPrefix(at, "http://")+"/x"; got != want {
+			t.Errorf("%q: %s, not %s", args, got, want)
+		}
+	}
+	for _, r := range w.rows(t) {
+		if r.Tenant != "acme" || r.Status != 200 || r.Route.Origin != "https://acme.xima.cloud" {
+			t.Errorf("%+v %+v", r, r.Route)
+		}
+	}
+	cmd := w.headroom("call", "--upstream", "acme=http://gateway.invalid", "GET", "https://acme.xima.cloud/x")
+	if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), "without encryption") {
+		t.Errorf("the token would go there: %s", out)
 	}
 }

@@ -65,6 +65,7 @@ type Proxy struct {
 	inner    *http.Server // opened connections
 	opened   *queue       // inner's listener
 	refusals refusals
+	storages storages
 	ctx      context.Context // ends when what is still under way must break
 	breakOff context.CancelFunc
 	early    context.Context // ends when nothing more may begin
@@ -77,7 +78,7 @@ type Proxy struct {
 	patience   patience
 
 	mu         sync.Mutex
-	transports map[string]*ingest.Transport // by client
+	transports map[transportKey]*ingest.Transport
 	source     *store.Source
 	addr       string
 }
@@ -94,7 +95,7 @@ func New(cfg Config) (*Proxy, error) {
 		cfg.Tell = func(string) {}
 	}
 	p := &Proxy{
-		cfg: cfg, transports: map[string]*ingest.Transport{}, source: &store.Source{Kind: "proxy", Name: cfg.Name},
+		cfg: cfg, transports: map[transportKey]*ingest.Transport{}, source: &store.Source{Kind: "proxy", Name: cfg.Name},
 		opened: newQueue(), peersKnown: PeersKnown(), patience: cfg.patience,
 	}
 	if p.patience == (patience{}) {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,7 +52,11 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 		p.open(w, o)
 		return
 	}
-	t := &tunnel{p: p, who: who, addr: r.Host, recorded: known || p.cfg.All, start: time.Now()}
+	t := &tunnel{p: p, who: who, addr: r.Host, start: time.Now()}
+	if !known {
+		t.tenant = p.storages.tenant(host+" "+port, t.start)
+	}
+	t.recorded = known || p.cfg.All || t.tenant != ""
 	t.serve(w, r)
 }
 
@@ -177,6 +182,7 @@ type tunnel struct {
 	p        *Proxy
 	who      peer
 	addr     string
+	tenant   string // whose storage it is; "" leaves it to the policy
 	recorded bool
 	start    time.Time
 	up, down int64 // bytes to and from the host
@@ -298,7 +304,7 @@ func (t *tunnel) record(status int, class string) {
 	if err != nil {
 		return // a name that is none: nothing was connected to
 	}
-	tenant := m.Tenant
+	tenant := cmp.Or(m.Tenant, t.tenant)
 	if tenant == "" {
 		tenant = (&url.URL{Host: t.who.host}).Hostname()
 	}

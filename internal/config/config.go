@@ -16,6 +16,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -77,12 +78,22 @@ type Tenant struct {
 	Closures []Closure
 	// Host is the tenant's host name where it is not the policy's.
 	Host string
+	// Upstream is where the tenant's requests are sent instead, such as a gateway; nil means to its host.
+	Upstream *url.URL
 	// Ignored leaves the tenant out of what is told, and AliasOf counts its requests as those of another: both are for
 	// names that came into the log by a slip. The log keeps its rows.
 	Ignored bool
 	AliasOf string
 
 	closuresFile string // of more Closures; Load reads it
+}
+
+// Place is where the tenant's requests go where that is not the policy's host; else it is nil.
+func (t Tenant) Place() *url.URL {
+	if t.Upstream != nil || t.Host == "" {
+		return t.Upstream
+	}
+	return &url.URL{Scheme: "https", Host: t.Host}
 }
 
 // Window is the part of every day that begins at From and ends before To, both from midnight on the wall's clock. It goes

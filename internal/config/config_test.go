@@ -32,7 +32,32 @@ cap = 450_000
 bytes_per_recorded_hour = 2.5e6
 token_env = "BC_TOKEN"
 host = "b.example.com"
+
+[tenants.gate]
+upstream = "https://gateway.example.com/gate"
 `
+
+// TestPlace: an upstream goes before a host, and one that cannot be is told without what it may hold.
+func TestPlace(t *testing.T) {
+	c, err := Parse("headroom.toml", []byte(sampleConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := c.Tenant("acme").Place(); at != nil {
+		t.Errorf("acme: %v", at)
+	}
+	for name, want := range map[string]string{"b.c": "https://b.example.com", "gate": "https://gateway.example.com/gate"} {
+		if at := c.Tenant(name).Place(); at == nil || at.String() != want {
+			t.Errorf("%s: %v", name, at)
+		}
+	}
+	for _, wrong := range []string{"https://user:Canary@gate.example", "gate.example/Canary", "ftp://gate.example/Canary", "https://g.example/?Canary=1"} {
+		_, err := Parse("headroom.toml", []byte("[tenants.acme]\nupstream = \""+wrong+"\"\n"))
+		if err == nil || strings.Contains(err.Error(), "Canary") || !strings.Contains(err.Error(), "headroom.toml:2: upstream must be") {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}
 
 func TestParse(t *testing.T) {
 	c, err := Parse("headroom.toml", []byte(sampleConfig))

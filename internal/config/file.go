@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -162,6 +163,7 @@ type tenantFile struct {
 	CapToldOn any    `toml:"cap_told_on"`
 	CapToldBy string `toml:"cap_told_by"`
 	Host      string `toml:"host"`
+	Upstream  string `toml:"upstream"`
 	Ignore    bool   `toml:"ignore"`
 	AliasOf   string `toml:"alias_of"`
 }
@@ -225,7 +227,21 @@ func (r *reader) tenant(key string, f tenantFile) Tenant {
 		r.note(key+".host",
 			fmt.Errorf("host %q must be a host name in small letters, without scheme or path", f.Host))
 	}
+	t.Upstream = r.upstream(key+".upstream", f.Upstream)
 	return t
+}
+
+// upstream reads a place. A wrong one is not repeated: it may hold a password.
+func (r *reader) upstream(key, text string) *url.URL {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" {
+		r.note(key, errors.New(`upstream must be written like "https://gateway.example.com/acme", without user, password or query`))
+		return nil
+	}
+	return u
 }
 
 // toldOn is the day on which the cap was told, and makes sure that there is a cap.
