@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 )
@@ -33,7 +32,7 @@ func (c *Content) Facts() Facts {
 		case KindRequest:
 			r := leaf.Request
 			f.Requests++
-			if r.Method == http.MethodConnect {
+			if r.Method == "CONNECT" {
 				f.Opaque++
 			}
 			if live(r.SourceKind) {
@@ -76,11 +75,8 @@ func (c *Content) Facts() Facts {
 // refused says whether a status is one with which a vendor refuses.
 func refused(status int64) bool {
 	switch status {
-	case http.StatusTooManyRequests, statusBandwidth, http.StatusUnauthorized, http.StatusForbidden:
+	case 401, 403, 429, 509: // the last is in no RFC: the sender has used up its bandwidth
 		return true
 	}
 	return false
 }
-
-// statusBandwidth is 509, which no RFC defines: the sender has used up its bandwidth.
-const statusBandwidth = 509

@@ -95,7 +95,7 @@ func NewRange(before Peaks, leaves []tlog.Hash) *Range {
 			r.before[level] = before.Hashes[peak]
 		}
 		r.levels = append(r.levels, row)
-		if peak == 0 && len(row) <= 1 && !(odd && len(row) == 1) {
+		if peak == 0 && (len(row) == 0 || len(row) == 1 && !odd) {
 			return r
 		}
 		next := make([]tlog.Hash, 0, len(row)/2+1)
