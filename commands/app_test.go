@@ -26,7 +26,7 @@ func TestArrange(t *testing.T) {
 		"headroom import --tenant --db a.log":         "headroom import --tenant --db -- a.log",
 		"headroom help audit":                         "headroom help audit",
 		"headroom audit --help":                       "headroom audit --help",
-		"headroom --version":                          "headroom --version",
+		"headroom --version":                          "headroom version",
 		"headroom":                                    "headroom",
 		"headroom audit --tenant a --tenant b -- c d": "headroom audit --tenant a --tenant b -- c d",
 	} {

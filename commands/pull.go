@@ -47,7 +47,7 @@ func newPlanCommand(s *streams) *cli.Command {
 		Name:        "plan",
 		Usage:       "say what pull would fetch, what binds first, and when a backlog ends",
 		ArgsUsage:   "[TENANT…]",
-		Description: "Asks the vendor for its lists and fetches nothing: pull --dry-run.",
+		Description: "Asks the vendor for its lists and fetches nothing: pull --dry-run.\n\nExample:\n  headroom plan",
 		Flags:       pullFlags(),
 		Action: withStore(s, func(c *cli.Context, s *streams) (pullOptions, error) {
 			o, err := readPullOptions(c, s)

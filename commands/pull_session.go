@@ -134,7 +134,7 @@ func (s *session) caps(ctx context.Context, names []string) (map[string]int64, e
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.tenantRows(ctx, snap, r, names)
+	rows, err := s.tenantRows(snap, r, names)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"slices"
@@ -86,7 +85,7 @@ func listTenants(c *cli.Context, se *session, o tenantsOptions) error {
 	if err != nil {
 		return err
 	}
-	rows, err := se.tenantRows(c.Context, snap, r, names)
+	rows, err := se.tenantRows(snap, r, names)
 	if err != nil {
 		return err
 	}
@@ -94,7 +93,7 @@ func listTenants(c *cli.Context, se *session, o tenantsOptions) error {
 }
 
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
-func (s *session) tenantRows(ctx context.Context, snap store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
+func (s *session) tenantRows(snap store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
 	info, caps := map[string]store.TenantInfo{}, map[string]egress.Cap{}
 	for _, t := range snap.Tenants() {
 		info[t.Name] = t
