@@ -18,7 +18,6 @@ type dayCounter struct {
 	days   map[int]*dayTally
 	today  *dayTally   // of the request just heard
 	kinds  map[int]int // rows of the auditor's table
-	peakOf int64       // the start whose rolling sum was noted last
 	out    TenantDays
 	items  map[uint64]*seenItem
 	origin map[originKey]*int64

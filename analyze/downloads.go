@@ -9,11 +9,15 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
+// partialContent is the status of an answer with a part of what there is (RFC 9110).
+const partialContent = 206
+
 // maxAhead bounds how many recordings are remembered whose key tells a time that is still to come.
 const maxAhead = 4096
 
 // downloaded says whether a complete download of the same recording came before, and remembers this
-// one.
+// one. A part (206) completes a download that broke off and is never one too many: the whole that
+// comes after it is.
 func (a *Auditor) downloaded(r *store.Call) (bool, error) {
 	a.Keyless = a.Keyless || r.ItemHash == 0
 	if r.ItemAt > r.StartedAt { // a clock is wrong: begunSince must not go by this key
@@ -23,7 +27,10 @@ func (a *Auditor) downloaded(r *store.Call) (bool, error) {
 		}
 	}
 	if !a.scratch.seen.Add(egress.Item(r)) {
-		return true, nil
+		return r.Status != partialContent, nil
+	}
+	if r.Status == partialContent {
+		return false, nil
 	}
 	if a.Resumed == 0 || a.history == nil || a.begunSince(r) {
 		return false, nil

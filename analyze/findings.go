@@ -113,11 +113,11 @@ func (r *Result) judge(about About) {
 		}
 	}
 	for s := range severities {
-		switch {
-		case s == rules.Violation:
+		switch s {
+		case rules.Violation:
 			r.Verdict = Fail
 			return
-		case s == rules.Warning:
+		case rules.Warning:
 			r.Verdict = Warn
 		}
 	}
@@ -159,7 +159,7 @@ func (a *Auditor) view(asOf int64, about About) *view {
 	}
 	ranged := a.from != math.MinInt64 || a.until != math.MaxInt64
 	for i, j := range a.judges {
-		if j != nil && !(ranged && rules.All[i].Whole) {
+		if j != nil && (!ranged || !rules.All[i].Whole) {
 			j.End(asOf, a.fires[i])
 		}
 	}

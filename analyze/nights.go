@@ -236,7 +236,7 @@ func (n *night) with(o *night) *night {
 	c := *n
 	c.Hits, c.Masks = slices.Clone(n.Hits), slices.Clone(n.Masks)
 	for i := range c.Hits {
-		c.Hits[i].Hits = c.Hits[i].Hits.Clone()
+		c.Hits[i].Hits = c.Hits[i].Clone()
 	}
 	for i := range o.Hits {
 		c.hits(o.Hits[i].Rule).Merge(&o.Hits[i].Hits)

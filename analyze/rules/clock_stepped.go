@@ -36,7 +36,6 @@ const (
 
 type clockSteppedJudge struct {
 	rows    []arrival
-	source  *store.Source
 	floor   int64 // the last to arrive of those that are not kept any more
 	ordered bool  // whether rows arrived in their order
 }
