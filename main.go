@@ -1,4 +1,5 @@
-// Command headroom records calls to a contact-centre vendor's API and tells how much room is left under its limits.
+// Command headroom records calls to a contact-centre vendor's API and tells how much room is left
+// under its limits.
 package main
 
 import (
@@ -10,7 +11,8 @@ import (
 )
 
 func main() {
-	// Live data is small and garbage plenty: collecting less often halves an audit's time, the limit bounds its memory.
+	// Live data is small and garbage plenty: collecting less often halves an audit's time, the limit
+	// bounds its memory.
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(80 << 20)
 	os.Exit(commands.Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))

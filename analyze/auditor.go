@@ -147,8 +147,8 @@ func (a *Auditor) Explain(f func(Hit)) {
 	}
 }
 
-// Range makes requests outside of it count for nothing: rules that look back hear them. Those before
-// it also fill the rolling window. Both are microseconds since 1970 UTC, until is exclusive.
+// Range makes requests outside of it count for nothing: rules that look back hear them. Those
+// before it also fill the rolling window. Both are microseconds since 1970 UTC, until is exclusive.
 func (a *Auditor) Range(from, until int64) { a.from, a.until = from, until }
 
 // Add judges the next request. Its error is one of History's.

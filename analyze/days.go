@@ -8,22 +8,24 @@ import (
 	"github.com/6dcca832/headroom/limits"
 )
 
-// What happened day by day, so that a reader can put any range of days together again without the requests.
+// What happened day by day, so that a reader can put any range of days together again without the
+// requests.
 //
-// Everything of a Day adds up over days, with two exceptions that a reader must mend at the beginning of a range, where an
-// audit of that range has not seen what came before:
+// Everything of a Day adds up over days, with two exceptions that a reader must mend at the
+// beginning of a range, where an audit of that range has not seen what came before:
 //
 //   - the gap that leads into the range's first paced request does not count (Day.Into says what it was);
 //   - a repeated download counts only when the earlier one lies in the range (Day.Again says of which day it was).
 //
-// So spacing, answers, bytes, rolling peaks and repeated downloads of whole UTC days equal those of an audit with Since
-// and Until at the same midnights, exactly. Other findings are counted on the day of the request that made them fire,
-// judged by all that came before it; where the cause lies before the range, an audit of the range alone does not
-// see it.
+// So spacing, answers, bytes, rolling peaks and repeated downloads of whole UTC days equal those of
+// an audit with Since and Until at the same midnights, exactly. Other findings are counted on the
+// day of the request that made them fire, judged by all that came before it; where the cause lies
+// before the range, an audit of the range alone does not see it.
 
 // Daily is a log by tenant and UTC day.
 type Daily struct {
-	// Edges are the upper ends (exclusive) of the histogram's buckets, in microseconds; one more bucket has no upper end.
+	// Edges are the upper ends (exclusive) of the histogram's buckets, in microseconds; one more
+	// bucket has no upper end.
 	Edges   []int64
 	Tenants []TenantDays // by name
 }
@@ -33,12 +35,13 @@ type TenantDays struct {
 	Tenant string
 	// First and Last are the starts of the first and last request, microseconds since 1970 UTC.
 	First, Last int64
-	// Kinds are the kinds of answers, in the order in which Day.Answers counts them; Requests are those of all days.
+	// Kinds are the kinds of answers, in the order in which Day.Answers counts them; Requests are
+	// those of all days.
 	Kinds []StatusCount
 	// Days are those with a request or a finding, in order.
 	Days []Day
-	// Largest are the largest answers of the egress class, Repeated the recordings that cost most by being downloaded
-	// again, each at most MaxIDs and the heaviest first.
+	// Largest are the largest answers of the egress class, Repeated the recordings that cost most by
+	// being downloaded again, each at most MaxIDs and the heaviest first.
 	Largest  []Download
 	Repeated []Repeat
 	Origins  []Origin
@@ -49,20 +52,23 @@ type Day struct {
 	Day      int // days since 1970
 	Requests int64
 	Bytes    int64 // of answers of the egress class
-	// Peak is the largest rolling sum at one of the day's requests, PeakAt the first of them, in microseconds since 1970.
+	// Peak is the largest rolling sum at one of the day's requests, PeakAt the first of them, in
+	// microseconds since 1970.
 	Peak, PeakAt int64
-	// Paced is how many requests of the frequency rule's class there were, Violations and Indeterminate how many gaps
-	// before them were so, the one in Into among them.
+	// Paced is how many requests of the frequency rule's class there were, Violations and
+	// Indeterminate how many gaps before them were so, the one in Into among them.
 	Paced, Violations, Indeterminate int64
-	// Into is the gap before the day's first paced request, Least the shortest of the others; -1 where there is none.
+	// Into is the gap before the day's first paced request, Least the shortest of the others; -1 where
+	// there is none.
 	Into, Least int64
-	// IntoViolates, IntoUnclear and IntoMixed say that the gap in Into counts as a violation, as indeterminate, and as
-	// interleaved.
+	// IntoViolates, IntoUnclear and IntoMixed say that the gap in Into counts as a violation, as
+	// indeterminate, and as interleaved.
 	IntoViolates, IntoUnclear, IntoMixed bool
 
-	Answers  []Tally // of Kinds
-	Gaps     []Tally // of buckets, the one in Into among them
-	Hours    []Tally // egress requests by hour of the week in the tenant's zone, 0 being Monday's first
+	Answers []Tally // of Kinds
+	Gaps    []Tally // of buckets, the one in Into among them
+	// Egress requests by hour of the week in the tenant's zone, 0 being Monday's first.
+	Hours    []Tally
 	Findings []Tally // of rules, in the order of Rules
 	Again    []Again
 	// AuthRun is the longest run of refused tokens that reached into the day.

@@ -11,7 +11,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// dayCounter fills TenantDays from what an Auditor makes of each request. What a rule is, only the auditor knows.
+// dayCounter fills TenantDays from what an Auditor makes of each request. What a rule is, only the
+// auditor knows.
 type dayCounter struct {
 	a      *Auditor
 	edges  []int64
@@ -136,7 +137,8 @@ func (c *dayCounter) day(at int64) *dayTally {
 	d := c.days[n]
 	if d == nil {
 		d = &dayTally{
-			Day: Day{Day: n, Into: -1, Least: -1}, gaps: make([]int64, len(c.edges)+1), findings: make([]int64, len(rules.All)), again: map[int]*Again{},
+			Day: Day{Day: n, Into: -1, Least: -1}, gaps: make([]int64, len(c.edges)+1),
+			findings: make([]int64, len(rules.All)), again: map[int]*Again{},
 		}
 		c.days[n] = d
 	}

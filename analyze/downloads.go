@@ -52,8 +52,8 @@ func (a *Auditor) inHistory(item uint64) (bool, error) {
 
 // begunSince says that the recording began after all that the saved state has seen, so nobody can
 // have downloaded it by then. It spares looking through the history for nearly everything that a
-// nightly pull brings. An hour is left for clocks that differ, and a key whose digits are no time of
-// the past, now or when it was seen before, is looked up.
+// nightly pull brings. An hour is left for clocks that differ, and a key whose digits are no time
+// of the past, now or when it was seen before, is looked up.
 func (a *Auditor) begunSince(r *store.Call) bool {
 	return r.ItemAt > a.Resumed+time.Hour.Microseconds() && r.ItemAt <= r.StartedAt && !a.Uncertain && !a.Ahead[r.ItemHash]
 }
@@ -81,8 +81,8 @@ type listedDay struct {
 
 type missing struct{ At, Bytes int64 }
 
-// List takes the listed recordings that began between reach before asOf and asOf, in order. It comes
-// after all requests. Its error is one of History's.
+// List takes the listed recordings that began between reach before asOf and asOf, in order. It
+// comes after all requests. Its error is one of History's.
 func (a *Auditor) list(all []store.Recording) error {
 	now := listing{Missing: map[uint64]missing{}}
 	for len(all) > 0 {

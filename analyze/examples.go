@@ -14,7 +14,8 @@ import (
 type Example struct {
 	Request store.Request
 	Why     string
-	// Worst says that it was chosen for breaking many rules or costing many bytes, not for coming first.
+	// Worst says that it was chosen for breaking many rules or costing many bytes, not for coming
+	// first.
 	Worst bool
 }
 
@@ -27,9 +28,9 @@ const (
 	worstCandidates = 50
 )
 
-// Examples gives the first requests of each tenant's incidents in a report, then the worst: those that
-// broke most rules at once, then the largest. Keys are the incidents' ids. It reads the requests of the
-// tenants that have an incident once more.
+// Examples gives the first requests of each tenant's incidents in a report, then the worst: those
+// that broke most rules at once, then the largest. Keys are the incidents' ids. It reads the
+// requests of the tenants that have an incident once more.
 func Examples(ctx context.Context, snap store.Snapshot, o Options, r *Report) (map[string][]Example, error) {
 	all := map[string][]Example{}
 	o.AsOf, o.Until, o.Seen = r.AsOf, r.Until, nil

@@ -195,8 +195,9 @@ func (a *Auditor) egress(asOf int64) Egress {
 	w, length := a.Window, a.policy.Egress.Window
 	w.Close() // w is a copy: its group may still grow
 	return Egress{
-		Window: length, Current: w.Current(a.tenant.Resets, asOf, length.Microseconds()), Peak: w.Peak, PeakAt: w.PeakAt,
-		Total: w.Total, Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap),
+		Window: length, Current: w.Current(a.tenant.Resets, asOf, length.Microseconds()), Peak: w.Peak,
+		PeakAt: w.PeakAt,
+		Total:  w.Total, Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap),
 	}
 }
 
@@ -255,8 +256,10 @@ func (v *view) findings(a *Auditor, r *Result, incidents []incident) []Finding {
 		}
 		note := a.policy.Notes[rule.Name]
 		all = append(all, Finding{
-			Rule: rule.Name, Severity: rule.Weight(&h), Count: h.Count, First: h.First, Last: h.Last, Requests: h.IDs(),
-			Advice: cmp.Or(note.Advice, rule.Advice), Section: note.Section, Page: note.Page, Basis: note.Basis,
+			Rule: rule.Name, Severity: rule.Weight(&h), Count: h.Count, First: h.First, Last: h.Last,
+			Requests: h.IDs(),
+			Advice:   cmp.Or(note.Advice, rule.Advice), Section: note.Section, Page: note.Page,
+			Basis: note.Basis,
 			Detail: rule.Detail(&rules.Found{
 				Hits: &h, Policy: a.policy, Egress: a.facts.Egress, Paced: r.Spacing.Requests,
 				Indeterminate: r.Spacing.Indeterminate, Slips: r.Spacing.Slips,

@@ -15,9 +15,9 @@ import (
 // Incidents are put together from the nights, in three steps.
 //
 // An episode of a rule is a longest run of nights in which it fired. A night without a request of
-// the classes of the episode's hits does not end it, nor does one about which the rule cannot decide
-// yet; a night with such requests in which it did not fire does. What a rule about absence fires is
-// an episode by itself, until what was missing came.
+// the classes of the episode's hits does not end it, nor does one about which the rule cannot
+// decide yet; a night with such requests in which it did not fire does. What a rule about absence
+// fires is an episode by itself, until what was missing came.
 //
 // Two episodes belong together where one's rule is a known effect of the other's (Rule.Causes), it
 // begins no later than the policy's window after the other's last night, and it does not end before

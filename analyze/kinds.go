@@ -92,8 +92,9 @@ type statusKind struct {
 
 func newTable(p *limits.Policy, judges []rules.Judge) table {
 	return table{
-		policy: p, judges: judges, classes: append(p.Classes(), store.OpaqueClass), routes: map[*store.Route]*route{},
-		least: p.Frequency.MinInterval.Microseconds(), tolerance: p.Frequency.Tolerance.Microseconds(),
+		policy: p, judges: judges, classes: append(p.Classes(), store.OpaqueClass),
+		routes: map[*store.Route]*route{},
+		least:  p.Frequency.MinInterval.Microseconds(), tolerance: p.Frequency.Tolerance.Microseconds(),
 	}
 }
 
@@ -134,7 +135,8 @@ func (rt *route) base(t *table, status int, short bool) *base {
 
 func (t *table) newBase(rt *route, status int, short bool) *base {
 	k := rules.Kind{
-		Class: rt.class, Method: rt.method, Code: status, ClassBit: rt.classBit, Paced: rt.paced, Egress: rt.egress,
+		Class: rt.class, Method: rt.method, Code: status, ClassBit: rt.classBit, Paced: rt.paced,
+		Egress: rt.egress,
 		Opaque: rt.class == store.OpaqueClass, Broken: short, Personal: t.policy.IsPersonal(rt.class),
 	}
 	k.Expected = true // a tunnel's status is not the vendor's

@@ -1,7 +1,7 @@
 package analyze
 
-// kth gives the value of index k in sorted order, by quickselect; it reorders values, so that none before k is greater
-// and none after it is less.
+// kth gives the value of index k in sorted order, by quickselect; it reorders values, so that none
+// before k is greater and none after it is less.
 func kth(values []int64, k int) int64 {
 	for lo, hi := 0, len(values)-1; ; {
 		if lo >= hi {
@@ -19,7 +19,8 @@ func kth(values []int64, k int) int64 {
 	}
 }
 
-// partition splits values[lo:hi+1] in three: less than, equal to (lt to gt) and more than a pivot, the median of three.
+// partition splits values[lo:hi+1] in three: less than, equal to (lt to gt) and more than a pivot,
+// the median of three.
 func partition(values []int64, lo, hi int) (lt, gt int) {
 	a, b, c := values[lo], values[lo+(hi-lo)/2], values[hi]
 	pivot := max(min(a, b), min(max(a, b), c))

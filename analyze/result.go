@@ -84,10 +84,11 @@ type Result struct {
 	Findings  []Finding  // by severity, then in the order of the rules
 	// Opaque is how many of Requests are tunnels, whose own requests could not be seen or judged.
 	Opaque int64
-	// Foreign is how many of Requests went to hosts that the policy does not know: they are class "other", and the rules
-	// for recordings say nothing about them.
+	// Foreign is how many of Requests went to hosts that the policy does not know: they are class
+	// "other", and the rules for recordings say nothing about them.
 	Foreign int64
-	// Held is how many requests of the tenant were held back by pacing in the range, so that they kept the interval.
+	// Held is how many requests of the tenant were held back by pacing in the range, so that they kept
+	// the interval.
 	Held int64
 	// Recent are the last five nights, by which tenants of one kind are ordered.
 	Recent Recent
@@ -143,8 +144,8 @@ type Incident struct {
 	recentlyRefused bool // whether one of Requests was refused in the last nights
 }
 
-// Spacing is about the gaps between the starts of one class's requests. Gaps are in microseconds, and -1 where there are
-// none.
+// Spacing is about the gaps between the starts of one class's requests. Gaps are in microseconds,
+// and -1 where there are none.
 type Spacing struct {
 	Class         string
 	Requests      int64
@@ -156,8 +157,8 @@ type Spacing struct {
 	Min, P50, P95 int64
 }
 
-// StatusCount is how many requests of a method and class got a status. Status 0 means no answer, which is never
-// Expected.
+// StatusCount is how many requests of a method and class got a status. Status 0 means no answer,
+// which is never Expected.
 type StatusCount struct {
 	Method, Class string
 	Status        int
@@ -170,9 +171,10 @@ type Egress struct {
 	Window  time.Duration
 	Current int64 // bytes in the window that ends at AsOf
 	Peak    int64 // largest sum of a window that ends at a request
-	PeakAt  int64 // the first request at which it was reached, microseconds since 1970 UTC; 0 without requests
-	Total   int64 // bytes of all requests
-	Cap     egress.Cap
+	// The first request at which it was reached, microseconds since 1970 UTC; 0 without requests.
+	PeakAt int64
+	Total  int64 // bytes of all requests
+	Cap    egress.Cap
 }
 
 // Utilization is Current as a share of the cap; ok is false where the cap is unknown.

@@ -33,7 +33,8 @@ type Options struct {
 	// Known are tenants that are audited even if the log has nothing of them: those of the
 	// configuration.
 	Known []string
-	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
+	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets
+	// are filled in.
 	About func(name string) egress.Tenant
 	// Seen makes the audit tell what is new: incidents whose ids are not in it, or that consist of
 	// more than it says. It is Report.Seen of the audit before; nil means that all is told.
@@ -42,8 +43,8 @@ type Options struct {
 	Days bool
 	// NoCache leaves saved states alone. The snapshot should be one without a cache as well.
 	NoCache bool
-	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near; a Chance that
-	// About gives goes before. By default, egress-near looks at what is there.
+	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near;
+	// a Chance that About gives goes before. By default, egress-near looks at what is there.
 	Forecast bool
 }
 
@@ -57,7 +58,8 @@ func (o *Options) about() About {
 	return AboutNow
 }
 
-// needed refuses options without what has no default: without a policy nothing can be judged, and year 1 is no "now".
+// needed refuses options without what has no default: without a policy nothing can be judged, and
+// year 1 is no "now".
 func (o *Options) needed() error {
 	switch {
 	case o.Policy == nil:
@@ -68,8 +70,8 @@ func (o *Options) needed() error {
 	return nil
 }
 
-// Run audits the tenants of a snapshot. The states it returns may be saved with SaveStates under the
-// key, to make the next run cost only what was added.
+// Run audits the tenants of a snapshot. The states it returns may be saved with SaveStates under
+// the key, to make the next run cost only what was added.
 func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, error) {
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	if err := r.prepare(ctx); err != nil {
@@ -123,8 +125,8 @@ func Explain(ctx context.Context, snap store.Snapshot, o Options, tenant string,
 	return err
 }
 
-// ExplainIncident calls f for each request of an incident, in order of time, with why it counts. The
-// error says so where there is no such incident.
+// ExplainIncident calls f for each request of an incident, in order of time, with why it counts.
+// The error says so where there is no such incident.
 func ExplainIncident(ctx context.Context, snap store.Snapshot, o Options, tenant, id string, f func(Hit)) error {
 	r, t, err := explaining(ctx, snap, o, tenant)
 	if err != nil {
@@ -223,7 +225,8 @@ func (r *runner) requests(tenant string) int64 {
 	return r.tenants[i].Requests
 }
 
-// held is how many of a tenant's requests were held back in the range. Such an event tells of a run that ended then.
+// held is how many of a tenant's requests were held back in the range. Such an event tells of a run
+// that ended then.
 func (r *runner) held(tenant string, since int64) (n int64) {
 	for _, e := range r.events.Paced {
 		if e.Tenant == tenant && e.At >= since && (r.o.Until.IsZero() || e.At < r.o.Until.UnixMicro()) {
@@ -393,8 +396,8 @@ func (r *runner) fromState(
 	return a, true, r.finish(ctx, a, info)
 }
 
-// finish takes the recording list and keeps the state, unless requests after asOf are there already:
-// a state stands for all rows that arrived before it.
+// finish takes the recording list and keeps the state, unless requests after asOf are there
+// already: a state stands for all rows that arrived before it.
 func (r *runner) finish(ctx context.Context, a *Auditor, info store.TenantInfo) error {
 	if err := r.list(ctx, a); err != nil || info.Last > r.asOf {
 		return err

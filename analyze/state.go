@@ -41,7 +41,8 @@ func facts(t *egress.Tenant) string {
 // facts, the auditor's own state, and a pointer to each judge that has one.
 var savedType = func() reflect.Type {
 	fields := []reflect.StructField{
-		{Name: "Facts", Type: reflect.TypeFor[string]()}, {Name: "State", Type: reflect.TypeFor[*state]()},
+		{Name: "Facts", Type: reflect.TypeFor[string]()},
+		{Name: "State", Type: reflect.TypeFor[*state]()},
 	}
 	f := &rules.Facts{Policy: &limits.Policy{}, Tenant: &egress.Tenant{}}
 	for i, r := range rules.All {

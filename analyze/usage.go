@@ -46,8 +46,9 @@ type UsageRow struct {
 	Requests, RequestBytes, ResponseBytes int64
 	Errors                                int64 // answers from 400 on, and no answers
 	Duration, FirstByte                   Percentiles
-	BytesPerSecond                        float64 // median of downloads while they ran; 0 means not known
-	WastedRequests, WastedBytes           int64   // refused, repeated, or retried in vain
+	// Median of downloads while they ran; 0 means not known.
+	BytesPerSecond              float64
+	WastedRequests, WastedBytes int64 // refused, repeated, or retried in vain
 	// BusyShare is the share of the nightly window in which requests ran; -1 where no window or no
 	// duration is known.
 	BusyShare float64

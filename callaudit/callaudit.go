@@ -1,20 +1,24 @@
-// Package callaudit is headroom for other Go programs: it records a program's API calls in a file, audits them against
-// the vendor's limits, forecasts the rolling egress, and writes the report.
+// Package callaudit is headroom for other Go programs: it records a program's API calls in a file,
+// audits them against the vendor's limits, forecasts the rolling egress, and writes the report.
 //
-// For most uses, Open a Log, put Log.Transport below the program's own HTTP client, and ask Log.Audit, Log.Forecast or
-// Log.WriteReport whenever there is something to tell. What they return and take are the values of the packages analyze,
-// ingest and report, which do more than this one passes on.
+// For most uses, Open a Log, put Log.Transport below the program's own HTTP client, and ask
+// Log.Audit, Log.Forecast or Log.WriteReport whenever there is something to tell. What they return
+// and take are the values of the packages analyze, ingest and report, which do more than this one
+// passes on.
 //
 // # Guarantees
 //
-// Recording never fails or delays a call. A request whose body was closed before Audit, Forecast or WriteReport is
-// called is in what they tell. A Log may be used by many goroutines, and its file by many processes.
+// Recording never fails or delays a call. A request whose body was closed before Audit, Forecast or
+// WriteReport is called is in what they tell. A Log may be used by many goroutines, and its file by
+// many processes.
 //
-// Nothing is read from flags, environment or files but the log, and the configuration that WithConfigFile names.
+// Nothing is read from flags, environment or files but the log, and the configuration that
+// WithConfigFile names.
 //
 // # What it does not do
 //
-// It makes no calls of its own, and retries none: put Transport under whatever retries, so that each attempt is a row.
+// It makes no calls of its own, and retries none: put Transport under whatever retries, so that
+// each attempt is a row.
 package callaudit
 
 import (
@@ -46,7 +50,8 @@ const DefaultPolicy = "xima"
 type (
 	// Config is what is known of all tenants; its zero value knows nothing of any.
 	Config = config.Config
-	// Tenant is what is known of one tenant: agents, the cap that support told, window, zone and closure days.
+	// Tenant is what is known of one tenant: agents, the cap that support told, window, zone and
+	// closure days.
 	Tenant = config.Tenant
 	// Window is the part of every night in which recordings should be pulled.
 	Window = config.Window
@@ -76,7 +81,8 @@ func WithPolicy(p *limits.Policy) Option {
 	}
 }
 
-// WithConfig sets what is known of the tenants. By default, nothing is, and caps are learned from the requests.
+// WithConfig sets what is known of the tenants. By default, nothing is, and caps are learned from
+// the requests.
 func WithConfig(c Config) Option {
 	return func(l *Log) error {
 		l.config = &c
@@ -84,7 +90,8 @@ func WithConfig(c Config) Option {
 	}
 }
 
-// WithConfigFile reads what is known of the tenants from a headroom.toml. By default, no file is read.
+// WithConfigFile reads what is known of the tenants from a headroom.toml. By default, no file is
+// read.
 func WithConfigFile(name string) Option {
 	return func(l *Log) (err error) {
 		l.config, err = config.Load(name)
@@ -92,8 +99,8 @@ func WithConfigFile(name string) Option {
 	}
 }
 
-// Open opens the log in a file, and makes it where there is none. The error is one of package store's where the file is
-// damaged, foreign, locked or full.
+// Open opens the log in a file, and makes it where there is none. The error is one of package
+// store's where the file is damaged, foreign, locked or full.
 func Open(file string, opts ...Option) (*Log, error) {
 	l := &Log{config: &Config{}}
 	for _, opt := range opts {
@@ -114,35 +121,38 @@ func Open(file string, opts ...Option) (*Log, error) {
 	return l, nil
 }
 
-// Close writes what is still to be recorded and closes the file. Its error tells what could not be recorded.
+// Close writes what is still to be recorded and closes the file. Its error tells what could not be
+// recorded.
 func (l *Log) Close() error {
 	return errors.Join(l.recorder.close(), l.store.Close())
 }
 
 // Transport makes an http.RoundTripper that records each call it passes on to base, where nil means
-// http.DefaultTransport. Options come after the Log's own, so that any of them can be replaced. By default, the calls
-// carry no client's name; ingest.WithClient gives one.
+// http.DefaultTransport. Options come after the Log's own, so that any of them can be replaced. By
+// default, the calls carry no client's name; ingest.WithClient gives one.
 func (l *Log) Transport(base http.RoundTripper, opts ...ingest.Option) http.RoundTripper {
 	own := []ingest.Option{ingest.WithPolicy(l.policy), ingest.WithHashKey(l.store.HashKey())}
 	return ingest.NewTransport(base, &l.recorder, append(own, opts...)...)
 }
 
-// Reset records that support reset a tenant's egress window at a time: what was downloaded up to then no longer counts
-// against its cap. The note says why and who said so, such as a ticket's number.
+// Reset records that support reset a tenant's egress window at a time: what was downloaded up to
+// then no longer counts against its cap. The note says why and who said so, such as a ticket's
+// number.
 func (l *Log) Reset(ctx context.Context, tenant string, at time.Time, note string) error {
 	return l.store.AddEvent(ctx, store.Event{
 		Kind: store.EventReset, At: at.UnixMicro(), Tenant: tenant, Note: note,
 	})
 }
 
-// Scope says what an audit, a forecast or a report is about. The zero Scope is all tenants as of now.
+// Scope says what an audit, a forecast or a report is about. The zero Scope is all tenants as of
+// now.
 type Scope struct {
 	// Tenants are those to look at; none means all.
 	Tenants []string
 	// AsOf is the moment taken as now; the zero time means the clock's.
 	AsOf time.Time
-	// Since (inclusive) and Until (exclusive) select requests by their start; the zero time means no bound. A forecast
-	// looks at all requests, whatever the range.
+	// Since (inclusive) and Until (exclusive) select requests by their start; the zero time means no
+	// bound. A forecast looks at all requests, whatever the range.
 	Since, Until time.Time
 }
 
@@ -173,8 +183,8 @@ func (l *Log) Forecast(ctx context.Context, s Scope) (r *outlook.Report, err err
 	return r, err
 }
 
-// WriteReport writes the whole picture to w, as one HTML page that needs neither network nor headroom to be read. It
-// writes nothing where the log cannot be read.
+// WriteReport writes the whole picture to w, as one HTML page that needs neither network nor
+// headroom to be read. It writes nothing where the log cannot be read.
 func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 	s.AsOf = s.asOf()
 	p := &report.Picture{Policy: l.policy, About: l.config.About}
@@ -238,7 +248,8 @@ func (l *Log) forecast(ctx context.Context, snap store.Snapshot, s Scope) (*outl
 	return r, nil
 }
 
-// harmless leaves out the errors from which only the cache suffers: the next look will be slower, and no less right.
+// harmless leaves out the errors from which only the cache suffers: the next look will be slower,
+// and no less right.
 func harmless(err error) error {
 	for _, slower := range []error{store.ErrLocked, store.ErrFull, store.ErrReadOnly, store.ErrIO} {
 		if errors.Is(err, slower) {

@@ -7,8 +7,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// recorder passes requests on to a store's Recorder, which it makes when the first one comes. To flush, it closes that
-// Recorder: the next request gets a new one.
+// recorder passes requests on to a store's Recorder, which it makes when the first one comes. To
+// flush, it closes that Recorder: the next request gets a new one.
 type recorder struct {
 	store store.Log
 

@@ -1,9 +1,9 @@
-// Package commands is the command line: it reads flags, environment and headroom.toml, calls the packages below, and
-// prints. Nothing is decided here about requests or limits.
+// Package commands is the command line: it reads flags, environment and headroom.toml, calls the
+// packages below, and prints. Nothing is decided here about requests or limits.
 //
-// Main is the whole program but for the exit. Each command is a file with its flags (newXCommand), a struct of what they
-// say (xOptions) and what it does (runX). A command says what is wrong with an error; Main prints it as one line and
-// turns it into the exit code:
+// Main is the whole program but for the exit. Each command is a file with its flags (newXCommand),
+// a struct of what they say (xOptions) and what it does (runX). A command says what is wrong with
+// an error; Main prints it as one line and turns it into the exit code:
 //
 //	0  done, and nothing found at or above --fail-on
 //	1  done, with findings
@@ -12,8 +12,8 @@
 //
 // # What it does not do
 //
-// It never exits and never writes to the process's own streams: both are the caller's, which makes every command
-// testable in a script.
+// It never exits and never writes to the process's own streams: both are the caller's, which makes
+// every command testable in a script.
 package commands
 
 import (
@@ -49,8 +49,8 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// Main runs the command line args (the program's name first) and returns the exit code. SIGINT, SIGHUP and SIGTERM end
-// what can be ended in between; a second one kills.
+// Main runs the command line args (the program's name first) and returns the exit code. SIGINT,
+// SIGHUP and SIGTERM end what can be ended in between; a second one kills.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, append(heeded(os.Interrupt, syscall.SIGHUP), syscall.SIGTERM)...)
 	defer stop()
@@ -96,14 +96,16 @@ func said(err error) bool {
 	return err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) || errors.As(err, &code)
 }
 
-// heeded are the signals that we were not started to ignore, as nohup and the background jobs of scripts are: to ask for
-// an ignored signal would bring it back, for the programs that we start, too.
+// heeded are the signals that we were not started to ignore, as nohup and the background jobs of
+// scripts are: to ask for an ignored signal would bring it back, for the programs that we start,
+// too.
 func heeded(signals ...os.Signal) []os.Signal {
 	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 }
 
-// surviveSIGPIPE lets writing to a pipe that nobody reads any more fail. Without, it would end the process, before what was
-// done is recorded. It concerns neither the programs that are started, nor anybody after stop.
+// surviveSIGPIPE lets writing to a pipe that nobody reads any more fail. Without, it would end the
+// process, before what was done is recorded. It concerns neither the programs that are started, nor
+// anybody after stop.
 func surviveSIGPIPE() (stop func()) {
 	broken := make(chan os.Signal, 1)
 	if !signal.Ignored(syscall.SIGPIPE) {
@@ -159,8 +161,12 @@ func newApp(s *streams) *cli.App {
 		Flags:       globalFlags(),
 		Before:      s.listen,
 		Commands: []*cli.Command{
-			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s), newAuditCommand(s), newForecastCommand(s), newUsageCommand(s),
-			newReportCommand(s), newPullCommand(s), newPlanCommand(s), newServeCommand(s), newEvidenceCommand(s), newVerifyCommand(s), newSealCommand(s), newPruneCommand(s), newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s), newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s), newRulesCommand(s),
+			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s),
+			newAuditCommand(s), newForecastCommand(s), newUsageCommand(s),
+			newReportCommand(s), newPullCommand(s), newPlanCommand(s), newServeCommand(s),
+			newEvidenceCommand(s), newVerifyCommand(s), newSealCommand(s), newPruneCommand(s),
+			newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s),
+			newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s), newRulesCommand(s),
 			newCompletionCommand(s), newManCommand(s), newVersionCommand(s),
 		},
 		Reader: s.in, Writer: s.out, ErrWriter: s.err,

@@ -10,9 +10,10 @@ import (
 	"github.com/6dcca832/headroom/internal/tomldoc"
 )
 
-// arrange puts arguments into the order that the cli package needs: global flags, command, its flags, its arguments. So
-// a flag may stand anywhere, as people write them, but for what follows the name of a program to run. A command or flag
-// that there is none of is an error that names the nearest.
+// arrange puts arguments into the order that the cli package needs: global flags, command, its
+// flags, its arguments. So a flag may stand anywhere, as people write them, but for what follows
+// the name of a program to run. A command or flag that there is none of is an error that names the
+// nearest.
 func arrange(app *cli.App, args []string) ([]string, error) {
 	a := arranger{app: app}
 	rest := args[min(1, len(args)):]

@@ -154,7 +154,8 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	return nil
 }
 
-// auditedSnapshot opens the log. For --no-cache, all that was computed before is made anew from the rows.
+// auditedSnapshot opens the log. For --no-cache, all that was computed before is made anew from the
+// rows.
 func (s *session) auditedSnapshot(ctx context.Context, o auditOptions) (store.Snapshot, []string, error) {
 	if o.noCache {
 		if err := s.writable(); err != nil {
@@ -190,7 +191,8 @@ func auditSummary(r *analyze.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-// audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next run.
+// audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next
+// run.
 func (s *session) audit(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (*analyze.Report, error) {
 	return s.auditWith(ctx, snap, s.analysis(sp, tenants))
 }
@@ -261,11 +263,12 @@ func explain(ctx context.Context, se *session, snap store.Snapshot, names []stri
 	return se.write(o.output, func(w io.Writer) error { return report.Explain(w, rows, o.look) })
 }
 
-// incidentForm is how the id of an incident ends, after its tenant: the date of its first night, and its cause.
+// incidentForm is how the id of an incident ends, after its tenant: the date of its first night,
+// and its cause.
 var incidentForm = regexp.MustCompile(`^(.+)-[0-9]{4}-[0-9]{2}-[0-9]{2}-([a-z0-9-]+)$`)
 
-// toExplain says of which tenant something is to be explained, and whether it is an incident or a rule. Known are the
-// tenants that may be meant.
+// toExplain says of which tenant something is to be explained, and whether it is an incident or a
+// rule. Known are the tenants that may be meant.
 func toExplain(what string, known []string) (tenant string, incident bool, err error) {
 	if m := incidentForm.FindStringSubmatch(what); m != nil {
 		if !slices.Contains(known, m[1]) {
@@ -289,7 +292,8 @@ func checkExplain(what string) error {
 		what, didYouMean(what, rules.Names()), strings.Join(rules.Names(), ", "))
 }
 
-// explainedRows gives the requests in order of time, whatever the order in which a rule could judge them.
+// explainedRows gives the requests in order of time, whatever the order in which a rule could judge
+// them.
 func explainedRows(ctx context.Context, snap store.Snapshot, hits []analyze.Hit) ([]report.ExplainedRow, error) {
 	ids := make([]int64, len(hits))
 	for i, h := range hits {

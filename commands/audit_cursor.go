@@ -10,8 +10,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// cursorNote is the note of an event store.EventTold: what "audit --new" told, under the name of a cursor. Each event
-// holds only what is not in those before, since most nights bring nothing.
+// cursorNote is the note of an event store.EventTold: what "audit --new" told, under the name of a
+// cursor. Each event holds only what is not in those before, since most nights bring nothing.
 type cursorNote struct {
 	Cursor string           `json:"cursor,omitempty"`
 	Told   map[string]int64 `json:"told"` // by the id of the incident, of how much it consisted

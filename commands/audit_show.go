@@ -23,7 +23,8 @@ const (
 
 func sorts() []string { return []string{sortUrgency, sortName, sortRequests, sortAtFault, sortUsed} }
 
-// showOptions say which tenants of an audit are shown, and in what order. The verdict of all stays what it is.
+// showOptions say which tenants of an audit are shown, and in what order. The verdict of all stays
+// what it is.
 type showOptions struct {
 	sort string
 	top  int // 0 means all

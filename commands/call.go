@@ -69,7 +69,8 @@ func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
 	}
 	u, err := url.Parse(c.Args().Get(1))
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return o, errors.New("the URL must begin with https:// and a host") // it is not repeated: it may hold anything
+		// It is not repeated: it may hold anything.
+		return o, errors.New("the URL must begin with https:// and a host")
 	}
 	if u.User != nil {
 		return o, errors.New("the URL must not hold a user or password: others see it in the list of processes")
@@ -200,8 +201,8 @@ func (s *session) authorize(r *http.Request, to *url.URL) error {
 	return nil
 }
 
-// place is where a request really goes, nil for its own host. One to a tenant's place in the config becomes one to the
-// policy's host, under which it is recorded, as by the proxy.
+// place is where a request really goes, nil for its own host. One to a tenant's place in the config
+// becomes one to the policy's host, under which it is recorded, as by the proxy.
 func (s *session) place(o *callOptions) (*url.URL, error) {
 	for tenant := range o.upstreams {
 		if _, fits := s.policy.Host(tenant); !fits {
@@ -266,7 +267,8 @@ func (s *session) tenantAt(u *url.URL) string {
 	return ""
 }
 
-// exchange makes the call and prints the answer. A file that cannot be written is told before the vendor is called.
+// exchange makes the call and prints the answer. A file that cannot be written is told before the
+// vendor is called.
 func (s *session) exchange(client *http.Client, o callOptions) error {
 	var broken error
 	err := s.write(o.output, func(w io.Writer) error {
@@ -301,10 +303,12 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 	return err
 }
 
-// isRedirect says whether an answer with a Location leads to what was asked for (RFC 9110, section 15.4).
+// isRedirect says whether an answer with a Location leads to what was asked for (RFC 9110, section
+// 15.4).
 func isRedirect(status int) bool {
 	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect,
 		http.StatusPermanentRedirect:
 		return true
 	}
@@ -342,7 +346,8 @@ func (s *session) meaning(resp *http.Response) string {
 	return fmt.Sprintf("%d %s: %s %s", st.Code, st.Name, st.Meaning, st.Advice)
 }
 
-// watched is the body, with a bar on the terminal for a large one, unless it goes to the terminal itself.
+// watched is the body, with a bar on the terminal for a large one, unless it goes to the terminal
+// itself.
 func (s *session) watched(resp *http.Response, output string) io.Reader {
 	_, shown := terminal(s.out)
 	if toFile := !slices.Contains([]string{"", "-"}, output); resp.ContentLength < barFrom || shown && !toFile {

@@ -74,8 +74,8 @@ func readUpstreams(c *cli.Context) (map[string]*url.URL, error) {
 	return upstreams, nil
 }
 
-// badUpstream says how an upstream is written. Of the flag it repeats a tenant's name at most: the URL may hold a password,
-// and so may what stands before a "=" that belongs to it.
+// badUpstream says how an upstream is written. Of the flag it repeats a tenant's name at most: the
+// URL may hold a password, and so may what stands before a "=" that belongs to it.
 func badUpstream(tenant string) error {
 	which := ""
 	if plainTenant(tenant) {
@@ -172,8 +172,9 @@ type captureAt struct {
 	secret    string // as password, of a run's own
 }
 
-// runSecret is a password for the programs of one run, where the system does not tell which user a connection comes from.
-// Where it does, programs need none, and "" is returned: not all of them know how to give one.
+// runSecret is a password for the programs of one run, where the system does not tell which user a
+// connection comes from. Where it does, programs need none, and "" is returned: not all of them
+// know how to give one.
 func runSecret() string {
 	if proxy.PeersKnown() {
 		return ""
@@ -196,9 +197,12 @@ func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error)
 	c.tally = &tally{to: c.recorder}
 	var err error
 	c.proxy, err = proxy.New(proxy.Config{
-		Policy: s.policy, Recorder: c.tally, HashKey: s.store.HashKey(), Name: at.name, Client: o.client, Upstreams: o.upstreams,
-		All: o.all, Authority: at.authority, Password: cmp.Or(at.password, at.secret), AllowRemote: o.remote, Roots: o.roots,
-		Pacer: c.pacer, Proxy: environmentProxy(), Tell: func(line string) { s.tell("headroom: %s", line) },
+		Policy: s.policy, Recorder: c.tally, HashKey: s.store.HashKey(), Name: at.name, Client: o.client,
+		Upstreams: o.upstreams,
+		All:       o.all, Authority: at.authority, Password: cmp.Or(at.password, at.secret),
+		AllowRemote: o.remote, Roots: o.roots,
+		Pacer: c.pacer, Proxy: environmentProxy(),
+		Tell: func(line string) { s.tell("headroom: %s", line) },
 	})
 	if err == nil && c.listener == nil {
 		c.listener, err = listenAt(at.listen)
@@ -221,8 +225,8 @@ func (c *capture) proxyURL() string {
 
 func (c *capture) addr() string { return c.listener.Addr().String() }
 
-// stop lets what is under way finish for the time grace, and writes what there is to write. It returns when all is in
-// the file.
+// stop lets what is under way finish for the time grace, and writes what there is to write. It
+// returns when all is in the file.
 func (c *capture) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()

@@ -17,7 +17,8 @@ import (
 // completeWord is the hidden first argument with which the shells' scripts ask what may come next.
 const completeWord = "__complete"
 
-// completions are the shells' scripts. Each asks the program itself, and takes names of files where that says nothing.
+// completions are the shells' scripts. Each asks the program itself, and takes names of files where
+// that says nothing.
 var completions = map[string]string{
 	"bash": `_headroom() {
   local IFS=$'\n'
@@ -103,8 +104,8 @@ func writeText(s *streams, c *cli.Context, text string) error {
 	})
 }
 
-// complete prints what the last of words, which is being typed, may become, one candidate a line. It prints nothing where
-// a file may follow.
+// complete prints what the last of words, which is being typed, may become, one candidate a line.
+// It prints nothing where a file may follow.
 func complete(app *cli.App, words []string, w io.Writer) error {
 	var lines strings.Builder
 	for _, candidate := range candidates(app, words) {
@@ -155,7 +156,8 @@ func candidates(app *cli.App, words []string) []string {
 	return all
 }
 
-// readBefore finds the command among the words before, and the flag whose value comes next, nil for none.
+// readBefore finds the command among the words before, and the flag whose value comes next, nil for
+// none.
 func readBefore(app *cli.App, before []string) (cmd *cli.Command, value cli.Flag) {
 	for _, word := range before {
 		if value != nil {

@@ -80,7 +80,8 @@ func readDemoOptions(c *cli.Context, s *streams) (o demoOptions, err error) {
 	return o, nil
 }
 
-// runDemo makes the files in a folder of their own and moves them to their places when all are there.
+// runDemo makes the files in a folder of their own and moves them to their places when all are
+// there.
 func runDemo(ctx context.Context, s *streams, o demoOptions) (err error) {
 	if err := checkDemoFolder(o.dir); err != nil {
 		return err
@@ -116,7 +117,8 @@ func checkDemoFolder(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read folder: %w", err)
 	}
-	config, _ := os.ReadFile(filepath.Join(dir, defaultConfig)) // a file that cannot be read is no earlier demo's
+	// A file that cannot be read is no earlier demo's.
+	config, _ := os.ReadFile(filepath.Join(dir, defaultConfig))
 	if !bytes.HasPrefix(config, []byte(demoMark)) {
 		return fmt.Errorf("folder %q is not empty and no earlier demo's; name another with --dir", dir)
 	}
@@ -185,8 +187,9 @@ func (t *tape) Record(r store.Request) {
 	t.requests = append(t.requests, r)
 }
 
-// recordStory lets the tenants' programs run and stores what they did. Tenants run at the same time, and in the file the
-// requests are to have the same numbers each time, so they are put in order before they are stored.
+// recordStory lets the tenants' programs run and stores what they did. Tenants run at the same
+// time, and in the file the requests are to have the same numbers each time, so they are put in
+// order before they are stored.
 func (s *session) recordStory(ctx context.Context, tale *story.Story) error {
 	var t tape
 	source := &store.Source{Kind: "transport", Name: "demo"}

@@ -29,7 +29,8 @@ func (s *session) pullLastNight(ctx context.Context, tale *story.Story, dir stri
 			return err
 		}
 		results, err := pull.Run(ctx, []pull.Tenant{{Name: h.Tenant, API: client}}, pull.Options{
-			Policy: s.policy, Log: pullLog{s.store, s.policy}, To: pull.Folder(filepath.Join(dir, demoCalls)),
+			Policy: s.policy, Log: pullLog{s.store, s.policy},
+			To:             pull.Folder(filepath.Join(dir, demoCalls)),
 			SkipDownloaded: true, Now: h.Clock.Now, Sleep: h.Clock.Sleep,
 		})
 		if err != nil {

@@ -24,8 +24,8 @@ import (
 // trialPatience is how long one runtime may take; compilers are slow.
 const trialPatience = 2 * time.Minute
 
-// trialPolicy is of a vendor whose hosts cannot exist (RFC 6761, section 6.4), so that a program that goes around the
-// proxy reaches nobody.
+// trialPolicy is of a vendor whose hosts cannot exist (RFC 6761, section 6.4), so that a program
+// that goes around the proxy reaches nobody.
 const trialPolicy = `
 name = "doctor"
 version = "1"
@@ -58,12 +58,14 @@ var trials = []trial{
 	{name: "curl", command: []string{"curl", "-sS", "--fail", "URL"}, advice: "remove a \"proxy\", \"noproxy\" or \"cacert\" line from ~/.curlrc"},
 	{name: "wget", command: []string{"wget", "-q", "-O", "-", "URL"}, advice: "remove proxy settings and \"ca_certificate\" from ~/.wgetrc and /etc/wgetrc"},
 	{
-		name: "Python urllib", command: []string{"python3", "-c", "import urllib.request; print(urllib.request.urlopen('URL').read())"},
-		advice: "let the program use the default SSL context; or " + useReverse,
+		name:    "Python urllib",
+		command: []string{"python3", "-c", "import urllib.request; print(urllib.request.urlopen('URL').read())"},
+		advice:  "let the program use the default SSL context; or " + useReverse,
 	},
 	{
-		name: "Python requests", command: []string{"python3", "-c", "import requests; requests.get('URL').raise_for_status()"},
-		advice: "do not set trust_env=False or verify=…; or " + useReverse,
+		name:    "Python requests",
+		command: []string{"python3", "-c", "import requests; requests.get('URL').raise_for_status()"},
+		advice:  "do not set trust_env=False or verify=…; or " + useReverse,
 	},
 	{
 		name:    "Node https",
@@ -71,8 +73,9 @@ var trials = []trial{
 		advice:  "use Node 22.21, 24.5 or newer, or an agent of the package https-proxy-agent; or " + useReverse,
 	},
 	{
-		name: "Node fetch", command: []string{"node", "-e", "fetch('URL').then(r => r.text().then(() => process.exit(r.ok ? 0 : 1)))"},
-		advice: "use Node 22.21, 24.5 or newer, or undici's EnvHttpProxyAgent; or " + useReverse,
+		name:    "Node fetch",
+		command: []string{"node", "-e", "fetch('URL').then(r => r.text().then(() => process.exit(r.ok ? 0 : 1)))"},
+		advice:  "use Node 22.21, 24.5 or newer, or undici's EnvHttpProxyAgent; or " + useReverse,
 	},
 	{
 		name: "Java HttpClient", command: []string{"java", "FILE"}, file: "Trial.java",
@@ -182,7 +185,8 @@ func startTrials(folder string) (*trialProxy, error) {
 	authority, err := proxy.NewAuthority(policy)
 	if err == nil {
 		t.proxy, err = proxy.New(proxy.Config{
-			Policy: policy, Recorder: t.notes, Authority: authority, Upstreams: map[string]*url.URL{"doctor": at},
+			Policy: policy, Recorder: t.notes, Authority: authority,
+			Upstreams: map[string]*url.URL{"doctor": at},
 		})
 	}
 	if err != nil {

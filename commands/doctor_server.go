@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// startTrialServer serves what trials ask for. The proxy is its only client, on this machine, so it needs no TLS of its
-// own; what is tried is the TLS between a runtime and the proxy.
+// startTrialServer serves what trials ask for. The proxy is its only client, on this machine, so it
+// needs no TLS of its own; what is tried is the TLS between a runtime and the proxy.
 func startTrialServer() (io.Closer, *url.URL, error) {
 	l, err := listenLocal()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// ownProxy is the address that HTTPS_PROXY leads to, where that is on this machine: it may be an outer run's. "" means
-// that there is none.
+// ownProxy is the address that HTTPS_PROXY leads to, where that is on this machine: it may be an
+// outer run's. "" means that there is none.
 func ownProxy() string {
 	u, err := url.Parse(os.Getenv("HTTPS_PROXY"))
 	if err != nil || u.Scheme != "http" || !net.ParseIP(u.Hostname()).IsLoopback() {
@@ -21,8 +21,8 @@ func ownProxy() string {
 	return u.Host
 }
 
-// outerRun is the "headroom run" whose proxy this process's calls go through, if it records them in the same log: once
-// more would count them twice. Else it is nil.
+// outerRun is the "headroom run" whose proxy this process's calls go through, if it records them in
+// the same log: once more would count them twice. Else it is nil.
 func (s *session) outerRun() *about {
 	addr := ownProxy()
 	if addr == "" {
@@ -50,8 +50,9 @@ type unrecorded struct{}
 // Record does nothing.
 func (unrecorded) Record(store.Request) {}
 
-// recordsElsewhere says that a request goes through the proxy of an outer "headroom run" on the same log, which records
-// it: without --all, it knows the hosts of the policy and of the config only.
+// recordsElsewhere says that a request goes through the proxy of an outer "headroom run" on the
+// same log, which records it: without --all, it knows the hosts of the policy and of the config
+// only.
 func (s *session) recordsElsewhere(r *http.Request) bool {
 	proxy, err := environmentProxy()(r)
 	if err != nil || proxy == nil {

@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	// beforeIncident is how much of the log before an incident's first night goes into its bundle: the window of the
-	// longest limit, so that rolling sums are whole.
+	// beforeIncident is how much of the log before an incident's first night goes into its bundle: the
+	// window of the longest limit, so that rolling sums are whole.
 	beforeIncident = 5 * 24 * time.Hour
 	// bundlePeriod is what a bundle is about where there is no incident and no range.
 	bundlePeriod = analyze.NowNights * 24 * time.Hour
@@ -129,11 +129,13 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 	return se.markTold(ctx)
 }
 
-// bundlePeriod chooses what a bundle is about. An incident's part of the log begins before its first night.
+// bundlePeriod chooses what a bundle is about. An incident's part of the log begins before its
+// first night.
 func (s *session) bundlePeriod(ctx context.Context, snap store.Snapshot, o evidenceOptions) (evidence.Period, string, error) {
 	zone := s.config.About(o.tenant).Zone
 	p := evidence.Period{
-		Tenant: o.tenant, With: o.with, AsOf: o.asOf.UnixMicro(), Until: o.asOf.UnixMicro() + 1, Since: o.asOf.Add(-bundlePeriod).UnixMicro(),
+		Tenant: o.tenant, With: o.with, AsOf: o.asOf.UnixMicro(), Until: o.asOf.UnixMicro() + 1,
+		Since: o.asOf.Add(-bundlePeriod).UnixMicro(),
 		Night: func(at time.Time) time.Time { return nightOf(at, zone) },
 	}
 	if !o.until.IsZero() {
@@ -157,8 +159,8 @@ func (s *session) bundlePeriod(ctx context.Context, snap store.Snapshot, o evide
 	return p, incident.ID, nil
 }
 
-// chooseIncident gives the incident with that id; without one the open one that comes first, else the one that ended last;
-// nil where there is none.
+// chooseIncident gives the incident with that id; without one the open one that comes first, else
+// the one that ended last; nil where there is none.
 func chooseIncident(r *analyze.Report, id string) (*analyze.Incident, error) {
 	if len(r.Tenants) == 0 {
 		return nil, nil
@@ -209,15 +211,16 @@ func (s *session) bundle(ctx context.Context, p evidence.Period, incident string
 		return nil, err
 	}
 	c.About = evidence.About{
-		Tenant: p.Tenant, Incident: incident, Since: stamp(time.UnixMicro(p.Since)), Until: stamp(time.UnixMicro(p.Until)),
-		AsOf: stamp(time.UnixMicro(p.AsOf)), With: p.With, Program: version(),
+		Tenant: p.Tenant, Incident: incident, Since: stamp(time.UnixMicro(p.Since)),
+		Until: stamp(time.UnixMicro(p.Until)),
+		AsOf:  stamp(time.UnixMicro(p.AsOf)), With: p.With, Program: version(),
 	}
 	c.Policy, c.Settings = s.policyText, s.config.TenantText(p.Tenant)
 	return key.WriteBundle(c, func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) })
 }
 
-// pages computes a bundle's pages from its content alone: the leaves become a log of their own, which is audited under the
-// policy and the settings of the bundle.
+// pages computes a bundle's pages from its content alone: the leaves become a log of their own,
+// which is audited under the policy and the settings of the bundle.
 func (s *session) pages(ctx context.Context, c *evidence.Content) (pages evidence.Pages, err error) {
 	policy, err := limits.Parse("policy.toml", c.Policy)
 	if err != nil {
@@ -244,7 +247,8 @@ func (s *session) pages(ctx context.Context, c *evidence.Content) (pages evidenc
 	return pages, err
 }
 
-// aboutSpan is the range that a bundle is about. An incident is told whole, so its audit has no range.
+// aboutSpan is the range that a bundle is about. An incident is told whole, so its audit has no
+// range.
 func aboutSpan(about *evidence.About) (sp span, err error) {
 	asOf, err := time.Parse(time.RFC3339, about.AsOf)
 	since, err2 := time.Parse(time.RFC3339, about.Since)
@@ -282,7 +286,8 @@ func (s *session) leafPages(ctx context.Context, c *evidence.Content, sp span) (
 	var audit, html bytes.Buffer
 	err = errors.Join(report.Audit(&audit, picture.Audit, report.Options{Format: "json"}), page.Write(&html, picture))
 	return evidence.Pages{
-		Ticket: evidence.Ticket(c, &picture.Audit.Tenants[0], s.policy), Report: html.Bytes(), Audit: audit.Bytes(),
+		Ticket: evidence.Ticket(c, &picture.Audit.Tenants[0], s.policy), Report: html.Bytes(),
+		Audit: audit.Bytes(),
 	}, err
 }
 
@@ -340,9 +345,12 @@ func (r *leafRows) request(l *evidence.DisclosedLeaf) {
 		r.sources[from] = &from
 	}
 	row := store.Request{
-		Tenant: r.tenant, StartedAt: q.StartedAt, Duration: q.DurationUS, FirstByte: q.FirstByteUS, RequestBytes: q.RequestBytes,
-		ResponseBytes: q.ResponseBytes, Status: int(q.Status), CutShort: q.CutShort, RetryAfter: q.RetryAfterS, Error: q.Error,
-		Route: r.routes[name], Key: key, Query: q.Query, Params: q.Params, Client: client, Source: r.sources[from],
+		Tenant: r.tenant, StartedAt: q.StartedAt, Duration: q.DurationUS, FirstByte: q.FirstByteUS,
+		RequestBytes:  q.RequestBytes,
+		ResponseBytes: q.ResponseBytes, Status: int(q.Status), CutShort: q.CutShort,
+		RetryAfter: q.RetryAfterS, Error: q.Error,
+		Route: r.routes[name], Key: key, Query: q.Query, Params: q.Params, Client: client,
+		Source:   r.sources[from],
 		VendorID: q.VendorID,
 	}
 	if q.DateSkewS != nil {

@@ -93,7 +93,8 @@ func (s *session) tellLeftBehind(ctx context.Context, snap store.Snapshot, tenan
 	return nil
 }
 
-// rows is the range of the span. Later requests than as-of are left out only where somebody asked for a moment.
+// rows is the range of the span. Later requests than as-of are left out only where somebody asked
+// for a moment.
 func (s span) rows(bounded bool) store.Range {
 	r := store.Range{From: math.MinInt64}
 	if !s.since.IsZero() {

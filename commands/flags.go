@@ -63,10 +63,12 @@ type choiceFlag struct {
 	among []string
 }
 
-// newChoiceFlag makes a flag with few values, the first of which is the default. Usage ends with them.
+// newChoiceFlag makes a flag with few values, the first of which is the default. Usage ends with
+// them.
 func newChoiceFlag(name, usage string, among ...string) *choiceFlag {
 	return &choiceFlag{
-		&cli.StringFlag{Name: name, Value: among[0], Usage: usage + ": " + strings.Join(among, ", ")}, among,
+		&cli.StringFlag{Name: name, Value: among[0], Usage: usage + ": " + strings.Join(among, ", ")},
+		among,
 	}
 }
 

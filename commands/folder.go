@@ -9,14 +9,16 @@ import (
 	"strings"
 )
 
-// A program that "headroom run" started, or one that it left running, trusts the files whose names its environment
-// holds: certificates, and code that Node loads. Once the run's folder is gone, whoever can make a folder of that name
-// is trusted in its place. So it lies where only its user can: not in the shared temporary folder.
+// A program that "headroom run" started, or one that it left running, trusts the files whose names
+// its environment holds: certificates, and code that Node loads. Once the run's folder is gone,
+// whoever can make a folder of that name is trusted in its place. So it lies where only its user
+// can: not in the shared temporary folder.
 
 // runFolder is the folder of one run, of mode 0700.
 type runFolder struct {
 	path string
-	lock *os.File // held for as long as the folder is in use, so that others know; nil where files cannot be locked
+	// Held for as long as the folder is in use, so that others know; nil where files cannot be locked.
+	lock *os.File
 }
 
 const (
@@ -25,8 +27,8 @@ const (
 	aboutName = "about.json"
 )
 
-// newRunFolder makes a folder for this run in the first of the user's private places that will do. It also removes the
-// folders of runs that were killed.
+// newRunFolder makes a folder for this run in the first of the user's private places that will do.
+// It also removes the folders of runs that were killed.
 func newRunFolder(more ...string) (f *runFolder, err error) {
 	var tried []error
 	for _, place := range privatePlaces(more...) {
@@ -41,13 +43,14 @@ func newRunFolder(more ...string) (f *runFolder, err error) {
 	return nil, errors.Join(append([]error{err}, tried...)...)
 }
 
-// privatePlaces are the folders to try, most fitting first: one that is the user's for as long as he is logged in, his
-// cache, the system's own for root, and one in each folder of more.
+// privatePlaces are the folders to try, most fitting first: one that is the user's for as long as
+// he is logged in, his cache, the system's own for root, and one in each folder of more.
 func privatePlaces(more ...string) (places []string) {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && fileExists(dir) {
 		places = append(places, filepath.Join(dir, "headroom"))
 	}
-	if dir, err := os.UserCacheDir(); err == nil && fileExists(filepath.Dir(dir)) { // a home that is not there is not made
+	// A home that is not there is not made.
+	if dir, err := os.UserCacheDir(); err == nil && fileExists(filepath.Dir(dir)) {
 		places = append(places, filepath.Join(dir, "headroom"))
 	}
 	if os.Geteuid() == 0 && fileExists("/run") {
@@ -78,7 +81,8 @@ func makePrivate(place string) (string, error) {
 }
 
 func makeRunFolder(place string) (*runFolder, error) {
-	guard, _ := lockFile(filepath.Join(place, lockName), true) // a place that cannot be locked is not swept
+	// A place that cannot be locked is not swept.
+	guard, _ := lockFile(filepath.Join(place, lockName), true)
 	if guard != nil {
 		defer guard.Close()
 		sweep(place)
@@ -111,14 +115,15 @@ func (f *runFolder) remove() error {
 	return err
 }
 
-// about is what a run tells the headroom processes inside it. It is a file in the run's folder and no variable, since a
-// program need not know.
+// about is what a run tells the headroom processes inside it. It is a file in the run's folder and
+// no variable, since a program need not know.
 type about struct {
-	Addr     string            `json:"addr"` // of its proxy
-	Paced    bool              `json:"paced"`
-	All      bool              `json:"all"`
-	DB       string            `json:"db"`       // its log
-	Settings map[string]string `json:"settings"` // HEADROOM_DB and so on, which the program's environment lacks
+	Addr  string `json:"addr"` // of its proxy
+	Paced bool   `json:"paced"`
+	All   bool   `json:"all"`
+	DB    string `json:"db"` // its log
+	// HEADROOM_DB and so on, which the program's environment lacks.
+	Settings map[string]string `json:"settings"`
 }
 
 func (f *runFolder) tell(a about) error {
@@ -147,7 +152,8 @@ func findRun(addr string, more ...string) *about {
 // settings are the variables that headroom takes for flags.
 var settings = []string{"HEADROOM_DB", "HEADROOM_CONFIG", "HEADROOM_POLICY"}
 
-// ownPrefix begins the names of headroom's variables. Programs that it starts get none: they may hold a token.
+// ownPrefix begins the names of headroom's variables. Programs that it starts get none: they may
+// hold a token.
 const ownPrefix = "HEADROOM_"
 
 // childEnvironment is this process's environment without headroom's own variables.
@@ -176,7 +182,8 @@ func currentSettings() map[string]string {
 	return now
 }
 
-// restoreSettings gives a headroom inside a run the settings that the run had. What is set again holds.
+// restoreSettings gives a headroom inside a run the settings that the run had. What is set again
+// holds.
 func restoreSettings() {
 	addr := ownProxy()
 	if addr == "" {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isPrivate says why others than this user and root could change what a folder's name stands for; nil means that they
-// cannot. The name must be absolute and without links.
+// isPrivate says why others than this user and root could change what a folder's name stands for;
+// nil means that they cannot. The name must be absolute and without links.
 func isPrivate(dir string) error {
 	st, err := os.Lstat(dir)
 	if err != nil {
@@ -34,8 +34,9 @@ func isPrivate(dir string) error {
 	return nil
 }
 
-// othersMayChange says whether others may rename what is in a folder. In a folder with the sticky bit they may not. A
-// group of the user's number is taken to be his alone, as umask's own rule is where it lets the group write (pam_umask).
+// othersMayChange says whether others may rename what is in a folder. In a folder with the sticky
+// bit they may not. A group of the user's number is taken to be his alone, as umask's own rule is
+// where it lets the group write (pam_umask).
 func othersMayChange(st fs.FileInfo) bool {
 	if st.Mode()&fs.ModeSticky != 0 {
 		return false
@@ -47,7 +48,8 @@ func othersMayChange(st fs.FileInfo) bool {
 
 func ownerOf(st fs.FileInfo) int { return int(st.Sys().(*syscall.Stat_t).Uid) }
 
-// lockFile opens a file and locks it, for as long as it is open. Without wait it fails where somebody else has it.
+// lockFile opens a file and locks it, for as long as it is open. Without wait it fails where
+// somebody else has it.
 func lockFile(name string, wait bool) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -123,7 +123,8 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 	}
 	defer snap.Close()
 	r, err := outlook.Project(c.Context, snap, outlook.Options{
-		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: names, About: se.config.About, WhatIf: o.whatIf,
+		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: names, About: se.config.About,
+		WhatIf: o.whatIf,
 	})
 	if err != nil {
 		return err
@@ -198,7 +199,8 @@ func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
 	return nil
 }
 
-// writeForecast writes what was asked for: a forecast, the scores of past ones, or those themselves.
+// writeForecast writes what was asked for: a forecast, the scores of past ones, or those
+// themselves.
 func writeForecast(r *outlook.Report, window int, o forecastOptions, write func(func(io.Writer) error) error) error {
 	switch {
 	case o.rows():
@@ -227,7 +229,8 @@ func scored(r *outlook.Report) []report.Scored {
 	return all
 }
 
-// writeRows writes every forecast that could have been made in the past. Series that are too short have none.
+// writeRows writes every forecast that could have been made in the past. Series that are too short
+// have none.
 func writeRows(w io.Writer, series []forecast.Named, window, horizon int) error {
 	rows := forecast.NewRowWriter(w)
 	for _, s := range series {

@@ -174,7 +174,8 @@ func (n counts) String() string {
 	return fmt.Sprintf("read %d = new %d + duplicate %d + rejected %d", n.read(), n.added, n.duplicate, n.rejected)
 }
 
-// all imports the files. An error of the database ends it; a file that cannot be read is told, and the others go on.
+// all imports the files. An error of the database ends it; a file that cannot be read is told, and
+// the others go on.
 func (im *importer) all(ctx context.Context) error {
 	for _, name := range im.o.files {
 		n, err := im.file(ctx, name)
@@ -256,7 +257,8 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	var resets []logs.Reset
 	bar := im.startBar(shown(name), size)
 	result, err := logs.Import(ctx, in, uninterrupted{sink}, logs.Options{
-		Format: im.o.format, Mapping: im.o.mapping, Time: im.o.time, Tenant: im.o.tenant, Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
+		Format: im.o.format, Mapping: im.o.mapping, Time: im.o.time, Tenant: im.o.tenant,
+		Policy: im.policy, HashKey: im.store.HashKey(), Name: filepath.Base(shown(name)),
 		OnProgress: bar.set,
 		OnReset:    func(r logs.Reset) { resets = append(resets, r) },
 		OnReject: func(r logs.Reject) {
@@ -279,7 +281,8 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	}
 	if at, ok := sink.Boundary(); ok && err == nil {
 		im.tell("headroom: import: %s: the %d duplicates all began in the second %s: if the log was rotated then, and the files do not "+
-			"overlap, they are more requests; join the files (cat) and import them into a new database to count them", shown(name), n.duplicate,
+			"overlap, they are more requests; join the files (cat) and import them into a new database to count them",
+			shown(name), n.duplicate,
 			time.UnixMicro(at).UTC().Format(time.RFC3339))
 	}
 	if err == nil && n.read() != result.Read {

@@ -11,7 +11,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// checkInputs refuses what cannot be read before anything is, so that a slip of the hand leaves nothing half-done.
+// checkInputs refuses what cannot be read before anything is, so that a slip of the hand leaves
+// nothing half-done.
 func checkInputs(files []string, db, rejects string) error {
 	stdin := 0
 	for _, name := range files {
@@ -66,7 +67,8 @@ func (glance) Add(context.Context, []store.Request) error { return errEnough }
 
 func (glance) AddRecordings(context.Context, []store.Recording) error { return errEnough }
 
-// recognisable refuses to make a database when none of the files is anything that could be imported.
+// recognisable refuses to make a database when none of the files is anything that could be
+// imported.
 func recognisable(ctx context.Context, se *session, o importOptions, db string) (err error) {
 	if fileExists(db) {
 		return nil
@@ -118,7 +120,8 @@ func (im *importer) openInput(ctx context.Context, name string) (in io.ReadClose
 	return f, st.Size(), nil
 }
 
-// interruptible reads from what may never send anything, such as a terminal or a pipe, until ctx is done.
+// interruptible reads from what may never send anything, such as a terminal or a pipe, until ctx is
+// done.
 func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	out, in := io.Pipe()
 	stop := context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })

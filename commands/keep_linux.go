@@ -18,9 +18,10 @@ import (
 	"github.com/6dcca832/headroom/ingest/proxy"
 )
 
-// What a program leaves running still holds the variables of the run. Without the proxy its calls would fail, and another
-// user could take the port and get what it sends. So when the program ends before all that it started, run ends with its
-// exit code as always, and a second process takes the port, the folder and the certificate over until the last one ends.
+// What a program leaves running still holds the variables of the run. Without the proxy its calls
+// would fail, and another user could take the port and get what it sends. So when the program ends
+// before all that it started, run ends with its exit code as always, and a second process takes the
+// port, the folder and the certificate over until the last one ends.
 
 // keepVariable tells this program that it is such a second process.
 const keepVariable = "HEADROOM_KEEP"
@@ -47,7 +48,8 @@ type keepOrder struct {
 	Authority []byte `json:"authority"` // with its key, which goes through a pipe and into no file
 }
 
-// carriers are the processes whose environment names the folder of a run: they would go on calling through its proxy.
+// carriers are the processes whose environment names the folder of a run: they would go on calling
+// through its proxy.
 func carriers(folder string) (pids []int) {
 	names, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, name := range names {
@@ -77,7 +79,8 @@ func pidList(pids []int) string {
 	return "PID " + strings.Join(names, ", ")
 }
 
-// handOver starts the second process and says whether it serves now. Where it does not, the reason is told.
+// handOver starts the second process and says whether it serves now. Where it does not, the reason
+// is told.
 func (c *capture) handOver(folder *runFolder, authority *proxy.Authority) bool {
 	if err := c.startKeeper(folder, authority); err != nil {
 		c.tell("headroom: what the program left running is not recorded from now on: %v", err)

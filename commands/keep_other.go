@@ -12,8 +12,8 @@ import (
 // keepVariable has no meaning here: see keep_linux.go.
 const keepVariable = "HEADROOM_KEEP"
 
-// carriers are not known here. What a program leaves running finds neither proxy nor certificate once run has ended: its
-// HTTPS fails.
+// carriers are not known here. What a program leaves running finds neither proxy nor certificate
+// once run has ended: its HTTPS fails.
 func carriers(string) []int { return nil }
 
 func pidList([]int) string { return "" }

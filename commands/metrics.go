@@ -22,8 +22,9 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// Metrics follow Prometheus's conventions: base units, times as timestamps and not as ages (an age says nothing when it is
-// no longer updated), each state of a verdict as a series of 0 or 1, and counters that only grow while the log does.
+// Metrics follow Prometheus's conventions: base units, times as timestamps and not as ages (an age
+// says nothing when it is no longer updated), each state of a verdict as a series of 0 or 1, and
+// counters that only grow while the log does.
 
 func metric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("headroom_"+name, help, labels, nil)
@@ -55,7 +56,8 @@ var (
 )
 
 var descriptions = []*prometheus.Desc{
-	descBuild, descAudited, descDropped, descVerdict, descOpen, descFinding, descLast, descPull, descSuccess, descUsed,
+	descBuild, descAudited, descDropped, descVerdict, descOpen, descFinding, descLast, descPull,
+	descSuccess, descUsed,
 	descLimit, descLeft, descCap, descChance, descTonight, descCounter,
 }
 
@@ -140,7 +142,8 @@ func (c collector) tenant(t *analyze.Result) {
 
 type incidentKind struct{ cause, severity string }
 
-// openIncidents counts those that still go on. A tenant without any has one series of 0, so that an alert can end.
+// openIncidents counts those that still go on. A tenant without any has one series of 0, so that an
+// alert can end.
 func openIncidents(t *analyze.Result) map[incidentKind]int {
 	open := map[incidentKind]int{}
 	for _, i := range t.Incidents {
@@ -169,7 +172,8 @@ func label(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 // seconds are those since 1970 of a time in microseconds.
 func seconds(micros int64) float64 { return float64(micros) / 1e6 }
 
-// requestCounts counts all requests of a log. It is brought up to date at the cost of what was added.
+// requestCounts counts all requests of a log. It is brought up to date at the cost of what was
+// added.
 type requestCounts struct {
 	policy  *limits.Policy
 	tenants map[string]*tenantCount
@@ -191,7 +195,8 @@ func newRequestCounts(p *limits.Policy) *requestCounts {
 	return &requestCounts{policy: p, tenants: map[string]*tenantCount{}}
 }
 
-// update counts what came since the last time. Where something came that started before, the tenant is counted anew.
+// update counts what came since the last time. Where something came that started before, the tenant
+// is counted anew.
 func (c *requestCounts) update(ctx context.Context, snap store.Snapshot, names []string) error {
 	wanted := map[string]bool{}
 	for _, name := range names {
@@ -264,8 +269,8 @@ func (s *session) exportMetrics(ctx context.Context, snap store.Snapshot, sp spa
 	return writeMetrics(file, &metrics{audit: r, forecast: f, counts: counts})
 }
 
-// writeMetrics writes the figures as a file for the textfile collector of Prometheus's node exporter, which must find it
-// whole.
+// writeMetrics writes the figures as a file for the textfile collector of Prometheus's node
+// exporter, which must find it whole.
 func writeMetrics(name string, m *metrics) error {
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(m); err != nil {

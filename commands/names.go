@@ -12,8 +12,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// readTenants gives the tenants that are asked for, as they were written: those of --tenant, and the arguments. It refuses
-// an argument that was meant to be a file.
+// readTenants gives the tenants that are asked for, as they were written: those of --tenant, and
+// the arguments. It refuses an argument that was meant to be a file.
 func readTenants(c *cli.Context) ([]string, error) {
 	for _, arg := range c.Args().Slice() {
 		if hint := fileHint(c.Command, arg); hint != "" {
@@ -43,8 +43,9 @@ func fileHint(cmd *cli.Command, arg string) string {
 
 // chosen are the known tenants that are asked for, each once; none means that all are.
 //
-// Each of what is asked for is a name, several names with commas between, or a pattern such as "blue-*". A name that is
-// known is taken as it stands, since it may hold a comma or a star. Patterns choose among told.
+// Each of what is asked for is a name, several names with commas between, or a pattern such as
+// "blue-*". A name that is known is taken as it stands, since it may hold a comma or a star.
+// Patterns choose among told.
 func chosen(asked, known, told []string) ([]string, error) {
 	var names []string
 	take := func(more ...string) {
@@ -94,8 +95,8 @@ func matching(pattern string, known, told []string) ([]string, error) {
 	return names, nil
 }
 
-// tenants are the known ones among those that are asked for; none means all. It refuses what nobody knows. Tenants that
-// the config ignores are left out, unless they are asked for by name.
+// tenants are the known ones among those that are asked for; none means all. It refuses what nobody
+// knows. Tenants that the config ignores are left out, unless they are asked for by name.
 func (s *session) tenants(snap store.Snapshot, asked []string) ([]string, error) {
 	known := s.knownTenants(snap)
 	told := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return s.config.Tenants[name].Ignored })
@@ -110,7 +111,8 @@ func (s *session) tenants(snap store.Snapshot, asked []string) ([]string, error)
 	return chosen(asked, known, told)
 }
 
-// knownTenants are those of the log and of the config, in order, without aliases where the snapshot has none.
+// knownTenants are those of the log and of the config, in order, without aliases where the snapshot
+// has none.
 func (s *session) knownTenants(snap store.Snapshot) []string {
 	aliases := s.config.Aliases()
 	known := slices.DeleteFunc(s.config.Names(), func(name string) bool { return aliases[name] != "" })
@@ -121,7 +123,8 @@ func (s *session) knownTenants(snap store.Snapshot) []string {
 	return slices.Compact(known)
 }
 
-// tellSetAside tells of the tenants that are left out, or counted as others, because the config says so.
+// tellSetAside tells of the tenants that are left out, or counted as others, because the config
+// says so.
 func (s *session) tellSetAside(snap store.Snapshot) {
 	var ignored []string
 	for _, t := range snap.Tenants() {
@@ -156,8 +159,9 @@ func unknownTenant(name string, known []string) error {
 	return fmt.Errorf("flag --tenant: %q %s; known are %s", name, what, strings.Join(known, ", "))
 }
 
-// tellMisnamed tells of tenants in the config that the log does not have, where it has one by nearly that name of which
-// the config says nothing: its cap would be missing from the audit without a word.
+// tellMisnamed tells of tenants in the config that the log does not have, where it has one by
+// nearly that name of which the config says nothing: its cap would be missing from the audit
+// without a word.
 func (s *session) tellMisnamed(snap store.Snapshot) {
 	recorded := map[string]bool{}
 	var unsaid []string

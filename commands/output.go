@@ -13,9 +13,9 @@ import (
 	"github.com/6dcca832/headroom/report"
 )
 
-// writeOutput lets write fill the named file, or stdout where the name is "" or "-". A file appears, or is replaced,
-// only when all of it has been written; package safefile says what is refused. The file that is being read must not be
-// the one.
+// writeOutput lets write fill the named file, or stdout where the name is "" or "-". A file
+// appears, or is replaced, only when all of it has been written; package safefile says what is
+// refused. The file that is being read must not be the one.
 func writeOutput(stdout io.Writer, name, reading string, write func(io.Writer) error) error {
 	if name == "" || name == "-" {
 		return buffered(stdout, write)

@@ -19,8 +19,8 @@ func origin(snap store.Snapshot, o report.Options) report.Options {
 	return o
 }
 
-// usagePages is up to how many tenants a page tells each one's use of the API: it reads their requests
-// once more for each table.
+// usagePages is up to how many tenants a page tells each one's use of the API: it reads their
+// requests once more for each table.
 const usagePages = 8
 
 // pageUsage is the use of the API of each of few tenants.
@@ -46,7 +46,8 @@ func pageUsage(ctx context.Context, snap store.Snapshot, o analyze.Options, r *a
 	return all, nil
 }
 
-// picture gathers what the page shows. The forecast is made of all requests, whatever range is selected.
+// picture gathers what the page shows. The forecast is made of all requests, whatever range is
+// selected.
 func (s *session) picture(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
 	p = &report.Picture{Policy: s.policy, About: s.config.About, Program: "headroom " + version()}
 	o := s.analysis(sp, tenants)

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// inOwnGroup starts a command in a process group of its own. The function that it returns ends all that is left of it.
+// inOwnGroup starts a command in a process group of its own. The function that it returns ends all
+// that is left of it.
 func inOwnGroup(cmd *exec.Cmd) (end func()) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return func() {

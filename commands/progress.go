@@ -14,7 +14,8 @@ type bar struct {
 	ended   chan struct{} // closed when nothing more will be shown
 }
 
-// startBar shows a bar for a file of size bytes; 0 means that the size is not known, and there is no bar.
+// startBar shows a bar for a file of size bytes; 0 means that the size is not known, and there is
+// no bar.
 func (s *streams) startBar(name string, size int64) *bar {
 	if _, ok := terminal(s.err); !ok || size == 0 || s.quiet {
 		return nil

@@ -126,8 +126,9 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	}
 }
 
-// checkCA refuses to write over anything but a certificate of an earlier run of this user's: whoever takes the flag for
-// the one of curl must not lose his authorities, and a link must not lead us to a file that somebody else chose.
+// checkCA refuses to write over anything but a certificate of an earlier run of this user's:
+// whoever takes the flag for the one of curl must not lose his authorities, and a link must not
+// lead us to a file that somebody else chose.
 func checkCA(name string) error {
 	st, err := os.Lstat(name)
 	switch {

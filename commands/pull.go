@@ -306,7 +306,8 @@ func pullRows(results []pull.Result) []report.PullRow {
 	for i, r := range results {
 		rows[i] = report.PullRow{
 			Tenant: r.Tenant, Listed: r.Listed, Already: r.Already, Stored: r.Stored, Excused: r.Excused,
-			Missing: pullMissing(r.Missing), Findings: pullMissing(r.Findings), Bytes: r.Bytes, Wasted: r.Wasted,
+			Missing: pullMissing(r.Missing), Findings: pullMissing(r.Findings), Bytes: r.Bytes,
+			Wasted:    r.Wasted,
 			Elsewhere: r.Elsewhere, Stopped: r.Stopped, Started: r.Started, Ended: r.Ended,
 			Plan: report.PullPlan(r.Plan),
 		}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// tellRedirects tells which tenants' calls the config sends elsewhere than the policy would, token included: somebody else
-// may have written the config. Without names, it tells of all.
+// tellRedirects tells which tenants' calls the config sends elsewhere than the policy would, token
+// included: somebody else may have written the config. Without names, it tells of all.
 func (s *session) tellRedirects(names ...string) {
 	if names == nil {
 		names = s.config.Names()

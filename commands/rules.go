@@ -64,7 +64,8 @@ func ruleRows(name string, p *limits.Policy) (rows []report.RuleRow) {
 func ruleRow(r *rules.Rule, p *limits.Policy) report.RuleRow {
 	note := p.Notes[r.Name]
 	return report.RuleRow{
-		Name: r.Name, Severity: string(r.Severity), Counts: r.Counts, Advice: cmp.Or(note.Advice, r.Advice), Causes: r.Causes,
+		Name: r.Name, Severity: string(r.Severity), Counts: r.Counts,
+		Advice: cmp.Or(note.Advice, r.Advice), Causes: r.Causes,
 		Section: note.Section, Page: note.Page, Basis: note.Basis,
 	}
 }
@@ -82,7 +83,8 @@ func writeRule(w io.Writer, r report.RuleRow) error {
 		}
 	}
 	lines := []string{
-		r.Name + " (" + r.Severity + ")", "  Counts  " + r.Counts, "  From    " + where, "  Do      " + r.Advice,
+		r.Name + " (" + r.Severity + ")", "  Counts  " + r.Counts, "  From    " + where,
+		"  Do      " + r.Advice,
 	}
 	if len(r.Causes) > 0 {
 		lines = append(lines, "  May be an effect of "+strings.Join(r.Causes, ", "))

@@ -27,7 +27,8 @@ const (
 // runCommand is the name of the command that takes a program with its arguments.
 const runCommand = "run"
 
-// runGrace is how long calls that outlive the program may go on, such as those of its background jobs.
+// runGrace is how long calls that outlive the program may go on, such as those of its background
+// jobs.
 const runGrace = time.Second
 
 func newRunCommand(s *streams) *cli.Command {
@@ -79,7 +80,8 @@ func runRun(c *cli.Context, se *session, o runOptions) error {
 	return se.open(c.String("db"), func() error { return se.runRecorded(o, signals) })
 }
 
-// runRecorded runs the program with a proxy beside it, for as long as it and what it leaves running lives.
+// runRecorded runs the program with a proxy beside it, for as long as it and what it leaves running
+// lives.
 func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 	if outer := s.outerRun(); outer != nil {
 		return s.runInside(outer, o, signals)
@@ -150,8 +152,8 @@ func (c *capture) tellEnd(started time.Time) {
 	c.tell("%s; headroom audit", line)
 }
 
-// findings is how many findings there are about tenants that had a request since a time. Others may be near their cap,
-// which is no news of this run's.
+// findings is how many findings there are about tenants that had a request since a time. Others may
+// be near their cap, which is no news of this run's.
 func (s *session) findings(since time.Time) (n int64, err error) {
 	ctx := context.Background()
 	if err := s.refresh(ctx); err != nil {

@@ -11,11 +11,12 @@ import (
 
 // forwarded are the signals that the program is to get.
 var forwarded = []os.Signal{
-	syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT,
+	syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
+	syscall.SIGCONT,
 }
 
-// fromKeyboard says that a terminal has sent a signal to the program, too; sent once more by us, it would count twice. A
-// terminal sends to the group of processes in its foreground.
+// fromKeyboard says that a terminal has sent a signal to the program, too; sent once more by us, it
+// would count twice. A terminal sends to the group of processes in its foreground.
 func fromKeyboard(sig os.Signal) bool {
 	if sig != syscall.SIGINT && sig != syscall.SIGQUIT {
 		return false

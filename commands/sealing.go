@@ -58,8 +58,8 @@ func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {
 	return evidence.SealOptions{Key: k, Now: time.Now().UnixMicro(), Policy: s.policyText, Settings: s.config.TenantText}
 }
 
-// autoSeal seals at the end of a command that is about something else, which it does not fail. It gives the line of the
-// newest seal, "" where nothing is sealed.
+// autoSeal seals at the end of a command that is about something else, which it does not fail. It
+// gives the line of the newest seal, "" where nothing is sealed.
 func (s *session) autoSeal(ctx context.Context) string {
 	if s.store.ReadOnly() {
 		return ""
@@ -100,7 +100,8 @@ func (s *session) tellSeal(ctx context.Context, line string) {
 	}
 }
 
-// markTold notes that the line of the newest seal left this machine, so that bundles hold that seal.
+// markTold notes that the line of the newest seal left this machine, so that bundles hold that
+// seal.
 func (s *session) markTold(ctx context.Context) (err error) {
 	log, ok := s.store.(store.Sealable)
 	if !ok || s.store.ReadOnly() {

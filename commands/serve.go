@@ -96,7 +96,8 @@ func local(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// listenAt listens on an address that a user chose, and says what to do where another program has it.
+// listenAt listens on an address that a user chose, and says what to do where another program has
+// it.
 func listenAt(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -25,10 +25,12 @@ import (
 // pulsePath is what the page asks to see whether there is something new.
 const pulsePath = "/pulse"
 
-// freshFor is how long an analysis is shown while the log does not change: sums roll on without requests.
+// freshFor is how long an analysis is shown while the log does not change: sums roll on without
+// requests.
 const freshFor = 10 * time.Minute
 
-// site is the report as a web site. What it shows is made again when somebody asks and the log has changed.
+// site is the report as a web site. What it shows is made again when somebody asks and the log has
+// changed.
 type site struct {
 	se      *session
 	o       serveOptions
@@ -65,7 +67,8 @@ func (s *site) handler() http.Handler {
 	return s.guarded(mux)
 }
 
-// guarded refuses a name for this machine that somebody else's page made up, so that no such page can read this one.
+// guarded refuses a name for this machine that somebody else's page made up, so that no such page
+// can read this one.
 func (s *site) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
@@ -178,7 +181,8 @@ func (s *site) current(ctx context.Context) (*report.Picture, string, error) {
 	return s.picture, s.tag, err
 }
 
-// update makes the picture again where the log has changed or time has passed. It must be called with the lock.
+// update makes the picture again where the log has changed or time has passed. It must be called
+// with the lock.
 func (s *site) update(ctx context.Context) error {
 	files := s.look()
 	stale := s.o.asOf.IsZero() && time.Since(s.at) > freshFor
@@ -202,7 +206,8 @@ func (s *site) update(ctx context.Context) error {
 			return err
 		}
 	}
-	s.seen = files // the analysis may have written its states since: then the next look finds the same content
+	// The analysis may have written its states since: then the next look finds the same content.
+	s.seen = files
 	return nil
 }
 

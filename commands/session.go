@@ -33,8 +33,8 @@ type session struct {
 	keyFile    string // of the key that signs seals; "" means the user's own
 }
 
-// withFacts makes an action that runs with a session without a log. What the user typed is checked by options before any
-// file is touched.
+// withFacts makes an action that runs with a session without a log. What the user typed is checked
+// by options before any file is touched.
 func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error), run func(*cli.Context, *session, O) error) cli.ActionFunc {
 	return action(func(c *cli.Context) error {
 		o, err := options(c, s)
@@ -99,7 +99,8 @@ func loadConfig(c *cli.Context) (*config.Config, error) {
 	return known, err
 }
 
-// policyText is the file of that name where it looks like one or exists, else the built-in policy's.
+// policyText is the file of that name where it looks like one or exists, else the built-in
+// policy's.
 func policyText(name string) ([]byte, error) {
 	if !strings.ContainsAny(name, `/\.`) && !fileExists(name) {
 		return limits.BuiltinText(name)
@@ -116,13 +117,14 @@ func fileExists(name string) bool {
 	return err == nil
 }
 
-// refresh brings the log's cache up to date. Where that cannot be, reading is slower and no less right.
+// refresh brings the log's cache up to date. Where that cannot be, reading is slower and no less
+// right.
 func (s *session) refresh(ctx context.Context) error {
 	return s.tolerate(s.store.Refresh(ctx))
 }
 
-// snapshot brings the cache up to date and opens the log as it is now. Of the tenants asked for it gives the names, nil for
-// all, and it refuses those that nobody knows.
+// snapshot brings the cache up to date and opens the log as it is now. Of the tenants asked for it
+// gives the names, nil for all, and it refuses those that nobody knows.
 func (s *session) snapshot(ctx context.Context, asked []string) (store.Snapshot, []string, error) {
 	if err := s.refresh(ctx); err != nil {
 		return nil, nil, err

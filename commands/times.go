@@ -10,8 +10,9 @@ import (
 // maxBack is the longest way back that a time may be given as: a hundred years of days.
 const maxBack = 36525
 
-// ParseTime reads a time as it is given to a flag: RFC 3339, a day ("2026-11-01", "today", "yesterday",
-// which is its midnight UTC), or a way back from now ("36h", "7d", "90m"). Times are UTC, in whole microseconds, and not before 1970.
+// ParseTime reads a time as it is given to a flag: RFC 3339, a day ("2026-11-01", "today",
+// "yesterday", which is its midnight UTC), or a way back from now ("36h", "7d", "90m"). Times are
+// UTC, in whole microseconds, and not before 1970.
 func ParseTime(s string, now time.Time) (time.Time, error) {
 	t, err := parseTime(strings.TrimSpace(s), now)
 	if err != nil {

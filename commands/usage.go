@@ -14,7 +14,8 @@ import (
 // usageBys are the values of --by, the first of which is the default.
 func usageBys() []string {
 	return []string{
-		string(analyze.ByTenant), string(analyze.ByClass), string(analyze.ByClient), string(analyze.ByStatus),
+		string(analyze.ByTenant), string(analyze.ByClass), string(analyze.ByClient),
+		string(analyze.ByStatus),
 		string(analyze.ByDay), string(analyze.ByHour), string(analyze.ByRecording),
 	}
 }
@@ -31,7 +32,8 @@ func newUsageCommand(s *streams) *cli.Command {
 			"  headroom usage acme --by client --since 7d\n" +
 			"  headroom usage --by hour --format csv -o hours.csv",
 		Flags: slices.Concat([]cli.Flag{
-			tenantsFlag(), newChoiceFlag("by", "count by `WHAT`", usageBys()...), formatFlag(report.Formats()...), outputFlag(),
+			tenantsFlag(), newChoiceFlag("by", "count by `WHAT`", usageBys()...),
+			formatFlag(report.Formats()...), outputFlag(),
 		}, rangeFlags()),
 		Action: withStore(s, readUsageOptions, runUsage, sqlite.MustExist()),
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/6dcca832/headroom/internal/config"
 )
 
-// parseWhatIf reads changes such as "agents=40,growth=20%,backfill=200GB@2026-12-01". Only a backfill may come more than
-// once. Nothing is no change.
+// parseWhatIf reads changes such as "agents=40,growth=20%,backfill=200GB@2026-12-01". Only a
+// backfill may come more than once. Nothing is no change.
 func parseWhatIf(s string) (w outlook.WhatIf, err error) {
 	seen := map[string]bool{}
 	if strings.TrimSpace(s) == "" {
@@ -59,7 +59,8 @@ func change(w *outlook.WhatIf, name, value string) (err error) {
 	return err
 }
 
-// parseGrowth reads percents: "20%" is .2. Without the sign it could be a factor, so the sign must be there.
+// parseGrowth reads percents: "20%" is .2. Without the sign it could be a factor, so the sign must
+// be there.
 func parseGrowth(s string) (float64, error) {
 	number, found := strings.CutSuffix(s, "%")
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)

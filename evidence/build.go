@@ -26,8 +26,8 @@ type logBuilder struct {
 	skips     int64              // leaves whose rows were removed
 	allPruned []store.PrunedHash
 
-	// emit is given each leaf before it is appended, with the values that it commits to, whose salts are in salts; nil in
-	// builders that only hash.
+	// emit is given each leaf before it is appended, with the values that it commits to, whose salts
+	// are in salts; nil in builders that only hash.
 	emit func(line []byte, values ...fieldValue)
 
 	// removed is asked of each row before its leaf, b.line, is appended, by a prune.
@@ -156,11 +156,15 @@ func (b *logBuilder) skipPruned() {
 func (b *logBuilder) encodeRequest(line []byte, seq int64, r *store.Request) []byte {
 	b.salter.salts(seq, &b.salts)
 	leaf := Request{
-		StartedAt: r.StartedAt, ResolutionUS: r.Source.Resolution, TimeIs: r.Source.TimeIs.String(), Method: r.Route.Method,
-		Origin: r.Route.Origin, Template: r.Route.Template, Status: int64(r.Status), ResponseBytes: r.ResponseBytes,
-		RequestBytes: r.RequestBytes, CutShort: r.CutShort, DurationUS: r.Duration, FirstByteUS: r.FirstByte,
-		RetryAfterS: r.RetryAfter, Error: r.Error, SourceKind: r.Source.Kind, Params: r.Params, VendorID: r.VendorID,
-		Key: commitText(FieldKey, &b.salts, r.Key), Client: commitText(FieldClient, &b.salts, r.Client),
+		StartedAt: r.StartedAt, ResolutionUS: r.Source.Resolution, TimeIs: r.Source.TimeIs.String(),
+		Method: r.Route.Method,
+		Origin: r.Route.Origin, Template: r.Route.Template, Status: int64(r.Status),
+		ResponseBytes: r.ResponseBytes,
+		RequestBytes:  r.RequestBytes, CutShort: r.CutShort, DurationUS: r.Duration,
+		FirstByteUS: r.FirstByte,
+		RetryAfterS: r.RetryAfter, Error: r.Error, SourceKind: r.Source.Kind, Params: r.Params,
+		VendorID: r.VendorID,
+		Key:      commitText(FieldKey, &b.salts, r.Key), Client: commitText(FieldClient, &b.salts, r.Client),
 		Source: commitText(FieldSource, &b.salts, r.Source.Name), Query: r.Query,
 	}
 	if r.DateSkew.Known {
@@ -201,8 +205,8 @@ func (b *logBuilder) head(key *Key, run int64) (store.SealHead, error) {
 	return h, nil
 }
 
-// sealedEvent says whether an event is a leaf of the tenants' logs: a prune is told by a p1 leaf, and what else is noted
-// among the events is no part of the record.
+// sealedEvent says whether an event is a leaf of the tenants' logs: a prune is told by a p1 leaf,
+// and what else is noted among the events is no part of the record.
 func sealedEvent(e *store.Event) bool {
 	return e.Kind == store.EventReset || e.Kind == store.EventDropped || e.Kind == eventPaced
 }

@@ -71,13 +71,15 @@ type About struct {
 	Packer   string  `json:"packer"`
 }
 
-// Earlier is a seal from before the head's: the log's checkpoint as it was then, and the text of the seal over all logs.
+// Earlier is a seal from before the head's: the log's checkpoint as it was then, and the text of
+// the seal over all logs.
 type Earlier struct {
 	Checkpoint []byte
 	Seal       []byte
 }
 
-// Disclosure puts a value back that a leaf only commits to. Value "" means that the field is absent.
+// Disclosure puts a value back that a leaf only commits to. Value "" means that the field is
+// absent.
 type Disclosure struct {
 	Seq   int64
 	Field Field
@@ -104,10 +106,12 @@ type Pages struct {
 	Ticket, Report, Audit []byte
 }
 
-// Render computes the pages of a bundle from its content and nothing else, so that whoever checks it gets the same.
+// Render computes the pages of a bundle from its content and nothing else, so that whoever checks
+// it gets the same.
 type Render func(*Content) (Pages, error)
 
-// WriteBundle makes a bundle, signed with the key. It is the same, byte for byte, for the same contents and key.
+// WriteBundle makes a bundle, signed with the key. It is the same, byte for byte, for the same
+// contents and key.
 func (k *Key) WriteBundle(c *Contents, render Render) ([]byte, error) {
 	c.About.Schema, c.About.Packer = aboutSchema, packer()
 	content, err := c.content()
@@ -132,8 +136,10 @@ func (k *Key) WriteBundle(c *Contents, render Render) ([]byte, error) {
 		{name: fileRequests, data: RequestsCSV(content)}, {name: fileVerifyText, data: verifyText},
 		{name: fileVerifyPage, data: VerifyPage}, {name: fileAbout, data: c.About.text()},
 		{name: fileLeaves, data: c.Leaves}, {name: fileRange, data: rangeText(c.Before)},
-		{name: fileDisclosed, data: disclosedText(c.Disclosed)}, {name: fileCheckpoint, data: c.Checkpoint},
-		{name: fileCheckpointRaw, data: append(bytes.Clone(body), '\n')}, {name: fileCheckpointSig, data: signature},
+		{name: fileDisclosed, data: disclosedText(c.Disclosed)},
+		{name: fileCheckpoint, data: c.Checkpoint},
+		{name: fileCheckpointRaw, data: append(bytes.Clone(body), '\n')},
+		{name: fileCheckpointSig, data: signature},
 	}
 	for i, e := range c.Earlier {
 		for k, data := range [][]byte{e.Checkpoint, proofs[i], e.Seal} {
@@ -203,7 +209,8 @@ func sumsText(files []file) []byte {
 	return b
 }
 
-// proofs prove to whoever holds an earlier checkpoint that the head extends it, one base64 hash a line.
+// proofs prove to whoever holds an earlier checkpoint that the head extends it, one base64 hash a
+// line.
 func (c *Contents) proofs(content *Content) ([][]byte, error) {
 	proofs := make([][]byte, len(c.Earlier))
 	for i, e := range c.Earlier {
@@ -230,8 +237,8 @@ type Bundle struct {
 	named map[string][]byte
 }
 
-// OpenBundle reads a bundle in its one form. Errors match ErrNoBundle where the data is no bundle at all; another error
-// says where it was altered.
+// OpenBundle reads a bundle in its one form. Errors match ErrNoBundle where the data is no bundle
+// at all; another error says where it was altered.
 func OpenBundle(data []byte) (*Bundle, error) {
 	files, err := readZip(data)
 	if err != nil {

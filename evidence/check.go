@@ -24,7 +24,8 @@ type CheckOptions struct {
 	Render Render
 	// Program is the version that Render is of: the pages of another one may differ.
 	Program string
-	// Stamped checks the time stamp for the text of the seal and says when it was made. Nil means that none is trusted.
+	// Stamped checks the time stamp for the text of the seal and says when it was made. Nil means that
+	// none is trusted.
 	Stamped func(answer, seal []byte) (string, error)
 }
 
@@ -38,7 +39,8 @@ type Result struct {
 	Stamp   string   // when the time stamp was made; "" without one
 }
 
-// Check checks all of a bundle. A bundle that does not hold together is Altered, and Problem names the place.
+// Check checks all of a bundle. A bundle that does not hold together is Altered, and Problem names
+// the place.
 func (b *Bundle) Check(o CheckOptions) *Result {
 	r := &Result{}
 	if r.Problem = b.check(r, o); r.Problem != nil {
@@ -238,8 +240,8 @@ func (c *Content) extends(old *Checkpoint) error {
 	return nil
 }
 
-// checkPacking tells of files that this version packs otherwise. With the version that the bundle names, that is an
-// alteration: somebody packed it anew.
+// checkPacking tells of files that this version packs otherwise. With the version that the bundle
+// names, that is an alteration: somebody packed it anew.
 func (b *Bundle) checkPacking(r *Result, about About) error {
 	name := repacked(b.files)
 	switch {

@@ -16,7 +16,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// A checkpoint is the signed head of a log, in the C2SP tlog-checkpoint format: a signed note whose text is three lines,
+// A checkpoint is the signed head of a log, in the C2SP tlog-checkpoint format: a signed note whose
+// text is three lines,
 //
 //	github.com/6dcca832/headroom/<log id, 32 hex digits>
 //	<how many leaves>
@@ -26,7 +27,8 @@ import (
 
 const originPrefix = "github.com/6dcca832/headroom/"
 
-// LogID tells one tenant's log from all others. It is random, so that it says nothing of the tenant.
+// LogID tells one tenant's log from all others. It is random, so that it says nothing of the
+// tenant.
 type LogID [16]byte
 
 // NewLogID makes one.
@@ -97,7 +99,8 @@ func (k *Key) noteKey(name string) string {
 	return fmt.Sprintf("PRIVATE+KEY+%s+%x+%s", name, sum[:4], base64.StdEncoding.EncodeToString(secret))
 }
 
-// OpenCheckpoint reads a signed note and checks its signature. The note must be spelled as SignCheckpoint spells it.
+// OpenCheckpoint reads a signed note and checks its signature. The note must be spelled as
+// SignCheckpoint spells it.
 func OpenCheckpoint(signed []byte, public ed25519.PublicKey) (c Checkpoint, err error) {
 	body, _, found := bytes.Cut(signed, []byte("\n\n"))
 	if !found {

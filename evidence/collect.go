@@ -22,20 +22,22 @@ var (
 // Period is what a bundle is about.
 type Period struct {
 	Tenant string
-	// Since and Until bound the times of the leaves that must be in the bundle, microseconds since 1970 UTC, the first
-	// inclusive, the second exclusive.
+	// Since and Until bound the times of the leaves that must be in the bundle, microseconds since
+	// 1970 UTC, the first inclusive, the second exclusive.
 	Since, Until int64
-	// AsOf is the moment of the bundle: it ends with the newest head that was sealed by then, or with the newest of all
-	// where none was.
+	// AsOf is the moment of the bundle: it ends with the newest head that was sealed by then, or with
+	// the newest of all where none was.
 	AsOf int64
 	// With are the fields that are disclosed besides recording keys.
 	With []Field
-	// Night gives the beginning of the night that a time is in; the last seal of each night goes into the bundle.
+	// Night gives the beginning of the night that a time is in; the last seal of each night goes into
+	// the bundle.
 	Night func(at time.Time) time.Time
 }
 
-// Collect gathers the contents of a bundle: a contiguous part of the tenant's log, from the last checkpoint before the
-// period to its head, and the seals in between. About, Policy and Settings are the caller's to fill in.
+// Collect gathers the contents of a bundle: a contiguous part of the tenant's log, from the last
+// checkpoint before the period to its head, and the seals in between. About, Policy and Settings
+// are the caller's to fill in.
 func Collect(ctx context.Context, in store.Seals, key *Key, p Period) (*Contents, error) {
 	c := &collector{in: in, key: key, p: p, out: &Contents{}}
 	for _, step := range []func(context.Context) error{c.chooseHeads, c.refusePruned, c.leaves, c.seals} {
@@ -228,8 +230,8 @@ func appendRows(ctx context.Context, in store.Seals, b *logBuilder, last, run *s
 	return nil
 }
 
-// seals adds the text of the head's seal, and the earlier seals: those whose line left the machine, and the last of each
-// night.
+// seals adds the text of the head's seal, and the earlier seals: those whose line left the machine,
+// and the last of each night.
 func (c *collector) seals(ctx context.Context) (err error) {
 	if c.out.Seal, err = runText(ctx, c.in, &c.newest); err != nil {
 		return err
@@ -255,7 +257,8 @@ func (c *collector) seals(ctx context.Context) (err error) {
 	return nil
 }
 
-// checkpointAt is the tenant's newest checkpoint at a run, which is not before the first of c.heads.
+// checkpointAt is the tenant's newest checkpoint at a run, which is not before the first of
+// c.heads.
 func (c *collector) checkpointAt(run int64) []byte {
 	newest := c.heads[0].Checkpoint
 	for i := range c.heads {

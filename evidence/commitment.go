@@ -10,14 +10,16 @@ import (
 	"hash"
 )
 
-// A commitment hides a field until its salt and value are disclosed, and then allows one value only:
+// A commitment hides a field until its salt and value are disclosed, and then allows one value
+// only:
 //
 //	C(f) = base64url(SHA-256("headroom-field-v1" ‖ 0 ‖ f ‖ 0 ‖ salt ‖ present ‖ value))
 //
-// f is the field's name, present one byte, 0 or 1, and value the field's UTF-8 bytes. The salt keeps values from being
-// guessed. The salts of a leaf are the four 16-byte slices, for key, client, source and note in this order, of
-// HMAC-SHA-512(K, log id ‖ seq as 8 bytes, big-endian), where K is the salt key that never leaves the sender. It fails as a
-// secret where K is known, and as a promise where SHA-256 has collisions.
+// f is the field's name, present one byte, 0 or 1, and value the field's UTF-8 bytes. The salt
+// keeps values from being guessed. The salts of a leaf are the four 16-byte slices, for key,
+// client, source and note in this order, of HMAC-SHA-512(K, log id ‖ seq as 8 bytes, big-endian),
+// where K is the salt key that never leaves the sender. It fails as a secret where K is known, and
+// as a promise where SHA-256 has collisions.
 
 const commitmentPrefix = "headroom-field-v1\x00"
 
@@ -67,7 +69,8 @@ func (c *Commitment) UnmarshalText(s []byte) error {
 // commitmentText is strict: bits that no byte needs must be 0.
 var commitmentText = base64.RawURLEncoding.Strict()
 
-// Commit commits to a field's value. Whether a field is present is hidden too, with an absent value being "".
+// Commit commits to a field's value. Whether a field is present is hidden too, with an absent value
+// being "".
 func Commit(f Field, salt Salt, present bool, value string) (c Commitment) {
 	var room [256]byte
 	b := append(room[:0], commitmentPrefix...)

@@ -30,7 +30,8 @@ type DisclosedLeaf struct {
 	values [len(fields)]*string
 }
 
-// Value is a disclosed field: "" where it is absent; known is false where it was withheld or the leaf has no such field.
+// Value is a disclosed field: "" where it is absent; known is false where it was withheld or the
+// leaf has no such field.
 func (l *DisclosedLeaf) Value(f Field) (value string, known bool) {
 	i := saltIndex(f)
 	if i < 0 || l.values[i] == nil {

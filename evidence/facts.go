@@ -12,8 +12,8 @@ const vendorIDs = 10
 type Facts struct {
 	Requests, Live, Opaque int64
 	Dropped, Pruned        int64
-	// Started and Stopped are how often a program began and ended to record. Started is larger while one runs, and where
-	// one was killed.
+	// Started and Stopped are how often a program began and ended to record. Started is larger while
+	// one runs, and where one was killed.
 	Started, Stopped int64
 	// LongestDelay is from the end of a request that was recorded live to its seal.
 	LongestDelay time.Duration

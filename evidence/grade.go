@@ -12,10 +12,12 @@ type Grade int
 
 // The grades, from the least.
 const (
-	Altered    Grade = iota // it contradicts itself, or what the reader held
-	SelfSigned              // it holds together, and its own key says so; the sender could have made all of it today
-	Held                    // it extends what the reader held before, or is signed by the key that he held
-	Anchored                // a time stamp by a third party covers it
+	Altered Grade = iota // it contradicts itself, or what the reader held
+	// It holds together, and its own key says so; the sender could have made all of it today.
+	SelfSigned
+	// It extends what the reader held before, or is signed by the key that he held.
+	Held
+	Anchored // a time stamp by a third party covers it
 )
 
 func (g Grade) String() string {
@@ -39,8 +41,8 @@ type Anchor struct {
 	Line       *HeldLine
 }
 
-// ParseAnchor reads a checkpoint (signed or its three lines) or a text with a seal line in it, such as a mail; the last
-// seal line counts. name is what messages call it.
+// ParseAnchor reads a checkpoint (signed or its three lines) or a text with a seal line in it, such
+// as a mail; the last seal line counts. name is what messages call it.
 func ParseAnchor(name string, text []byte) (Anchor, error) {
 	if bytes.HasPrefix(text, []byte(originPrefix)) {
 		body, _, signed := bytes.Cut(text, []byte("\n\n"))
@@ -69,6 +71,6 @@ func ParseAnchor(name string, text []byte) (Anchor, error) {
 	return Anchor{}, fmt.Errorf("%s: is neither a checkpoint nor has it a line \"%s…\"", name, sealLinePrefix)
 }
 
-// ErrNotComparable says that an anchor lies outside of what is being checked, so that it neither confirms nor
-// contradicts it.
+// ErrNotComparable says that an anchor lies outside of what is being checked, so that it neither
+// confirms nor contradicts it.
 var ErrNotComparable = errors.New("cannot be compared")

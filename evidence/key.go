@@ -19,8 +19,8 @@ import (
 // SaltKey is the secret from which all salts come.
 type SaltKey [32]byte
 
-// Key signs checkpoints and makes salts. It lies in a file outside the database, so that a copy of the database alone can
-// neither sign nor tell what was withheld.
+// Key signs checkpoints and makes salts. It lies in a file outside the database, so that a copy of
+// the database alone can neither sign nor tell what was withheld.
 type Key struct {
 	private ed25519.PrivateKey
 	salt    SaltKey
@@ -32,7 +32,8 @@ const (
 	keyFileMax  = 4096
 )
 
-// ErrKeyFile is matched by errors about the key's file: missing, of another form, or open to others.
+// ErrKeyFile is matched by errors about the key's file: missing, of another form, or open to
+// others.
 var ErrKeyFile = errors.New("no usable key file")
 
 // NewKey makes a key.
@@ -48,7 +49,8 @@ func NewKey() *Key {
 // Public is the key that others check signatures with.
 func (k *Key) Public() ed25519.PublicKey { return k.private.Public().(ed25519.PublicKey) }
 
-// DefaultKeyFile is where the key lies unless the user names another file: in the user's configuration folder.
+// DefaultKeyFile is where the key lies unless the user names another file: in the user's
+// configuration folder.
 func DefaultKeyFile() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -57,7 +59,8 @@ func DefaultKeyFile() (string, error) {
 	return filepath.Join(dir, "headroom", "evidence.key"), nil
 }
 
-// LoadKey reads the key in the named file. Its errors match ErrKeyFile, and fs.ErrNotExist where there is no file.
+// LoadKey reads the key in the named file. Its errors match ErrKeyFile, and fs.ErrNotExist where
+// there is no file.
 func LoadKey(name string) (*Key, error) {
 	k, err := loadKey(name)
 	if err != nil {
@@ -122,8 +125,8 @@ func (k *Key) text() string {
 		"\nsalt " + base64.StdEncoding.EncodeToString(k.salt[:]) + "\n"
 }
 
-// LoadOrCreateKey reads the key, or makes one where there is no file; created says so. Of two processes that make it at
-// once, both get the one that stayed.
+// LoadOrCreateKey reads the key, or makes one where there is no file; created says so. Of two
+// processes that make it at once, both get the one that stayed.
 func LoadOrCreateKey(name string) (k *Key, created bool, err error) {
 	k, err = LoadKey(name)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +143,8 @@ func LoadOrCreateKey(name string) (k *Key, created bool, err error) {
 	return k, true, nil
 }
 
-// create writes the key beside its place and links it there, so that it is never seen half-written nor replaces another.
+// create writes the key beside its place and links it there, so that it is never seen half-written
+// nor replaces another.
 func (k *Key) create(name string) error {
 	folder := filepath.Dir(name)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -163,8 +167,9 @@ func (k *Key) create(name string) error {
 	return err
 }
 
-// Fingerprint identifies a public key: "SHA256:" and the hex digits of the SHA-256 of its SubjectPublicKeyInfo, which is
-// what "openssl pkey -pubin -in key.pem -outform DER | sha256sum" prints.
+// Fingerprint identifies a public key: "SHA256:" and the hex digits of the SHA-256 of its
+// SubjectPublicKeyInfo, which is what "openssl pkey -pubin -in key.pem -outform DER | sha256sum"
+// prints.
 func Fingerprint(public ed25519.PublicKey) string {
 	sum := sha256.Sum256(publicDER(public))
 	return "SHA256:" + hex.EncodeToString(sum[:])

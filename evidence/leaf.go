@@ -10,12 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// A leaf is one line of fields with a TAB between them and a LF at its end. Its hash is SHA-256(0x00 ‖ line), as RFC 6962
-// says. The first field is the kind with its version, the second is seq, the leaf's index in its tenant's log, from 0.
+// A leaf is one line of fields with a TAB between them and a LF at its end. Its hash is
+// SHA-256(0x00 ‖ line), as RFC 6962 says. The first field is the kind with its version, the second
+// is seq, the leaf's index in its tenant's log, from 0.
 //
-// Times are integer microseconds since 1970 UTC, other numbers decimal. NULL and "" are both an empty field. Tab, LF, CR
-// and backslash are written \t \n \r \\, and each byte that is not part of valid UTF-8 as \x and two hex digits. So there
-// is one line for each list of values, and Parse refuses every other spelling.
+// Times are integer microseconds since 1970 UTC, other numbers decimal. NULL and "" are both an
+// empty field. Tab, LF, CR and backslash are written \t \n \r \\, and each byte that is not part of
+// valid UTF-8 as \x and two hex digits. So there is one line for each list of values, and Parse
+// refuses every other spelling.
 
 // Kind is the first field of a leaf: what it says, and in which version of the format.
 type Kind string
@@ -35,12 +37,13 @@ const (
 
 // fieldsOf is how many fields each kind has, the kind and seq included.
 var fieldsOf = map[Kind]int{
-	KindTenant: 6, KindRequest: 24, KindEvent: 7, KindCapture: 5, KindImport: 7, KindRecording: 7, KindSettings: 5,
-	KindPrune: 6, KindSeal: 3,
+	KindTenant: 6, KindRequest: 24, KindEvent: 7, KindCapture: 5, KindImport: 7, KindRecording: 7,
+	KindSettings: 5,
+	KindPrune:    6, KindSeal: 3,
 }
 
-// Request is what an r1 leaf says of one HTTP attempt. Times and durations are microseconds, sizes bytes; 0 means what it
-// means in store.Request.
+// Request is what an r1 leaf says of one HTTP attempt. Times and durations are microseconds, sizes
+// bytes; 0 means what it means in store.Request.
 type Request struct {
 	StartedAt    int64
 	ResolutionUS int64  // the clock's: 0 exact, 1000000 for whole seconds
@@ -77,7 +80,8 @@ type Event struct {
 	Note         Commitment
 }
 
-// Recording is what an l1 leaf says of a recording that the vendor's list named. ListedAt 0 means: not known.
+// Recording is what an l1 leaf says of a recording that the vendor's list named. ListedAt 0 means:
+// not known.
 type Recording struct {
 	ListedAt, StartedAt, DurationUS, Bytes int64
 	Key                                    Commitment
@@ -136,8 +140,8 @@ func AppendRecording(b []byte, seq int64, r *Recording) []byte {
 	return append(b, '\n')
 }
 
-// TenantLine is the t1 leaf, the first of a log: the tenant's name, the database's format when the log began, when that
-// was, and the fingerprint of the key that signs it.
+// TenantLine is the t1 leaf, the first of a log: the tenant's name, the database's format when the
+// log began, when that was, and the fingerprint of the key that signs it.
 func TenantLine(tenant string, format int, createdAt int64, fingerprint string) string {
 	b := appendHead(nil, KindTenant, 0)
 	b = appendText(b, tenant)
@@ -147,7 +151,8 @@ func TenantLine(tenant string, format int, createdAt int64, fingerprint string) 
 	return string(append(b, '\n'))
 }
 
-// CaptureLine is a c1 leaf: at that time a program of that version started, beat (went on) or stopped recording.
+// CaptureLine is a c1 leaf: at that time a program of that version started, beat (went on) or
+// stopped recording.
 func CaptureLine(seq, at int64, what, version string) string {
 	b := appendHead(nil, KindCapture, seq)
 	b = appendInt(b, at)
@@ -156,7 +161,8 @@ func CaptureLine(seq, at int64, what, version string) string {
 	return string(append(b, '\n'))
 }
 
-// ImportLine is an i1 leaf: a file of that SHA-256 was imported, and what became of its records of this tenant.
+// ImportLine is an i1 leaf: a file of that SHA-256 was imported, and what became of its records of
+// this tenant.
 func ImportLine(seq, at int64, sum string, added, duplicate, rejected int64) string {
 	b := appendHead(nil, KindImport, seq)
 	b = appendInt(b, at)
@@ -167,7 +173,8 @@ func ImportLine(seq, at int64, sum string, added, duplicate, rejected int64) str
 	return string(append(b, '\n'))
 }
 
-// SettingsLine is an s1 leaf: the SHA-256, in hex, of the policy and of this tenant's settings from now on.
+// SettingsLine is an s1 leaf: the SHA-256, in hex, of the policy and of this tenant's settings from
+// now on.
 func SettingsLine(seq, at int64, policy, settings string) string {
 	b := appendHead(nil, KindSettings, seq)
 	b = appendInt(b, at)
@@ -176,7 +183,8 @@ func SettingsLine(seq, at int64, policy, settings string) string {
 	return string(append(b, '\n'))
 }
 
-// PruneLine is a p1 leaf: so many leaves of rows before that time lost their rows, which held so many response bytes.
+// PruneLine is a p1 leaf: so many leaves of rows before that time lost their rows, which held so
+// many response bytes.
 func PruneLine(seq, at, before, rows, bytes int64) string {
 	b := appendHead(nil, KindPrune, seq)
 	b = appendInt(b, at)
@@ -313,7 +321,8 @@ type Leaf struct {
 	Recording *Recording
 }
 
-// ParseLeaf reads one line, its LF included. Every line that it accepts is the one spelling of what it says.
+// ParseLeaf reads one line, its LF included. Every line that it accepts is the one spelling of what
+// it says.
 func ParseLeaf(line []byte) (*Leaf, error) {
 	if len(line) == 0 || line[len(line)-1] != '\n' {
 		return nil, errors.New("leaf does not end in a line feed")
@@ -434,9 +443,12 @@ func (p *fieldParser) commitment() (c Commitment) {
 
 func (p *fieldParser) request() *Request {
 	return &Request{
-		StartedAt: p.int(), ResolutionUS: p.int(), TimeIs: p.oneOf("start", "end", "unknown"), Method: p.text(),
-		Origin: p.text(), Template: p.text(), Status: p.int(), ResponseBytes: p.int(), RequestBytes: p.int(),
-		CutShort: p.bool(), DurationUS: p.int(), FirstByteUS: p.int(), RetryAfterS: p.int(), Error: p.text(),
+		StartedAt: p.int(), ResolutionUS: p.int(), TimeIs: p.oneOf("start", "end", "unknown"),
+		Method: p.text(),
+		Origin: p.text(), Template: p.text(), Status: p.int(), ResponseBytes: p.int(),
+		RequestBytes: p.int(),
+		CutShort:     p.bool(), DurationUS: p.int(), FirstByteUS: p.int(), RetryAfterS: p.int(),
+		Error:      p.text(),
 		SourceKind: p.text(), Params: p.text(), VendorID: p.text(), DateSkewS: p.optionalInt(),
 		Key: p.commitment(), Client: p.commitment(), Source: p.commitment(), Query: p.text(),
 	}

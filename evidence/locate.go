@@ -8,10 +8,11 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// A changed, removed or inserted row moves or changes all leaves after it, so the root tells only that something is wrong.
-// To name the row, the rows of the run are encoded once more, each at the place where its leaf should be, and compared with
-// the hints. Hints are no proof: they are as good as who wrote them, and name the place of an accident or of an alteration
-// that left them alone. Where they have been changed too, only the run is named.
+// A changed, removed or inserted row moves or changes all leaves after it, so the root tells only
+// that something is wrong. To name the row, the rows of the run are encoded once more, each at the
+// place where its leaf should be, and compared with the hints. Hints are no proof: they are as good
+// as who wrote them, and name the place of an accident or of an alteration that left them alone.
+// Where they have been changed too, only the run is named.
 
 // lookAhead is how many rows that were removed or inserted in one place are still found.
 const lookAhead = 256

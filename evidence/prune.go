@@ -13,7 +13,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// tileLevel is the level of the subtrees of which only the hash is kept when all their rows go: 256 leaves.
+// tileLevel is the level of the subtrees of which only the hash is kept when all their rows go: 256
+// leaves.
 const tileLevel = 8
 
 // PruneOptions say what to remove.
@@ -29,9 +30,9 @@ type Pruned struct {
 	Line                   string // of the seal that tells of it
 }
 
-// Prune seals what is not sealed yet, checks that the rows are the ones that were sealed, and removes those before a time.
-// Of each leaf whose row goes its hash stays, or one hash of 256 leaves that all go, so that the seals before still hold; a
-// p1 leaf tells how many went.
+// Prune seals what is not sealed yet, checks that the rows are the ones that were sealed, and
+// removes those before a time. Of each leaf whose row goes its hash stays, or one hash of 256
+// leaves that all go, so that the seals before still hold; a p1 leaf tells how many went.
 func Prune(ctx context.Context, log store.Sealable, o PruneOptions) (done Pruned, err error) {
 	for tries := 0; ; tries++ {
 		if _, err := Seal(ctx, log, o.SealOptions); err != nil {

@@ -21,8 +21,10 @@ func RequestsCSV(c *Content) []byte {
 		}
 		key, _ := c.Leaves[i].Value(FieldKey)
 		row = append(row[:0], strconv.FormatInt(c.Leaves[i].Seq, 10), csvTime(r.StartedAt), guardCell(r.Method),
-			guardCell(r.Origin+r.Template), guardCell(key), strconv.FormatInt(r.Status, 10), strconv.FormatInt(r.ResponseBytes, 10),
-			yesNo(r.CutShort), strconv.FormatFloat(float64(r.DurationUS)/1e6, 'f', -1, 64), strconv.FormatInt(r.RetryAfterS, 10),
+			guardCell(r.Origin+r.Template), guardCell(key), strconv.FormatInt(r.Status, 10),
+			strconv.FormatInt(r.ResponseBytes, 10),
+			yesNo(r.CutShort), strconv.FormatFloat(float64(r.DurationUS)/1e6, 'f', -1, 64),
+			strconv.FormatInt(r.RetryAfterS, 10),
 			guardCell(r.Error), guardCell(r.VendorID), optional(r.DateSkewS))
 		_ = w.Write(row)
 	}

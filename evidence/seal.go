@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	// defaultStep is how many rows of a kind one run seals at most: so much is in memory at once, and lost when the
-	// process is killed.
+	// defaultStep is how many rows of a kind one run seals at most: so much is in memory at once, and
+	// lost when the process is killed.
 	defaultStep = 1 << 18
-	// settingsEvery is how often a log says again which policy and settings hold, so that a part of it does.
+	// settingsEvery is how often a log says again which policy and settings hold, so that a part of it
+	// does.
 	settingsEvery = 24 * time.Hour
 	// maxSealTries bounds how often a seal begins anew because others seal too.
 	maxSealTries = 100
@@ -47,8 +48,9 @@ type Sealed struct {
 	Line string // of the newest run; "" where nothing is sealed
 }
 
-// Seal appends all rows that are not sealed yet to the logs of their tenants, a run after the other, and signs the heads.
-// It costs what was added since the last time. A seal that is killed leaves whole runs; the next goes on.
+// Seal appends all rows that are not sealed yet to the logs of their tenants, a run after the
+// other, and signs the heads. It costs what was added since the last time. A seal that is killed
+// leaves whole runs; the next goes on.
 func Seal(ctx context.Context, log store.Sealable, o SealOptions) (done Sealed, err error) {
 	if o.Step <= 0 {
 		o.Step = defaultStep
@@ -127,8 +129,8 @@ func newSealing(ctx context.Context, in store.Seals, o *SealOptions) (*sealing, 
 	return s, nil
 }
 
-// after are the numbers after which the rows of the run after this one begin: the first run takes all, whatever their
-// numbers.
+// after are the numbers after which the rows of the run after this one begin: the first run takes
+// all, whatever their numbers.
 func after(last *store.SealRun) store.RowIDs {
 	if last.N == 0 {
 		return store.RowIDs{Request: math.MinInt64, Event: math.MinInt64, Recording: math.MinInt64, Capture: math.MinInt64}
@@ -158,8 +160,9 @@ func (s *sealing) log(tenant string) (*logBuilder, error) {
 // active says whether any log gets a leaf.
 func (s *sealing) active() bool { return len(s.logs) > 0 }
 
-// readRows appends the rows: requests, events, captures, then listed recordings, each in order of arrival. Events and
-// captures of no tenant go into each log that gets a leaf of a row in this run; where none does, they wait.
+// readRows appends the rows: requests, events, captures, then listed recordings, each in order of
+// arrival. Events and captures of no tenant go into each log that gets a leaf of a row in this run;
+// where none does, they wait.
 func (s *sealing) readRows(ctx context.Context) error {
 	from := after(&s.last)
 	for r, err := range s.in.Requests(ctx, "", from.Request, s.run.Upto.Request) {

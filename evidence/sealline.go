@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// A seal covers the logs of all tenants. Its text is its time on the first line, then the SHA-256 of every log's
-// checkpoint body in hex, sorted, one a line. So that the text of one tenant's bundle does not tell how many others there
-// are, hashes of nothing fill it up to a power of two and at least 64; only who knows the pad can tell them from the rest.
-// The SHA-256 of the text is the seal line: one line that leaves the machine, in a mail or a chat, and that no later
-// rewriting of the database fits.
+// A seal covers the logs of all tenants. Its text is its time on the first line, then the SHA-256
+// of every log's checkpoint body in hex, sorted, one a line. So that the text of one tenant's
+// bundle does not tell how many others there are, hashes of nothing fill it up to a power of two
+// and at least 64; only who knows the pad can tell them from the rest. The SHA-256 of the text is
+// the seal line: one line that leaves the machine, in a mail or a chat, and that no later rewriting
+// of the database fits.
 
 const (
 	sealLinePrefix = "headroom seal "
@@ -28,7 +29,8 @@ const (
 // Pad is the secret from which the hashes of nothing are made.
 type Pad [32]byte
 
-// SealText is the text of a seal at that time, in microseconds since 1970 UTC, over these checkpoint bodies.
+// SealText is the text of a seal at that time, in microseconds since 1970 UTC, over these
+// checkpoint bodies.
 func SealText(sealedAt int64, bodies [][]byte, pad Pad) []byte {
 	hashes := make([]string, 0, minSealHashes)
 	for _, body := range bodies {

@@ -16,8 +16,9 @@ import (
 // ticketRequests is how many requests the ticket names.
 const ticketRequests = 20
 
-// Ticket is TICKET.md: what a support engineer who has never heard of headroom needs in one minute, ready to paste. It says
-// only what follows from the leaves and from what the settings tell of the cap.
+// Ticket is TICKET.md: what a support engineer who has never heard of headroom needs in one minute,
+// ready to paste. It says only what follows from the leaves and from what the settings tell of the
+// cap.
 func Ticket(c *Content, r *analyze.Result, p *limits.Policy) []byte {
 	t := &ticket{c: c, r: r, p: p}
 	for i := range r.Incidents {
@@ -162,7 +163,8 @@ func (t *ticket) requests() {
 	t.line("\nAll %s, with their keys, are in requests.csv.", measure.Count(t.c.Facts().Requests, "request"))
 }
 
-// chosen are refused requests first, then those without an answer, then the largest; in order of time.
+// chosen are refused requests first, then those without an answer, then the largest; in order of
+// time.
 func (t *ticket) chosen() []*DisclosedLeaf {
 	from, to := int64(0), int64(1)<<62
 	if t.incident != nil {

@@ -9,10 +9,11 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// The tree is RFC 6962's: a leaf's hash is SHA-256(0x00 ‖ leaf), a node's SHA-256(0x01 ‖ left ‖ right), and the left
-// subtree of a node is the largest full one that leaves something for the right. So the leaves before any index are
-// covered by one full subtree for each bit of the index that is 1: its peaks. A log is extended, and a range of its leaves
-// is proven, from the peaks before it.
+// The tree is RFC 6962's: a leaf's hash is SHA-256(0x00 ‖ leaf), a node's SHA-256(0x01 ‖ left ‖
+// right), and the left subtree of a node is the largest full one that leaves something for the
+// right. So the leaves before any index are covered by one full subtree for each bit of the index
+// that is 1: its peaks. A log is extended, and a range of its leaves is proven, from the peaks
+// before it.
 
 // HashLeaf is the hash of a leaf's line.
 func HashLeaf(line []byte) tlog.Hash {
@@ -75,7 +76,8 @@ func foldPeaks(hashes []tlog.Hash) tlog.Hash {
 	return h
 }
 
-// Range is what is known of a log from one leaf to its head: the peaks before it, and every node over its leaves.
+// Range is what is known of a log from one leaf to its head: the peaks before it, and every node
+// over its leaves.
 type Range struct {
 	Start  int64
 	levels [][]tlog.Hash // nodes of 1<<level leaves that end after Start, from index Start>>level on
@@ -83,7 +85,8 @@ type Range struct {
 	end    int64
 }
 
-// NewRange builds the nodes over leaves[0], which is the leaf with the index before.Size, and the ones after it.
+// NewRange builds the nodes over leaves[0], which is the leaf with the index before.Size, and the
+// ones after it.
 func NewRange(before Peaks, leaves []tlog.Hash) *Range {
 	r := &Range{Start: before.Size, end: before.Size + int64(len(leaves)), before: make([]tlog.Hash, 64)}
 	peak := len(before.Hashes)

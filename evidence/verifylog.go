@@ -17,8 +17,8 @@ import (
 
 // LogOptions is what a reader brings to the check of a whole database.
 type LogOptions struct {
-	// Key is the log's. Without it (nil) leaves that commit to fields cannot be computed: only how many rows there are,
-	// what no row says, and the signatures are checked.
+	// Key is the log's. Without it (nil) leaves that commit to fields cannot be computed: only how
+	// many rows there are, what no row says, and the signatures are checked.
 	Key *Key
 	// Anchors are what the reader held before.
 	Anchors []Anchor
@@ -40,11 +40,12 @@ type LogResult struct {
 	SealedAt     int64
 }
 
-// VerifyLog recomputes every leaf from the rows and compares with what was sealed. An error means that it could not be
-// carried out.
+// VerifyLog recomputes every leaf from the rows and compares with what was sealed. An error means
+// that it could not be carried out.
 func VerifyLog(ctx context.Context, in store.Seals, o LogOptions) (*LogResult, error) {
 	v := &logVerifier{
-		in: in, o: o, logs: map[string]*logBuilder{}, bodies: map[string][]byte{}, pruned: map[string]int64{}, met: make([]bool, len(o.Anchors)),
+		in: in, o: o, logs: map[string]*logBuilder{}, bodies: map[string][]byte{},
+		pruned: map[string]int64{}, met: make([]bool, len(o.Anchors)),
 		result: &LogResult{},
 	}
 	err := v.verify(ctx)

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxUnpacked bounds what a bundle may unpack to, maxRatio how much more than its packed size that may be: a small
-	// file must not fill a memory.
+	// maxUnpacked bounds what a bundle may unpack to, maxRatio how much more than its packed size that
+	// may be: a small file must not fill a memory.
 	maxUnpacked = 512 << 20
 	maxRatio    = 100
 	// ratioFree is what a file may unpack to whatever its packed size.
@@ -24,11 +24,12 @@ const (
 // MaxBundle is the largest file, in bytes, that is looked at as a bundle.
 const MaxBundle = maxUnpacked
 
-// ErrNoBundle is matched by errors about a file that is no bundle at all: empty, no ZIP, or too large to look at.
+// ErrNoBundle is matched by errors about a file that is no bundle at all: empty, no ZIP, or too
+// large to look at.
 var ErrNoBundle = errors.New("no bundle of headroom's")
 
-// readZip reads a ZIP file in the form that writeZip makes, and refuses any other. Its errors match ErrNoBundle where the
-// file does not even begin as one.
+// readZip reads a ZIP file in the form that writeZip makes, and refuses any other. Its errors match
+// ErrNoBundle where the file does not even begin as one.
 func readZip(data []byte) ([]file, error) {
 	if len(data) < endSize || binary.LittleEndian.Uint32(data) != localSignature {
 		return nil, fmt.Errorf("%w: it does not begin as a ZIP file", ErrNoBundle)

@@ -7,9 +7,10 @@ import (
 	"hash/crc32"
 )
 
-// A bundle is a ZIP file in one canonical form: no extra fields, comments, data descriptors, folders or ZIP64, the date
-// 1980-01-01 on every file, the files in an order of ours, deflated where that makes them smaller. Reading it makes it anew
-// and compares, so that nothing can hide between the files. See APPNOTE.TXT sections 4.3.7, 4.3.12 and 4.3.16.
+// A bundle is a ZIP file in one canonical form: no extra fields, comments, data descriptors,
+// folders or ZIP64, the date 1980-01-01 on every file, the files in an order of ours, deflated
+// where that makes them smaller. Reading it makes it anew and compares, so that nothing can hide
+// between the files. See APPNOTE.TXT sections 4.3.7, 4.3.12 and 4.3.16.
 
 const (
 	localHeaderSize   = 30
@@ -65,7 +66,8 @@ func writeZip(files []file) []byte {
 		central = binary.LittleEndian.AppendUint32(central, centralSignature)
 		central = binary.LittleEndian.AppendUint16(central, zipVersion)
 		central = appendShared(central, f)
-		central = append(central, make([]byte, 2+2+2+4)...) // comment, disk, attributes inside and outside
+		// Comment, disk, attributes inside and outside.
+		central = append(central, make([]byte, 2+2+2+4)...)
 		central = binary.LittleEndian.AppendUint32(central, uint32(offset))
 		central = append(central, f.name...)
 	}

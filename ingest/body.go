@@ -9,10 +9,11 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// exchange is one attempt from its start to its record. It becomes the answer's body, so that an attempt costs one
-// allocation.
+// exchange is one attempt from its start to its record. It becomes the answer's body, so that an
+// attempt costs one allocation.
 //
-// It does not pass on an io.WriterTo: the bodies of net/http have none, and a copy through Read costs the same.
+// It does not pass on an io.WriterTo: the bodies of net/http have none, and a copy through Read
+// costs the same.
 type exchange struct {
 	t        *Transport
 	origin   *http.Request // the caller's
@@ -91,7 +92,8 @@ func (x *exchange) Close() error {
 	return err
 }
 
-// finish records the attempt the first time it is called. An err of io.EOF is the end, not an error.
+// finish records the attempt the first time it is called. An err of io.EOF is the end, not an
+// error.
 func (x *exchange) finish(err error) {
 	if !x.done.CompareAndSwap(false, true) {
 		return
@@ -100,7 +102,8 @@ func (x *exchange) finish(err error) {
 	r.StartedAt = x.start.UnixMicro()
 	r.Duration = x.t.since(x.start)
 	r.ResponseBytes = x.wire.n.Load()
-	r.CutShort = x.wire.body != nil && !x.wire.complete() && r.Status != http.StatusSwitchingProtocols // that has no length
+	// That has no length.
+	r.CutShort = x.wire.body != nil && !x.wire.complete() && r.Status != http.StatusSwitchingProtocols
 	r.RequestBytes = x.written.Load()
 	if u := x.upload.Load(); u != nil {
 		r.RequestBytes += u.count()
@@ -112,7 +115,8 @@ func (x *exchange) finish(err error) {
 	x.t.rec.Record(*r)
 }
 
-// wireBody counts an answer's body as it comes off the connection. One goroutine reads, another may close.
+// wireBody counts an answer's body as it comes off the connection. One goroutine reads, another may
+// close.
 type wireBody struct {
 	body   io.ReadCloser
 	length int64 // -1 for unknown
@@ -131,8 +135,8 @@ func (w *wireBody) Read(p []byte) (int, error) {
 
 func (w *wireBody) Close() error { return w.body.Close() }
 
-// complete says that the end was seen, or as many bytes as were announced. A length of 0 beside a body that is there
-// comes from a base that leaves it unset, and says nothing.
+// complete says that the end was seen, or as many bytes as were announced. A length of 0 beside a
+// body that is there comes from a base that leaves it unset, and says nothing.
 func (w *wireBody) complete() bool {
 	return w.ended.Load() || w.length > 0 && w.n.Load() >= w.length
 }
@@ -143,12 +147,12 @@ type upgraded struct {
 	w io.Writer
 }
 
-// Read reads without recording anything: after the last byte of one direction there may be more in the other, so an
-// upgraded exchange is over when it is closed.
+// Read reads without recording anything: after the last byte of one direction there may be more in
+// the other, so an upgraded exchange is over when it is closed.
 func (u *upgraded) Read(p []byte) (int, error) { return u.from.Read(p) }
 
-// Write sends p; its bytes count as the request's. They count before they are sent, because what they bring back may end
-// the exchange before this returns.
+// Write sends p; its bytes count as the request's. They count before they are sent, because what
+// they bring back may end the exchange before this returns.
 func (u *upgraded) Write(p []byte) (int, error) {
 	u.written.Add(int64(len(p)))
 	n, err := u.w.Write(p)

@@ -16,9 +16,9 @@ import (
 // errNoAnswer stands for a base that returns neither an answer nor an error.
 var errNoAnswer = errors.New("no answer")
 
-// errorClass is what may be known of the error of a request: its text can hold the URL, and with it anything. The
-// order decides where several fit: a name that could not be looked up in time is a matter of DNS, and a caller who
-// gave up is not the network's fault.
+// errorClass is what may be known of the error of a request: its text can hold the URL, and with it
+// anything. The order decides where several fit: a name that could not be looked up in time is a
+// matter of DNS, and a caller who gave up is not the network's fault.
 func errorClass(err error, req *http.Request) string {
 	var dns *net.DNSError
 	var op *net.OpError
@@ -42,8 +42,9 @@ func errorClass(err error, req *http.Request) string {
 	return abandonedClass(req)
 }
 
-// abandonedClass is for the errors that net/http takes from a context's cause, which the caller is free to choose, or
-// makes up for Request.Cancel, which http.Client closes at its timeout, a moment before or after the context's end.
+// abandonedClass is for the errors that net/http takes from a context's cause, which the caller is
+// free to choose, or makes up for Request.Cancel, which http.Client closes at its timeout, a moment
+// before or after the context's end.
 func abandonedClass(req *http.Request) string {
 	ctx := req.Context()
 	select {
@@ -76,7 +77,8 @@ func isReset(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &stream)
 }
 
-// streamError has the fields by which net/http's own HTTP/2 stream error, an unexported type, lets itself be found.
+// streamError has the fields by which net/http's own HTTP/2 stream error, an unexported type, lets
+// itself be found.
 type streamError struct {
 	StreamID uint32
 	Code     uint32
@@ -85,11 +87,13 @@ type streamError struct {
 
 func (streamError) Error() string { return "stream error" }
 
-// MaxRetryAfter is the longest wait that is believed, in seconds: a hundred years, so that sums of times do not overflow.
+// MaxRetryAfter is the longest wait that is believed, in seconds: a hundred years, so that sums of
+// times do not overflow.
 const MaxRetryAfter = int64(100) << 25
 
-// RetryAfter is a Retry-After header in seconds: as it says, or up to the date it names, rounded up. It is 0 where
-// the header makes no sense, such as a date in the year 9999, or the date has passed.
+// RetryAfter is a Retry-After header in seconds: as it says, or up to the date it names, rounded
+// up. It is 0 where the header makes no sense, such as a date in the year 9999, or the date has
+// passed.
 func RetryAfter(value string, now func() time.Time) int64 {
 	if n, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return int64(n)

@@ -12,14 +12,14 @@ import (
 	"sync/atomic"
 )
 
-// What http.Transport does when nobody asked for an encoding, done above it: ask for gzip, unpack the answer, and
-// show the caller what http.Transport would have shown. The conditions are those of its documentation of
-// DisableCompression and of Response.Uncompressed.
+// What http.Transport does when nobody asked for an encoding, done above it: ask for gzip, unpack
+// the answer, and show the caller what http.Transport would have shown. The conditions are those of
+// its documentation of DisableCompression and of Response.Uncompressed.
 
 var onlyGzip = []string{"gzip"}
 
-// wouldUnpack says that http.Transport would ask for gzip by itself. Other schemes than HTTP's have transports of
-// their own behind it, which do not.
+// wouldUnpack says that http.Transport would ask for gzip by itself. Other schemes than HTTP's have
+// transports of their own behind it, which do not.
 func wouldUnpack(req *http.Request) bool {
 	return req.Method != http.MethodHead && req.Header != nil && req.URL != nil &&
 		(req.URL.Scheme == "https" || req.URL.Scheme == "http") &&
@@ -44,7 +44,8 @@ func hidePacking(resp *http.Response) {
 	resp.Uncompressed = true
 }
 
-// gunzip unpacks a body from its first Read on. Only Read touches the reader, so Close may come at any time.
+// gunzip unpacks a body from its first Read on. Only Read touches the reader, so Close may come at
+// any time.
 type gunzip struct {
 	wire   *wireBody
 	http2  bool
@@ -70,7 +71,8 @@ func (g *gunzip) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readClosed gives the error that net/http gives: for HTTP/1 the body's own, for HTTP/2 that of a closed file.
+// readClosed gives the error that net/http gives: for HTTP/1 the body's own, for HTTP/2 that of a
+// closed file.
 func (g *gunzip) readClosed(p []byte) (int, error) {
 	if g.http2 {
 		return 0, fs.ErrClosed
@@ -90,7 +92,8 @@ func (g *gunzip) open() {
 	}
 }
 
-// release gives the reader back after its last use. Those of bodies closed early are left to the collector.
+// release gives the reader back after its last use. Those of bodies closed early are left to the
+// collector.
 func (g *gunzip) release(err error) {
 	g.err = err
 	g.zr.Reset(nothing{}) //nolint:errcheck // drops the body; the error is the expected EOF

@@ -12,8 +12,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// headers are what a Transport keeps of an answer's header: the vendor's id of the request, by which its support can find
-// it, and how far its clock is from ours.
+// headers are what a Transport keeps of an answer's header: the vendor's id of the request, by
+// which its support can find it, and how far its clock is from ours.
 type headers struct {
 	ids  []string // in canonical form, as a Header has them
 	date string
@@ -33,7 +33,8 @@ func (h *headers) set(p *limits.Policy) {
 	h.date = textproto.CanonicalMIMEHeaderKey(p.Headers.Date)
 }
 
-// vendorID is the first id that an answer has, "" where it has none that may be kept. It shares no memory with the header.
+// vendorID is the first id that an answer has, "" where it has none that may be kept. It shares no
+// memory with the header.
 func (t *Transport) vendorID(h http.Header) string {
 	for _, name := range t.headers.ids {
 		if values := h[name]; len(values) > 0 && t.policy.MayKeepID(values[0]) {

@@ -12,10 +12,12 @@ import (
 )
 
 const (
-	// cacheSize is how many URLs one half of the cache holds; longer URLs than cacheLen are not kept at all.
+	// cacheSize is how many URLs one half of the cache holds; longer URLs than cacheLen are not kept
+	// at all.
 	cacheSize = 1024
 	cacheLen  = 1024
-	// placesMax bounds the routes that are shared between requests, for clients that visit any number of hosts.
+	// placesMax bounds the routes that are shared between requests, for clients that visit any number
+	// of hosts.
 	placesMax = 4096
 )
 
@@ -36,8 +38,9 @@ type place struct {
 // urlKey is all of a request that the policy looks at, compared without building a string.
 type urlKey struct{ method, scheme, host, path, rawPath, query string }
 
-// urlCache remembers the URLs seen of late, since a retry, a poll or a page of a list asks the same again. It keeps
-// two halves: when the young one is full it becomes the old one, whose entries are lost unless asked for again.
+// urlCache remembers the URLs seen of late, since a retry, a poll or a page of a list asks the same
+// again. It keeps two halves: when the young one is full it becomes the old one, whose entries are
+// lost unless asked for again.
 type urlCache struct {
 	mu         sync.RWMutex
 	young, old map[urlKey]keptURL
@@ -54,8 +57,8 @@ func (x *exchange) describe(req *http.Request) {
 	x.row.Client, x.row.Source = x.t.client, x.t.source
 }
 
-// keep says what may be kept of a request, from the cache where the same was asked before. URLs that name an item
-// are not cached: there is one for each recording, asked for once.
+// keep says what may be kept of a request, from the cache where the same was asked before. URLs
+// that name an item are not cached: there is one for each recording, asked for once.
 func (t *Transport) keep(req *http.Request) keptURL {
 	u := req.URL
 	if u == nil || u.User != nil || u.Opaque != "" || len(u.Path)+len(u.RawQuery) > cacheLen {
@@ -72,7 +75,8 @@ func (t *Transport) keep(req *http.Request) keptURL {
 	return kept
 }
 
-// match asks the policy. The string it builds has neither userinfo nor fragment, and does not outlive the call.
+// match asks the policy. The string it builds has neither userinfo nor fragment, and does not
+// outlive the call.
 func (t *Transport) match(method string, u *url.URL) keptURL {
 	method = storedMethod(method)
 	if u == nil {
@@ -92,7 +96,8 @@ func (t *Transport) match(method string, u *url.URL) keptURL {
 	}
 }
 
-// storedMethod is a method as Import would take it back; other tokens, which no API uses, share one name.
+// storedMethod is a method as Import would take it back; other tokens, which no API uses, share one
+// name.
 func storedMethod(method string) string {
 	if method == "" {
 		return http.MethodGet
@@ -103,8 +108,8 @@ func storedMethod(method string) string {
 	return privacy.OtherMethod
 }
 
-// place is the one Route that all requests with the same key share, and its tenant, which the origin decides. Its
-// strings share no memory with a URL.
+// place is the one Route that all requests with the same key share, and its tenant, which the
+// origin decides. Its strings share no memory with a URL.
 func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
 	c := &t.urls
 	c.mu.Lock()

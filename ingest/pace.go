@@ -18,10 +18,11 @@ type Slots interface {
 }
 
 const (
-	// answerPatience is how long an answer's header may keep the next request waiting beyond the interval.
+	// answerPatience is how long an answer's header may keep the next request waiting beyond the
+	// interval.
 	answerPatience = 30 * time.Second
-	// slotLease is how long, beyond the interval, others wait for a process that died. One that lives renews its slot
-	// every slotRenewal.
+	// slotLease is how long, beyond the interval, others wait for a process that died. One that lives
+	// renews its slot every slotRenewal.
 	slotLease   = 2 * time.Second
 	slotRenewal = time.Second
 	// slotPoll is how often a process looks whether another has settled its slot.
@@ -32,15 +33,18 @@ const (
 	slotsRest = time.Minute
 )
 
-// Pacer holds requests of the policy's paced class back, so that they never arrive at the vendor in less than the least
-// interval, per tenant, whichever of the processes that share its Slots sends them. It does not retry anything.
+// Pacer holds requests of the policy's paced class back, so that they never arrive at the vendor in
+// less than the least interval, per tenant, whichever of the processes that share its Slots sends
+// them. It does not retry anything.
 //
-// A request may start when the interval has passed since the header of the answer to the one before came in: a request
-// arrives somewhere between its start and its answer, so only that makes sure. It costs the time to the first byte of
-// each request. An answer that takes longer than the interval and 30 s no longer holds the next request.
+// A request may start when the interval has passed since the header of the answer to the one before
+// came in: a request arrives somewhere between its start and its answer, so only that makes sure.
+// It costs the time to the first byte of each request. An answer that takes longer than the
+// interval and 30 s no longer holds the next request.
 //
-// Where the Slots fail or do not answer within two seconds, the Pacer keeps the interval in this process alone and asks
-// them again after a minute: trouble with a database never decides whether a call succeeds.
+// Where the Slots fail or do not answer within two seconds, the Pacer keeps the interval in this
+// process alone and asks them again after a minute: trouble with a database never decides whether a
+// call succeeds.
 //
 // Requests that were sent without pacing are not seen. A Pacer may be shared by several Transports.
 type Pacer struct {
@@ -56,8 +60,8 @@ type Pacer struct {
 	restEnd time.Time   // no slot is asked for before
 }
 
-// turn is where a tenant's requests of this process wait in line. The slots go by the machine's clock; next goes by one
-// that nobody sets.
+// turn is where a tenant's requests of this process wait in line. The slots go by the machine's
+// clock; next goes by one that nobody sets.
 type turn struct {
 	mine chan struct{}
 	next time.Time
@@ -69,8 +73,8 @@ type Held struct {
 	Time     time.Duration
 }
 
-// NewPacer makes a Pacer for the policy's frequency rule; nil where it has none. The function trouble is called once, the
-// first time that the slots fail; nil means that nobody is told.
+// NewPacer makes a Pacer for the policy's frequency rule; nil where it has none. The function
+// trouble is called once, the first time that the slots fail; nil means that nobody is told.
 func NewPacer(p *limits.Policy, s Slots, trouble func(error)) *Pacer {
 	if p.Frequency.MinInterval <= 0 {
 		return nil
@@ -84,10 +88,10 @@ func NewPacer(p *limits.Policy, s Slots, trouble func(error)) *Pacer {
 // WithPacer holds requests back by a Pacer that several Transports share; nil holds nothing back.
 func WithPacer(p *Pacer) Option { return func(t *Transport) { t.pacer = p } }
 
-// WithPace holds requests of the policy's paced class back until the least interval has passed since the one before, in
-// all processes that share the slots, such as those on one open store. A request whose context ends while it waits fails
-// with the context's error; it was not sent, so it is not recorded. The function trouble is as in NewPacer. By default,
-// nothing is held back.
+// WithPace holds requests of the policy's paced class back until the least interval has passed
+// since the one before, in all processes that share the slots, such as those on one open store. A
+// request whose context ends while it waits fails with the context's error; it was not sent, so it
+// is not recorded. The function trouble is as in NewPacer. By default, nothing is held back.
 func WithPace(s Slots, trouble func(error)) Option {
 	return func(t *Transport) { t.pace = func(p *limits.Policy) *Pacer { return NewPacer(p, s, trouble) } }
 }
@@ -103,8 +107,8 @@ func (p *Pacer) Held() map[string]Held {
 	return held
 }
 
-// start waits until a request may start. It returns what must be called once the answer's header is there, or no answer
-// will come. A nil Pacer and requests of other classes wait for nothing.
+// start waits until a request may start. It returns what must be called once the answer's header is
+// there, or no answer will come. A nil Pacer and requests of other classes wait for nothing.
 func (p *Pacer) start(req *http.Request, class, tenant string) (answered func(), err error) {
 	if p == nil || class != p.class {
 		return func() {}, nil
@@ -126,7 +130,8 @@ func (p *Pacer) start(req *http.Request, class, tenant string) (answered func(),
 	}, nil
 }
 
-// hold renews a slot for as long as the answer may take. It returns what ends that, and gives the slot as it is then.
+// hold renews a slot for as long as the answer may take. It returns what ends that, and gives the
+// slot as it is then.
 func (p *Pacer) hold(slot store.Slot) (release func() store.Slot) {
 	var mu sync.Mutex
 	var timer *time.Timer
@@ -158,8 +163,8 @@ func (p *Pacer) hold(slot store.Slot) (release func() store.Slot) {
 	}
 }
 
-// take waits for the tenant's slot: first for its turn in this process, then for other processes. The slot is nil where
-// the request may start without one.
+// take waits for the tenant's slot: first for its turn in this process, then for other processes.
+// The slot is nil where the request may start without one.
 func (p *Pacer) take(ctx context.Context, tenant string) (*store.Slot, error) {
 	start := time.Now()
 	turn := p.turn(tenant)
@@ -170,7 +175,8 @@ func (p *Pacer) take(ctx context.Context, tenant string) (*store.Slot, error) {
 		return nil, ctx.Err()
 	}
 	for asked := 1; ; asked++ {
-		// Each time anew: the request before may have been answered since, and the machine's clock been set.
+		// Each time anew: the request before may have been answered since, and the machine's clock been
+		// set.
 		if err := p.awaitNext(ctx, turn); err != nil {
 			return nil, err
 		}
@@ -194,8 +200,8 @@ func (p *Pacer) take(ctx context.Context, tenant string) (*store.Slot, error) {
 	}
 }
 
-// ask asks the slots for one; wait is 0 where the request may start. The slot is nil where the slots are in trouble: the
-// interval is then kept in this process. The only error is the context's.
+// ask asks the slots for one; wait is 0 where the request may start. The slot is nil where the
+// slots are in trouble: the interval is then kept in this process. The only error is the context's.
 func (p *Pacer) ask(ctx context.Context, tenant string) (slot *store.Slot, wait time.Duration, err error) {
 	if p.resting() {
 		return nil, 0, nil
@@ -284,7 +290,8 @@ func (p *Pacer) settle(ctx context.Context, tenant string, slot *store.Slot) {
 	}
 }
 
-// settleSlot settles a slot. One that cannot be settled expires: the next request waits longer, which does no harm.
+// settleSlot settles a slot. One that cannot be settled expires: the next request waits longer,
+// which does no harm.
 func (p *Pacer) settleSlot(ctx context.Context, slot store.Slot, next time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, p.patience)
 	defer cancel()

@@ -8,26 +8,29 @@ import (
 	"strings"
 )
 
-// paramsBytes is how much of the HMAC is kept: 16 bytes make an accidental match among billions of requests
-// unlikely, and cost a row half of what the whole would.
+// paramsBytes is how much of the HMAC is kept: 16 bytes make an accidental match among billions of
+// requests unlikely, and cost a row half of what the whole would.
 const paramsBytes = 16
 
-// Params computes store.Request.Params, by which the audit tells "the same parameters" without knowing them:
+// Params computes store.Request.Params, by which the audit tells "the same parameters" without
+// knowing them:
 //
 //	first 16 bytes of HMAC-SHA-256(key, method NUL path NUL query NUL body), in lower-case hexadecimal
 //
-// The key belongs to one database file, so the digests of two files cannot be compared, and nobody without the file
-// can test a guess of a phone number against them. Scheme, host, userinfo and fragment take no part: the tenant is
-// stored beside the digest. A Params is not safe for concurrent use.
+// The key belongs to one database file, so the digests of two files cannot be compared, and nobody
+// without the file can test a guess of a phone number against them. Scheme, host, userinfo and
+// fragment take no part: the tenant is stored beside the digest. A Params is not safe for
+// concurrent use.
 type Params struct {
 	mac  hash.Hash
 	head []byte
 	sum  [sha256.Size]byte
 }
 
-// NewParams starts the digest of a request whose body is then written to it. The url may be absolute or begin with
-// its path; it is taken as it is spelled, never decoded, and an empty path counts as "/", as it does on the wire. An
-// empty method means GET. A nil key is a key too, though not a secret one.
+// NewParams starts the digest of a request whose body is then written to it. The url may be
+// absolute or begin with its path; it is taken as it is spelled, never decoded, and an empty path
+// counts as "/", as it does on the wire. An empty method means GET. A nil key is a key too, though
+// not a secret one.
 func NewParams(key []byte, method, url string) *Params {
 	p := newParams(key)
 	path, query := pathAndQuery(url)
@@ -40,10 +43,12 @@ func newParams(key []byte) *Params { return &Params{mac: hmac.New(sha256.New, ke
 // Write adds a piece of the request's body. It never fails.
 func (p *Params) Write(b []byte) (int, error) { return p.mac.Write(b) }
 
-// Sum is the digest of what was written so far: 32 lower-case hexadecimal digits. More may be written after it.
+// Sum is the digest of what was written so far: 32 lower-case hexadecimal digits. More may be
+// written after it.
 func (p *Params) Sum() string { return hex.EncodeToString(p.mac.Sum(p.sum[:0])[:paramsBytes]) }
 
-// reset starts over for another request under the same key. NUL ends each field, as none can hold one.
+// reset starts over for another request under the same key. NUL ends each field, as none can hold
+// one.
 func (p *Params) reset(method, path, query string) {
 	if method == "" {
 		method = "GET"
@@ -58,7 +63,8 @@ func (p *Params) reset(method, path, query string) {
 	p.mac.Write(p.head)
 }
 
-// pathAndQuery cuts what goes onto the request line out of an absolute URL, or out of a path with a query.
+// pathAndQuery cuts what goes onto the request line out of an absolute URL, or out of a path with a
+// query.
 func pathAndQuery(url string) (path, query string) {
 	url, _, _ = strings.Cut(url, "#")
 	url, query, _ = strings.Cut(url, "?")

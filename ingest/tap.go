@@ -12,8 +12,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// ListRecorder is a Recorder that also takes what recording lists tell; *store.Recorder is one. RecordListed is called
-// from many goroutines, must not block, and may keep the slice.
+// ListRecorder is a Recorder that also takes what recording lists tell; *store.Recorder is one.
+// RecordListed is called from many goroutines, must not block, and may keep the slice.
 type ListRecorder interface {
 	Recorder
 	RecordListed([]store.Recording)
@@ -22,8 +22,9 @@ type ListRecorder interface {
 // tapBatch is how many recordings are handed on at a time.
 const tapBatch = 256
 
-// tap reads a recording list as it passes by on its way to the caller. It parses in a goroutine of its own, which takes
-// each piece before the caller's Read returns, so nothing is held; what is no list is ignored from there on.
+// tap reads a recording list as it passes by on its way to the caller. It parses in a goroutine of
+// its own, which takes each piece before the caller's Read returns, so nothing is held; what is no
+// list is ignored from there on.
 type tap struct {
 	w    *io.PipeWriter
 	done chan struct{}
@@ -60,8 +61,8 @@ func (t *Transport) newTap(tenant string, packed bool) *tap {
 	return x
 }
 
-// list hands on the recordings of a list, up to where it ends or breaks off. Entries that cannot be taken are passed over:
-// the list is the vendor's, and whoever imports it is told.
+// list hands on the recordings of a list, up to where it ends or breaks off. Entries that cannot be
+// taken are passed over: the list is the vendor's, and whoever imports it is told.
 func (t *Transport) list(tenant string, in io.Reader) {
 	var batch []store.Recording
 	l := listing.NewReader(t.policy, bufio.NewReader(in), t.now())
@@ -84,7 +85,8 @@ func (t *Transport) list(tenant string, in io.Reader) {
 	}
 }
 
-// see gives the tap what the caller has read. With the last of it, it waits until everything is handed on.
+// see gives the tap what the caller has read. With the last of it, it waits until everything is
+// handed on.
 func (x *tap) see(p []byte, last bool) {
 	if len(p) > 0 {
 		_, _ = x.w.Write(p) // an error says that there is nothing more to see

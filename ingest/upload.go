@@ -7,10 +7,12 @@ import (
 	"sync"
 )
 
-// maxRehash is the most, in bytes, that is read anew to learn the parameters of a body that was not sent whole.
+// maxRehash is the most, in bytes, that is read anew to learn the parameters of a body that was not
+// sent whole.
 const maxRehash = 1 << 20
 
-// upload is a request's body on its way out. The base may still be sending when the answer is already there.
+// upload is a request's body on its way out. The base may still be sending when the answer is
+// already there.
 type upload struct {
 	body   io.ReadCloser
 	length int64 // as announced; 0 or less for unknown
@@ -23,8 +25,8 @@ type upload struct {
 	broken bool // the caller's own fault: his body could not be read
 }
 
-// watchUpload puts a counting body into out, which is the transport's copy. A base that sends a body again takes a
-// fresh one from GetBody: then the last one is what was sent.
+// watchUpload puts a counting body into out, which is the transport's copy. A base that sends a
+// body again takes a fresh one from GetBody: then the last one is what was sent.
 func (x *exchange) watchUpload(out *http.Request) {
 	out.Body = x.newUpload(out.Body)
 	getBody := out.GetBody
@@ -78,8 +80,9 @@ func (u *upload) count() int64 {
 	return u.n
 }
 
-// params is the attempt's store.Request.Params: "" where method and kept URL say everything, or the policy lets nothing be
-// kept, since a number can be guessed from its digest by whoever has the key.
+// params is the attempt's store.Request.Params: "" where method and kept URL say everything, or the
+// policy lets nothing be kept, since a number can be guessed from its digest by whoever has the
+// key.
 func (x *exchange) params() string {
 	if x.t.policy.IsPersonal(x.row.Route.Class) {
 		return ""
@@ -100,7 +103,8 @@ func (x *exchange) params() string {
 	if sum, ok := x.rehash(); ok {
 		return sum
 	}
-	// What was not sent is unknown. Two bodies cut at the same place compare as equal, a whole one differs.
+	// What was not sent is unknown. Two bodies cut at the same place compare as equal, a whole one
+	// differs.
 	u.params.Write([]byte("\x00cut short")) //nolint:errcheck // never fails
 	return u.params.Sum()
 }
@@ -115,7 +119,8 @@ func (x *exchange) urlParams() string {
 	return x.freshParams(p).Sum()
 }
 
-// rehash reads a fresh copy of a body that the server did not want whole, if the caller can give one and it is small.
+// rehash reads a fresh copy of a body that the server did not want whole, if the caller can give
+// one and it is small.
 func (x *exchange) rehash() (sum string, ok bool) {
 	req := x.origin
 	if req.GetBody == nil || req.ContentLength <= 0 || req.ContentLength > maxRehash {

@@ -14,23 +14,27 @@ type Match struct {
 	Tenant string
 	// Class is OtherClass when no route fits.
 	Class string
-	// Origin is scheme and host in lower case, without userinfo, and a port only if it is not the scheme's default.
+	// Origin is scheme and host in lower case, without userinfo, and a port only if it is not the
+	// scheme's default.
 	Origin string
-	// Template is the path: "{+name}" stands for a value of Key, "{name}" and "*" for values that were not kept.
+	// Template is the path: "{+name}" stands for a value of Key, "{name}" and "*" for values that were
+	// not kept.
 	Template string
 	// Key holds the kept values of the "{+name}" segments in order, joined by "/".
 	Key string
 	// Query holds the kept name=value pairs in their original order and encoding, joined by "&".
 	Query string
-	// Lossless says that nothing of the URL was left out; a fragment, which is never sent, does not count.
+	// Lossless says that nothing of the URL was left out; a fragment, which is never sent, does not
+	// count.
 	Lossless bool
 }
 
-// Match says what may be kept of a request's method and URL, and which class and tenant it has. The method is in
-// capitals.
+// Match says what may be kept of a request's method and URL, and which class and tenant it has. The
+// method is in capitals.
 //
-// A segment or pair that already is a placeholder, because the URL was written by headroom, is no value: it stays as
-// it is and Match is as lossless as before. The errors are ErrURLTooLong, ErrURLControl, ErrURLScheme and ErrURLHost.
+// A segment or pair that already is a placeholder, because the URL was written by headroom, is no
+// value: it stays as it is and Match is as lossless as before. The errors are ErrURLTooLong,
+// ErrURLControl, ErrURLScheme and ErrURLHost.
 func (p *Policy) Match(method, rawURL string) (Match, error) {
 	u, err := splitURL(rawURL)
 	if err != nil {
@@ -51,14 +55,15 @@ func (p *Policy) Match(method, rawURL string) (Match, error) {
 	return m, nil
 }
 
-// Host is the host name of a tenant by the policy's first pattern; ok is false where the name does not fit into it.
+// Host is the host name of a tenant by the policy's first pattern; ok is false where the name does
+// not fit into it.
 func (p *Policy) Host(tenant string) (host string, ok bool) {
 	host = strings.Replace(p.Hosts[0], "{tenant}", tenant, 1)
 	return host, tenant != "" && p.Tenant(host) == tenant
 }
 
-// Tenant is the tenant whose host a name is, "" where no host pattern fits. The host may be written in capitals and
-// have a port.
+// Tenant is the tenant whose host a name is, "" where no host pattern fits. The host may be written
+// in capitals and have a port.
 func (p *Policy) Tenant(host string) string {
 	u, err := splitURL("https://" + host)
 	if err != nil || u.path != "/" || u.userinfo || u.query != "" {
@@ -67,8 +72,8 @@ func (p *Policy) Tenant(host string) string {
 	return p.tenant(u.host)
 }
 
-// Reclassify gives the class of a stored route, its origin and template as Match made them, under this policy. So a
-// corrected policy applies to what was recorded under an earlier one.
+// Reclassify gives the class of a stored route, its origin and template as Match made them, under
+// this policy. So a corrected policy applies to what was recorded under an earlier one.
 func (p *Policy) Reclassify(method, origin, template string) string {
 	u, err := splitURL(origin)
 	if err != nil || p.tenant(u.host) == "" {
@@ -96,7 +101,8 @@ func splitPath(segments []string, path string) []string {
 	}
 }
 
-// tenant is the part of host that stands for the tenant: one label, or with the pattern "{tenant}" the whole host.
+// tenant is the part of host that stands for the tenant: one label, or with the pattern "{tenant}"
+// the whole host.
 func (p *Policy) tenant(host string) string {
 	for _, h := range p.rules.hosts {
 		if len(host) <= len(h.before)+len(h.after) || !strings.HasPrefix(host, h.before) || !strings.HasSuffix(host, h.after) {
@@ -139,8 +145,8 @@ func fit(template []segment, segments []string) bool {
 	return true
 }
 
-// keepPath fills Template and Key. Most often every value that may be kept is kept, and there is one: then Key is cut
-// from the URL, and Template is the route's own but for what "**" stands for.
+// keepPath fills Template and Key. Most often every value that may be kept is kept, and there is
+// one: then Key is cut from the URL, and Template is the route's own but for what "**" stands for.
 func (p *Policy) keepPath(m *Match, r *route, segments []string) {
 	var space [192]byte
 	b, own, i := space[:0], r != nil, 0
@@ -199,7 +205,8 @@ func (p *Policy) keepSegment(m *Match, t *segment, s string) string {
 	return t.text
 }
 
-// MayKeep says whether a value that is no part of a URL may be kept as Keep's pattern of that name allows.
+// MayKeep says whether a value that is no part of a URL may be kept as Keep's pattern of that name
+// allows.
 func (p *Policy) MayKeep(name, value string) bool {
 	keep := p.rules.keep[name]
 	return keep != nil && keep.match(value) && (keep.plain || allIn(value, &valueBytes)) && !p.refused(value)
@@ -208,8 +215,8 @@ func (p *Policy) MayKeep(name, value string) bool {
 // maxVendorID is the longest id of a vendor that is kept, in bytes.
 const maxVendorID = 128
 
-// MayKeepID says whether a value may be kept as the vendor's own id of a request: it has the form of an id, and looks
-// like nothing that is kept under no name.
+// MayKeepID says whether a value may be kept as the vendor's own id of a request: it has the form
+// of an id, and looks like nothing that is kept under no name.
 func (p *Policy) MayKeepID(value string) bool {
 	return value != "" && len(value) <= maxVendorID && allIn(value, &idBytes) && !p.refused(value)
 }
@@ -259,7 +266,8 @@ func (p *Policy) keepsPair(r *route, pair string) bool {
 	if i < 0 || !allIn(pair, &pairBytes) {
 		return false
 	}
-	// The value is tested as the server reads it, but for "+": clients write the offset of a time with a bare one.
+	// The value is tested as the server reads it, but for "+": clients write the offset of a time with
+	// a bare one.
 	if strings.IndexByte(value, '%') >= 0 {
 		decoded, err := url.PathUnescape(value)
 		if err != nil {

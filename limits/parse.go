@@ -21,7 +21,8 @@ func Builtin(name string) (*Policy, error) {
 	return Parse(name+".toml", data)
 }
 
-// Parse reads a policy file; name is what messages call it. Every error is one line with name, line and reason.
+// Parse reads a policy file; name is what messages call it. Every error is one line with name, line
+// and reason.
 func Parse(name string, data []byte) (*Policy, error) {
 	var f policyFile
 	doc, err := tomldoc.Decode(name, data, &f)
@@ -308,7 +309,8 @@ func (c *checker) positive(key string, n float64) {
 	}
 }
 
-// duration reads a length of time above zero: Go's notation ("1.5s", "120h") or a number of days ("5d").
+// duration reads a length of time above zero: Go's notation ("1.5s", "120h") or a number of days
+// ("5d").
 func (c *checker) duration(key, s string) time.Duration {
 	d, err := time.ParseDuration(s)
 	if days, ok := strings.CutSuffix(s, "d"); err != nil && ok {

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// pattern tells whether a whole value matches a regular expression. Nearly all patterns of a policy are runs of
-// character classes, "[0-9a-f]{8}-[0-9a-f]{4}"; those are matched by table, at a tenth of the cost.
+// pattern tells whether a whole value matches a regular expression. Nearly all patterns of a policy
+// are runs of character classes, "[0-9a-f]{8}-[0-9a-f]{4}"; those are matched by table, at a tenth
+// of the cost.
 type pattern struct {
 	runs []run
 	re   *regexp.Regexp
@@ -45,7 +46,8 @@ func (s *byteSet) within(t *byteSet) bool {
 	return true
 }
 
-// compilePattern reads a regular expression in Go's syntax. It is anchored at both ends, whether it says so or not.
+// compilePattern reads a regular expression in Go's syntax. It is anchored at both ends, whether it
+// says so or not.
 func compilePattern(expr string) (pattern, error) {
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
@@ -85,8 +87,8 @@ func (p *pattern) match(value string) bool {
 	return i == len(value)
 }
 
-// runsOf turns an expression into runs, if taking as much as possible for each run in turn finds every match. That
-// holds when a run of variable length shares no byte with any run after it.
+// runsOf turns an expression into runs, if taking as much as possible for each run in turn finds
+// every match. That holds when a run of variable length shares no byte with any run after it.
 func runsOf(tree *syntax.Regexp) ([]run, bool) {
 	parts := []*syntax.Regexp{tree}
 	if tree.Op == syntax.OpConcat {
@@ -156,7 +158,8 @@ func repeated(part *syntax.Regexp, least, most int) ([]run, bool) {
 	return []run{{runs[0].set, least, most}}, true
 }
 
-// setOf is the ASCII part of a character class: no other byte is kept of a URL, so none is ever looked for.
+// setOf is the ASCII part of a character class: no other byte is kept of a URL, so none is ever
+// looked for.
 func setOf(part *syntax.Regexp) (byteSet, bool) {
 	var set byteSet
 	for i := 0; i+1 < len(part.Rune); i += 2 {

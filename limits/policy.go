@@ -9,8 +9,9 @@ import (
 // OtherClass is the class of every request that no route of the policy fits.
 const OtherClass = "other"
 
-// Policy is what one vendor allows: which requests there are, what each answer means, how often and how much may be
-// asked for. A Policy comes from Parse or Builtin, is not changed afterwards, and may be used by many goroutines.
+// Policy is what one vendor allows: which requests there are, what each answer means, how often and
+// how much may be asked for. A Policy comes from Parse or Builtin, is not changed afterwards, and
+// may be used by many goroutines.
 type Policy struct {
 	// Name and Version identify the policy in every report made under it.
 	Name    string `toml:"name"`
@@ -26,14 +27,16 @@ type Policy struct {
 	Statuses  []Status  `toml:"status"`
 	Frequency Frequency `toml:"-"`
 	Egress    Egress    `toml:"-"`
-	// Listing says how the vendor's answers list recordings; the zero value means that it is not known.
+	// Listing says how the vendor's answers list recordings; the zero value means that it is not
+	// known.
 	Listing Listing `toml:"-"`
 	// Words are further path segments that are safe to keep where no template fits.
 	Words []string `toml:"words"`
-	// Keep gives, for each name of a path or query value that may be kept, the regular expression its whole value
-	// must match. A value that does not match is not kept.
+	// Keep gives, for each name of a path or query value that may be kept, the regular expression its
+	// whole value must match. A value that does not match is not kept.
 	Keep map[string]string `toml:"keep"`
-	// Never are regular expressions of values that are not kept under any name: what looks like a phone number.
+	// Never are regular expressions of values that are not kept under any name: what looks like a
+	// phone number.
 	Never []string `toml:"never"`
 	// Headers are those of an answer that are kept.
 	Headers Headers `toml:"headers"`
@@ -49,14 +52,14 @@ type Route struct {
 	Class string `toml:"class"`
 	// Method is the request's method; "" means any.
 	Method string `toml:"method"`
-	// Path is a template: "/" and segments, each literal, "{name}" (a value that may not be kept), "{+name}" (a
-	// value that may) or, once at most, "**" (one or more segments, whatever they are).
+	// Path is a template: "/" and segments, each literal, "{name}" (a value that may not be kept),
+	// "{+name}" (a value that may) or, once at most, "**" (one or more segments, whatever they are).
 	Path string `toml:"path"`
 	// Query names the query values that may be kept.
 	Query []string `toml:"query"`
-	// Personal says that what the requests ask for is about a person, such as whom to dial. Then not even a digest of
-	// their parameters is kept: whoever has the database's key could try all numbers against it. It goes for all
-	// routes of the class.
+	// Personal says that what the requests ask for is about a person, such as whom to dial. Then not
+	// even a digest of their parameters is kept: whoever has the database's key could try all numbers
+	// against it. It goes for all routes of the class.
 	Personal bool `toml:"personal"`
 	// Section and Source say where the vendor describes the route; "" means that it does not.
 	Section string `toml:"section"`
@@ -67,7 +70,8 @@ type Route struct {
 type Status struct {
 	Code int    `toml:"code"`
 	Name string `toml:"name"`
-	// Methods are those of the requests that may get this answer, Classes their classes; no class means all.
+	// Methods are those of the requests that may get this answer, Classes their classes; no class
+	// means all.
 	Methods []string `toml:"methods"`
 	Classes []string `toml:"classes"`
 	// Meaning is what the answer says, Advice what the client should do, each a sentence.
@@ -93,19 +97,23 @@ var bases = []Basis{BasisStated, BasisReading, BasisOurs}
 
 // RuleNote is what the policy adds to a rule of the audit. The zero value adds nothing.
 type RuleNote struct {
-	// Section and Page say where the vendor describes what the rule is about, Basis how the rule follows from it.
+	// Section and Page say where the vendor describes what the rule is about, Basis how the rule
+	// follows from it.
 	Section string `toml:"section"`
 	Page    string `toml:"page"`
 	Basis   Basis  `toml:"basis"`
-	// Advice takes the place of the rule's own advice; it may use the vendor's words. "" leaves that as it is.
+	// Advice takes the place of the rule's own advice; it may use the vendor's words. "" leaves that
+	// as it is.
 	Advice string `toml:"advice"`
 }
 
 // Headers are the names of the headers of an answer that are kept.
 type Headers struct {
-	// VendorID are those that may hold the vendor's own id of the request; the first that is there counts.
+	// VendorID are those that may hold the vendor's own id of the request; the first that is there
+	// counts.
 	VendorID []string `toml:"vendor_id"`
-	// Date holds the time of the vendor's clock, as RFC 9110 defines it. "" means that it is not looked at.
+	// Date holds the time of the vendor's clock, as RFC 9110 defines it. "" means that it is not
+	// looked at.
 	Date string `toml:"date"`
 }
 
@@ -125,20 +133,23 @@ const (
 )
 
 var roles = []Role{
-	RoleOK, RoleDeferred, RoleBadRequest, RoleAuth, RoleRateLimited, RoleServerError, RoleUnavailable, RoleEgressCap,
+	RoleOK, RoleDeferred, RoleBadRequest, RoleAuth, RoleRateLimited, RoleServerError, RoleUnavailable,
+	RoleEgressCap,
 }
 
-// Frequency is the rule on how often requests of one class may start, per tenant. The zero value means no rule.
+// Frequency is the rule on how often requests of one class may start, per tenant. The zero value
+// means no rule.
 type Frequency struct {
 	Class string `toml:"class"`
 	// MinInterval is the least time from one start to the next.
 	MinInterval time.Duration `toml:"-"`
-	// Tolerance is how much shorter an interval may be and still count as a slip beside the violations, when the
-	// request was not refused. By default 0.
+	// Tolerance is how much shorter an interval may be and still count as a slip beside the
+	// violations, when the request was not refused. By default 0.
 	Tolerance time.Duration `toml:"-"`
 	// BackoffMax is the longest that exponential backoff need wait after a refusal.
 	BackoffMax time.Duration `toml:"-"`
-	// PullEvery is the longest that a tenant should go without such a request; 0 means that it does not matter.
+	// PullEvery is the longest that a tenant should go without such a request; 0 means that it does
+	// not matter.
 	PullEvery    time.Duration `toml:"-"`
 	Section      string        `toml:"section"`
 	BestPractice string        `toml:"best_practice"`
@@ -146,12 +157,14 @@ type Frequency struct {
 	Advice       string        `toml:"advice"`
 }
 
-// Egress is the rule on how many bytes the answers of one class may carry, per tenant. The zero value means no rule.
+// Egress is the rule on how many bytes the answers of one class may carry, per tenant. The zero
+// value means no rule.
 type Egress struct {
 	Class string `toml:"class"`
 	// Window is the length of the rolling sum that is capped.
 	Window time.Duration `toml:"-"`
-	// HoursPerDay × Days is what one agent is taken to record in a window, Factor the allowance on top.
+	// HoursPerDay × Days is what one agent is taken to record in a window, Factor the allowance on
+	// top.
 	HoursPerDay float64 `toml:"hours_per_day"`
 	Days        float64 `toml:"days"`
 	Factor      float64 `toml:"factor"`
@@ -162,16 +175,18 @@ type Egress struct {
 	Advice       string  `toml:"advice"`
 }
 
-// Listing says which answers list recordings, as a JSON array of objects, and under which names those hold what may be
-// kept of each: nothing else of such an answer is looked at. The zero value means no rule.
+// Listing says which answers list recordings, as a JSON array of objects, and under which names
+// those hold what may be kept of each: nothing else of such an answer is looked at. The zero value
+// means no rule.
 type Listing struct {
 	// Class is that of the requests.
 	Class string `toml:"class"`
-	// Key names the member that holds the recording's key, KeptAs the pattern under Policy.Keep that it has to match.
+	// Key names the member that holds the recording's key, KeptAs the pattern under Policy.Keep that
+	// it has to match.
 	Key    string `toml:"key"`
 	KeptAs string `toml:"kept_as"`
-	// Start, Duration and Size name the members that hold its start in milliseconds since 1970 UTC, its length in
-	// milliseconds and its size in bytes.
+	// Start, Duration and Size name the members that hold its start in milliseconds since 1970 UTC,
+	// its length in milliseconds and its size in bytes.
 	Start    string `toml:"start_ms"`
 	Duration string `toml:"duration_ms"`
 	Size     string `toml:"size_bytes"`
@@ -195,8 +210,8 @@ const (
 //
 //	agents × HoursPerDay × Days × bytesPerHour × Factor
 //
-// A bytesPerHour that is not a positive number means the policy's own. The cap is 0, which means unknown, without
-// agents or without an egress rule, and no more than an int64 holds.
+// A bytesPerHour that is not a positive number means the policy's own. The cap is 0, which means
+// unknown, without agents or without an egress rule, and no more than an int64 holds.
 func (e Egress) Cap(agents int, bytesPerHour float64) int64 {
 	if !(bytesPerHour > 0) || math.IsInf(bytesPerHour, 1) {
 		bytesPerHour = e.BytesPerHour
@@ -211,9 +226,10 @@ func (e Egress) Cap(agents int, bytesPerHour float64) int64 {
 	return int64(n)
 }
 
-// Status is the row of the policy's table for an answer. Expected says that the table lists the code for that
-// method; when it lists it for other methods only, the row is returned all the same, and a code it does not list
-// gives the zero Status. Whether the answer is expected of a request of a class, Expects says.
+// Status is the row of the policy's table for an answer. Expected says that the table lists the
+// code for that method; when it lists it for other methods only, the row is returned all the same,
+// and a code it does not list gives the zero Status. Whether the answer is expected of a request of
+// a class, Expects says.
 func (p *Policy) Status(code int, method string) (st Status, expected bool) {
 	i := p.statusIndex(code)
 	if i < 0 {

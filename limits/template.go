@@ -31,8 +31,8 @@ type route struct {
 	query []*pattern
 }
 
-// segment is a literal, or with a name a placeholder. Its text is the literal, or the placeholder of a value that is
-// not kept, "{name}". Keep is nil where a value may not be kept.
+// segment is a literal, or with a name a placeholder. Its text is the literal, or the placeholder
+// of a value that is not kept, "{name}". Keep is nil where a value may not be kept.
 type segment struct {
 	text, name string
 	kept       string // "{+name}"

@@ -9,7 +9,8 @@ import (
 // maxURL is the longest URL in bytes that is looked at; servers refuse far shorter ones.
 const maxURL = 1 << 16
 
-// The errors of Match. None repeats anything of the URL, which may hold what must not be written down.
+// The errors of Match. None repeats anything of the URL, which may hold what must not be written
+// down.
 var (
 	ErrURLTooLong = errors.New("url is longer than 64 KiB")
 	ErrURLControl = errors.New("url holds a control character")
@@ -23,7 +24,8 @@ type urlParts struct {
 	userinfo                  bool
 }
 
-// splitURL cuts a URL at its separators, without decoding. It allocates only where the origin must be rewritten.
+// splitURL cuts a URL at its separators, without decoding. It allocates only where the origin must
+// be rewritten.
 func splitURL(url string) (u urlParts, err error) {
 	if len(url) > maxURL {
 		return u, ErrURLTooLong
@@ -72,7 +74,8 @@ func hasControl(s string) bool {
 	return false
 }
 
-// setOrigin takes "scheme://authority". In nearly all logs it is already as it should be, and is kept as it is.
+// setOrigin takes "scheme://authority". In nearly all logs it is already as it should be, and is
+// kept as it is.
 func (u *urlParts) setOrigin(s string, colon int) error {
 	if host := s[colon+3:]; host != "" && allIn(host, &plainHostBytes) && allIn(s[:colon], &lowerBytes) {
 		u.origin, u.host = s, host
@@ -155,9 +158,9 @@ func lowerASCII(s string) string {
 	return string(b)
 }
 
-// decodeHarmless undoes the escapes of a path which change nothing: those of bytes that may stand unescaped in a
-// segment, and of the braces of a placeholder, which some programs escape when they pass a URL on. "%2A" stays: a bare
-// "*" is a placeholder.
+// decodeHarmless undoes the escapes of a path which change nothing: those of bytes that may stand
+// unescaped in a segment, and of the braces of a placeholder, which some programs escape when they
+// pass a URL on. "%2A" stays: a bare "*" is a placeholder.
 func decodeHarmless(path string) string {
 	b := make([]byte, 0, len(path))
 	for i := 0; i < len(path); i++ {

@@ -28,5 +28,5 @@ func freeSpace(dir string) int64 {
 	if unix.Statfs(dir, &st) != nil {
 		return -1
 	}
-	return int64(st.Bavail) * int64(st.Bsize)
+	return int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // other systems have other types
 }

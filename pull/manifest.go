@@ -77,8 +77,9 @@ func (r *runner) writeManifest(ctx context.Context, folder string, byKey map[str
 	enc := json.NewEncoder(&lines)
 	for _, e := range entries {
 		line := manifestLine{
-			Key: e.Key, State: e.State, StartedAt: measure.ExactMicros(e.StartedAt), Bytes: e.Bytes, SHA256: e.SHA256,
-			At: measure.ExactMicros(e.At), Note: e.Note,
+			Key: e.Key, State: e.State, StartedAt: measure.ExactMicros(e.StartedAt), Bytes: e.Bytes,
+			SHA256: e.SHA256,
+			At:     measure.ExactMicros(e.At), Note: e.Note,
 		}
 		if e.State == store.LedgerStored {
 			line.File = path.Base(e.Place)

@@ -37,7 +37,8 @@ type Plan struct {
 	// RestFrom is when the next recording may be begun, where the cap binds; the zero time otherwise.
 	RestFrom time.Time
 	// DoneOn is the day of the night that fetches the last of the backlog under all limits, when every
-	// night brings as much new as the nights of the window did. The zero time means that it never ends.
+	// night brings as much new as the nights of the window did. The zero time means that it never
+	// ends.
 	DoneOn time.Time
 	// Nights is how many runs that takes, this one included.
 	Nights int
@@ -47,7 +48,7 @@ type Plan struct {
 func (r *runner) plan(items []item, b *budget, now time.Time) Plan {
 	p := Plan{Recordings: len(items)}
 	sizes := r.sizes(items, &p)
-	night := r.night(sizes, b, now, &p)
+	night := r.night(sizes, b, now)
 	p.Fits, p.Takes = night.count, night.takes
 	p.FitBytes, p.Binds, p.RestFrom = night.bytes, night.binds, night.restFrom
 	p.SumAfter = b.at(now.Add(night.takes))
@@ -94,7 +95,7 @@ type night struct {
 }
 
 // night spends a run's recordings in b, one every interval, until a limit binds.
-func (r *runner) night(sizes []int64, b *budget, start time.Time, p *Plan) night {
+func (r *runner) night(sizes []int64, b *budget, start time.Time) night {
 	var n night
 	interval := r.interval()
 	for _, size := range sizes {
@@ -143,7 +144,7 @@ func (r *runner) planBacklog(rest []int64, b *budget, now time.Time, p *Plan) {
 	for p.Nights < maxPlanNights {
 		p.Nights++
 		now = now.Add(24 * time.Hour)
-		got := r.night(append(append([]int64{}, fresh...), rest...), b, now, p)
+		got := r.night(append(append([]int64{}, fresh...), rest...), b, now)
 		done := got.count - len(fresh)
 		if done <= 0 && got.binds != BindsEgress || len(fresh) > 0 && got.count < len(fresh) {
 			break // not even what is new fits: the backlog grows

@@ -96,7 +96,8 @@ type Options struct {
 	// Cutoff is Cautious by default, Order Oldest.
 	Cutoff Cutoff
 	Order  Order
-	// Reserve is the share of the cap that is left free. 0 means DefaultReserve, a negative value none.
+	// Reserve is the share of the cap that is left free. 0 means DefaultReserve, a negative value
+	// none.
 	Reserve float64
 	// Personal writes personal members of the list into the file beside each recording, too.
 	Personal bool

@@ -24,7 +24,8 @@ const sumKey = "Sha256"
 
 // S3 keeps recordings in a bucket, below a prefix. What is not uploaded yet lies in the local
 // folder staging. A local copy is deleted only after the server took the upload with its checksum
-// (Content-MD5, which the server compares) and then named its size and its SHA-256 as they were sent.
+// (Content-MD5, which the server compares) and then named its size and its SHA-256 as they were
+// sent.
 func S3(client *minio.Client, bucket, prefix, staging string) Destination {
 	return &bucketFolder{client, bucket, strings.Trim(prefix, "/"), staging}
 }

@@ -18,8 +18,8 @@ type cell string
 // formulaStarts are the characters at which a spreadsheet reads a formula, in both widths.
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
-// words is a text: cleaned, and with a ' before what a spreadsheet would take for a formula. Space that a spreadsheet
-// may strip does not hide one.
+// words is a text: cleaned, and with a ' before what a spreadsheet would take for a formula. Space
+// that a spreadsheet may strip does not hide one.
 func words(s string) cell {
 	inner := strings.TrimLeftFunc(s, func(r rune) bool {
 		return !strings.ContainsRune(formulaStarts, r) && (unicode.IsSpace(r) || !unicode.IsPrint(r))
@@ -98,10 +98,12 @@ var auditHead = []string{
 	"method", "class", "status", "expected",
 	"rule", "severity", "first", "last", "detail", "advice", "section", "page", "basis", "request_ids",
 	"min_interval_s", "violations", "indeterminate", "min_s", "p50_s", "p95_s",
-	"window_h", "current_bytes", "peak_bytes", "peak_at", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes",
+	"window_h", "current_bytes", "peak_bytes", "peak_at", "cap_bytes", "cap_source", "cap_low_bytes",
+	"cap_high_bytes",
 	"utilization", "total_bytes", "last_pull",
 	"at_fault", "first_request", "last_request", "cap_agents", "cap_told_on", "cap_told_by",
-	"incident", "cause", "state", "nights", "clean_nights", "reset_at", "refused", "wasted_bytes", "rules",
+	"incident", "cause", "state", "nights", "clean_nights", "reset_at", "refused", "wasted_bytes",
+	"rules",
 	"about", "since", "until", "program", "database", "rows", "first_row", "last_row",
 }
 
@@ -148,12 +150,17 @@ func tenantRecord(t *analyze.Result) map[string]cell {
 	s, e := t.Spacing, t.Egress
 	row := map[string]cell{
 		"kind": "tenant", "count": whole(t.Requests), "class": words(s.Class),
-		"min_interval_s": cell(measure.DecimalSeconds(s.MinInterval.Microseconds())), "violations": whole(s.Violations),
-		"indeterminate": whole(s.Indeterminate), "min_s": gapCell(s.Min), "p50_s": gapCell(s.P50), "p95_s": gapCell(s.P95),
-		"window_h": cell(measure.Decimal(e.Window.Hours())), "current_bytes": whole(e.Current), "peak_bytes": whole(e.Peak),
-		"peak_at": instant(e.PeakAt), "cap_bytes": known(e.Cap.Bytes), "cap_source": words(string(capSource(e.Cap))),
-		"cap_low_bytes": known(e.Cap.Low), "cap_high_bytes": known(e.Cap.High), "total_bytes": whole(e.Total),
-		"last_pull": instant(t.LastPull), "at_fault": whole(t.AtFault),
+		"min_interval_s": cell(measure.DecimalSeconds(s.MinInterval.Microseconds())),
+		"violations":     whole(s.Violations),
+		"indeterminate":  whole(s.Indeterminate), "min_s": gapCell(s.Min), "p50_s": gapCell(s.P50),
+		"p95_s":    gapCell(s.P95),
+		"window_h": cell(measure.Decimal(e.Window.Hours())), "current_bytes": whole(e.Current),
+		"peak_bytes": whole(e.Peak),
+		"peak_at":    instant(e.PeakAt), "cap_bytes": known(e.Cap.Bytes),
+		"cap_source":    words(string(capSource(e.Cap))),
+		"cap_low_bytes": known(e.Cap.Low), "cap_high_bytes": known(e.Cap.High),
+		"total_bytes": whole(e.Total),
+		"last_pull":   instant(t.LastPull), "at_fault": whole(t.AtFault),
 		"first_request": instant(t.FirstRequest), "last_request": instant(t.LastRequest),
 		"cap_agents": known(int64(t.Facts.Agents)), "cap_told_by": words(t.Facts.ToldBy),
 	}
@@ -182,8 +189,11 @@ func incidentRecord(i *analyze.Incident) map[string]cell {
 
 func findingRecord(f analyze.Finding) map[string]cell {
 	return map[string]cell{
-		"kind": "finding", "count": whole(f.Count), "rule": words(f.Rule), "severity": words(string(f.Severity)),
-		"first": cell(measure.ExactMicros(f.First)), "last": cell(measure.ExactMicros(f.Last)), "detail": words(f.Detail), "advice": words(f.Advice),
-		"section": words(f.Section), "page": words(f.Page), "basis": words(basisWord(f.Basis)), "request_ids": ids(f.Requests), "incident": words(f.Incident),
+		"kind": "finding", "count": whole(f.Count), "rule": words(f.Rule),
+		"severity": words(string(f.Severity)),
+		"first":    cell(measure.ExactMicros(f.First)), "last": cell(measure.ExactMicros(f.Last)),
+		"detail": words(f.Detail), "advice": words(f.Advice),
+		"section": words(f.Section), "page": words(f.Page), "basis": words(basisWord(f.Basis)),
+		"request_ids": ids(f.Requests), "incident": words(f.Incident),
 	}
 }

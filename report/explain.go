@@ -35,8 +35,9 @@ type explainedDoc struct {
 // Columns of the table.
 const startColumn, methodColumn, urlColumn, clientColumn, whyColumn = 1, 2, 3, 6, 7
 
-// Explain lists the requests behind a finding, in the order given. A request need not have its Route; it then has
-// neither method nor URL. It returns an error that is ErrFormat for an unknown format, and w's.
+// Explain lists the requests behind a finding, in the order given. A request need not have its
+// Route; it then has neither method nor URL. It returns an error that is ErrFormat for an unknown
+// format, and w's.
 func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 	l := &listing{
 		what: "explanation", empty: "No request made this rule fire.",
@@ -58,11 +59,14 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 		d := newExplainedDoc(&rows[i])
 		doc.Requests = append(doc.Requests, d)
 		l.rows = append(l.rows, []string{
-			strconv.FormatInt(d.ID, 10), measure.PreciseStamp(rows[i].Request.Start(), o.location()), d.Method, d.URL, statusWord(d.Status), measure.Bytes(d.ResponseBytes), d.Client, d.Why,
+			strconv.FormatInt(d.ID, 10), measure.PreciseStamp(rows[i].Request.Start(), o.location()),
+			d.Method, d.URL, statusWord(d.Status), measure.Bytes(d.ResponseBytes), d.Client, d.Why,
 		})
 		l.records = append(l.records, map[string]cell{
-			"id": whole(d.ID), "started_at": words(d.StartedAt), "tenant": words(d.Tenant), "method": words(d.Method), "url": words(d.URL),
-			"status": whole(int64(d.Status)), "response_bytes": whole(d.ResponseBytes), "client": words(d.Client), "why": words(d.Why),
+			"id": whole(d.ID), "started_at": words(d.StartedAt), "tenant": words(d.Tenant),
+			"method": words(d.Method), "url": words(d.URL),
+			"status": whole(int64(d.Status)), "response_bytes": whole(d.ResponseBytes),
+			"client": words(d.Client), "why": words(d.Why),
 		})
 	}
 	l.doc = doc
@@ -72,7 +76,8 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 func newExplainedDoc(row *ExplainedRow) explainedDoc {
 	r := &row.Request
 	d := explainedDoc{
-		ID: r.ID, StartedAt: measure.ExactMicros(r.StartedAt), Tenant: r.Tenant, URL: r.URL(), Status: r.Status, ResponseBytes: r.ResponseBytes,
+		ID: r.ID, StartedAt: measure.ExactMicros(r.StartedAt), Tenant: r.Tenant, URL: r.URL(),
+		Status: r.Status, ResponseBytes: r.ResponseBytes,
 		Client: r.Client, Why: row.Why,
 	}
 	if r.Route != nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/6dcca832/headroom/report/text"
 )
 
-// Forecast writes a forecast in o.Format. With detail, a table and Markdown also have all days, the room that frees and
-// the notes of each tenant; JSON and CSV always have all days. It returns an error that is ErrFormat for an unknown
-// format, and w's.
+// Forecast writes a forecast in o.Format. With detail, a table and Markdown also have all days, the
+// room that frees and the notes of each tenant; JSON and CSV always have all days. It returns an
+// error that is ErrFormat for an unknown format, and w's.
 func Forecast(w io.Writer, r *outlook.Report, detail bool, o Options) error {
 	return renderers{
 		table:    func(b *bytes.Buffer) error { forecastTable(b, r, detail, o); return nil },
@@ -80,7 +80,8 @@ func forecastCells(p *outlook.Projection, loc *time.Location) []string {
 	return []string{p.Tenant, measure.Bytes(p.Current), limit, measure.Chance(p.Chance), crossWords(p, loc), budget, sparkline(p)}
 }
 
-// crossWords is the expected date with its range: "3 Dec (29 Nov – …)". An end that lies beyond the horizon is "…".
+// crossWords is the expected date with its range: "3 Dec (29 Nov – …)". An end that lies beyond the
+// horizon is "…".
 func crossWords(p *outlook.Projection, loc *time.Location) string {
 	switch {
 	case !p.Over.IsZero():
@@ -102,8 +103,8 @@ func shortDay(t time.Time, loc *time.Location) string {
 	return measure.ShortDate(t, loc)
 }
 
-// The sparkline has sparkPast days up to now and at most sparkNext after it. Its full height is the cap, and days at or
-// over it are sparkOver.
+// The sparkline has sparkPast days up to now and at most sparkNext after it. Its full height is the
+// cap, and days at or over it are sparkOver.
 const (
 	sparkPast = 7
 	sparkNext = 14
@@ -190,8 +191,8 @@ func paintForecast(r *outlook.Report, o Options) func(row, column int, cell stri
 	}
 }
 
-// forecastNotes are what a reader must know to trust the figures. Notes on a single tenant are left to the detail, but
-// for those that may reach their cap.
+// forecastNotes are what a reader must know to trust the figures. Notes on a single tenant are left
+// to the detail, but for those that may reach their cap.
 func forecastNotes(r *outlook.Report, detail bool) []string {
 	var own sayings
 	sources := map[egress.CapSource]bool{}

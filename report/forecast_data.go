@@ -86,10 +86,13 @@ func newForecastDoc(r *outlook.Report) forecastDoc {
 
 func newProjectionDoc(p *outlook.Projection) projectionDoc {
 	doc := projectionDoc{
-		Tenant: p.Tenant, Cap: positiveOrNull(p.Cap.Bytes), CapSource: capSource(p.Cap), Current: p.Current, Method: textOrNull(p.Method),
-		History: p.History, Reason: textOrNull(p.Reason), Rolling: []rollingDoc{}, Chance: shareOrNull(p.Chance),
-		CrossAt: crossDoc{timeOrNull(p.Early), timeOrNull(p.Likely), timeOrNull(p.Late)}, DataUntil: timeOrNull(p.DataUntil),
-		Notes: append([]string{}, p.Notes...),
+		Tenant: p.Tenant, Cap: positiveOrNull(p.Cap.Bytes), CapSource: capSource(p.Cap),
+		Current: p.Current, Method: textOrNull(p.Method),
+		History: p.History, Reason: textOrNull(p.Reason), Rolling: []rollingDoc{},
+		Chance:    shareOrNull(p.Chance),
+		CrossAt:   crossDoc{timeOrNull(p.Early), timeOrNull(p.Likely), timeOrNull(p.Late)},
+		DataUntil: timeOrNull(p.DataUntil),
+		Notes:     append([]string{}, p.Notes...),
 	}
 	for i := range p.Days {
 		doc.Rolling = append(doc.Rolling, newRollingDoc(i+1, &p.Days[i]))
@@ -108,7 +111,8 @@ func newRollingDoc(day int, d *outlook.Day) rollingDoc {
 	q := func(level float64) int64 { return wholeBytes(d.Quantile(level)) }
 	return rollingDoc{
 		Day: day, At: measure.Exact(d.At), Point: wholeBytes(d.Point),
-		P025: q(.025), P05: q(.05), P10: q(.1), P25: q(.25), P50: q(.5), P75: q(.75), P90: q(.9), P95: q(.95), P975: q(.975),
+		P025: q(.025), P05: q(.05), P10: q(.1), P25: q(.25), P50: q(.5), P75: q(.75), P90: q(.9),
+		P95: q(.95), P975: q(.975),
 	}
 }
 
@@ -133,9 +137,12 @@ func rounded(v float64) json.Number {
 }
 
 var forecastHead = []string{
-	"kind", "as_of", "tenant", "day", "at", "point", "p025", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "p975",
-	"cap_bytes", "cap_source", "current_bytes", "method", "history_days", "reason", "p_cross", "cross_p10", "cross_p50", "cross_p90",
-	"tonight_bytes", "daily_bytes", "binds", "origins", "mase", "pinball", "coverage80", "coverage95", "data_until", "notes",
+	"kind", "as_of", "tenant", "day", "at", "point", "p025", "p05", "p10", "p25", "p50", "p75", "p90",
+	"p95", "p975",
+	"cap_bytes", "cap_source", "current_bytes", "method", "history_days", "reason", "p_cross",
+	"cross_p10", "cross_p50", "cross_p90",
+	"tonight_bytes", "daily_bytes", "binds", "origins", "mase", "pinball", "coverage80", "coverage95",
+	"data_until", "notes",
 }
 
 // forecastCSV has a "tenant" row, then its "day" rows.
@@ -156,9 +163,12 @@ func forecastCSV(b *bytes.Buffer, r *outlook.Report) error {
 
 func projectionRecord(p *outlook.Projection) map[string]cell {
 	row := map[string]cell{
-		"kind": "tenant", "tenant": words(p.Tenant), "cap_bytes": known(p.Cap.Bytes), "cap_source": words(string(capSource(p.Cap))),
-		"current_bytes": whole(p.Current), "method": words(p.Method), "history_days": whole(int64(p.History)), "reason": words(p.Reason),
-		"cross_p10": moment(p.Early), "cross_p50": moment(p.Likely), "cross_p90": moment(p.Late), "data_until": moment(p.DataUntil), "notes": words(strings.Join(p.Notes, " ")),
+		"kind": "tenant", "tenant": words(p.Tenant), "cap_bytes": known(p.Cap.Bytes),
+		"cap_source":    words(string(capSource(p.Cap))),
+		"current_bytes": whole(p.Current), "method": words(p.Method),
+		"history_days": whole(int64(p.History)), "reason": words(p.Reason),
+		"cross_p10": moment(p.Early), "cross_p50": moment(p.Likely), "cross_p90": moment(p.Late),
+		"data_until": moment(p.DataUntil), "notes": words(strings.Join(p.Notes, " ")),
 	}
 	if p.Chance >= 0 {
 		row["p_cross"] = cell(rounded(p.Chance))
@@ -181,10 +191,12 @@ func scoreCells(row map[string]cell, s forecast.Score) {
 func dayRecord(p *outlook.Projection, k int) map[string]cell {
 	d := &p.Days[k]
 	row := map[string]cell{
-		"kind": "day", "tenant": words(p.Tenant), "day": whole(int64(k + 1)), "at": cell(measure.Exact(d.At)), "point": whole(wholeBytes(d.Point)),
+		"kind": "day", "tenant": words(p.Tenant), "day": whole(int64(k + 1)),
+		"at": cell(measure.Exact(d.At)), "point": whole(wholeBytes(d.Point)),
 	}
 	for name, level := range map[string]float64{
-		"p025": .025, "p05": .05, "p10": .1, "p25": .25, "p50": .5, "p75": .75, "p90": .9, "p95": .95, "p975": .975,
+		"p025": .025, "p05": .05, "p10": .1, "p25": .25, "p50": .5, "p75": .75, "p90": .9, "p95": .95,
+		"p975": .975,
 	} {
 		row[name] = whole(wholeBytes(d.Quantile(level)))
 	}
@@ -266,13 +278,14 @@ type scoreDoc struct {
 	*backtestDoc
 }
 
-// Scores lists backtests, a row for each series and way of forecasting. It returns an error that is ErrFormat for an
-// unknown format, and w's.
+// Scores lists backtests, a row for each series and way of forecasting. It returns an error that is
+// ErrFormat for an unknown format, and w's.
 func Scores(w io.Writer, all []Scored, o Options) error {
 	l := &listing{
 		what: "scores", empty: "Nothing to score: there is no series.",
 		columns: []column{
-			{head: "Series"}, {head: "Method", wrap: true}, {head: "Days", right: true}, {head: "MASE", right: true},
+			{head: "Series"}, {head: "Method", wrap: true}, {head: "Days", right: true},
+			{head: "MASE", right: true},
 			{head: "Pinball", right: true}, {head: "80% held", right: true}, {head: "95% held", right: true},
 		},
 		squeeze: []squeeze{{0, 16}, {1, 14}},
@@ -295,7 +308,8 @@ func Scores(w io.Writer, all []Scored, o Options) error {
 
 func addScore(l *listing, name string, s *forecast.Score) scoreDoc {
 	l.rows = append(l.rows, []string{
-		name, s.Name, measure.Grouped(int64(s.Origins)), fmt.Sprintf("%.3f", s.MASE), fmt.Sprintf("%.3f", s.Pinball),
+		name, s.Name, measure.Grouped(int64(s.Origins)), fmt.Sprintf("%.3f", s.MASE),
+		fmt.Sprintf("%.3f", s.Pinball),
 		measure.PercentTenths(s.Cover80), measure.PercentTenths(s.Cover95),
 	})
 	row := map[string]cell{"series_id": words(name), "method": words(s.Name)}

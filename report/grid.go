@@ -46,7 +46,8 @@ func (g *grid) render(columns int) string {
 			align = pretty.AlignRight
 		}
 		configs = append(configs, table.ColumnConfig{
-			Number: i + 1, Hidden: widths[i] == 0, Align: align, AlignHeader: align, VAlignHeader: pretty.VAlignBottom,
+			Number: i + 1, Hidden: widths[i] == 0, Align: align, AlignHeader: align,
+			VAlignHeader: pretty.VAlignBottom,
 		})
 	}
 	w.AppendHeader(heads)

@@ -16,8 +16,8 @@ import (
 	"github.com/6dcca832/headroom/limits"
 )
 
-// auditDoc is the audit of schema headroom.audit/v2, see FORMATS.md. The order of the fields is that of
-// the keys.
+// auditDoc is the audit of schema headroom.audit/v2, see FORMATS.md. The order of the fields is
+// that of the keys.
 type auditDoc struct {
 	Schema      string        `json:"schema"`
 	About       analyze.About `json:"about"`
@@ -196,7 +196,8 @@ func newTenantDoc(t *analyze.Result) tenantDoc {
 		doc.Findings = append(doc.Findings, findingDoc{
 			Rule: f.Rule, Severity: f.Severity, Count: f.Count,
 			First: measure.ExactMicros(f.First), Last: measure.ExactMicros(f.Last),
-			Detail: f.Detail, Advice: f.Advice, Section: f.Section, Page: textOrNull(f.Page), Basis: basisWord(f.Basis),
+			Detail: f.Detail, Advice: f.Advice, Section: f.Section, Page: textOrNull(f.Page),
+			Basis:    basisWord(f.Basis),
 			Requests: append([]int64{}, f.Requests...), Incident: textOrNull(f.Incident),
 		})
 	}
@@ -250,16 +251,20 @@ func newIncidentDoc(i *analyze.Incident) incidentDoc {
 
 func newSpacingDoc(s analyze.Spacing) spacingDoc {
 	return spacingDoc{
-		Class: s.Class, Requests: s.Requests, MinInterval: json.Number(measure.DecimalSeconds(s.MinInterval.Microseconds())),
-		Violations: s.Violations, Indeterminate: s.Indeterminate, Min: gapOrNull(s.Min), P50: gapOrNull(s.P50), P95: gapOrNull(s.P95),
+		Class: s.Class, Requests: s.Requests,
+		MinInterval: json.Number(measure.DecimalSeconds(s.MinInterval.Microseconds())),
+		Violations:  s.Violations, Indeterminate: s.Indeterminate, Min: gapOrNull(s.Min),
+		P50: gapOrNull(s.P50), P95: gapOrNull(s.P95),
 	}
 }
 
 func newEgressDoc(e analyze.Egress) egressDoc {
 	doc := egressDoc{
-		Window: json.Number(measure.Decimal(e.Window.Hours())), Current: e.Current, Peak: e.Peak, PeakAt: microsOrNull(e.PeakAt),
-		Cap: positiveOrNull(e.Cap.Bytes), CapSource: capSource(e.Cap), CapLow: positiveOrNull(e.Cap.Low), CapHigh: positiveOrNull(e.Cap.High),
-		Total: e.Total,
+		Window: json.Number(measure.Decimal(e.Window.Hours())), Current: e.Current, Peak: e.Peak,
+		PeakAt: microsOrNull(e.PeakAt),
+		Cap:    positiveOrNull(e.Cap.Bytes), CapSource: capSource(e.Cap), CapLow: positiveOrNull(e.Cap.Low),
+		CapHigh: positiveOrNull(e.Cap.High),
+		Total:   e.Total,
 	}
 	if share, ok := e.Utilization(); ok {
 		n := json.Number(measure.Decimal(share))
@@ -307,15 +312,16 @@ func gapOrNull(us int64) *json.Number {
 	return &n
 }
 
-// numberLists are the lists of row ids, which are easier to read on one line. Text cannot look like one: in JSON it has
-// no line ends.
+// numberLists are the lists of row ids, which are easier to read on one line. Text cannot look like
+// one: in JSON it has no line ends.
 var numberLists = regexp.MustCompile(`\[\n\s+\d+(,\n\s+\d+)*\n\s+\]`)
 
 func oneLine(list string) string {
 	return strings.NewReplacer("[ ", "[", " ]", "]").Replace(strings.Join(strings.Fields(list), " "))
 }
 
-// writeJSON writes v indented. Characters that would act on a terminal are escaped; they can only stand inside strings.
+// writeJSON writes v indented. Characters that would act on a terminal are escaped; they can only
+// stand inside strings.
 func writeJSON(b *bytes.Buffer, v any) error {
 	var plain bytes.Buffer
 	e := json.NewEncoder(&plain)

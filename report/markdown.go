@@ -11,17 +11,20 @@ import (
 	"github.com/6dcca832/headroom/report/text"
 )
 
-// markdownEscapes turns what GitHub's Markdown reads as markup into text. Entities where a backslash is not enough: in
-// a table a | ends the cell before backslashes are looked at.
+// markdownEscapes turns what GitHub's Markdown reads as markup into text. Entities where a
+// backslash is not enough: in a table a | ends the cell before backslashes are looked at.
 var markdownEscapes = strings.NewReplacer(
 	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;",
-	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "#", `\#`, "$", `\$`, "!", `\!`,
+	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "#", `\#`, "$", `\$`,
+	"!", `\!`,
 )
 
-// unlinked finds where GitHub and its like make a link without any markup, or call somebody: addresses, mentions, issues.
+// unlinked finds where GitHub and its like make a link without any markup, or call somebody:
+// addresses, mentions, issues.
 var unlinked = regexp.MustCompile(`(?i)@|://|www\.|#[0-9]|\bgh-[0-9]`)
 
-// markdown cleans, shortens and escapes a text. What would become a link or a mention is broken by a space of no width.
+// markdown cleans, shortens and escapes a text. What would become a link or a mention is broken by
+// a space of no width.
 func markdown(s string) string {
 	s = strings.TrimSpace(text.Brief(s, text.MaxDetail))
 	var b strings.Builder
@@ -37,7 +40,8 @@ func markdown(s string) string {
 	return b.String() + markdownEscapes.Replace(s[last:])
 }
 
-// markdownTable writes a table of cells that are already escaped. right has an r for each column of numbers, else an l.
+// markdownTable writes a table of cells that are already escaped. right has an r for each column of
+// numbers, else an l.
 func markdownTable(b *bytes.Buffer, head []string, right string, rows [][]string) {
 	line := func(cells []string) { b.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
 	line(head)
@@ -115,13 +119,17 @@ func markdownVerdict(t *tenantView) []string {
 		egress = measure.BytesOf(t.Egress.Current, limit) + ", " + t.Used + " " + markdown(t.Source)
 	}
 	return []string{
-		Sign(string(t.Verdict)) + " " + markdown(string(t.Verdict)), markdown(text.ShortenMiddle(t.Name, text.MaxName)), measure.Grouped(t.Requests), tooClose(t.Spacing),
-		measure.Duration(t.Spacing.P50), egress, measure.Bytes(t.Egress.Peak), markdown(strings.Join(t.Answers, ", ")), t.LastPull,
+		Sign(string(t.Verdict)) + " " + markdown(string(t.Verdict)),
+		markdown(text.ShortenMiddle(t.Name, text.MaxName)), measure.Grouped(t.Requests),
+		tooClose(t.Spacing),
+		measure.Duration(t.Spacing.P50), egress, measure.Bytes(t.Egress.Peak),
+		markdown(strings.Join(t.Answers, ", ")), t.LastPull,
 	}
 }
 
-// markdownFindings is a list: in a ticket, a table of so many words would be a column of single ones. A text from outside
-// always stands behind a word of ours, so that nothing in it can begin a line.
+// markdownFindings is a list: in a ticket, a table of so many words would be a column of single
+// ones. A text from outside always stands behind a word of ours, so that nothing in it can begin a
+// line.
 func markdownFindings(b *bytes.Buffer, t *tenantView) {
 	if len(t.Findings)+len(t.Incidents)+len(t.Known) == 0 {
 		return

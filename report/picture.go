@@ -16,7 +16,8 @@ import (
 type Picture struct {
 	// Audit is what the first screen and the findings tell. It must be set.
 	Audit *analyze.Report
-	// Days are what charts and ranges are made from; they must be of the same requests as Audit. nil means none.
+	// Days are what charts and ranges are made from; they must be of the same requests as Audit. nil
+	// means none.
 	Days *analyze.Daily
 	// Forecast is nil where there is none.
 	Forecast *outlook.Report
@@ -30,23 +31,24 @@ type Picture struct {
 	Usage map[string][]*analyze.UsageReport
 	// Program is the name and version of what writes the report; "" leaves them out.
 	Program string
-	// Live is the path, on the page's own server, whose answer changes when there is something new to show. The page
-	// then asks for it again and again. "" makes a page that never asks for anything.
+	// Live is the path, on the page's own server, whose answer changes when there is something new to
+	// show. The page then asks for it again and again. "" makes a page that never asks for anything.
 	Live string
 }
 
 // PictureFormats are the formats that WritePicture knows; package page writes HTML.
 func PictureFormats() []string { return []string{"markdown", "json"} }
 
-// pictureDoc is the audit and the forecast in one document; each has the shape that its own command prints.
+// pictureDoc is the audit and the forecast in one document; each has the shape that its own command
+// prints.
 type pictureDoc struct {
 	Schema   string       `json:"schema"`
 	Audit    auditDoc     `json:"audit"`
 	Forecast *forecastDoc `json:"forecast"`
 }
 
-// WritePicture writes the audit and the forecast as Markdown, for tickets and chats, or as JSON, for programs. It returns
-// an error that is ErrFormat for another format, and w's.
+// WritePicture writes the audit and the forecast as Markdown, for tickets and chats, or as JSON,
+// for programs. It returns an error that is ErrFormat for another format, and w's.
 func WritePicture(w io.Writer, p *Picture, o Options) error {
 	switch o.Format {
 	case "markdown":

@@ -149,17 +149,17 @@ func pullListing(dry bool) *listing {
 	return l
 }
 
-func pullCells(r *PullRow, loc *time.Location) []string {
+func pullCells(r *PullRow, _ *time.Location) []string {
 	count := func(n int) string { return measure.Grouped(int64(n)) }
 	return []string{
 		text.ShortenMiddle(text.Clean(r.Tenant), text.MaxName), count(r.Listed), count(r.Already),
 		count(r.Stored), count(r.Excused), count(len(r.Missing)), measure.Bytes(r.Bytes),
-		strings.Join(r.reasons(loc), "\n"),
+		strings.Join(r.reasons(), "\n"),
 	}
 }
 
 // reasons say in a line each what a reader must know: what failed, what is missing and why.
-func (r *PullRow) reasons(loc *time.Location) []string {
+func (r *PullRow) reasons() []string {
 	var lines []string
 	if r.Error != "" {
 		lines = append(lines, r.Error)
@@ -271,8 +271,9 @@ func newPullPlanDoc(p *PullPlan) pullPlanDoc {
 
 func pullRecord(r *PullRow) map[string]cell {
 	return map[string]cell{
-		"tenant": words(r.Tenant), "listed": whole(int64(r.Listed)), "already_stored": whole(int64(r.Already)),
-		"stored": whole(int64(r.Stored)), "excused": whole(int64(r.Excused)),
+		"tenant": words(r.Tenant), "listed": whole(int64(r.Listed)),
+		"already_stored": whole(int64(r.Already)),
+		"stored":         whole(int64(r.Stored)), "excused": whole(int64(r.Excused)),
 		"missing": whole(int64(len(r.Missing))), "bytes": whole(r.Bytes), "wasted_bytes": whole(r.Wasted),
 		"stopped": words(r.Stopped), "error": words(r.Error),
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 )
 
-// ErrFormat is what Audit, Explain and Tenants return, wrapped, for a format that is none of Formats.
+// ErrFormat is what Audit, Explain and Tenants return, wrapped, for a format that is none of
+// Formats.
 var ErrFormat = errors.New("unknown format")
 
 // Formats are the names that Options.Format may have.
@@ -31,7 +32,8 @@ type Options struct {
 	Color bool
 	// Width is the number of columns that a table may take, at least 80. By default, 100.
 	Width int
-	// Location is the time zone of the times in tables and Markdown. By default, UTC. JSON and CSV are always in UTC.
+	// Location is the time zone of the times in tables and Markdown. By default, UTC. JSON and CSV are
+	// always in UTC.
 	Location *time.Location
 	// Brief makes a table or Markdown of one line for each tenant that needs somebody, and one for all
 	// others.
@@ -113,7 +115,8 @@ func flush(w io.Writer, what string, render func(*bytes.Buffer) error) error {
 	return nil
 }
 
-// Audit writes the audit in o.Format. It returns an error that is ErrFormat for an unknown one, and w's.
+// Audit writes the audit in o.Format. It returns an error that is ErrFormat for an unknown one, and
+// w's.
 func Audit(w io.Writer, r *analyze.Report, o Options) error {
 	return renderers{
 		table:    func(b *bytes.Buffer) error { auditTable(b, r, o); return nil },

@@ -48,8 +48,10 @@ func Rules(w io.Writer, rows []RuleRow, o Options) error {
 		doc.Rules = append(doc.Rules, d)
 		l.rows = append(l.rows, []string{d.Rule, d.Severity, d.Counts, saidBy(&rows[i])})
 		l.records = append(l.records, map[string]cell{
-			"rule": words(d.Rule), "severity": words(d.Severity), "counts": words(d.Counts), "advice": words(d.Advice),
-			"causes": words(strings.Join(d.Causes, " ")), "section": words(rows[i].Section), "page": words(rows[i].Page), "basis": words(d.Basis),
+			"rule": words(d.Rule), "severity": words(d.Severity), "counts": words(d.Counts),
+			"advice": words(d.Advice),
+			"causes": words(strings.Join(d.Causes, " ")), "section": words(rows[i].Section),
+			"page": words(rows[i].Page), "basis": words(d.Basis),
 		})
 	}
 	l.doc = doc
@@ -58,7 +60,8 @@ func Rules(w io.Writer, rows []RuleRow, o Options) error {
 
 func newRuleDoc(r *RuleRow) ruleDoc {
 	return ruleDoc{
-		Rule: r.Name, Severity: r.Severity, Counts: r.Counts, Advice: r.Advice, Causes: append([]string{}, r.Causes...),
+		Rule: r.Name, Severity: r.Severity, Counts: r.Counts, Advice: r.Advice,
+		Causes:  append([]string{}, r.Causes...),
 		Section: textOrNull(r.Section), Page: textOrNull(r.Page), Basis: basis(r),
 	}
 }

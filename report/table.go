@@ -98,8 +98,8 @@ func briefLines(v *view) (lines []briefLine) {
 	return lines
 }
 
-// briefTable writes the lines. Nothing is cut that somebody must read in a mail, so lines keep to a width
-// only where one is given.
+// briefTable writes the lines. Nothing is cut that somebody must read in a mail, so lines keep to a
+// width only where one is given.
 func briefTable(b *bytes.Buffer, v *view, o Options) {
 	for _, l := range briefLines(v) {
 		head := l.sign + " " + l.verdict
@@ -111,8 +111,8 @@ func briefTable(b *bytes.Buffer, v *view, o Options) {
 	}
 }
 
-// needWords say in one sentence why somebody must look at a tenant: its worst open incident, else its
-// findings that weigh.
+// needWords say in one sentence why somebody must look at a tenant: its worst open incident, else
+// its findings that weigh.
 func needWords(t *tenantView) string {
 	if t.Verdict == analyze.NoData {
 		return "no request in the range"
@@ -153,11 +153,12 @@ func paragraph(b *bytes.Buffer, s, indent string, o Options) {
 	}
 }
 
-// mostPassing is how many tenants that pass a table lists: enough for a team's own, while hundreds of an MSP's would stand
-// between those that do not pass and what they did.
+// mostPassing is how many tenants that pass a table lists: enough for a team's own, while hundreds
+// of an MSP's would stand between those that do not pass and what they did.
 const mostPassing = 25
 
-// listed is how many tenants the verdict table has. They are ordered worst first, so it leaves out tenants that pass.
+// listed is how many tenants the verdict table has. They are ordered worst first, so it leaves out
+// tenants that pass.
 func listed(tenants []tenantView) int {
 	failing := 0
 	for failing < len(tenants) && tenants[failing].Verdict != analyze.Pass {
@@ -204,8 +205,10 @@ func verdictGrid(v *view, o Options) *grid {
 
 func verdictRow(t *tenantView) []string {
 	return []string{
-		Sign(string(t.Verdict)) + " " + text.Clean(string(t.Verdict)), text.ShortenMiddle(t.Name, text.MaxName), measure.Brief(t.Requests), tooClose(t.Spacing),
-		measure.Duration(t.Spacing.P50), egressWords(t), measure.Bytes(t.Egress.Peak), strings.Join(t.Answers, ", "), t.Ago,
+		Sign(string(t.Verdict)) + " " + text.Clean(string(t.Verdict)),
+		text.ShortenMiddle(t.Name, text.MaxName), measure.Brief(t.Requests), tooClose(t.Spacing),
+		measure.Duration(t.Spacing.P50), egressWords(t), measure.Bytes(t.Egress.Peak),
+		strings.Join(t.Answers, ", "), t.Ago,
 	}
 }
 
@@ -225,8 +228,8 @@ func egressWords(t *tenantView) string {
 	return measure.BytesOf(t.Egress.Current, t.Egress.Cap.Bytes) + " " + t.Used + " " + t.Source
 }
 
-// findingBlocks writes the findings of the tenants that do not pass, and of a single one. It returns how many it left
-// out.
+// findingBlocks writes the findings of the tenants that do not pass, and of a single one. It
+// returns how many it left out.
 func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
 	for i := range v.Tenants {
 		t := &v.Tenants[i]

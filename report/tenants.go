@@ -13,7 +13,8 @@ import (
 type TenantRow struct {
 	Tenant   string
 	Requests int64
-	// First and Last are the starts of the first and the last request, microseconds since 1970 UTC; 0 without requests.
+	// First and Last are the starts of the first and the last request, microseconds since 1970 UTC; 0
+	// without requests.
 	First, Last int64
 	// Agents is the number of licensed recorded agents; 0 means unknown.
 	Agents int
@@ -44,7 +45,8 @@ type knownTenantDoc struct {
 	Zone      string           `json:"time_zone"`
 }
 
-// Tenants lists tenants in the order given. It returns an error that is ErrFormat for an unknown format, and w's.
+// Tenants lists tenants in the order given. It returns an error that is ErrFormat for an unknown
+// format, and w's.
 func Tenants(w io.Writer, rows []TenantRow, o Options) error {
 	l := &listing{
 		what: "tenants", empty: "No tenants are known: none is recorded and none is configured.",
@@ -75,9 +77,11 @@ func Tenants(w io.Writer, rows []TenantRow, o Options) error {
 
 func newKnownTenantDoc(t *TenantRow) knownTenantDoc {
 	d := knownTenantDoc{
-		Tenant: t.Tenant, Requests: t.Requests, First: microsOrNull(t.First), Last: microsOrNull(t.Last), Agents: positiveOrNull(int64(t.Agents)),
-		Cap: positiveOrNull(t.Cap.Bytes), CapSource: capSource(t.Cap), CapLow: positiveOrNull(t.Cap.Low), CapHigh: positiveOrNull(t.Cap.High),
-		Zone: zone(t.Zone),
+		Tenant: t.Tenant, Requests: t.Requests, First: microsOrNull(t.First), Last: microsOrNull(t.Last),
+		Agents: positiveOrNull(int64(t.Agents)),
+		Cap:    positiveOrNull(t.Cap.Bytes), CapSource: capSource(t.Cap), CapLow: positiveOrNull(t.Cap.Low),
+		CapHigh: positiveOrNull(t.Cap.High),
+		Zone:    zone(t.Zone),
 	}
 	if t.Window != "" {
 		d.Window = &t.Window
@@ -104,7 +108,9 @@ func knownTenantCells(t *TenantRow, loc *time.Location) []string {
 		window = t.Window
 	}
 	return []string{
-		text.ShortenMiddle(text.Clean(t.Tenant), text.MaxName), measure.Brief(t.Requests), measure.DateMicros(t.First, loc), measure.DateMicros(t.Last, loc), agents, limit, bounds(t.Cap), window, zone(t.Zone),
+		text.ShortenMiddle(text.Clean(t.Tenant), text.MaxName), measure.Brief(t.Requests),
+		measure.DateMicros(t.First, loc), measure.DateMicros(t.Last, loc), agents, limit, bounds(t.Cap),
+		window, zone(t.Zone),
 	}
 }
 
@@ -125,8 +131,11 @@ func bounds(c egress.Cap) string {
 
 func knownTenantRecord(t *TenantRow) map[string]cell {
 	return map[string]cell{
-		"tenant": words(t.Tenant), "requests": whole(t.Requests), "first": instant(t.First), "last": instant(t.Last),
-		"agents": known(int64(t.Agents)), "cap_bytes": known(t.Cap.Bytes), "cap_source": words(string(capSource(t.Cap))),
-		"cap_low_bytes": known(t.Cap.Low), "cap_high_bytes": known(t.Cap.High), "window": words(t.Window), "time_zone": words(zone(t.Zone)),
+		"tenant": words(t.Tenant), "requests": whole(t.Requests), "first": instant(t.First),
+		"last":   instant(t.Last),
+		"agents": known(int64(t.Agents)), "cap_bytes": known(t.Cap.Bytes),
+		"cap_source":    words(string(capSource(t.Cap))),
+		"cap_low_bytes": known(t.Cap.Low), "cap_high_bytes": known(t.Cap.High), "window": words(t.Window),
+		"time_zone": words(zone(t.Zone)),
 	}
 }

@@ -22,7 +22,8 @@ type usageDoc struct {
 	Rows   []usageRowDoc   `json:"rows"`
 }
 
-// usageRowDoc is a row. Its first key is what the report counts by; the tag has that of one example.
+// usageRowDoc is a row. Its first key is what the report counts by; the tag has that of one
+// example.
 type usageRowDoc struct {
 	Name           string         `json:"class"`
 	Requests       int64          `json:"requests"`
@@ -55,15 +56,16 @@ func (r usageRowDoc) MarshalJSON() ([]byte, error) {
 	return bytes.Replace(raw, []byte(`"class"`), []byte(strconv.Quote(string(r.by))), 1), nil
 }
 
-// Usage tells who used how much of the API. It returns an error that is ErrFormat for an unknown format,
-// and w's.
+// Usage tells who used how much of the API. It returns an error that is ErrFormat for an unknown
+// format, and w's.
 func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	l := &listing{
 		what: "usage", empty: "No requests in the range.", columns: usageColumns(r.By),
 		squeeze: []squeeze{{0, 16}, {0, 10}}, rows: usageRows(r),
 		head: []string{
 			string(r.By), "requests", "request_bytes", "response_bytes", "errors", "p50_s", "p95_s", "p99_s",
-			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests", "wasted_bytes", "busy_share",
+			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests",
+			"wasted_bytes", "busy_share",
 		},
 	}
 	doc := usageDoc{Schema: "headroom.usage/v1", By: r.By, Since: timeOrNull(r.Since), Until: timeOrNull(r.Until), Rows: []usageRowDoc{}}
@@ -76,8 +78,8 @@ func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	return l.write(w, o)
 }
 
-// UsageTable is Usage as a table of clean texts, for the page: its heads, and its rows with that of all
-// together last. All columns but the first are numbers.
+// UsageTable is Usage as a table of clean texts, for the page: its heads, and its rows with that of
+// all together last. All columns but the first are numbers.
 func UsageTable(r *analyze.UsageReport) (heads []string, rows [][]string) {
 	for _, c := range usageColumns(r.By) {
 		heads = append(heads, strings.ReplaceAll(c.head, "\n", " "))
@@ -112,17 +114,21 @@ func usageRows(r *analyze.UsageReport) (rows [][]string) {
 // usageHead is the head of the first column.
 func usageHead(by analyze.UsageBy) string {
 	heads := map[analyze.UsageBy]string{
-		analyze.ByTenant: "Tenant", analyze.ByClass: "Class", analyze.ByClient: "Client", analyze.ByStatus: "Status",
-		analyze.ByDay: "Day", analyze.ByHour: "Hour of the week", analyze.ByRecording: "Recording",
+		analyze.ByTenant: "Tenant", analyze.ByClass: "Class", analyze.ByClient: "Client",
+		analyze.ByStatus: "Status",
+		analyze.ByDay:    "Day", analyze.ByHour: "Hour of the week", analyze.ByRecording: "Recording",
 	}
 	return heads[by]
 }
 
 func newUsageRowDoc(by analyze.UsageBy, row *analyze.UsageRow) usageRowDoc {
 	d := usageRowDoc{
-		by: by, Name: row.Name, Requests: row.Requests, RequestBytes: row.RequestBytes, ResponseBytes: row.ResponseBytes,
-		Errors: row.Errors, Duration: newPercentilesDoc(row.Duration), FirstByte: newPercentilesDoc(row.FirstByte),
-		WastedRequests: row.WastedRequests, WastedBytes: row.WastedBytes, BusyShare: shareOrNull(row.BusyShare),
+		by: by, Name: row.Name, Requests: row.Requests, RequestBytes: row.RequestBytes,
+		ResponseBytes: row.ResponseBytes,
+		Errors:        row.Errors, Duration: newPercentilesDoc(row.Duration),
+		FirstByte:      newPercentilesDoc(row.FirstByte),
+		WastedRequests: row.WastedRequests, WastedBytes: row.WastedBytes,
+		BusyShare: shareOrNull(row.BusyShare),
 	}
 	if row.BytesPerSecond > 0 {
 		n := json.Number(strconv.FormatFloat(row.BytesPerSecond, 'f', 0, 64))
@@ -156,7 +162,8 @@ func usageCells(row, all *analyze.UsageRow) []string {
 		row.Name, measure.Grouped(row.Requests), measure.PercentOf(row.Requests, all.Requests),
 		measure.Bytes(row.ResponseBytes), measure.Bytes(row.RequestBytes),
 		fmt.Sprintf("%s %s", measure.Grouped(row.Errors), measure.PercentOf(row.Errors, row.Requests)),
-		duration(row.Duration, row.Duration.P50), duration(row.Duration, row.Duration.P95), duration(row.Duration, row.Duration.P99),
+		duration(row.Duration, row.Duration.P50), duration(row.Duration, row.Duration.P95),
+		duration(row.Duration, row.Duration.P99),
 		duration(row.FirstByte, row.FirstByte.P50), speed,
 		measure.Grouped(row.WastedRequests), measure.Bytes(row.WastedBytes), busy,
 	}
@@ -170,11 +177,13 @@ func usageRecord(d *usageRowDoc) map[string]cell {
 		return cell(*n)
 	}
 	return map[string]cell{
-		string(d.by): words(d.Name), "requests": whole(d.Requests), "request_bytes": whole(d.RequestBytes),
+		string(d.by): words(d.Name), "requests": whole(d.Requests),
+		"request_bytes":  whole(d.RequestBytes),
 		"response_bytes": whole(d.ResponseBytes), "errors": whole(d.Errors),
 		"p50_s": number(d.Duration.P50), "p95_s": number(d.Duration.P95), "p99_s": number(d.Duration.P99),
 		"first_byte_p50_s": number(d.FirstByte.P50), "first_byte_p95_s": number(d.FirstByte.P95),
 		"first_byte_p99_s": number(d.FirstByte.P99), "bytes_per_s": number(d.BytesPerSecond),
-		"wasted_requests": whole(d.WastedRequests), "wasted_bytes": whole(d.WastedBytes), "busy_share": number(d.BusyShare),
+		"wasted_requests": whole(d.WastedRequests), "wasted_bytes": whole(d.WastedBytes),
+		"busy_share": number(d.BusyShare),
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/6dcca832/headroom/report/text"
 )
 
-// view is a report in words, for the formats that people read. All of it is clean; none is escaped for a format.
+// view is a report in words, for the formats that people read. All of it is clean; none is escaped
+// for a format.
 type view struct {
 	Title   string
 	Range   string // "" for all requests
@@ -74,7 +75,8 @@ func Sign(word string) string {
 func newView(r *analyze.Report, o Options) *view {
 	loc := o.location()
 	v := &view{
-		Title: "Audit as of " + measure.Stamp(r.AsOf, loc), Range: Selected(r, loc), Policy: text.Clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
+		Title: "Audit as of " + measure.Stamp(r.AsOf, loc), Range: Selected(r, loc),
+		Policy: text.Clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
 		Origin: originWords(o), Tally: tally(r.Tenants), Window: "window", Notes: Notes(r),
 	}
 	for i := range r.Tenants {
@@ -104,7 +106,8 @@ func Selected(r *analyze.Report, loc *time.Location) string {
 	return "Requests " + strings.Join(parts, " ")
 }
 
-// originWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c with 1,478 rows, 1 to 1,478".
+// originWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c with
+// 1,478 rows, 1 to 1,478".
 func originWords(o Options) string {
 	var parts []string
 	if o.Program != "" {
@@ -164,9 +167,12 @@ func firstFew(names []string) string {
 
 func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView {
 	v := tenantView{
-		Verdict: t.Verdict, Name: text.Clean(t.Tenant), Requests: t.Requests, Spacing: t.Spacing, Egress: t.Egress,
-		Source: text.Clean(string(capSource(t.Egress.Cap))), Used: measure.None, PeakAt: measure.StampMicros(t.Egress.PeakAt, loc),
-		Answers: badAnswers(t.Statuses), LastPull: measure.StampMicros(t.LastPull, loc), Ago: measure.Ago(asOf, t.LastPull), Statuses: cleanStatuses(t.Statuses),
+		Verdict: t.Verdict, Name: text.Clean(t.Tenant), Requests: t.Requests, Spacing: t.Spacing,
+		Egress: t.Egress,
+		Source: text.Clean(string(capSource(t.Egress.Cap))), Used: measure.None,
+		PeakAt:  measure.StampMicros(t.Egress.PeakAt, loc),
+		Answers: badAnswers(t.Statuses), LastPull: measure.StampMicros(t.LastPull, loc),
+		Ago: measure.Ago(asOf, t.LastPull), Statuses: cleanStatuses(t.Statuses),
 	}
 	if share, ok := t.Egress.Utilization(); ok {
 		v.Used = measure.Percent(share)
@@ -181,7 +187,8 @@ func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView
 	return v
 }
 
-// KnownWords are who told the cap, when and for how many agents, and the resets of the egress window.
+// KnownWords are who told the cap, when and for how many agents, and the resets of the egress
+// window.
 func KnownWords(t *analyze.Result, loc *time.Location) (all []string) {
 	if s := ToldWords(t); s != "" {
 		all = append(all, s)
@@ -196,8 +203,8 @@ func KnownWords(t *analyze.Result, loc *time.Location) (all []string) {
 	return all
 }
 
-// ToldWords say how the cap is known: "Cap 43.7 MB, told by support on 2026-10-20, for 6 agents". It is ""
-// where nothing but its source is known.
+// ToldWords say how the cap is known: "Cap 43.7 MB, told by support on 2026-10-20, for 6 agents".
+// It is "" where nothing but its source is known.
 func ToldWords(t *analyze.Result) string {
 	c, f := t.Egress.Cap, t.Facts
 	if c.Bytes <= 0 || f.Agents <= 0 && f.ToldBy == "" && f.ToldOn.IsZero() {
@@ -220,7 +227,8 @@ func ToldWords(t *analyze.Result) string {
 
 func newIncidentView(i *analyze.Incident, loc *time.Location) incidentView {
 	v := incidentView{
-		Severity: i.Severity, Open: i.Open, ID: text.Clean(i.ID), Title: text.Clean(i.Title), Facts: IncidentFacts(i, loc),
+		Severity: i.Severity, Open: i.Open, ID: text.Clean(i.ID), Title: text.Clean(i.Title),
+		Facts: IncidentFacts(i, loc),
 	}
 	if name, ok := text.ShellQuote(i.ID); ok {
 		v.Rows = "headroom audit --explain " + name
@@ -228,8 +236,8 @@ func newIncidentView(i *analyze.Incident, loc *time.Location) incidentView {
 	return v
 }
 
-// IncidentFacts are an incident's figures: "open, 6 to 12 Nov, 7 nights, 1,437 requests, 1,200 refused, 3.20 GB
-// wasted, rules duplicate-download, over-cap".
+// IncidentFacts are an incident's figures: "open, 6 to 12 Nov, 7 nights, 1,437 requests, 1,200
+// refused, 3.20 GB wasted, rules duplicate-download, over-cap".
 func IncidentFacts(i *analyze.Incident, loc *time.Location) string {
 	parts := []string{
 		stateOf(i.Open), measure.DateRange(time.UnixMicro(i.First), time.UnixMicro(i.Last), loc),
@@ -264,8 +272,10 @@ func cleanStatuses(all []analyze.StatusCount) []analyze.StatusCount {
 
 func newFindingView(f analyze.Finding, tenant string, loc *time.Location) findingView {
 	return findingView{
-		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count), First: measure.StampMicros(f.First, loc), Last: measure.StampMicros(f.Last, loc),
-		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: BasisWords(&f), Rows: RowIDs(f), Explain: ExplainCommand(f, tenant),
+		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count),
+		First: measure.StampMicros(f.First, loc), Last: measure.StampMicros(f.Last, loc),
+		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: BasisWords(&f),
+		Rows: RowIDs(f), Explain: ExplainCommand(f, tenant),
 	}
 }
 
@@ -301,8 +311,8 @@ func RowIDs(f analyze.Finding) string {
 	return s
 }
 
-// ExplainCommand lists all rows of a finding; "" without rows. A name that cannot be typed is left to the
-// reader.
+// ExplainCommand lists all rows of a finding; "" without rows. A name that cannot be typed is left
+// to the reader.
 func ExplainCommand(f analyze.Finding, tenant string) string {
 	if len(f.Requests) == 0 {
 		return ""

@@ -7,11 +7,13 @@ import (
 	"slices"
 )
 
-// Alias gives a view of a snapshot in which the requests of some tenants are those of others: aliases has, by name, whose
-// they are. A name is not both an alias and what another is an alias of. Without aliases it gives the snapshot itself.
+// Alias gives a view of a snapshot in which the requests of some tenants are those of others:
+// aliases has, by name, whose they are. A name is not both an alias and what another is an alias
+// of. Without aliases it gives the snapshot itself.
 //
-// The rows keep their tenants; only this view shows others. States that were saved for a tenant with aliases are left out,
-// since they may have been made without them: such a tenant is always analysed from its beginning.
+// The rows keep their tenants; only this view shows others. States that were saved for a tenant
+// with aliases are left out, since they may have been made without them: such a tenant is always
+// analysed from its beginning.
 func Alias(s Snapshot, aliases map[string]string) Snapshot {
 	if len(aliases) == 0 {
 		return s
@@ -26,7 +28,8 @@ func Alias(s Snapshot, aliases map[string]string) Snapshot {
 	return a
 }
 
-// Unalias gives the snapshot that Alias made a view of, and those of the states that may be saved under it.
+// Unalias gives the snapshot that Alias made a view of, and those of the states that may be saved
+// under it.
 func Unalias(s Snapshot, states []State) (Snapshot, []State) {
 	a, ok := s.(*aliased)
 	if !ok {

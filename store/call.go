@@ -5,7 +5,8 @@ import "time"
 // Call is one HTTP attempt as an analysis reads it: what Snapshot.Scan and History.Find give. Every
 // field is always filled; what only Request has, a Scan does not read.
 //
-// Times are integer microseconds since 1970-01-01 UTC, durations microseconds, sizes bytes on the wire.
+// Times are integer microseconds since 1970-01-01 UTC, durations microseconds, sizes bytes on the
+// wire.
 type Call struct {
 	// ID is the row's number in order of arrival, from 1.
 	ID int64

@@ -2,8 +2,8 @@ package store
 
 import "errors"
 
-// What can be wrong with a file. Errors of this package match one of these with errors.Is where a caller may want to act;
-// their text says which file and what to do.
+// What can be wrong with a file. Errors of this package match one of these with errors.Is where a
+// caller may want to act; their text says which file and what to do.
 var (
 	// ErrNotOurs: the file exists and is no request log of headroom's. It was not touched.
 	ErrNotOurs = errors.New("is not a headroom database")

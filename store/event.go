@@ -6,15 +6,17 @@ const (
 	EventDropped = "dropped" // requests could not be recorded
 	EventPrune   = "prune"   // rows were removed from the file
 	EventTold    = "told"    // an audit of what is new told of incidents; the note says which
-	EventPaced   = "paced"   // requests were held back to keep the least interval; the note says for how long
+	// Requests were held back to keep the least interval; the note says for how long.
+	EventPaced = "paced"
 )
 
-// Event is something that happened to a tenant's limits or to the log itself. Events are only ever added.
+// Event is something that happened to a tenant's limits or to the log itself. Events are only ever
+// added.
 type Event struct {
 	ID   int64
 	Kind string
-	// At is, in microseconds since 1970 UTC: of a reset, when support did it; of a drop, when it was noticed; of a prune,
-	// the time before which rows went.
+	// At is, in microseconds since 1970 UTC: of a reset, when support did it; of a drop, when it was
+	// noticed; of a prune, the time before which rows went.
 	At int64
 	// Tenant is "" where the event is not about one tenant.
 	Tenant string

@@ -1,11 +1,12 @@
 package store
 
-// How requests are told apart without their text. The hashes are 64 bits wide, the same in every run and every file, and
-// computed from what the row holds anyway, so they reveal nothing more. Two of a tenant's n recordings share a hash with
-// a chance of about n²/2⁶⁵: one in 3·10⁷ for a million.
+// How requests are told apart without their text. The hashes are 64 bits wide, the same in every
+// run and every file, and computed from what the row holds anyway, so they reveal nothing more. Two
+// of a tenant's n recordings share a hash with a chance of about n²/2⁶⁵: one in 3·10⁷ for a
+// million.
 
-// Identify fills ItemHash, ItemAt and ParamsHash from Route, Key, Query and Params. Requests that come out of a store have them;
-// it is for requests made by hand.
+// Identify fills ItemHash, ItemAt and ParamsHash from Route, Key, Query and Params. Requests that
+// come out of a store have them; it is for requests made by hand.
 func (r *Request) Identify() {
 	r.ItemHash, r.ItemAt, r.ParamsHash = 0, 0, 0
 	if r.Key != "" {
@@ -54,7 +55,8 @@ func (r *Route) Hash() uint64 {
 
 const hashSeed = 14695981039346656037 // FNV-1a's offset basis
 
-// hashText is FNV-1a, eight bytes at a time, with a final mix, since FNV alone leaves the last bytes in the low bits.
+// hashText is FNV-1a, eight bytes at a time, with a final mix, since FNV alone leaves the last
+// bytes in the low bits.
 func hashText(h uint64, s string) uint64 {
 	const prime = 1099511628211
 	h ^= uint64(len(s))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Log is a request log that is open: what the program asks of a store. Package storetest tests that a
-// store keeps what is said here. A Log is safe for use by several goroutines, and several processes
-// may have the same log open.
+// Log is a request log that is open: what the program asks of a store. Package storetest tests that
+// a store keeps what is said here. A Log is safe for use by several goroutines, and several
+// processes may have the same log open.
 type Log interface {
 	Writer
 	Pacer
@@ -21,8 +21,8 @@ type Log interface {
 	Refresh(ctx context.Context) error
 	// DropCache empties everything derived. The next Refresh makes it anew from the rows.
 	DropCache(ctx context.Context) error
-	// SaveStates keeps states that were computed from the snapshot, under key. It may keep nothing, and
-	// does nothing where the log cannot be written.
+	// SaveStates keeps states that were computed from the snapshot, under key. It may keep nothing,
+	// and does nothing where the log cannot be written.
 	SaveStates(ctx context.Context, from Snapshot, key []byte, states []State) error
 	// HashKey is the log's own random key, for hashes of request parameters that mean nothing outside
 	// this log.
@@ -50,8 +50,8 @@ type Writer interface {
 	AddCapture(ctx context.Context, c Capture) error
 }
 
-// Importer adds the requests of one log file without counting any request twice: where the log has k
-// requests equal to n of the file, max(0, n−k) are added. Requests are equal when tenant, client,
+// Importer adds the requests of one log file without counting any request twice: where the log has
+// k requests equal to n of the file, max(0, n−k) are added. Requests are equal when tenant, client,
 // StartedAt, method, URL as kept, Params, status and ResponseBytes are. It is for one goroutine.
 type Importer interface {
 	// Add adds those of the batch that are not in the log, and sets their IDs. The batch may be used
@@ -79,8 +79,8 @@ type Snapshot interface {
 	Tenants() []TenantInfo
 	Routes() []*Route
 	Sources() []*Source
-	// Scan gives a tenant's calls in order of (StartedAt, ID), in batches that are valid until the next
-	// one. An unknown tenant has none.
+	// Scan gives a tenant's calls in order of (StartedAt, ID), in batches that are valid until the
+	// next one. An unknown tenant has none.
 	Scan(ctx context.Context, tenant string, r Range) iter.Seq2[[]Call, error]
 	// Rows gives whole requests in order of arrival (ID), of one tenant, or of all where tenant is "".
 	// Until it ends, the loop must call none of the snapshot's methods that take a context.
@@ -114,7 +114,8 @@ type History interface {
 	Find(item uint64, until int64) ([]Call, error)
 }
 
-// Pacer hands out the right to start a request of a tenant's class to all processes that share a log.
+// Pacer hands out the right to start a request of a tenant's class to all processes that share a
+// log.
 type Pacer interface {
 	// TakeSlot takes the slot of a tenant's class. Only one process has it at a time. Where it is not
 	// free, ok is false, and wait is the longest until it will be; it may become free sooner, so ask

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// queue holds requests until they are written. It is a list of small blocks that all recorders share and use again: at the
-// usual rates a request is put into memory that is still in the processor's cache, which a ring of the queue's full length
-// never is (measured: a third of what recording costs its caller).
+// queue holds requests until they are written. It is a list of small blocks that all recorders
+// share and use again: at the usual rates a request is put into memory that is still in the
+// processor's cache, which a ring of the queue's full length never is (measured: a third of what
+// recording costs its caller).
 type queue struct {
 	mu     sync.Mutex
 	blocks []block // oldest first; the last one is being filled

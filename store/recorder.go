@@ -66,8 +66,8 @@ type Recorder struct {
 // RecorderOption changes how a Recorder works.
 type RecorderOption func(*Recorder)
 
-// OnTrouble has f called, from another goroutine, when writing has failed for a second, and when the
-// first request is dropped. By default, nobody is told before Close.
+// OnTrouble has f called, from another goroutine, when writing has failed for a second, and when
+// the first request is dropped. By default, nobody is told before Close.
 func OnTrouble(f func(error)) RecorderOption { return func(r *Recorder) { r.trouble = f } }
 
 // KeepCaptures has the log keep when this program was capturing: that it started, each hour that it
@@ -93,16 +93,16 @@ func newRecorder(w Writer, opts ...RecorderOption) *Recorder {
 	return r
 }
 
-// Record queues a finished request. It is safe for use by several goroutines. A request without tenant, route or source
-// counts as dropped, and so does one after Close.
+// Record queues a finished request. It is safe for use by several goroutines. A request without
+// tenant, route or source counts as dropped, and so does one after Close.
 func (r *Recorder) Record(q Request) {
 	if q.Check() != nil || !r.queue.put(&q) {
 		r.dropped.Add(1)
 	}
 }
 
-// RecordListed queues recordings that a list named, and keeps the slice. It neither blocks nor fails either: what does not
-// fit is told by Close, and comes again with the next list.
+// RecordListed queues recordings that a list named, and keeps the slice. It neither blocks nor
+// fails either: what does not fit is told by Close, and comes again with the next list.
 func (r *Recorder) RecordListed(recordings []Recording) {
 	r.queue.mu.Lock() // so that nothing comes after the last look that finish takes
 	defer r.queue.mu.Unlock()
@@ -119,7 +119,8 @@ func (r *Recorder) RecordListed(recordings []Recording) {
 // Dropped is how many requests could not be recorded so far.
 func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
 
-// Close writes what is queued and stops. Its error tells how many requests were not recorded, and why.
+// Close writes what is queued and stops. Its error tells how many requests were not recorded, and
+// why.
 func (r *Recorder) Close() error {
 	r.queue.close()
 	defer time.AfterFunc(closePatience, r.giveUp).Stop()
@@ -161,8 +162,8 @@ func (r *Recorder) run() {
 	}
 }
 
-// finish writes what is left once nothing more can come. That may be a request, too, which came after
-// await had found none.
+// finish writes what is left once nothing more can come. That may be a request, too, which came
+// after await had found none.
 func (r *Recorder) finish(batch []Request) {
 	r.empty(batch)
 	r.flushLists()
@@ -172,8 +173,8 @@ func (r *Recorder) finish(batch []Request) {
 	r.capture(ctx, CaptureStopped)
 }
 
-// empty writes what is queued until nothing is, which may be never: so recording lists get their turn
-// in between.
+// empty writes what is queued until nothing is, which may be never: so recording lists get their
+// turn in between.
 func (r *Recorder) empty(batch []Request) []Request {
 	for r.await() {
 		batch = r.queue.take(batch[:0], maxBatch-blockRows)
@@ -191,8 +192,8 @@ func (r *Recorder) flushLists() {
 }
 
 // await waits for company of what is queued, until there is enough of it, the oldest has waited for
-// flushEvery, or no more can come; false says that nothing is queued. It looks now and then, since to
-// be woken for every request would cost the one who records it.
+// flushEvery, or no more can come; false says that nothing is queued. It looks now and then, since
+// to be woken for every request would cost the one who records it.
 func (r *Recorder) await() bool {
 	for ; ; time.Sleep(flushEvery / 20) {
 		n, oldest, closed := r.queue.state()
@@ -224,8 +225,8 @@ func (r *Recorder) flushListed(recordings []Recording) {
 	}
 }
 
-// persist says whether write succeeded. An error that may pass is asked again, until the time is over
-// that Close waits; any other is for good.
+// persist says whether write succeeded. An error that may pass is asked again, until the time is
+// over that Close waits; any other is for good.
 func (r *Recorder) persist(write func() error) bool {
 	began, told := time.Now(), false
 	for pause := flushEvery; ; pause = min(2*pause, longestPause) {
@@ -281,8 +282,8 @@ func (r *Recorder) tellDrop() {
 		"than they can be written, or are incomplete"))
 }
 
-// noteDropped leaves in the log, for the audit, how many were dropped since the last time. What cannot
-// be left there now comes with the next attempt; Close's error has the number in any case.
+// noteDropped leaves in the log, for the audit, how many were dropped since the last time. What
+// cannot be left there now comes with the next attempt; Close's error has the number in any case.
 func (r *Recorder) noteDropped(ctx context.Context) {
 	n := r.dropped.Load() - r.noted
 	if n == 0 {

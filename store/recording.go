@@ -2,8 +2,8 @@ package store
 
 import "errors"
 
-// Recording is one entry of a vendor's recording list: that a recording exists, how long and how large it is. It holds
-// nothing of who spoke.
+// Recording is one entry of a vendor's recording list: that a recording exists, how long and how
+// large it is. It holds nothing of who spoke.
 type Recording struct {
 	Tenant string
 	// Key is the vendor's, as Request.Key has it where the recording is downloaded.

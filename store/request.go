@@ -8,15 +8,17 @@ import (
 	"time"
 )
 
-// Request is one HTTP attempt, as it is stored: a retry, a redirect and a failed connection are each
-// a Request of their own. It holds nothing secret and nobody's name: see Route for what of the URL is
-// kept. Call is what an analysis reads of it.
+// Request is one HTTP attempt, as it is stored: a retry, a redirect and a failed connection are
+// each a Request of their own. It holds nothing secret and nobody's name: see Route for what of the
+// URL is kept. Call is what an analysis reads of it.
 //
-// Times are integer microseconds since 1970-01-01 UTC, durations microseconds, sizes bytes on the wire.
+// Times are integer microseconds since 1970-01-01 UTC, durations microseconds, sizes bytes on the
+// wire.
 type Request struct {
 	// ID is the row's number in order of arrival, from 1. 0 means: not stored yet.
 	ID int64
-	// Tenant is the vendor's name of the organisation the request belongs to. It is never empty once stored.
+	// Tenant is the vendor's name of the organisation the request belongs to. It is never empty once
+	// stored.
 	Tenant string
 	// StartedAt is when the attempt began. All rules and all sums go by it.
 	StartedAt int64
@@ -24,19 +26,23 @@ type Request struct {
 	Duration int64
 	// FirstByte is from StartedAt to the first byte of the answer. 0 means unknown.
 	FirstByte int64
-	// RequestBytes and ResponseBytes are body bytes on the wire, as sent and as read. 0 means none, or unknown in a log.
+	// RequestBytes and ResponseBytes are body bytes on the wire, as sent and as read. 0 means none, or
+	// unknown in a log.
 	RequestBytes  int64
 	ResponseBytes int64
 	// Status is the answer's status code; 0 means that no answer came.
 	Status int
-	// CutShort says that the answer's body ended before its end: the reader closed it, or the connection broke.
+	// CutShort says that the answer's body ended before its end: the reader closed it, or the
+	// connection broke.
 	CutShort bool
-	// RetryAfter is the answer's Retry-After in seconds, a date already turned into the time left. 0 means none.
+	// RetryAfter is the answer's Retry-After in seconds, a date already turned into the time left. 0
+	// means none.
 	RetryAfter int64
-	// Error is the class of what went wrong (dns, connect, tls, timeout, cancelled, reset, other), "" for nothing.
+	// Error is the class of what went wrong (dns, connect, tls, timeout, cancelled, reset, other), ""
+	// for nothing.
 	Error string
-	// VendorID is the vendor's own id of the request, from a header of its answer that the policy names;
-	// "" means that none was told.
+	// VendorID is the vendor's own id of the request, from a header of its answer that the policy
+	// names; "" means that none was told.
 	VendorID string
 	// DateSkew is the answer's Date less our clock.
 	DateSkew Seconds
@@ -44,27 +50,28 @@ type Request struct {
 	Route *Route
 	Key   string
 	Query string
-	// Params identifies the parameters of a request whose kept URL does not say all of them (it had a body, or
-	// something of the URL was not kept): 32 hexadecimal digits of a hash keyed by the file. "" means that method
-	// and URL are the parameters.
+	// Params identifies the parameters of a request whose kept URL does not say all of them (it had a
+	// body, or something of the URL was not kept): 32 hexadecimal digits of a hash keyed by the file.
+	// "" means that method and URL are the parameters.
 	Params string
 	// Client is the program or host that sent the request; "" means unknown.
 	Client string
-	// Source is how the request got into the file. Route, Source and Client are shared between many Requests;
-	// what Route and Source point at must not change once a store was given it.
+	// Source is how the request got into the file. Route, Source and Client are shared between many
+	// Requests; what Route and Source point at must not change once a store was given it.
 	Source *Source
 
-	// ItemAt is the time that Key ends in, when its last part is "-" and 13 digits, milliseconds since 1970 UTC: the
-	// start of a recording. It is floored to whole seconds, in microseconds; 0 means that the key tells no time.
+	// ItemAt is the time that Key ends in, when its last part is "-" and 13 digits, milliseconds since
+	// 1970 UTC: the start of a recording. It is floored to whole seconds, in microseconds; 0 means
+	// that the key tells no time.
 	ItemAt int64
-	// ItemHash identifies Key, ParamsHash the parameters (Params, or method and URL), within one file. All
-	// three are derived, by Identify, which the store calls for requests whose ParamsHash is 0.
+	// ItemHash identifies Key, ParamsHash the parameters (Params, or method and URL), within one file.
+	// All three are derived, by Identify, which the store calls for requests whose ParamsHash is 0.
 	ItemHash   uint64
 	ParamsHash uint64
 }
 
-// OpaqueClass is the class of a connection whose requests could not be seen: a tunnel through the proxy. No policy gives it,
-// and none takes it away.
+// OpaqueClass is the class of a connection whose requests could not be seen: a tunnel through the
+// proxy. No policy gives it, and none takes it away.
 const OpaqueClass = "opaque"
 
 // Route is what many requests share: the method and the part of the URL without its parameters.
@@ -75,8 +82,9 @@ type Route struct {
 	Method string
 	// Origin is scheme, host and a port that is not the scheme's default: "https://acme.xima.cloud".
 	Origin string
-	// Template is the path. A segment "{name}" stands for a value: the k-th value of the request's Key where the
-	// policy lets it be kept ("{+name}"), else nothing is known of it ("{name}", and "*" where no template fits).
+	// Template is the path. A segment "{name}" stands for a value: the k-th value of the request's Key
+	// where the policy lets it be kept ("{+name}"), else nothing is known of it ("{name}", and "*"
+	// where no template fits).
 	Template string
 	// Class is the class the policy gave the route when it was stored, such as "recording_audio".
 	Class string
@@ -90,8 +98,8 @@ type Source struct {
 	Kind string
 	// Name is the file's base name, or the program's; it may be "".
 	Name string
-	// Resolution is the clock's, in microseconds: 0 for our own capture and for records with fractions of a second,
-	// 1,000,000 for logs in whole seconds (their times are floored).
+	// Resolution is the clock's, in microseconds: 0 for our own capture and for records with fractions
+	// of a second, 1,000,000 for logs in whole seconds (their times are floored).
 	Resolution int64
 	// TimeIs is what the times mean. It is TimeIsStart but for logs that tell another time.
 	TimeIs TimeMeaning

@@ -9,8 +9,9 @@ import (
 // ErrSealedMeanwhile says that another process sealed since the seals were read. Read them again.
 var ErrSealedMeanwhile = errors.New("another process sealed the log meanwhile")
 
-// Sealable is a log that can be sealed: package evidence makes a Merkle log of each tenant's rows, and
-// the store keeps what of it does not follow from the rows. A store that cannot write can still be read.
+// Sealable is a log that can be sealed: package evidence makes a Merkle log of each tenant's rows,
+// and the store keeps what of it does not follow from the rows. A store that cannot write can still
+// be read.
 type Sealable interface {
 	// Seals opens the rows and their seals as they are now, for reading. It must be closed.
 	Seals(ctx context.Context) (Seals, error)
@@ -57,9 +58,9 @@ type SealHead struct {
 	// Size is how many leaves the log has, Checkpoint its signed head.
 	Size       int64
 	Checkpoint []byte
-	// Peaks are the hashes of the full subtrees over the log, 32 bytes each, the largest first. Hints are
-	// the first 4 bytes of the hash of each leaf that the run added: they tell which leaf is not the one
-	// that was sealed.
+	// Peaks are the hashes of the full subtrees over the log, 32 bytes each, the largest first. Hints
+	// are the first 4 bytes of the hash of each leaf that the run added: they tell which leaf is not
+	// the one that was sealed.
 	Peaks []byte
 	Hints []byte
 	// Lines are the leaves of the run that no row says.
@@ -72,8 +73,8 @@ type SealLine struct {
 	Line string
 }
 
-// PrunedHash stays of leaves whose rows were removed: a leaf's hash (Level 0, N its index), or that of a
-// full subtree of 256 leaves (Level 8, N their first index divided by 256).
+// PrunedHash stays of leaves whose rows were removed: a leaf's hash (Level 0, N its index), or that
+// of a full subtree of 256 leaves (Level 8, N their first index divided by 256).
 type PrunedHash struct {
 	Level int
 	N     int64
@@ -88,12 +89,12 @@ type Seals interface {
 	Tenants() []string
 	// Last are the numbers of the last rows.
 	Last() RowIDs
-	// Run gives one run, or the newest where n is 0; its N is 0 where there is none. Runs gives all from
-	// one number on.
+	// Run gives one run, or the newest where n is 0; its N is 0 where there is none. Runs gives all
+	// from one number on.
 	Run(ctx context.Context, n int64) (SealRun, error)
 	Runs(ctx context.Context, from int64) ([]SealRun, error)
-	// Heads gives the heads of a run, by tenant. NewestHeads gives each tenant's newest head up to a run,
-	// without Hints and Lines.
+	// Heads gives the heads of a run, by tenant. NewestHeads gives each tenant's newest head up to a
+	// run, without Hints and Lines.
 	Heads(ctx context.Context, run int64) ([]SealHead, error)
 	NewestHeads(ctx context.Context, run int64) ([]SealHead, error)
 	// TenantHeads gives all heads of one tenant in their order, without Hints and Lines.
@@ -102,15 +103,15 @@ type Seals interface {
 	Lines(ctx context.Context, tenant string, from int64) ([]SealLine, error)
 	// Pruned gives the hashes that stayed of a tenant's removed rows, in the order of the leaves.
 	Pruned(ctx context.Context, tenant string) ([]PrunedHash, error)
-	// Requests, Events, Listed and Captures give rows by ID, from above after up to and with upto: of one
-	// tenant (events of no tenant included), or of all where tenant is "". A *Request is valid until the
-	// next.
+	// Requests, Events, Listed and Captures give rows by ID, from above after up to and with upto: of
+	// one tenant (events of no tenant included), or of all where tenant is "". A *Request is valid
+	// until the next.
 	Requests(ctx context.Context, tenant string, after, upto int64) iter.Seq2[*Request, error]
 	Events(ctx context.Context, tenant string, after, upto int64) ([]Event, error)
 	Listed(ctx context.Context, tenant string, after, upto int64) iter.Seq2[ListedRecording, error]
 	Captures(ctx context.Context, after, upto int64) ([]Capture, error)
-	// FirstIn gives the first rows of a tenant, by ID, whose time lies in [from, to), microseconds since
-	// 1970 UTC; 0 where there is none. It does not look at captures.
+	// FirstIn gives the first rows of a tenant, by ID, whose time lies in [from, to), microseconds
+	// since 1970 UTC; 0 where there is none. It does not look at captures.
 	FirstIn(ctx context.Context, tenant string, from, to int64) (RowIDs, error)
 	// Close ends the reading.
 	Close() error
@@ -128,8 +129,8 @@ type ListedRecording struct {
 type Pruning struct {
 	// After is the last run that the caller knows.
 	After int64
-	// Before is the time, in microseconds since 1970 UTC, before which all requests, listed recordings and
-	// events go.
+	// Before is the time, in microseconds since 1970 UTC, before which all requests, listed recordings
+	// and events go.
 	Before int64
 	// Upto are the last rows that are sealed: rows after them stay, however old.
 	Upto RowIDs

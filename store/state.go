@@ -2,8 +2,8 @@ package store
 
 import "math"
 
-// State is what an analysis summed up of a tenant's requests up to a moment, so that the next run reads only what came
-// after. It is a cache: it may be gone at any time.
+// State is what an analysis summed up of a tenant's requests up to a moment, so that the next run
+// reads only what came after. It is a cache: it may be gone at any time.
 type State struct {
 	// Tenant's requests up to UptoAt (StartedAt, inclusive, microseconds since 1970 UTC) are in Data.
 	Tenant string
@@ -20,8 +20,8 @@ type TenantInfo struct {
 	First, Last int64
 }
 
-// Range selects requests by StartedAt: From inclusive, To exclusive, in microseconds since 1970 UTC. A To of 0 means no
-// end, so the zero Range selects all.
+// Range selects requests by StartedAt: From inclusive, To exclusive, in microseconds since 1970
+// UTC. A To of 0 means no end, so the zero Range selects all.
 type Range struct{ From, To int64 }
 
 // End is To, or the end of time.

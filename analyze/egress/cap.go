@@ -7,11 +7,14 @@ type CapSource string
 
 // The sources of a cap.
 const (
-	CapTold     CapSource = "told"     // by the vendor's support
-	CapLearned  CapSource = "learned"  // from the rolling sum at a refusal, or from sums that were let through
-	CapMeasured CapSource = "measured" // from the number of agents and the tenant's own bytes per recorded hour
-	CapAssumed  CapSource = "assumed"  // from the number of agents and the policy's bytes per recorded hour
-	CapUnknown  CapSource = "unknown"
+	CapTold CapSource = "told" // by the vendor's support
+	// From the rolling sum at a refusal, or from sums that were let through.
+	CapLearned CapSource = "learned"
+	// From the number of agents and the tenant's own bytes per recorded hour.
+	CapMeasured CapSource = "measured"
+	// From the number of agents and the policy's bytes per recorded hour.
+	CapAssumed CapSource = "assumed"
+	CapUnknown CapSource = "unknown"
 )
 
 // Cap is a rolling egress cap in bytes. Bytes 0 means unknown, Low and High 0 that there is no such
@@ -21,7 +24,8 @@ type Cap struct {
 	Source           CapSource
 }
 
-// CapFacts is what is known of a tenant's cap from outside the requests. Zero values mean not known.
+// CapFacts is what is known of a tenant's cap from outside the requests. Zero values mean not
+// known.
 type CapFacts struct {
 	Told   int64     // bytes, by support
 	ToldOn time.Time // the day on which it did, and

@@ -1,5 +1,5 @@
-// Package egress keeps what the audit and the outlook share: the rolling sum of bytes, what is known
-// of a tenant and of its cap, and the events of a log.
+// Package egress keeps what the audit and the outlook share: the rolling sum of bytes, what is
+// known of a tenant and of its cap, and the events of a log.
 //
 // It is a leaf: it judges nothing and forecasts nothing.
 package egress

@@ -10,7 +10,8 @@ func Item(r *store.Call) uint64 {
 	return r.ParamsHash
 }
 
-// Items is a set of hashes, which are spread already: open addressing without hashing again, for some 10 ns a request.
+// Items is a set of hashes, which are spread already: open addressing without hashing again, for
+// some 10 ns a request.
 type Items struct {
 	slots []uint64 // 0 is free
 	n     int
@@ -19,8 +20,8 @@ type Items struct {
 	warmed uint64 // of no meaning; without it Warm would be compiled away
 }
 
-// keptSlots bounds what an emptied set keeps for whoever comes next, 512 kB: to clear what a tenant of millions has left
-// would take longer than to judge a small one.
+// keptSlots bounds what an emptied set keeps for whoever comes next, 512 kB: to clear what a tenant
+// of millions has left would take longer than to judge a small one.
 const keptSlots = 1 << 16
 
 // Reserve makes room for n hashes, and empties the set.
@@ -37,8 +38,8 @@ func (s *Items) Reserve(n int) {
 	s.n, s.zero = 0, false
 }
 
-// Warm reads the slots that a batch will need: all at once they come from memory in a fifth of the time that they take
-// one by one, each waited for between the judging of two requests.
+// Warm reads the slots that a batch will need: all at once they come from memory in a fifth of the
+// time that they take one by one, each waited for between the judging of two requests.
 func (s *Items) Warm(batch []store.Call) {
 	if len(s.slots) == 0 {
 		return

@@ -84,9 +84,9 @@ func (w *Window) LearnFrom(role limits.Role) {
 	}
 }
 
-// learn compares a sum with those before. A refusal below a sum that was served, or a request served
-// above a sum that was refused, means that the cap has changed in between: what was learned before
-// is then out of date.
+// learn compares a sum with those before. A refusal below a sum that was served, or a request
+// served above a sum that was refused, means that the cap has changed in between: what was learned
+// before is then out of date.
 func (w *Window) learn(sum int64, refused bool) {
 	switch {
 	case refused && (w.Refused < 0 || sum < w.Refused):

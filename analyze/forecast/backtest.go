@@ -7,9 +7,10 @@ import (
 	"math"
 )
 
-// Origins forecasts the calendar sums 1 to horizon days ahead from every day of s from the third on, each with no more
-// than was known at its end (closure days are known ahead). It yields the day's distance from s.Start and the bands;
-// the Fan is overwritten by the next step. The error is Fit's, or says that the horizon is not possible.
+// Origins forecasts the calendar sums 1 to horizon days ahead from every day of s from the third
+// on, each with no more than was known at its end (closure days are known ahead). It yields the
+// day's distance from s.Start and the bands; the Fan is overwritten by the next step. The error is
+// Fit's, or says that the horizon is not possible.
 func Origins(s Series, window, horizon int) (iter.Seq2[int, Fan], error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -50,8 +51,9 @@ func (m *Model) calendar(fan Fan, buf []Window) {
 type Score struct {
 	// Name is the way of forecasting.
 	Name string
-	// MASE is the mean |error| of the point, and Pinball the mean pinball loss over the quantiles from 5 to 95 %, both
-	// in units of the mean change of the sum over a week. Lower is better, 0 is perfect.
+	// MASE is the mean |error| of the point, and Pinball the mean pinball loss over the quantiles from
+	// 5 to 95 %, both in units of the mean change of the sum over a week. Lower is better, 0 is
+	// perfect.
 	MASE, Pinball float64
 	// Cover80 and Cover95 are the shares of sums inside the 80 and 95 % bands.
 	Cover80, Cover95 float64
@@ -59,10 +61,11 @@ type Score struct {
 	Origins int
 }
 
-// Evaluate forecasts the past of s from its last days (0 means all) that have four weeks before and horizon days after
-// them, and does the same with three ways in common use: the median of the last four same weekdays, the value of a week
-// ago, and a straight line through the last seven sums. Each has a band of the same kind, from its own errors. The
-// first Score is this package's. The error is a *ShortHistoryError where no day qualifies, or says why there is no scale.
+// Evaluate forecasts the past of s from its last days (0 means all) that have four weeks before and
+// horizon days after them, and does the same with three ways in common use: the median of the last
+// four same weekdays, the value of a week ago, and a straight line through the last seven sums.
+// Each has a band of the same kind, from its own errors. The first Score is this package's. The
+// error is a *ShortHistoryError where no day qualifies, or says why there is no scale.
 func Evaluate(s Series, window, horizon, last int) ([]Score, error) {
 	horizon = min(max(horizon, 1), learnHorizon)
 	if err := s.check(); err != nil {
@@ -207,7 +210,8 @@ func seasonalNaive(m *Model, h int) float64 {
 	return m.known(h) + m.fromWeeks(h, 1)
 }
 
-// fromWeeks sums, over the unknown days of the window, the medians of the last weeks same weekdays as they were.
+// fromWeeks sums, over the unknown days of the window, the medians of the last weeks same weekdays
+// as they were.
 func (m *Model) fromWeeks(h, weeks int) float64 {
 	var sum float64
 	var buf [4]float64

@@ -5,10 +5,11 @@ import "math"
 // Levels are the levels of Band.Quantiles.
 var Levels = [...]float64{.025, .05, .1, .15, .2, .25, .3, .35, .4, .45, .5, .55, .6, .65, .7, .75, .8, .85, .9, .95, .975}
 
-// Errors of a sum, divided by their mean size, lie almost exactly on a Laplace distribution: its 60, 70, 80 and 90 %
-// quantiles are .22, .51, .92 and 1.61, measured were .24, .51, .89 and 1.56. Only the outer tenths are longer (2.26 and
-// 3.23 at 95 and 97.5 %, and −4.11 at 2.5 %). Hence a Laplace body, a little narrower, and beyond the 10 and 90 %
-// quantiles an exponential tail one and a half times as long.
+// Errors of a sum, divided by their mean size, lie almost exactly on a Laplace distribution: its
+// 60, 70, 80 and 90 % quantiles are .22, .51, .92 and 1.61, measured were .24, .51, .89 and 1.56.
+// Only the outer tenths are longer (2.26 and 3.23 at 95 and 97.5 %, and −4.11 at 2.5 %). Hence a
+// Laplace body, a little narrower, and beyond the 10 and 90 % quantiles an exponential tail one and
+// a half times as long.
 const (
 	bodyScale = .93
 	tailScale = 1.5
@@ -47,8 +48,8 @@ func unitExceed(z float64) float64 {
 	return tailAt * math.Exp(-(z-turn)/(tailScale*bodyScale))
 }
 
-// Band is what is said of one window: all in bytes. Where the coming days may be of several kinds (see cases.go), it is
-// the mixture of what each of them would bring.
+// Band is what is said of one window: all in bytes. Where the coming days may be of several kinds
+// (see cases.go), it is the mixture of what each of them would bring.
 type Band struct {
 	// Known is the part that cannot change any more; nothing lies below it.
 	Known float64
@@ -64,10 +65,12 @@ type Band struct {
 	lean bool
 }
 
-// part is what a window holds in one case: the median and the mean |error|. Weights of a band add up to 1.
+// part is what a window holds in one case: the median and the mean |error|. Weights of a band add
+// up to 1.
 type part struct {
 	weight, point, scale float64
-	// played: the case says what the days bring together, so that those that reach a cap need not be put together.
+	// played: the case says what the days bring together, so that those that reach a cap need not be
+	// put together.
 	played bool
 }
 
@@ -113,7 +116,8 @@ func (b *Band) Quantile(p float64) float64 {
 	return math.Max(b.Known, b.mixed(p, unitQuantile(p)))
 }
 
-// mixed is the quantile at p of the mixture; z is that of the unit distribution. It lies between those of the parts.
+// mixed is the quantile at p of the mixture; z is that of the unit distribution. It lies between
+// those of the parts.
 func (b *Band) mixed(p, z float64) float64 {
 	low, high, x := math.Inf(1), math.Inf(-1), 0.
 	for i := range b.parts {
@@ -184,8 +188,8 @@ func (b *Band) Exceed(limit float64) float64 {
 	return sum
 }
 
-// Moved returns the band with another sum on top that is uncertain, too, and independent of it: shift at its median,
-// spread its mean |error|, and known the part of both that is for sure.
+// Moved returns the band with another sum on top that is uncertain, too, and independent of it:
+// shift at its median, spread its mean |error|, and known the part of both that is for sure.
 func (b Band) Moved(shift, spread, known float64) Band {
 	parts := make([]part, len(b.parts))
 	for i, p := range b.parts {

@@ -4,8 +4,8 @@ import "math"
 
 // What the coming days may be like.
 //
-// Mostly there is one case: days like those before. After days that were not like the pattern there are several, each with a
-// weight, and every band is their mixture:
+// Mostly there is one case: days like those before. After days that were not like the pattern there
+// are several, each with a weight, and every band is their mixture:
 //
 //   - usual: the profile;
 //   - caught up: the profile, and what missed nights left comes with the next pull;
@@ -14,22 +14,23 @@ import "math"
 //
 // A tenant that pulls on no fixed weekdays has other cases altogether, see gaps.go.
 //
-// The weights (see state.go) are judgements in coarse steps, but for the share of missed nights that this tenant has caught up
-// before, which is learned.
+// The weights (see state.go) are judgements in coarse steps, but for the share of missed nights
+// that this tenant has caught up before, which is learned.
 
 // future is one case of the coming days.
 type future struct {
 	weight float64
 	// factor multiplies the scale of usual days.
 	factor float64
-	// raised is by how many scales the case lies above days, and wide by how many it is wider, for the first week; both fade
-	// within another.
+	// raised is by how many scales the case lies above days, and wide by how many it is wider, for the
+	// first week; both fade within another.
 	raised, wide float64
 	// least is the least mean |error| of a window, in bytes.
 	least float64
 	// played says that the days are one path, not the middle of many.
 	played bool
-	// days are the bytes of the coming days, and unsure the mean |error| of some of them beside that of usual days; nil is none.
+	// days are the bytes of the coming days, and unsure the mean |error| of some of them beside that
+	// of usual days; nil is none.
 	days, unsure []float64
 }
 
@@ -78,7 +79,8 @@ func (m *Model) part(f *future, w *Window, h int) part {
 	return out
 }
 
-// Expected are the mean bytes of so many coming days, over all cases: at most MaxHorizon+MaxUnknown+1 days.
+// Expected are the mean bytes of so many coming days, over all cases: at most
+// MaxHorizon+MaxUnknown+1 days.
 func (m *Model) Expected(days int) []float64 {
 	out := make([]float64, min(max(days, 0), mostAhead+1))
 	futures := m.futures()
@@ -90,23 +92,27 @@ func (m *Model) Expected(days int) []float64 {
 	return out
 }
 
-// State is what is out of the ordinary in the last days, as far as the forecast takes it into account. The zero State is
-// nothing.
+// State is what is out of the ordinary in the last days, as far as the forecast takes it into
+// account. The zero State is nothing.
 type State struct {
-	// Missed are the nights up to the last that were missed, Lost the bytes they should have brought, and CatchUp how likely
-	// those are taken to come with the next pulls. In the days that a rhythm leaves out none is missed.
+	// Missed are the nights up to the last that were missed, Lost the bytes they should have brought,
+	// and CatchUp how likely those are taken to come with the next pulls. In the days that a rhythm
+	// leaves out none is missed.
 	Missed  int
 	Lost    float64
 	CatchUp float64
-	// Steps are the days up to the last that were Factor times what was expected, all far above it or all far below.
+	// Steps are the days up to the last that were Factor times what was expected, all far above it or
+	// all far below.
 	Steps  int
 	Factor float64
-	// Growth is that of a volume that grows, or falls, steadily: what is expected is so many times what the last weeks show. 1
-	// is none.
+	// Growth is that of a volume that grows, or falls, steadily: what is expected is so many times
+	// what the last weeks show. 1 is none.
 	Growth float64
-	// Surprise is by how many mean errors the sums of the last days lay above their forecasts, where the volume may be growing.
+	// Surprise is by how many mean errors the sums of the last days lay above their forecasts, where
+	// the volume may be growing.
 	Surprise float64
-	// Every is the typical number of days between two pulls, where those are on no fixed weekdays; 0 elsewhere.
+	// Every is the typical number of days between two pulls, where those are on no fixed weekdays; 0
+	// elsewhere.
 	Every int
 }
 

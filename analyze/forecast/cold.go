@@ -2,8 +2,9 @@ package forecast
 
 import "math"
 
-// shapes are weekly shapes found in public volumes of many kinds, Monday first, with mean 1 or near it: no weekday
-// pattern, a mild weekend dip, a strong one, a closed weekend, a week from Sunday to Thursday.
+// shapes are weekly shapes found in public volumes of many kinds, Monday first, with mean 1 or near
+// it: no weekday pattern, a mild weekend dip, a strong one, a closed weekend, a week from Sunday to
+// Thursday.
 var shapes = [...]struct {
 	prior float64
 	week  profile
@@ -16,14 +17,16 @@ var shapes = [...]struct {
 }
 
 const (
-	// shapeSigma is the deviation from its shape a day may have, in mean volumes; .2 and .45 score .001 and .004 worse.
+	// shapeSigma is the deviation from its shape a day may have, in mean volumes; .2 and .45 score
+	// .001 and .004 worse.
 	shapeSigma = .3
-	// shapeOutlier bounds what one day can say against a shape (in σ): a holiday is no proof of a closed weekend.
+	// shapeOutlier bounds what one day can say against a shape (in σ): a holiday is no proof of a
+	// closed weekend.
 	shapeOutlier = 3.
 )
 
-// coldProfile is the mixture of the shapes, each scaled to the history, by prior × likelihood. first is the weekday
-// of day 0.
+// coldProfile is the mixture of the shapes, each scaled to the history, by prior × likelihood.
+// first is the weekday of day 0.
 func coldProfile(volume []float64, first int) profile {
 	var levels, logs [len(shapes)]float64
 	best := math.Inf(-1)
@@ -46,8 +49,8 @@ func coldProfile(volume []float64, first int) profile {
 	return out
 }
 
-// fitShape returns the level at which shape k has the history's total, and the log of its prior × likelihood. A shape
-// that has no volume on any of the days is not possible (−Inf).
+// fitShape returns the level at which shape k has the history's total, and the log of its prior ×
+// likelihood. A shape that has no volume on any of the days is not possible (−Inf).
 func fitShape(k int, volume []float64, first int) (level, log float64) {
 	var sum, share float64
 	for t, v := range volume {

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// maxSpan bounds the days between the first and the last of a series: a mistyped year must not fill the memory.
+// maxSpan bounds the days between the first and the last of a series: a mistyped year must not fill
+// the memory.
 const maxSpan = 100 * 366
 
 // Named is a series of a file.
@@ -22,9 +23,10 @@ type Named struct {
 	Series Series
 }
 
-// ReadDaily reads CSV with the columns series_id, day (2006-01-02) and bytes, in any order of columns and rows, after
-// a line with their names; other columns are ignored, and so is space around fields. Days that are missing within a series become NaN. The series come
-// in the order in which they first appear. Errors name the line.
+// ReadDaily reads CSV with the columns series_id, day (2006-01-02) and bytes, in any order of
+// columns and rows, after a line with their names; other columns are ignored, and so is space
+// around fields. Days that are missing within a series become NaN. The series come in the order in
+// which they first appear. Errors name the line.
 func ReadDaily(r io.Reader) ([]Named, error) {
 	days := map[string][]reading{}
 	var order []string
@@ -90,8 +92,8 @@ func assemble(rows []reading) (Series, error) {
 	return s, nil
 }
 
-// ReadClosures reads CSV with the columns series_id, day and name and adds the closure days to the series. Rows of
-// other series are ignored. Errors name the line.
+// ReadClosures reads CSV with the columns series_id, day and name and adds the closure days to the
+// series. Rows of other series are ignored. Errors name the line.
 func ReadClosures(r io.Reader, series []Named) error {
 	index := make(map[string]*Series, len(series))
 	for i := range series {
@@ -167,14 +169,15 @@ func dayNumber(t time.Time) int {
 
 func dayStart(day int) time.Time { return time.Unix(int64(day)*24*60*60, 0).UTC() }
 
-// RowWriter writes backtests as CSV: series_id, origin_day, horizon, point, then a column for each of Levels.
+// RowWriter writes backtests as CSV: series_id, origin_day, horizon, point, then a column for each
+// of Levels.
 type RowWriter struct {
 	w   *bufio.Writer
 	buf []byte
 }
 
-// NewRowWriter returns a RowWriter on w. The names of the columns are the first line; nothing reaches w for sure before
-// Flush.
+// NewRowWriter returns a RowWriter on w. The names of the columns are the first line; nothing
+// reaches w for sure before Flush.
 func NewRowWriter(w io.Writer) *RowWriter {
 	out := &RowWriter{w: bufio.NewWriter(w), buf: []byte("series_id,origin_day,horizon,point")}
 	for _, p := range Levels {
@@ -235,7 +238,8 @@ func WriteBacktest(w *RowWriter, series Named, window, horizon int) error {
 	return nil
 }
 
-// appendBytes appends a field; whole bytes, unless the volumes are so small that they must be in another unit.
+// appendBytes appends a field; whole bytes, unless the volumes are so small that they must be in
+// another unit.
 func appendBytes(buf []byte, v float64) []byte {
 	decimals := 0
 	if v < 1e6 {

@@ -2,7 +2,8 @@ package forecast
 
 import "math"
 
-// drift is a growth, or decline, that goes on for weeks: the experts follow a volume that grows by 1 % a day 15 % behind.
+// drift is a growth, or decline, that goes on for weeks: the experts follow a volume that grows by
+// 1 % a day 15 % behind.
 //
 //	e(t) = (volume − said)/said of the week up to day t, said by the profile of the day before that week
 //	drift = mean e · max(0, 1 − (2.5/T)²),  T = mean e/(σ/√w) over the last w = 4 to 8 weeks
@@ -16,8 +17,8 @@ type drift struct {
 
 const (
 	leastDrift, driftDays = 4 * week, 8 * week
-	// driftSure is the T from which a drift is believed; 2 and 3 score .001 worse and better on public series, and follow a
-	// growing one 2 % more and 6 % less.
+	// driftSure is the T from which a drift is believed; 2 and 3 score .001 worse and better on public
+	// series, and follow a growing one 2 % more and 6 % less.
 	driftSure = 2.5
 	mostDrift = .5
 )

@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	// warmFrom and warmFull are the days of history between which the experts take over from the weekly shapes.
-	// Seven days earlier adds .2 to the cold pinball loss (a weekday's median is then a single day); later is no better.
+	// warmFrom and warmFull are the days of history between which the experts take over from the
+	// weekly shapes. Seven days earlier adds .2 to the cold pinball loss (a weekday's median is then a
+	// single day); later is no better.
 	warmFrom, warmFull = 2 * week, 4 * week
 
 	medianWeeks  = 6  // 4 scores .003 worse; both together are no better
@@ -17,8 +18,9 @@ const (
 	expertsCount = 2 + len(filterSpeeds)
 )
 
-// filterSpeeds are the shares of an innovation that move the level: one slow filter and one that follows within a few
-// days. Six speeds from .02 to .35 score .003 worse; one of .15 scores the same, but .007 worse before the 28th day.
+// filterSpeeds are the shares of an innovation that move the level: one slow filter and one that
+// follows within a few days. Six speeds from .02 to .35 score .003 worse; one of .15 scores the
+// same, but .007 worse before the 28th day.
 var filterSpeeds = [...]float64{.1, .3}
 
 // expertDecay halves the weight of an expert's past error in 80 days; 40 and 160 score the same.
@@ -115,8 +117,8 @@ func (e *experts) say(m *Model, t int) {
 	e.latest = t % learnHorizon
 }
 
-// score adds the errors of the sums that end with day t, in volume (without faults and closures: an expert is not
-// to blame for them).
+// score adds the errors of the sums that end with day t, in volume (without faults and closures: an
+// expert is not to blame for them).
 func (e *experts) score(m *Model, t int) {
 	for k := range e.errors {
 		e.errors[k] *= expertDecay
@@ -139,7 +141,8 @@ func (e *experts) score(m *Model, t int) {
 // combined is the mean of the experts' last profiles, weighted by (mean |error|)^−weightPower.
 func (e *experts) combined() profile {
 	said := &e.said[e.latest]
-	// An error of a millionth of the volume is as good as none: no rounding may decide between perfect experts.
+	// An error of a millionth of the volume is as good as none: no rounding may decide between perfect
+	// experts.
 	var floor float64
 	for _, v := range said[0] {
 		floor += v * 1e-6
@@ -168,9 +171,10 @@ func (e *experts) combined() profile {
 //	e = v − level·season,  clipped at 1.9 mean deviations of that weekday (1.5 σ)
 //	level += speed·e·season/max(season², mean(season²)),  season += γ·e/level
 //
-// The level moves by the normalised gradient, not by e/season: a weekend of near zero volume then says near nothing of
-// it (the textbook form scores .01 worse), and a tenant that pulls once a week cannot overshoot. A season rises by
-// γ·max(1, season) at most, since a level of near nothing would make it anything.
+// The level moves by the normalised gradient, not by e/season: a weekend of near zero volume then
+// says near nothing of it (the textbook form scores .01 worse), and a tenant that pulls once a week
+// cannot overshoot. A season rises by γ·max(1, season) at most, since a level of near nothing would
+// make it anything.
 type holtWinters struct {
 	speed, level float64
 	season, dev  profile

@@ -1,48 +1,54 @@
-// Package forecast says where the rolling sum of a daily volume will be in the next days: a point and quantiles per day
-// ahead, and the chance of reaching a cap. It is arithmetic on numbers: no clock, no files, no database. The window of the
-// sum is an argument, in days.
+// Package forecast says where the rolling sum of a daily volume will be in the next days: a point
+// and quantiles per day ahead, and the chance of reaching a cap. It is arithmetic on numbers: no
+// clock, no files, no database. The window of the sum is an argument, in days.
 //
 // # Assumptions
 //
-// The volume of a day is never negative, depends on the weekday, and its level moves slowly; there is no trend worth
-// extrapolating within a month (a straight line is four times worse than this method). Closure days (holidays) are
-// known in advance. Faults (missed nights, catch-ups, downloads repeated, backfills) are no part of the pattern: they
-// are labelled by the caller, or guessed (see repair), and do not teach. Where the last days were not like that, several cases
-// of the coming days are thought of (see cases.go); where pulls are on no fixed weekdays, the past is played again (gaps.go).
+// The volume of a day is never negative, depends on the weekday, and its level moves slowly; there
+// is no trend worth extrapolating within a month (a straight line is four times worse than this
+// method). Closure days (holidays) are known in advance. Faults (missed nights, catch-ups,
+// downloads repeated, backfills) are no part of the pattern: they are labelled by the caller, or
+// guessed (see repair), and do not teach. Where the last days were not like that, several cases of
+// the coming days are thought of (see cases.go); where pulls are on no fixed weekdays, the past is
+// played again (gaps.go).
 //
 // # Formulas
 //
-// Every way of forecasting gives a profile p of seven volumes, one a weekday. Four experts are combined: median of the
-// last six same weekdays; mean of the last eight weighted .7^weeks; and two multiplicative Holt-Winters filters without
-// trend, v ≈ level·season[weekday] (see holtWinters). Their weights are (mean |error of the sum|)^−4. Before
-// the 28th day the profile leans on five weekly shapes found elsewhere (see coldProfile).
+// Every way of forecasting gives a profile p of seven volumes, one a weekday. Four experts are
+// combined: median of the last six same weekdays; mean of the last eight weighted .7^weeks; and two
+// multiplicative Holt-Winters filters without trend, v ≈ level·season[weekday] (see holtWinters).
+// Their weights are (mean |error of the sum|)^−4. Before the 28th day the profile leans on five
+// weekly shapes found elsewhere (see coldProfile).
 //
 //	point(h)  = known + Σ ratio·carry·drift·p[weekday] over the window's unknown days
 //	S(h)      ~ point(h) ± wider·scale(h) · E,  E with the piecewise exponential tails of band.go, never below known
 //	scale(h)  = (n·e(h) + 10·.35·√k·mean(p)) / (n + 10),  k unknown days in the window
 //
-// e(h) is the mean of the n past |errors| h days ahead, each clipped at five scales, in units of mean(p)^.7; their weight
-// halves every 120 days, and is three times as large for origins on the same weekday. ratio is 1, or on closure days the
-// mean ratio of past ones to what would have been expected, with a prior of ½. carry is near 1: what the last day's
-// surprise says of the next ones (see carry.go). drift is 1 but for volumes that grow for weeks (drift.go), wider is
-// what the last days' errors say of the next (recent.go). The chance of reaching a cap within some days follows from
-// those of the single days by the formula of cross.go.
+// e(h) is the mean of the n past |errors| h days ahead, each clipped at five scales, in units of
+// mean(p)^.7; their weight halves every 120 days, and is three times as large for origins on the
+// same weekday. ratio is 1, or on closure days the mean ratio of past ones to what would have been
+// expected, with a prior of ½. carry is near 1: what the last day's surprise says of the next ones
+// (see carry.go). drift is 1 but for volumes that grow for weeks (drift.go), wider is what the last
+// days' errors say of the next (recent.go). The chance of reaching a cap within some days follows
+// from those of the single days by the formula of cross.go.
 //
 // # Failure modes
 //
-// A lasting change of level is followed within a week where it is large (half as much again, and five mean deviations), within
-// two to four weeks where it is small. Monthly and yearly seasons are not known, nor are announced changes: give those to the
-// caller's planning. Chances of caps well above all that the last weeks had are too small (see cross.go). Before two weeks of
-// history no chance is reliable.
+// A lasting change of level is followed within a week where it is large (half as much again, and
+// five mean deviations), within two to four weeks where it is small. Monthly and yearly seasons are
+// not known, nor are announced changes: give those to the caller's planning. Chances of caps well
+// above all that the last weeks had are too small (see cross.go). Before two weeks of history no
+// chance is reliable.
 //
 // # Why these constants
 //
-// They were chosen in coarse steps on 29 public series, and mostly do not matter: "the same" in their comments is a
-// scaled pinball loss within .001 of .570, when that constant alone is changed. Those of cases, gaps and drift come from made
-// series of the kinds that they are for, and were kept where the public series score the same. Fitted quantile tables, and
-// quantiles of the tenant's own errors, were dropped: on series left out of the fit they were no better than the closed form.
-// Effects of the day of the month and of the day after closures, and the experts' disagreement, gained nothing or too little
-// to be worth their lines.
+// They were chosen in coarse steps on 29 public series, and mostly do not matter: "the same" in
+// their comments is a scaled pinball loss within .001 of .570, when that constant alone is changed.
+// Those of cases, gaps and drift come from made series of the kinds that they are for, and were
+// kept where the public series score the same. Fitted quantile tables, and quantiles of the
+// tenant's own errors, were dropped: on series left out of the fit they were no better than the
+// closed form. Effects of the day of the month and of the day after closures, and the experts'
+// disagreement, gained nothing or too little to be worth their lines.
 package forecast
 
 import (
@@ -55,7 +61,8 @@ import (
 const (
 	// MaxHorizon is the furthest day ahead that is forecast.
 	MaxHorizon = 30
-	// MaxUnknown are the days up to now of which nothing may be known yet, on top of MaxHorizon: they are forecast, too.
+	// MaxUnknown are the days up to now of which nothing may be known yet, on top of MaxHorizon: they
+	// are forecast, too.
 	MaxUnknown = week
 	mostAhead  = MaxHorizon + MaxUnknown
 	// MinHistory is the number of days under which there is no forecast.
@@ -66,9 +73,11 @@ const (
 	week = 7
 	// learnHorizon is how far ahead errors are measured; further days use the last one's, widened.
 	learnHorizon = 14
-	// maxHistory days are learned from: three years keep every yearly closure day thrice and a forecast within 5 ms.
+	// maxHistory days are learned from: three years keep every yearly closure day thrice and a
+	// forecast within 5 ms.
 	maxHistory = 3*365 + 1
-	// maxVolume bounds a day's bytes far above 2^63, so that no sum of squares or products leaves float64.
+	// maxVolume bounds a day's bytes far above 2^63, so that no sum of squares or products leaves
+	// float64.
 	maxVolume = 1 << 80
 )
 
@@ -76,15 +85,19 @@ const (
 type Series struct {
 	// Start is the calendar day of Bytes[0]; the time of day is ignored.
 	Start time.Time
-	// Bytes are the days' egress bytes. NaN means that nobody knows: it counts 0 in sums and does not teach.
+	// Bytes are the days' egress bytes. NaN means that nobody knows: it counts 0 in sums and does not
+	// teach.
 	Bytes []float64
-	// Closures names closure days by their distance from Start in days, past (also before Start) and future.
+	// Closures names closure days by their distance from Start in days, past (also before Start) and
+	// future.
 	Closures map[int]string
-	// Faults label bytes that must not teach, or that are missing from what should. Several on one day add up.
+	// Faults label bytes that must not teach, or that are missing from what should. Several on one day
+	// add up.
 	Faults []Fault
 	// Labelled says that Faults has all faults of the days: what is left is the tenant's own volume.
 	Labelled bool
-	// Backlog, when not nil, holds for each day the bytes known at its end to be still to come with the next pull.
+	// Backlog, when not nil, holds for each day the bytes known at its end to be still to come with
+	// the next pull.
 	Backlog []float64
 }
 
@@ -109,7 +122,8 @@ const (
 	MissedNight Kind = "missed_night"
 )
 
-// ShortHistoryError is returned where there are fewer than MinHistory days. Its text is a reason to show.
+// ShortHistoryError is returned where there are fewer than MinHistory days. Its text is a reason to
+// show.
 type ShortHistoryError struct{ Days, Needed int }
 
 func (e *ShortHistoryError) Error() string {
@@ -124,13 +138,14 @@ func (e *ShortHistoryError) Error() string {
 type Window struct {
 	// Known are the bytes that are in it for sure: pulled already, or pending and due before.
 	Known float64
-	// Days[j] is the share of the day n+1+j (n the last known day) that is in the window, 0 to 1. All of it is
-	// forecast. At most MaxHorizon+MaxUnknown+1 days: a pull that starts early may reach into the next calendar day.
+	// Days[j] is the share of the day n+1+j (n the last known day) that is in the window, 0 to 1. All
+	// of it is forecast. At most MaxHorizon+MaxUnknown+1 days: a pull that starts early may reach into
+	// the next calendar day.
 	Days []float64
 }
 
-// Fit learns from s and returns a model that forecasts from its last day. Days that nobody knows are no history. The error is a *ShortHistoryError, or says
-// which value of s is no volume.
+// Fit learns from s and returns a model that forecasts from its last day. Days that nobody knows
+// are no history. The error is a *ShortHistoryError, or says which value of s is no volume.
 func Fit(s Series, window int) (*Model, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -146,8 +161,9 @@ func Fit(s Series, window int) (*Model, error) {
 	return m, nil
 }
 
-// Calendar returns the windows of plain five-day calendar sums for 1 to horizon days ahead, with the known bytes and
-// the backlog filled in. A horizon outside 1 to MaxHorizon is moved to the nearest.
+// Calendar returns the windows of plain five-day calendar sums for 1 to horizon days ahead, with
+// the known bytes and the backlog filled in. A horizon outside 1 to MaxHorizon is moved to the
+// nearest.
 func (m *Model) Calendar(horizon int) []Window {
 	out := make([]Window, min(max(horizon, 1), MaxHorizon))
 	for i := range out {
@@ -160,12 +176,12 @@ func (m *Model) Calendar(horizon int) []Window {
 	return out
 }
 
-// Forecast returns a band for each of the windows; windows[i] is taken to end i+1 days ahead. The error names a window
-// that is not possible.
+// Forecast returns a band for each of the windows; windows[i] is taken to end i+1 days ahead. The
+// error names a window that is not possible.
 func (m *Model) Forecast(windows []Window) (Fan, error) { return m.forecast(windows, false) }
 
-// Chances is Forecast for those who ask for chances only: the bands have no Point, Quantiles and Scale, which take most of
-// the time.
+// Chances is Forecast for those who ask for chances only: the bands have no Point, Quantiles and
+// Scale, which take most of the time.
 func (m *Model) Chances(windows []Window) (Fan, error) { return m.forecast(windows, true) }
 
 func (m *Model) forecast(windows []Window, lean bool) (Fan, error) {

@@ -2,11 +2,13 @@ package forecast
 
 import "math"
 
-// gaps knows the rhythm of a tenant that pulls on no fixed weekdays: every second or fifth day, fortnightly, monthly.
+// gaps knows the rhythm of a tenant that pulls on no fixed weekdays: every second or fifth day,
+// fortnightly, monthly.
 //
-// Then a profile of weekdays says a little of every day, where there will be all or nothing. Instead, the past is played
-// again: each of the last gaps between two pulls that is longer than the present one begins a path of coming days, that goes on
-// with the gaps and sizes that followed it. The bands are the mixture of these paths.
+// Then a profile of weekdays says a little of every day, where there will be all or nothing.
+// Instead, the past is played again: each of the last gaps between two pulls that is longer than
+// the present one begins a path of coming days, that goes on with the gaps and sizes that followed
+// it. The bands are the mixture of these paths.
 type gaps struct {
 	day   int
 	last  int       // day of the last pull; −1 before the first
@@ -22,14 +24,16 @@ const (
 	gapDays = 8 * week
 	// mostGaps are as many pulls as are played again.
 	mostGaps = 48
-	// mostPaths are as many ways to play them. From sameStarts on, only those count that begin on the right weekday.
+	// mostPaths are as many ways to play them. From sameStarts on, only those count that begin on the
+	// right weekday.
 	mostPaths, sameStarts = 16, 3
-	// irregular is the share of pulls on weekdays that have one only now and then, from which weekdays do not tell.
+	// irregular is the share of pulls on weekdays that have one only now and then, from which weekdays
+	// do not tell.
 	irregular = .5
 	// equalGaps of two days or more, one after the other, are a rhythm at once.
 	equalGaps = 2
-	// A played size is unsure by this share of the sizes' mean deviation, and by these of their median: certain, and the
-	// other over how many there were.
+	// A played size is unsure by this share of the sizes' mean deviation, and by these of their
+	// median: certain, and the other over how many there were.
 	kernel, certain, fewUnsure = .4, .02, .25
 )
 
@@ -72,8 +76,9 @@ func (g *gaps) sparse() bool {
 	return len(g.had) >= 4*week && g.offWeekdays() > irregular
 }
 
-// offWeekdays is the share of pulls that the weekday does not explain: on weekdays with pulls more often than not, the days
-// without one, on the others those with one, over all pulls. Days of silence count as if they were not.
+// offWeekdays is the share of pulls that the weekday does not explain: on weekdays with pulls more
+// often than not, the days without one, on the others those with one, over all pulls. Days of
+// silence count as if they were not.
 func (g *gaps) offWeekdays() float64 {
 	longest := 3 * g.typical()
 	var with, without [week]float64
@@ -130,8 +135,9 @@ func (g *gaps) futures() []future {
 	return out
 }
 
-// starts are the gaps to play from: the latest that were longer than the present one, where there are some those that ended
-// on the weekday on which this one would. When none was so long, the next pull is overdue, and any may follow.
+// starts are the gaps to play from: the latest that were longer than the present one, where there
+// are some those that ended on the weekday on which this one would. When none was so long, the next
+// pull is overdue, and any may follow.
 func (g *gaps) starts(since int) (found []int, overdue bool) {
 	var same []int
 	for i, d := range g.days {

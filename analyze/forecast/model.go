@@ -9,16 +9,18 @@ const (
 	closurePrior = .5 // of a normal day; .3 and .7 score .001 and .002 (MASE) differently
 	// closureWeight is how many days of mean volume the prior counts; .3 and 3 score the same.
 	closureWeight = 1.
-	// scalePrior is the mean |error| of a sum of k days over √k·mean volume in short histories; scaleWeight is how
-	// many measured errors it counts. With .28 the 80 % band of new tenants holds 73 % only, with .45 86 %; a weight of
-	// 5 or 20 scores the same.
+	// scalePrior is the mean |error| of a sum of k days over √k·mean volume in short histories;
+	// scaleWeight is how many measured errors it counts. With .28 the 80 % band of new tenants holds
+	// 73 % only, with .45 86 %; a weight of 5 or 20 scores the same.
 	scalePrior, scaleWeight = .35, 10.
 	// levelFloor is the share of the mean of the last four weeks that the level is at least.
 	levelFloor = .25
-	// levelPower: errors grow with the level, but less than in proportion. With 0 the chances of caps after a fall to .4 come
-	// true half as often as said (.59 came .30), with 1 the Brier skill of caps within 14 days is .01 lower.
+	// levelPower: errors grow with the level, but less than in proportion. With 0 the chances of caps
+	// after a fall to .4 come true half as often as said (.59 came .30), with 1 the Brier skill of
+	// caps within 14 days is .01 lower.
 	levelPower = .7
-	// wider is the growth of the scale per day beyond learnHorizon, as measured from the 15th to the 30th day.
+	// wider is the growth of the scale per day beyond learnHorizon, as measured from the 15th to the
+	// 30th day.
 	wider = .01
 )
 
@@ -38,8 +40,8 @@ type Model struct {
 	levels  levels
 	experts experts
 	carry   carry
-	// profile is the current combination of all experts, mean its mean. level is the same, but never nothing while the last
-	// weeks had something; unit is what errors are counted in.
+	// profile is the current combination of all experts, mean its mean. level is the same, but never
+	// nothing while the last weeks had something; unit is what errors are counted in.
 	profile           profile
 	mean, level, unit float64
 	record            record
@@ -91,7 +93,8 @@ func (m *Model) learn() {
 	m.recent.say(m)
 }
 
-// clean appends what day t teaches to m.volume and returns the first day whose volume changed by that.
+// clean appends what day t teaches to m.volume and returns the first day whose volume changed by
+// that.
 func (m *Model) clean(t int) int {
 	_, closure := m.s.Closures[t]
 	own := math.Max(0, m.s.Bytes[t]-m.surplus[t])
@@ -124,7 +127,8 @@ func (m *Model) clean(t int) int {
 	return min(changed, m.levels.judge(m.volume, over))
 }
 
-// little is the share of the mean volume below which a weekday's days say nothing of missed nights or of the level.
+// little is the share of the mean volume below which a weekday's days say nothing of missed nights
+// or of the level.
 const little = .25
 
 // add appends a day: what it teaches, and its bytes without faults.
@@ -231,8 +235,9 @@ func (m *Model) unknown(h int) float64 {
 
 func (m *Model) point(h int) float64 { return m.known(h) + m.unknown(h) }
 
-// scale is the mean |error| to expect, on a usual day, of a window that ends h days ahead and holds k unknown days. The errors measured
-// are those of calendar sums; a window with more unknown days (an early pull makes six) has them in proportion.
+// scale is the mean |error| to expect, on a usual day, of a window that ends h days ahead and holds
+// k unknown days. The errors measured are those of calendar sums; a window with more unknown days
+// (an early pull makes six) has them in proportion.
 func (m *Model) scale(h int, k float64) float64 {
 	far := 1 + wider*float64(max(0, h-learnHorizon))
 	h = min(h, learnHorizon)
@@ -260,7 +265,8 @@ func (m *Model) sum(t int) float64 {
 type record struct {
 	// points[t % learnHorizon][h] is what day t said of the sum h days later.
 	points [learnHorizon][learnHorizon + 1]float64
-	// units[t % learnHorizon] is the model's unit on day t: so errors follow a volume that has fallen or risen.
+	// units[t % learnHorizon] is the model's unit on day t: so errors follow a volume that has fallen
+	// or risen.
 	units  [learnHorizon]float64
 	errors spread
 }
@@ -299,8 +305,9 @@ type spread struct {
 // errorDecay halves the weight of an error in 120 days; 60 and 240 score the same.
 var errorDecay = math.Pow(.5, 1./120)
 
-// errorClip is how many times the scale an error counts at most: else a bug of one week widens the bands for months, until
-// nothing may be pulled in a window that is nearly empty. 4 and 6 score the same, 3 lets the 95 % band hold .946.
+// errorClip is how many times the scale an error counts at most: else a bug of one week widens the
+// bands for months, until nothing may be pulled in a window that is nearly empty. 4 and 6 score the
+// same, 3 lets the 95 % band hold .946.
 const errorClip = 5
 
 // sameWeekday is the weight of errors made from the same weekday; 1 loses .002 of the Brier skill.

@@ -6,9 +6,9 @@ import "math"
 //
 //	z = (bytes − expected bytes)/scale of the days t−h+1 … t, as forecast from day t−h, h ≤ 5, faults left out
 //
-// The mean |z| of the last five days widens, or narrows, the bands by its power of .2 for the first day, of nothing from the
-// eleventh on. Where the mean z is above 1, a volume may be growing (see futures): the experts follow a fast growth after a week
-// or two only.
+// The mean |z| of the last five days widens, or narrows, the bands by its power of .2 for the first
+// day, of nothing from the eleventh on. Where the mean z is above 1, a volume may be growing (see
+// futures): the experts follow a fast growth after a week or two only.
 type recent struct {
 	// sums[t%n] are Σ z and Σ |z| of day t over h, and how many.
 	sums [recentDays]struct{ z, abs, n float64 }
@@ -19,15 +19,17 @@ type recent struct {
 const (
 	recentDays  = 5
 	recentReach = 5
-	// recentPower is what a week's errors say of the next day, recentFades the days after which they say nothing. .3 scores the
-	// same; without fading the Brier skill of caps within 14 days is .01 lower.
+	// recentPower is what a week's errors say of the next day, recentFades the days after which they
+	// say nothing. .3 scores the same; without fading the Brier skill of caps within 14 days is .01
+	// lower.
 	recentPower, recentFades = .2, 10.
-	// narrowest is as much as bands may be narrowed: a week of perfect forecasts is luck, or the volume never changes.
+	// narrowest is as much as bands may be narrowed: a week of perfect forecasts is luck, or the
+	// volume never changes.
 	narrowest = .6
 	// z are clipped at mostRecent.
 	mostRecent = 4.
-	// surprising is the mean z from which the volume may be growing. For each mean error more, growth is so likely, at most
-	// growthMost: a guess where faults are not labelled.
+	// surprising is the mean z from which the volume may be growing. For each mean error more, growth
+	// is so likely, at most growthMost: a guess where faults are not labelled.
 	surprising                            = 1.
 	growthGuessed, growthSeen, growthMost = .17, 1.2, .97
 )
@@ -62,7 +64,8 @@ func (r *recent) learn(m *Model) {
 	}
 }
 
-// wider is by what the errors of the last days were larger than usual, as far as that goes on h days ahead.
+// wider is by what the errors of the last days were larger than usual, as far as that goes on h
+// days ahead.
 func (r *recent) wider(h int) float64 {
 	_, abs := r.means()
 	return math.Max(narrowest, math.Pow(abs, recentPower*math.Max(0, 1-float64(h-1)/recentFades)))
@@ -80,8 +83,9 @@ func (r *recent) means() (z, abs float64) {
 	return z / n, abs / n
 }
 
-// futures adds the case of a volume that goes on growing to those of which the last one is the usual. Where faults are
-// labelled, what is above the forecast is the tenant's own volume: then growth is likelier, and how far it goes less sure.
+// futures adds the case of a volume that goes on growing to those of which the last one is the
+// usual. Where faults are labelled, what is above the forecast is the tenant's own volume: then
+// growth is likelier, and how far it goes less sure.
 func (r *recent) futures(all []future, labelled bool) []future {
 	z, _ := r.means()
 	if z <= surprising {

@@ -10,31 +10,35 @@ type state struct {
 	due, caught float64
 	// nights counts missed nights of the past, on those of them after which another was missed.
 	nights, on float64
-	// run are the days up to the last that were far above (or below) the profile; own and said are what they brought and
-	// what had been said of them.
+	// run are the days up to the last that were far above (or below) the profile; own and said are
+	// what they brought and what had been said of them.
 	run       int
 	up        bool
 	own, said float64
 }
 
 const (
-	// catchPrior is how likely a missed night is caught up, before the tenant has shown it; catchWeight is how many it counts.
+	// catchPrior is how likely a missed night is caught up, before the tenant has shown it;
+	// catchWeight is how many it counts.
 	catchPrior, catchWeight = .5, 2.
 	// catchReach is the days of silence after which a catch-up is hardly to be expected; see faded.
 	catchReach = 6.
 	// catchUnsure is the mean |error| of what is caught up, in shares of it.
 	catchUnsure = .2
-	// outPrior is how likely another missed night follows a missed one, before the tenant has shown it; outWeight is how many
-	// nights it counts. mostMore are the further missed nights that are thought of.
+	// outPrior is how likely another missed night follows a missed one, before the tenant has shown
+	// it; outWeight is how many nights it counts. mostMore are the further missed nights that are
+	// thought of.
 	outPrior, outWeight = .25, 4.
 	mostMore            = 2
 	// longMiss are the missed nights that are a silence, of which nothing is learned.
 	longMiss = 3
-	// silence is the days without a pull after which it is as likely as not, beside one, that none comes for long.
+	// silence is the days without a pull after which it is as likely as not, beside one, that none
+	// comes for long.
 	silence = 6.
-	// From stepUp times the profile, or below stepDown times it, a day is far off, if that is stepSure mean deviations of its
-	// weekday. After stepDays such days the profile is moved. stepWeights are how likely a new level is after 0, 1, … of them.
-	// Less strict limits cost up to .01 of the pinball loss on public series, by holidays that nobody named.
+	// From stepUp times the profile, or below stepDown times it, a day is far off, if that is stepSure
+	// mean deviations of its weekday. After stepDays such days the profile is moved. stepWeights are
+	// how likely a new level is after 0, 1, … of them. Less strict limits cost up to .01 of the
+	// pinball loss on public series, by holidays that nobody named.
 	stepUp, stepDown, stepSure = 1.6, .5, 5.
 	stepDays                   = 6
 )
@@ -51,8 +55,9 @@ func (s *state) miss(lost float64) {
 	s.lost += lost
 }
 
-// pull takes in a day that was not missed: own are its bytes without labelled ones, labelled those labelled as caught up, said
-// what the profile said, and dev the mean deviation from it. It returns how many of own are caught up without a label.
+// pull takes in a day that was not missed: own are its bytes without labelled ones, labelled those
+// labelled as caught up, said what the profile said, and dev the mean deviation from it. It returns
+// how many of own are caught up without a label.
 func (s *state) pull(own, labelled, said, dev float64) (caught float64) {
 	if s.missed > 0 {
 		caught = math.Max(0, math.Min(own-said, s.lost-labelled))
@@ -89,8 +94,8 @@ func (s *state) factor() float64 {
 // mostStep bounds a new level.
 const mostStep = 100
 
-// catchUp is the chance that missed nights come with the next pull. It fades: what was not fetched for weeks is not fetched
-// any more.
+// catchUp is the chance that missed nights come with the next pull. It fades: what was not fetched
+// for weeks is not fetched any more.
 func (s *state) catchUp() float64 {
 	old := float64(s.missed) / catchReach
 	return (s.caught + catchPrior*catchWeight) / (s.due + catchWeight) * math.Exp(-old*old)
@@ -107,8 +112,8 @@ func (s *state) out() float64 {
 	return (s.on + outPrior*outWeight) / (s.nights + outWeight)
 }
 
-// futures are the cases of the coming days, of which the profile says usual; without catch-ups where the caller knows what
-// is to come.
+// futures are the cases of the coming days, of which the profile says usual; without catch-ups
+// where the caller knows what is to come.
 func (s *state) futures(usual []float64, catchUps bool) []future {
 	rest := future{weight: 1, factor: 1, days: usual}
 	out := make([]future, 0, 5)
@@ -134,8 +139,8 @@ func (s *state) futures(usual []float64, catchUps bool) []future {
 	return append(out, rest)
 }
 
-// caughtUp appends the cases in which what was lost comes with the next pull, tonight or after more missed nights. Of the
-// weight, it returns what is left.
+// caughtUp appends the cases in which what was lost comes with the next pull, tonight or after more
+// missed nights. Of the weight, it returns what is left.
 func (s *state) caughtUp(out []future, usual []float64, weight float64) ([]future, float64) {
 	on, all := s.out(), weight*s.catchUp()
 	left, lost := all, s.lost

@@ -12,11 +12,13 @@ const (
 	BindsTime   = "time"   // the interval between two requests
 )
 
-// Budget is how many bytes may be pulled. A fault that only the last night had is not taken to go on.
+// Budget is how many bytes may be pulled. A fault that only the last night had is not taken to go
+// on.
 type Budget struct {
-	// Tonight is for the next 24 hours, the nights after them as they are expected: the most that adds no more than 5 points to
-	// the chance of reaching the cap within ChanceDays, and never less than what fits when the later nights bring as much as
-	// their 97.5 % quantiles. What later nights risk by themselves, they can be held back for.
+	// Tonight is for the next 24 hours, the nights after them as they are expected: the most that adds
+	// no more than 5 points to the chance of reaching the cap within ChanceDays, and never less than
+	// what fits when the later nights bring as much as their 97.5 % quantiles. What later nights risk
+	// by themselves, they can be held back for.
 	Tonight int64
 	// Daily is for each night from now on, so that the chance of reaching the cap stays under 5 %.
 	Daily int64
@@ -27,8 +29,8 @@ type Budget struct {
 const (
 	// mostRisk is the chance of reaching the cap that Daily keeps under.
 	mostRisk = .05
-	// mostAdded is what Tonight adds to it. With 5 points 94.8 to 95.2 % of public mornings were safe: the rest is for volumes
-	// that jump more than those did.
+	// mostAdded is what Tonight adds to it. With 5 points 94.8 to 95.2 % of public mornings were safe:
+	// the rest is for volumes that jump more than those did.
 	mostAdded = .025
 	// certain is the quantile of the later nights under which something fits for certain.
 	certain = .975
@@ -54,7 +56,8 @@ func (l *outlook) budget(limits forecast.Cap) *Budget {
 	return b
 }
 
-// tonight is Budget.Tonight; fans gives the bands of the coming days when tonight brings so many bytes.
+// tonight is Budget.Tonight; fans gives the bands of the coming days when tonight brings so many
+// bytes.
 func tonight(limits forecast.Cap, fans func(bytes float64, lean bool) []forecast.Fan) float64 {
 	without := fans(0, false)
 	room, sure := limits[len(limits)-1], limits[0]
@@ -71,7 +74,8 @@ func tonight(limits forecast.Cap, fans func(bytes float64, lean bool) []forecast
 	return math.Min(math.Max(night, sure), room)
 }
 
-// inTime is what 24 hours of requests at the least interval bring, at the mean size of a recording; 0 means unknown.
+// inTime is what 24 hours of requests at the least interval bring, at the mean size of a recording;
+// 0 means unknown.
 func (l *outlook) inTime() int64 {
 	interval := l.c.policy.Frequency.MinInterval
 	if interval <= 0 {
@@ -80,8 +84,8 @@ func (l *outlook) inTime() int64 {
 	return whole(math.Floor(dayMicros / float64(interval.Microseconds()) * l.c.meanSize()))
 }
 
-// safe says whether so many bytes in all nights keep the chance of reaching the cap under mostRisk. They leave nothing
-// uncertain but the cap.
+// safe says whether so many bytes in all nights keep the chance of reaching the cap under mostRisk.
+// They leave nothing uncertain but the cap.
 func (l *outlook) safe(bytes float64, limits forecast.Cap) bool {
 	n := nights{all: true, bytes: bytes}
 	var most float64
@@ -98,7 +102,8 @@ func (l *outlook) safe(bytes float64, limits forecast.Cap) bool {
 	return float64(reached) < mostRisk*float64(len(limits))
 }
 
-// largest finds the largest number from 0 to most that is safe, to a millionth and never above it; 0 where none is.
+// largest finds the largest number from 0 to most that is safe, to a millionth and never above it;
+// 0 where none is.
 func largest(most float64, safe func(float64) bool) float64 {
 	if !safe(0) {
 		return 0

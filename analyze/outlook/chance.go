@@ -11,15 +11,16 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// How uncertain an estimated cap is taken to be: headroom's own numbers. The bytes of a recorded hour differ by codec
-// and stereo; those measured on the tenant's own list do not, but the number of agents that the vendor counts may.
+// How uncertain an estimated cap is taken to be: headroom's own numbers. The bytes of a recorded
+// hour differ by codec and stereo; those measured on the tenant's own list do not, but the number
+// of agents that the vendor counts may.
 const (
 	assumedSpread  = .25
 	measuredSpread = .10
 )
 
-// spread turns a cap into its possible values; nil where it is unknown. No value lies below the largest sum that was
-// let through.
+// spread turns a cap into its possible values; nil where it is unknown. No value lies below the
+// largest sum that was let through.
 func spread(c egress.Cap) forecast.Cap {
 	low, high := float64(c.Bytes), float64(c.Bytes)
 	switch c.Source {
@@ -41,19 +42,21 @@ func spread(c egress.Cap) forecast.Cap {
 }
 
 const (
-	// learnDays are learned from: enough weeks for weekdays and errors, and the same work however long the log is, since the
-	// audit learns from them, too, and must say the same chance. All of a log would gain .7 % of the pinball loss.
+	// learnDays are learned from: enough weeks for weekdays and errors, and the same work however long
+	// the log is, since the audit learns from them, too, and must say the same chance. All of a log
+	// would gain .7 % of the pinball loss.
 	learnDays = 120
-	// FarFromCap is the share of the cap under which a month's largest sum makes a forecast for the audit idle: the
-	// volume would have to triple within a week.
+	// FarFromCap is the share of the cap under which a month's largest sum makes a forecast for the
+	// audit idle: the volume would have to triple within a week.
 	FarFromCap = .3
 )
 
-// Chance gives the chance of reaching a cap within ChanceDays of one tenant, whose Name, Resets and Zone are set: the one that
-// Project says. It is negative where there is none: without a cap, or where the largest sum of a month is under 30 % of it.
-// It reads no more than the last 120 days, so that it costs the same however long the log is; what Project makes of older
-// requests, the cap, the caller has made of them already. Of the options, Policy and AsOf count. What the last 35 days say
-// decides whether the others are read.
+// Chance gives the chance of reaching a cap within ChanceDays of one tenant, whose Name, Resets and
+// Zone are set: the one that Project says. It is negative where there is none: without a cap, or
+// where the largest sum of a month is under 30 % of it. It reads no more than the last 120 days, so
+// that it costs the same however long the log is; what Project makes of older requests, the cap,
+// the caller has made of them already. Of the options, Policy and AsOf count. What the last 35 days
+// say decides whether the others are read.
 func Chance(ctx context.Context, snap store.Snapshot, t egress.Tenant, limit egress.Cap, o Options, seen *egress.Items) (float64, error) {
 	if err := o.needed(); err != nil {
 		return -1, fmt.Errorf("forecast: %w", err)

@@ -14,21 +14,22 @@ import (
 const (
 	dayMicros  = egress.DayMicros
 	hourMicros = 60 * 60 * 1e6
-	// slots are the parts of a day in which pulls are told apart: quarters of an hour, since a pull lasts a few hours
-	// and what one is uncertain by is its bytes of one slot.
+	// slots are the parts of a day in which pulls are told apart: quarters of an hour, since a pull
+	// lasts a few hours and what one is uncertain by is its bytes of one slot.
 	slots      = 96
 	slotMicros = dayMicros / slots
 	// shareDays are the last days that tell when a pull happens.
 	shareDays = 28
-	// keptDays bounds the days that are kept: three years, as much as past forecasts are scored on at most.
+	// keptDays bounds the days that are kept: three years, as much as past forecasts are scored on at
+	// most.
 	keptDays = 3*365 + 1
-	// mostBytes bounds what one request is taken to have carried, 1 PB: a log that says more is wrong, and sums of
-	// what it says would leave an int64.
+	// mostBytes bounds what one request is taken to have carried, 1 PB: a log that says more is wrong,
+	// and sums of what it says would leave an int64.
 	mostBytes = 1 << 50
 )
 
-// collector sums up one tenant's requests for a forecast. Days are the 24 hours that end with asOf and those before,
-// not calendar days: so the last one is never cut.
+// collector sums up one tenant's requests for a forecast. Days are the 24 hours that end with asOf
+// and those before, not calendar days: so the last one is never cut.
 type collector struct {
 	policy *limits.Policy
 	tenant egress.Tenant
@@ -37,7 +38,8 @@ type collector struct {
 	seen   *egress.Items
 	routes map[*store.Route]route
 
-	// lastAt is when the last request of any class began, lastPull the last that counts towards the egress; 0 before them.
+	// lastAt is when the last request of any class began, lastPull the last that counts towards the
+	// egress; 0 before them.
 	lastAt, lastPull int64
 	days             []dayPulls // the last one ends at asOf
 	slots            [shareDays][slots]float64
@@ -48,8 +50,8 @@ type collector struct {
 	completeBytes float64
 	peak          float64 // largest rolling sum of the last 30 days
 	listed        []listed
-	// recent has the requests from recentFrom on alone, where this one has older ones, too: what is learned from must not
-	// depend on how much was read.
+	// recent has the requests from recentFrom on alone, where this one has older ones, too: what is
+	// learned from must not depend on how much was read.
 	recent     *collector
 	recentFrom int64
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/6dcca832/headroom/limits"
 )
 
-// ProjectDaily forecasts plain daily totals, with sums over as many calendar days as the policy's window has. Each series is a tenant of the report;
-// its days end at midnight UTC, and the report is as of the end of the latest: the days that another one lacks are unknown. Of w, only Cap and Growth count.
+// ProjectDaily forecasts plain daily totals, with sums over as many calendar days as the policy's
+// window has. Each series is a tenant of the report; its days end at midnight UTC, and the report
+// is as of the end of the latest: the days that another one lacks are unknown. Of w, only Cap and
+// Growth count.
 func ProjectDaily(series []forecast.Named, policy *limits.Policy, horizon int, w WhatIf) (*Report, error) {
 	o := Options{Policy: policy, Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
 	if err := o.check(); err != nil {
@@ -34,8 +36,9 @@ func ProjectDaily(series []forecast.Named, policy *limits.Policy, horizon int, w
 
 func projectDaily(s forecast.Named, asOf time.Time, o Options) Projection {
 	p := Projection{
-		Tenant: s.ID, AsOf: asOf, History: historyOf(s.Series), Chance: -1, Series: s.Series, Window: WindowDays(o.Policy),
-		Cap: egress.Cap{Source: egress.CapUnknown}, DataUntil: dailyEnd(s.Series),
+		Tenant: s.ID, AsOf: asOf, History: historyOf(s.Series), Chance: -1, Series: s.Series,
+		Window: WindowDays(o.Policy),
+		Cap:    egress.Cap{Source: egress.CapUnknown}, DataUntil: dailyEnd(s.Series),
 	}
 	if c := o.WhatIf.Cap; c > 0 {
 		p.Cap = egress.Cap{Bytes: c, Low: c, High: c, Source: egress.CapTold}
@@ -129,7 +132,8 @@ type days struct {
 	growth  float64
 }
 
-// fan gives the bands of so many coming days, with what some of them bring given. Lean ones are for chances only.
+// fan gives the bands of so many coming days, with what some of them bring given. Lean ones are for
+// chances only.
 func (d *days) fan(n nights, horizon int, lean bool) forecast.Fan {
 	ask := d.model.Forecast
 	if lean {
@@ -147,7 +151,8 @@ func (d *days) fan(n nights, horizon int, lean bool) forecast.Fan {
 	}
 	fan, err := ask(windows)
 	if err != nil {
-		fan = make(forecast.Fan, len(windows)) // cannot be: sums of volumes are volumes, shares are 0 and 1
+		// Cannot be: sums of volumes are volumes, shares are 0 and 1.
+		fan = make(forecast.Fan, len(windows))
 	}
 	fan = fan[d.unknown:]
 	for i := range fan {

@@ -11,22 +11,23 @@ import (
 )
 
 const (
-	// sameDays are the same weekdays before that say whether a night is usual, and habitual how many of them had a pull
-	// for it to be missed.
+	// sameDays are the same weekdays before that say whether a night is usual, and habitual how many
+	// of them had a pull for it to be missed.
 	sameDays, habitual = 6, 3
 	// lateDays is how much later than usual a recording must come to be a backfill.
 	lateDays = 2
-	// habitBytes and habitNights are the shares of bytes and of nights from which coming late is no fault but the way
-	// that this tenant pulls.
+	// habitBytes and habitNights are the shares of bytes and of nights from which coming late is no
+	// fault but the way that this tenant pulls.
 	habitBytes, habitNights = .05, .5
-	// runningShare is the share of a night's bytes from which downloads repeated, or backfilled, in two nights running
-	// look like something that goes on.
+	// runningShare is the share of a night's bytes from which downloads repeated, or backfilled, in
+	// two nights running look like something that goes on.
 	runningShare = .1
 	// runningReach are the days back to which those two nights may lie, missed ones between them.
 	runningReach = 5
-	// After one night, what made up more than onceShare of it counts with the chance onceMore of going on for onceMoreNights:
-	// headroom's own guess. It is above the tenth from which egress-near warns, so that a bug which would reach the cap in
-	// its third night is told after the first. Smaller faults take longer to get there: the second night tells.
+	// After one night, what made up more than onceShare of it counts with the chance onceMore of going
+	// on for onceMoreNights: headroom's own guess. It is above the tenth from which egress-near warns,
+	// so that a bug which would reach the cap in its third night is told after the first. Smaller
+	// faults take longer to get there: the second night tells.
 	onceShare      = .5
 	onceMore       = 1. / 7
 	onceMoreNights = 3
@@ -65,7 +66,8 @@ func (c *collector) habits() *habits {
 	return h
 }
 
-// shares averages when in the day bytes come, each day counting the same. Without any they come evenly.
+// shares averages when in the day bytes come, each day counting the same. Without any they come
+// evenly.
 func (h *habits) shares() {
 	var at [slots]float64
 	var days float64
@@ -110,7 +112,8 @@ func middle(east, north float64) int64 {
 	return int64((turn - math.Floor(turn)) * dayMicros)
 }
 
-// pulled is the share of a day's bytes that has come so many microseconds after the day's beginning.
+// pulled is the share of a day's bytes that has come so many microseconds after the day's
+// beginning.
 func (p *profile) pulled(phase int64) float64 {
 	switch {
 	case phase <= 0:
@@ -127,8 +130,8 @@ func (h *habits) pullAt(day int) int64 {
 	return h.c.asOf + int64(day-len(h.c.days))*dayMicros + h.middle
 }
 
-// usualLag is the median over the nights of their median lags, which no single backfill moves. Where the keys tell no
-// time, calls are taken to be half a day older than their pull.
+// usualLag is the median over the nights of their median lags, which no single backfill moves.
+// Where the keys tell no time, calls are taken to be half a day older than their pull.
 func (h *habits) usualLag() {
 	var lags []int64
 	for d := range h.c.days {
@@ -158,8 +161,8 @@ func medianHour(items []recorded) (int64, bool) {
 	return 0, false
 }
 
-// date is the tenant's calendar day whose calls a day's pull brings. Days are counted from the last one, so that a
-// clock change moves none of them.
+// date is the tenant's calendar day whose calls a day's pull brings. Days are counted from the last
+// one, so that a clock change moves none of them.
 func (h *habits) date(day int) time.Time {
 	last := len(h.c.days) - 1
 	at := time.UnixMicro(h.pullAt(last) - h.lag).In(h.c.tenant.Zone)
@@ -174,12 +177,12 @@ func (h *habits) closed(day int) bool {
 	return h.c.tenant.Closed(time.Date(y, m, d, 12, 0, 0, 0, h.c.tenant.Zone))
 }
 
-// mostUnknown is how many usual nights may be without data before they count as silence: a log that is imported once a day is
-// a night late, and one more when that fails.
+// mostUnknown is how many usual nights may be without data before they count as silence: a log that
+// is imported once a day is a night late, and one more when that fails.
 const mostUnknown = 2
 
-// findUnknown counts the last nights whose data has not come: no request of the tenant is known, of any kind, since they were
-// due. Such a night is not missed. Longer silence is one.
+// findUnknown counts the last nights whose data has not come: no request of the tenant is known, of
+// any kind, since they were due. Such a night is not missed. Longer silence is one.
 func (h *habits) findUnknown() {
 	nights, usual := 0, 0
 	for d := len(h.c.days) - 1; d >= 0 && h.c.days[d].requests == 0 && h.c.lastAt < h.pullAt(d); d-- {
@@ -195,8 +198,8 @@ func (h *habits) findUnknown() {
 // known is the number of days whose data has come.
 func (h *habits) known() int { return len(h.c.days) - h.unknown }
 
-// findMissed marks the days without a request on which there usually are some, and those on which the vendor refused
-// for egress.
+// findMissed marks the days without a request on which there usually are some, and those on which
+// the vendor refused for egress.
 func (h *habits) findMissed() {
 	for d := range h.known() {
 		day := &h.c.days[d]
@@ -257,8 +260,8 @@ func (h *habits) labelItems(d int, it recorded) {
 	}
 }
 
-// estimateLost says of missed days that nothing was caught up of yet how much they would have had, and of other days what
-// is overdue since them: a night that is still incomplete is no quiet one.
+// estimateLost says of missed days that nothing was caught up of yet how much they would have had,
+// and of other days what is overdue since them: a night that is still incomplete is no quiet one.
 func (h *habits) estimateLost() {
 	late, _ := h.late()
 	for d, bytes := range late {
@@ -300,8 +303,10 @@ func (h *habits) series(ahead int) forecast.Series {
 	for d := range n {
 		s.Bytes[d] = h.c.days[d].bytes
 		for _, f := range []forecast.Fault{
-			{Day: d, Kind: forecast.Redownload, Bytes: h.again[d]}, {Day: d, Kind: forecast.CatchUp, Bytes: h.caught[d]},
-			{Day: d, Kind: forecast.Backfill, Bytes: h.back[d]}, {Day: d, Kind: forecast.MissedNight, Bytes: h.lost[d]},
+			{Day: d, Kind: forecast.Redownload, Bytes: h.again[d]},
+			{Day: d, Kind: forecast.CatchUp, Bytes: h.caught[d]},
+			{Day: d, Kind: forecast.Backfill, Bytes: h.back[d]},
+			{Day: d, Kind: forecast.MissedNight, Bytes: h.lost[d]},
 		} {
 			if f.Bytes > 0 {
 				s.Faults = append(s.Faults, f)
@@ -319,11 +324,12 @@ func (h *habits) series(ahead int) forecast.Series {
 	return s
 }
 
-// runaway is what a fault brings each night, and how likely it goes on: downloads repeated by a bug, or a backfill under
-// way. The zero runaway is none.
+// runaway is what a fault brings each night, and how likely it goes on: downloads repeated by a
+// bug, or a backfill under way. The zero runaway is none.
 type runaway struct{ bytes, chance float64 }
 
-// running is sure to go on when both of the last two nights had much of it, and may when the last one had little else.
+// running is sure to go on when both of the last two nights had much of it, and may when the last
+// one had little else.
 func (h *habits) running() runaway {
 	last, before := h.lastPulls() // a fault ends by a clean night only, not by one that was missed
 	if before < 0 {

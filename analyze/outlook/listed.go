@@ -9,16 +9,16 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// What the vendor's own recording list adds to the requests: the size of a recorded hour, and what was due but has not
-// been downloaded.
+// What the vendor's own recording list adds to the requests: the size of a recorded hour, and what
+// was due but has not been downloaded.
 
 const (
 	// listedDays are the last days whose listed recordings may be overdue: four weeks hold every
 	// weekday four times, and a backlog older than that is a backfill that somebody has to plan.
 	listedDays = 28
-	// settledDays is the age in days from which a recording that nobody downloaded was left out on purpose, and
-	// completeShare the share of those that must have been downloaded for the others to count as overdue: else a selection
-	// is pulled, and nobody knows which recordings are to come.
+	// settledDays is the age in days from which a recording that nobody downloaded was left out on
+	// purpose, and completeShare the share of those that must have been downloaded for the others to
+	// count as overdue: else a selection is pulled, and nobody knows which recordings are to come.
 	settledDays, completeShare = 5, .9
 )
 
@@ -29,7 +29,8 @@ type listed struct {
 	missingBytes, found float64
 }
 
-// list notes which of the recordings listed since the first request were downloaded. It comes after all requests.
+// list notes which of the recordings listed since the first request were downloaded. It comes after
+// all requests.
 func (c *collector) list(ctx context.Context, snap store.Snapshot) error {
 	from := c.asOf - min(listedDays, int64(len(c.days)))*dayMicros
 	recordings, err := snap.Recordings(ctx, c.tenant.Name, from, c.asOf+1)
@@ -50,8 +51,8 @@ func (c *collector) list(ctx context.Context, snap store.Snapshot) error {
 	return err
 }
 
-// overdue is how many bytes of listed recordings should have come with an earlier pull and did not, and a note where that
-// cannot be told. What the caller knows of comes on top.
+// overdue is how many bytes of listed recordings should have come with an earlier pull and did not,
+// and a note where that cannot be told. What the caller knows of comes on top.
 func (h *habits) overdue() (bytes float64, note string) {
 	late, note := h.late()
 	for _, b := range late {
@@ -60,8 +61,8 @@ func (h *habits) overdue() (bytes float64, note string) {
 	return bytes + math.Max(0, float64(h.c.tenant.Pending)), note
 }
 
-// late are the bytes of overdue recordings by the day with whose pull they were due; nil, and a note, where that cannot be
-// told. Those due before the first day count as the first's.
+// late are the bytes of overdue recordings by the day with whose pull they were due; nil, and a
+// note, where that cannot be told. Those due before the first day count as the first's.
 func (h *habits) late() ([]float64, string) {
 	n := len(h.c.days)
 	late := make([]float64, n)

@@ -26,7 +26,8 @@ func unknownNote(nights int, until time.Time) string {
 // longSilence are the missed nights from which a reader is asked whether the pull has stopped.
 const longSilence = 3
 
-// stateNotes are sentences on what is out of the ordinary in the last days; lastPull is when the last pull was.
+// stateNotes are sentences on what is out of the ordinary in the last days; lastPull is when the
+// last pull was.
 func stateNotes(s forecast.State, lastPull time.Time) []string {
 	var notes []string
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }

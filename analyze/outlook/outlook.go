@@ -15,16 +15,18 @@ import (
 //	S(i, τ) = bytes stored after its beginning, as far as no reset has dropped them
 //	        + Σ over coming days j of (x_j + y_j) · (F(end − day j's beginning) − F(start − day j's beginning))
 //
-// where F is the share of a day's bytes pulled by a time of day (0 before the day, 1 after it), y_j the forecast volume,
-// and x_j what is known of it (pending bytes, planned backfills, what a running fault brings). So a pull that
-// starts earlier than the one five nights ago puts parts of six pulls into one window.
+// where F is the share of a day's bytes pulled by a time of day (0 before the day, 1 after it), y_j
+// the forecast volume, and x_j what is known of it (pending bytes, planned backfills, what a
+// running fault brings). So a pull that starts earlier than the one five nights ago puts parts of
+// six pulls into one window.
 //
-// Of all τ, two windows of a day are forecast: the one whose expectation is largest, and the one whose expectation is
-// largest when the unknown part comes twice. A quantile of the day is the larger of theirs. Without the second, a window
-// that is just about to lose an old night, and holds nothing uncertain, would hide what the coming night can do.
+// Of all τ, two windows of a day are forecast: the one whose expectation is largest, and the one
+// whose expectation is largest when the unknown part comes twice. A quantile of the day is the
+// larger of theirs. Without the second, a window that is just about to lose an old night, and holds
+// nothing uncertain, would hide what the coming night can do.
 //
-// What pulls that move about do to these sums, timing.go adds. It fails where a pull is moved for good: that is seen only as
-// its bytes come, and wholly after four weeks.
+// What pulls that move about do to these sums, timing.go adds. It fails where a pull is moved for
+// good: that is seen only as its bytes come, and wholly after four weeks.
 
 // outlook says what rolling sums the coming days have.
 type outlook struct {
@@ -149,8 +151,9 @@ func (l *outlook) frame(n nights, i, j int) forecast.Window {
 	return w
 }
 
-// fans are two bands of each of the coming days: of the window that is expected to hold most, and of the one that holds most
-// when what is unknown comes twice. There must be a model. Lean ones are for chances only.
+// fans are two bands of each of the coming days: of the window that is expected to hold most, and
+// of the one that holds most when what is unknown comes twice. There must be a model. Lean ones are
+// for chances only.
 func (l *outlook) fans(n nights, days int, lean bool) []forecast.Fan {
 	ask := l.model.Forecast
 	if lean {
@@ -158,7 +161,8 @@ func (l *outlook) fans(n nights, days int, lean bool) []forecast.Fan {
 	}
 	out := make([]forecast.Fan, 2)
 	for k, weight := range []float64{1, 2} {
-		frames := make([]forecast.Window, l.unknown+days) // the first are of the unknown days, and are not looked at
+		// The first are of the unknown days, and are not looked at.
+		frames := make([]forecast.Window, l.unknown+days)
 		for i := range days {
 			j, _ := l.worst(n, i, weight)
 			frames[l.unknown+i] = l.frame(n, i, j)
@@ -177,8 +181,9 @@ func (l *outlook) fans(n nights, days int, lean bool) []forecast.Fan {
 	return out
 }
 
-// chances are, for each day of the fans, that of having reached the cap by its end; nil without a cap. A fault that may
-// go on counts as likely as that is, though not in the bands: they are for nights like the others.
+// chances are, for each day of the fans, that of having reached the cap by its end; nil without a
+// cap. A fault that may go on counts as likely as that is, though not in the bands: they are for
+// nights like the others.
 func (l *outlook) chances(fans []forecast.Fan, limits forecast.Cap) []float64 {
 	chances := limits.Crossing(fans...)
 	if r := l.running; chances != nil && r.chance > 0 && r.chance < 1 {

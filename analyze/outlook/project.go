@@ -20,9 +20,11 @@ import (
 const (
 	// DefaultHorizon is how many days ahead a forecast looks.
 	DefaultHorizon = 14
-	// ChanceDays is how many days ahead the chance of reaching the cap and the budgets look, as egress-near does.
+	// ChanceDays is how many days ahead the chance of reaching the cap and the budgets look, as
+	// egress-near does.
 	ChanceDays = 7
-	// scoredDays are the last days that a forecast is scored on: enough for a share in whole percents, and recent.
+	// scoredDays are the last days that a forecast is scored on: enough for a share in whole percents,
+	// and recent.
 	scoredDays = 120
 )
 
@@ -36,7 +38,8 @@ type Options struct {
 	Horizon int
 	// Tenants are the tenants to forecast; none means all.
 	Tenants []string
-	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets are filled in.
+	// About gives what is known of a tenant beside its requests; nil means nothing. Name and Resets
+	// are filled in.
 	About func(name string) egress.Tenant
 	// WhatIf changes what is assumed of the future.
 	WhatIf WhatIf
@@ -67,26 +70,29 @@ type Projection struct {
 	// Reason is a sentence on why there is no forecast; "" where there is one.
 	Reason string
 	Days   []Day
-	// Chance is that of reaching the cap within ChanceDays, or the horizon if that is shorter; negative means that
-	// there is none, because the cap or the volume is unknown.
+	// Chance is that of reaching the cap within ChanceDays, or the horizon if that is shorter;
+	// negative means that there is none, because the cap or the volume is unknown.
 	Chance float64
-	// Early, Likely and Late are when the chance of having reached the cap becomes 10, 50 and 90 %; the zero time means
-	// not within the horizon.
+	// Early, Likely and Late are when the chance of having reached the cap becomes 10, 50 and 90 %;
+	// the zero time means not within the horizon.
 	Early, Likely, Late time.Time
-	// Over is about when the sum came to be at or over its cap without a break, where it is now, and Under about when it will be
-	// expected under it again; the zero time means that it is under, and that it stays over within the horizon.
+	// Over is about when the sum came to be at or over its cap without a break, where it is now, and
+	// Under about when it will be expected under it again; the zero time means that it is under, and
+	// that it stays over within the horizon.
 	Over, Under time.Time
 	// Budget is nil where the cap is unknown.
 	Budget *Budget
-	// Scores tell how good forecasts were on the last Origins days, headroom's own first; nil where the history is too
-	// short or never changes, and Unscored then says so.
+	// Scores tell how good forecasts were on the last Origins days, headroom's own first; nil where
+	// the history is too short or never changes, and Unscored then says so.
 	Scores   []forecast.Score
 	Unscored string
 	// Room is what leaves the window in each of the hours until it is empty.
 	Room []RoomHour
-	// DataUntil is the time of the last request, of any kind, that is known; the zero time where there is none.
+	// DataUntil is the time of the last request, of any kind, that is known; the zero time where there
+	// is none.
 	DataUntil time.Time
-	// Series is what was learned from, with its labels; its last day ends at AsOf, or is the last whose data has come.
+	// Series is what was learned from, with its labels; its last day ends at AsOf, or is the last
+	// whose data has come.
 	Series forecast.Series
 	Notes  []string
 }
@@ -113,7 +119,8 @@ type RoomHour struct {
 	Bytes int64
 }
 
-// Project forecasts the rolling egress of the tenants of a snapshot. It reads all their requests, once.
+// Project forecasts the rolling egress of the tenants of a snapshot. It reads all their requests,
+// once.
 func Project(ctx context.Context, snap store.Snapshot, o Options) (*Report, error) {
 	if err := o.needed(); err != nil {
 		return nil, fmt.Errorf("forecast: %w", err)
@@ -168,7 +175,8 @@ func (o *Options) check() error {
 	return o.WhatIf.check(o.AsOf, o.Horizon)
 }
 
-// names are the tenants to forecast: those asked for, whether they have requests or not, or all of the snapshot.
+// names are the tenants to forecast: those asked for, whether they have requests or not, or all of
+// the snapshot.
 func (o *Options) names(snap store.Snapshot) []string {
 	if len(o.Tenants) > 0 {
 		return slices.Compact(slices.Sorted(slices.Values(o.Tenants)))
@@ -192,8 +200,9 @@ func (o *Options) about(ctx context.Context, snap store.Snapshot, name string, r
 	return t, t.Measure(ctx, snap, o.AsOf.UnixMicro())
 }
 
-// compareProjections puts the worst first: what has reached its cap, then by chance in whole percents, since a difference
-// that nobody sees is no order, then by how full the window is, then by name.
+// compareProjections puts the worst first: what has reached its cap, then by chance in whole
+// percents, since a difference that nobody sees is no order, then by how full the window is, then
+// by name.
 func compareProjections(a, b Projection) int {
 	risk := func(p Projection) float64 {
 		if p.used() >= 1 {
@@ -256,7 +265,8 @@ func (p *Projection) forecast(c *collector, o Options) {
 func newProjection(c *collector, o Options) Projection {
 	limit, note := o.WhatIf.limit(c)
 	p := Projection{
-		Tenant: c.tenant.Name, AsOf: o.AsOf.UTC(), Window: WindowDays(o.Policy), Cap: limit, Current: whole(c.current()), History: len(c.days), Chance: -1, Room: c.room(),
+		Tenant: c.tenant.Name, AsOf: o.AsOf.UTC(), Window: WindowDays(o.Policy), Cap: limit,
+		Current: whole(c.current()), History: len(c.days), Chance: -1, Room: c.room(),
 	}
 	if note != "" {
 		p.Notes = append(p.Notes, note)
@@ -267,7 +277,8 @@ func newProjection(c *collector, o Options) Projection {
 	return p
 }
 
-// fill fills in what follows from the bands and from the chances of having reached the cap by the end of each day.
+// fill fills in what follows from the bands and from the chances of having reached the cap by the
+// end of each day.
 func (p *Projection) fill(fans []forecast.Fan, chances []float64, horizon int) {
 	p.Days = projectDays(fans, p.AsOf, horizon)
 	if chances == nil {
@@ -347,7 +358,8 @@ func (p *Projection) score() {
 	p.Scores = scores
 }
 
-// methodName says what carries the forecast: shapes found elsewhere, the tenant's own weekdays, or both.
+// methodName says what carries the forecast: shapes found elsewhere, the tenant's own weekdays, or
+// both.
 func methodName(history int) string {
 	switch {
 	case history < 14:
@@ -358,15 +370,15 @@ func methodName(history int) string {
 	return "weekday ensemble"
 }
 
-// WindowDays is the length of the policy's rolling window in days, a part of one counting as a whole: the sums that a model of
-// daily volumes learns its errors from.
+// WindowDays is the length of the policy's rolling window in days, a part of one counting as a
+// whole: the sums that a model of daily volumes learns its errors from.
 func WindowDays(p *limits.Policy) int {
 	const day = 24 * time.Hour
 	return max(1, int((p.Egress.Window+day-1)/day))
 }
 
-// Past are the rolling sums at the ends of the last days up to AsOf, oldest first and resets aside: at most n, those of
-// which all days are known.
+// Past are the rolling sums at the ends of the last days up to AsOf, oldest first and resets aside:
+// at most n, those of which all days are known.
 func (p *Projection) Past(n int) []float64 {
 	var sums []float64
 	y := p.Series.Bytes

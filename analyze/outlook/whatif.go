@@ -10,8 +10,8 @@ import (
 
 // WhatIf changes what a forecast assumes. The zero WhatIf changes nothing.
 type WhatIf struct {
-	// Agents is another number of licensed recorded agents, which changes a cap that is estimated from it; 0 means no
-	// change. More agents record more, too: that is Growth.
+	// Agents is another number of licensed recorded agents, which changes a cap that is estimated from
+	// it; 0 means no change. More agents record more, too: that is Growth.
 	Agents int
 	// Cap is another cap in bytes, as if told; 0 means no change.
 	Cap int64
@@ -58,7 +58,8 @@ func (w WhatIf) check(asOf time.Time, horizon int) error {
 // maxGrowth is the most that a volume may be said to grow by: a hundredfold.
 const maxGrowth = 100
 
-// night is how many nights after the next one the backfill comes: with the pull whose date is the backfill's.
+// night is how many nights after the next one the backfill comes: with the pull whose date is the
+// backfill's.
 func (b Backfill) night(h *habits) int {
 	next := time.UnixMicro(h.pullAt(len(h.c.days))).In(h.c.tenant.Zone)
 	y, m, d := next.Date()

@@ -19,7 +19,8 @@ var overCap = Rule{
 	New:    func(f *Facts) Judge { return &overCapJudge{f} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",
-			measure.Count(f.Count, "request"), measure.Hours(f.Policy.Egress.Window), measure.Grouped(f.Egress.Cap.Bytes),
+			measure.Count(f.Count, "request"), measure.Hours(f.Policy.Egress.Window),
+			measure.Grouped(f.Egress.Cap.Bytes),
 			measure.Grouped(f.Egress.Peak))
 	},
 }

@@ -162,7 +162,8 @@ type Kind struct {
 	Egress        bool // of the class of the egress rule
 	Opaque        bool // a tunnel
 	Broken        bool // the body broke off
-	// Personal says that nothing of the parameters is kept, so that nobody knows whether two are the same.
+	// Personal says that nothing of the parameters is kept, so that nobody knows whether two are the
+	// same.
 	Personal bool
 	// TooSoon says that the gap to the paced request before was surely under the minimum.
 	TooSoon bool

@@ -1,5 +1,6 @@
-// Package jsonscan reads large JSON documents in constant memory. Unlike encoding/json's Decoder it never holds a value
-// that the caller did not ask for, so the response texts of a HAR file cost no memory, whatever their size.
+// Package jsonscan reads large JSON documents in constant memory. Unlike encoding/json's Decoder it
+// never holds a value that the caller did not ask for, so the response texts of a HAR file cost no
+// memory, whatever their size.
 package jsonscan
 
 import (
@@ -11,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Stream reads a JSON document piece by piece. It checks what it passes over for its brackets and quotes only.
+// Stream reads a JSON document piece by piece. It checks what it passes over for its brackets and
+// quotes only.
 type Stream struct{ r *bufio.Reader }
 
 // NewStream reads the document that begins at r's next byte.
@@ -114,8 +116,8 @@ func (j *Stream) List(open, end byte, fn func() error) error {
 	}
 }
 
-// Scalar reads the value that begins here, strings up to most bytes; of other values than strings, numbers, true, false
-// and null, and of longer strings, only that they were there.
+// Scalar reads the value that begins here, strings up to most bytes; of other values than strings,
+// numbers, true, false and null, and of longer strings, only that they were there.
 func (j *Stream) Scalar(most int) (Token, error) {
 	c, err := j.Peek()
 	switch {
@@ -166,8 +168,8 @@ func (j *Stream) bare() (Token, error) {
 	return Token{}, ErrJSON
 }
 
-// text reads a string. One that is longer than most bytes as written, or not UTF-8, gives Other and the beginning
-// as it was written.
+// text reads a string. One that is longer than most bytes as written, or not UTF-8, gives Other and
+// the beginning as it was written.
 func (j *Stream) text(most int) (Token, error) {
 	raw, whole, err := j.rawText(most)
 	if err != nil {

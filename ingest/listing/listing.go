@@ -1,5 +1,6 @@
-// Package listing reads a vendor's recording list: one JSON array with an object for each recording. The policy's Listing
-// says which four members of an object are read. All others, who spoke to whom above all, are passed over and not kept.
+// Package listing reads a vendor's recording list: one JSON array with an object for each
+// recording. The policy's Listing says which four members of an object are read. All others, who
+// spoke to whom above all, are passed over and not kept.
 package listing
 
 import (
@@ -15,14 +16,15 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// What is believed of one recording or request. Larger numbers are faults, and sums of many could leave an int64.
+// What is believed of one recording or request. Larger numbers are faults, and sums of many could
+// leave an int64.
 const (
 	MaxBytes  = int64(1) << 40 // 1 TB
 	MaxMillis = 1e12           // a duration in milliseconds: 31 years
 )
 
-// LatestStart is the latest start, in microseconds since 1970 UTC, that a wrong clock explains. The audit leaves out
-// what lies in the future.
+// LatestStart is the latest start, in microseconds since 1970 UTC, that a wrong clock explains. The
+// audit leaves out what lies in the future.
 func LatestStart(now time.Time) int64 { return now.AddDate(1, 0, 0).UnixMicro() }
 
 // Reader reads the entries of recording lists one by one, in constant memory.
@@ -39,12 +41,13 @@ type Reader struct {
 	latest  int64 // see LatestStart
 }
 
-// NewReader makes a Reader of a list in the form that the policy's Listing describes. An entry that starts after
-// LatestStart(now) is not taken.
+// NewReader makes a Reader of a list in the form that the policy's Listing describes. An entry that
+// starts after LatestStart(now) is not taken.
 func NewReader(p *limits.Policy, r *bufio.Reader, now time.Time) *Reader {
 	l := &Reader{json: jsonscan.NewStream(r), in: r, policy: p, latest: LatestStart(now)}
 	l.members = map[string]*jsonscan.Token{
-		p.Listing.Key: &l.key, p.Listing.Start: &l.start, p.Listing.Duration: &l.length, p.Listing.Size: &l.size,
+		p.Listing.Key: &l.key, p.Listing.Start: &l.start, p.Listing.Duration: &l.length,
+		p.Listing.Size: &l.size,
 	}
 	return l
 }
@@ -52,9 +55,9 @@ func NewReader(p *limits.Policy, r *bufio.Reader, now time.Time) *Reader {
 // More says whether anything but white space follows the lists that were read.
 func (l *Reader) More() (bool, error) { return l.json.More() }
 
-// Each reads one list, or an object that holds lists at some depth, and calls f with each entry: a recording without its
-// tenant, or why it cannot be taken. Reasons name members, never values. The errors are those of f and of the input, and
-// jsonscan.ErrJSON.
+// Each reads one list, or an object that holds lists at some depth, and calls f with each entry: a
+// recording without its tenant, or why it cannot be taken. Reasons name members, never values. The
+// errors are those of f and of the input, and jsonscan.ErrJSON.
 func (l *Reader) Each(f func(r store.Recording, reason string) error) error {
 	if c, err := l.json.Peek(); err != nil || c != '{' {
 		return l.list(f)
@@ -72,7 +75,8 @@ var ErrNoList = errors.New("no recording list")
 const (
 	// maxNesting is how deep in an object a list is looked for.
 	maxNesting = 4
-	// firstEntry is how much of a list's first entry, in bytes, is looked at for the key of a recording.
+	// firstEntry is how much of a list's first entry, in bytes, is looked at for the key of a
+	// recording.
 	firstEntry = 4000
 )
 
@@ -93,7 +97,8 @@ func (l *Reader) within(f func(r store.Recording, reason string) error, depth in
 	})
 }
 
-// isList says whether the array that begins here is a list of recordings: its first object has their key.
+// isList says whether the array that begins here is a list of recordings: its first object has
+// their key.
 func (l *Reader) isList() bool {
 	head, _ := l.in.Peek(firstEntry) // fewer at the end of the input
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("[")), " \t\r\n")

@@ -13,8 +13,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// draft is a record as a parser read it: nothing is checked yet but numbers and times. Its texts may share memory with
-// the input.
+// draft is a record as a parser read it: nothing is checked yet but numbers and times. Its texts
+// may share memory with the input.
 type draft struct {
 	line int64
 	// dirty says that some text of the line is not UTF-8.
@@ -22,7 +22,8 @@ type draft struct {
 	// startedAt is in microseconds since 1970 UTC; wholeSeconds says that the record had no fraction.
 	startedAt    int64
 	wholeSeconds bool
-	// timeIs is what startedAt means. Where it is the end and the duration is known, assemble computes the start.
+	// timeIs is what startedAt means. Where it is the end and the duration is known, assemble computes
+	// the start.
 	timeIs store.TimeMeaning
 	// resolution is the clock's, in microseconds; -1 where wholeSeconds decides.
 	resolution  int64
@@ -52,7 +53,8 @@ const internLimit = 1 << 14
 
 const wholeSecond = int64(time.Second / time.Microsecond)
 
-// assembler makes requests of drafts: it asks the policy what may be kept, cleans names, and shares what repeats.
+// assembler makes requests of drafts: it asks the policy what may be kept, cleans names, and shares
+// what repeats.
 type assembler struct {
 	policy  *limits.Policy
 	key     []byte
@@ -115,8 +117,10 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 	}
 	*r = store.Request{
 		Tenant: tenant.Text, StartedAt: d.startedAt, Duration: d.duration,
-		RequestBytes: d.requestBytes, ResponseBytes: d.responseBytes, Status: d.status, CutShort: d.cutShort,
-		RetryAfter: d.retryAfter, Error: errorClassOf(d.errorText), Route: a.routeOf(method, m), Key: m.Key, Query: m.Query,
+		RequestBytes: d.requestBytes, ResponseBytes: d.responseBytes, Status: d.status,
+		CutShort:   d.cutShort,
+		RetryAfter: d.retryAfter, Error: errorClassOf(d.errorText), Route: a.routeOf(method, m),
+		Key: m.Key, Query: m.Query,
 		Params: a.paramsOf(d, method, m), Client: client.Text, Source: source,
 		DateSkew: d.dateSkew,
 	}
@@ -155,7 +159,8 @@ func (a *assembler) sourceOf(d *draft) *store.Source {
 func (a *assembler) checkDraft(d *draft) string {
 	if d.dirty {
 		for _, text := range []struct{ name, is string }{
-			{"method", d.method}, {"url", d.url}, {"tenant", d.tenant}, {"client", d.client}, {"params_hash", d.params},
+			{"method", d.method}, {"url", d.url}, {"tenant", d.tenant}, {"client", d.client},
+			{"params_hash", d.params},
 		} {
 			if !utf8.ValidString(text.is) {
 				return text.name + " is not UTF-8"
@@ -173,7 +178,8 @@ func (a *assembler) checkDraft(d *draft) string {
 	return checkURL(d.url)
 }
 
-// tenantOf picks the record's own tenant, else the one of the host, else the one given for the input.
+// tenantOf picks the record's own tenant, else the one of the host, else the one given for the
+// input.
 func (a *assembler) tenantOf(d *draft, byHost string) privacy.Name {
 	for _, name := range [...]string{d.tenant, byHost, a.tenant} {
 		if name != "" {
@@ -211,7 +217,8 @@ func (a *assembler) routeOf(method string, m limits.Match) *store.Route {
 	return r
 }
 
-// paramsOf says what the parameters are known by: "" where method and kept URL say all, or the policy lets nothing be kept.
+// paramsOf says what the parameters are known by: "" where method and kept URL say all, or the
+// policy lets nothing be kept.
 func (a *assembler) paramsOf(d *draft, method string, m limits.Match) string {
 	lossless := m.Lossless
 	switch {
@@ -245,7 +252,8 @@ func isParamsHash(s string) bool {
 	return true
 }
 
-// intern cleans a name once and gives the same text to all that have it, free of the input's memory.
+// intern cleans a name once and gives the same text to all that have it, free of the input's
+// memory.
 func intern(table map[string]privacy.Name, name string, clean func(string) privacy.Name) privacy.Name {
 	if name == "" {
 		return privacy.Name{}

@@ -21,8 +21,9 @@ func checkURL(url string) string {
 	return "url is not an absolute http or https URL"
 }
 
-// errorWords map the words of other programs' messages to the classes of store.Request.Error. The first that fits
-// counts, so the more telling stand first ("connection timed out" is a timeout, "connection reset" a reset).
+// errorWords map the words of other programs' messages to the classes of store.Request.Error. The
+// first that fits counts, so the more telling stand first ("connection timed out" is a timeout,
+// "connection reset" a reset).
 var errorWords = []struct{ class, words string }{
 	{"timeout", "timeout|timed out|timed_out|etimedout|deadline"},
 	{"dns", "dns|no such host|name_not_resolved|enotfound|eai_again|getaddrinfo|resolve"},

@@ -6,13 +6,15 @@ import (
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
-// Times are read by hand because logs have millions of them: time.Parse takes ten times as long. Dates follow the
-// proleptic Gregorian calendar, counted in days from 1970-01-01 by shifting the year to begin in March, so that the
-// leap day is the last day of a year. Fractions are floored to microseconds; a leap second counts as the second after.
+// Times are read by hand because logs have millions of them: time.Parse takes ten times as long.
+// Dates follow the proleptic Gregorian calendar, counted in days from 1970-01-01 by shifting the
+// year to begin in March, so that the leap day is the last day of a year. Fractions are floored to
+// microseconds; a leap second counts as the second after.
 
 const badClock = "started_at is not a time such as 2026-11-01T02:00:00.000Z"
 
-// parseRFC3339 returns microseconds since 1970 UTC, and whether the time had a fraction of a second.
+// parseRFC3339 returns microseconds since 1970 UTC, and whether the time had a fraction of a
+// second.
 func parseRFC3339(s string) (micros int64, fraction bool, reason string) {
 	if len(s) < len("2006-01-02T15:04:05") {
 		return 0, false, badClock
@@ -54,7 +56,8 @@ func parseFraction(s string) (micros int64, rest string) {
 	return micros, s[i:]
 }
 
-// parseZone reads "Z", "+01:00", "+0100", "+01" (as PostgreSQL writes it) or " UTC" as seconds east of UTC.
+// parseZone reads "Z", "+01:00", "+0100", "+01" (as PostgreSQL writes it) or " UTC" as seconds east
+// of UTC.
 func parseZone(s string) (int64, bool) {
 	switch {
 	case s == "Z", s == "z", s == " UTC", s == " Z", s == " GMT":
@@ -80,8 +83,8 @@ func zoneOffset(sign byte, hours, minutes int64) (int64, bool) {
 	return offset, true
 }
 
-// parseLogTime reads "22/Jan/2019:03:56:14 +0330" as microseconds since 1970 UTC, and whether it had a fraction of a
-// second, as Apache's %{msec_frac}t adds it.
+// parseLogTime reads "22/Jan/2019:03:56:14 +0330" as microseconds since 1970 UTC, and whether it
+// had a fraction of a second, as Apache's %{msec_frac}t adds it.
 func parseLogTime(s string) (micros int64, fraction, ok bool) {
 	if len(s) < 26 || s[2] != '/' || s[6] != '/' || s[11] != ':' {
 		return 0, false, false

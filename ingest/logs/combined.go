@@ -11,9 +11,10 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// parseCombined reads the access logs of nginx and Apache: "common", "combined", and "vhost_combined", which has the
-// server's name in front. What stands behind the byte count (referer, user agent, and whatever else a format adds) is
-// not looked at: it is not stored, and a bare number there may be anything.
+// parseCombined reads the access logs of nginx and Apache: "common", "combined", and
+// "vhost_combined", which has the server's name in front. What stands behind the byte count
+// (referer, user agent, and whatever else a format adds) is not looked at: it is not stored, and a
+// bare number there may be anything.
 //
 // The times are whole seconds, floored, and the byte count is the body's as it was sent.
 func parseCombined(in *input, f *feeder) error {
@@ -35,8 +36,8 @@ func parseCombined(in *input, f *feeder) error {
 	})
 }
 
-// originFor is where a log without server names was written: the policy's first host, of this tenant. It is "" where
-// the host needs a tenant and none is given.
+// originFor is where a log without server names was written: the policy's first host, of this
+// tenant. It is "" where the host needs a tenant and none is given.
 func originFor(hosts []string, tenant string) string {
 	if len(hosts) == 0 {
 		return ""
@@ -52,7 +53,8 @@ func originFor(hosts []string, tenant string) string {
 	return "https://" + host
 }
 
-// hostLabel makes a tenant's name fit for a host name: the tenant itself is stored beside the URL as it was given.
+// hostLabel makes a tenant's name fit for a host name: the tenant itself is stored beside the URL
+// as it was given.
 func hostLabel(tenant string) string {
 	label := strings.Map(func(r rune) rune {
 		switch {
@@ -98,10 +100,12 @@ func scanCombined(s string) (c combinedLine, reason string) {
 	return c, ""
 }
 
-// names reads what stands before the time: perhaps the server's name, perhaps the addresses of X-Forwarded-For, a list
-// with commas, then the remote host, identity and user. The client is the first address of the list, where there is one.
+// names reads what stands before the time: perhaps the server's name, perhaps the addresses of
+// X-Forwarded-For, a list with commas, then the remote host, identity and user. The client is the
+// first address of the list, where there is one.
 //
-// The identity is "-" everywhere in practice, which tells the shapes apart, also where a user's name has a space.
+// The identity is "-" everywhere in practice, which tells the shapes apart, also where a user's
+// name has a space.
 func (c *combinedLine) names(s string) bool {
 	first, rest, ok := strings.Cut(s, " ")
 	if ok && first != "" && strings.HasPrefix(rest, "- ") && rest != "- " && strings.IndexByte(rest[2:], ' ') < 0 && strings.IndexByte(first, ',') < 0 {
@@ -113,7 +117,8 @@ func (c *combinedLine) names(s string) bool {
 	for at < len(names) && names[at] != "-" {
 		at++
 	}
-	if at+2 < len(names) && names[at+2] == "-" && isAddresses(names[at+1]) { // the "-" was an empty X-Forwarded-For
+	// The "-" was an empty X-Forwarded-For.
+	if at+2 < len(names) && names[at+2] == "-" && isAddresses(names[at+1]) {
 		at += 2
 	}
 	if at+1 >= len(names) {
@@ -231,7 +236,8 @@ func logSize(s string) (int64, bool) {
 	return n, n >= 0 && n <= listing.MaxBytes
 }
 
-// splitRequest cuts "GET /path HTTP/1.1". Anything else is no request that a client of ours could have sent.
+// splitRequest cuts "GET /path HTTP/1.1". Anything else is no request that a client of ours could
+// have sent.
 func splitRequest(request string, dirty bool) (method, target, reason string) {
 	method, rest, _ := strings.Cut(request, " ")
 	end := strings.LastIndexByte(rest, ' ')
@@ -248,11 +254,12 @@ func splitRequest(request string, dirty bool) (method, target, reason string) {
 	return method, target, ""
 }
 
-// placeTarget puts the URL of a request together that a server logged. Server is the one that the line names, perhaps with
-// scheme and port; origin is for lines that name none of the vendor's.
+// placeTarget puts the URL of a request together that a server logged. Server is the one that the
+// line names, perhaps with scheme and port; origin is for lines that name none of the vendor's.
 func placeTarget(d *draft, a *assembler, target, server, origin string) (reason string) {
 	tenant := a.tenant
-	// A server of the user's own, in front of the vendor's, says nothing about the tenant; with --tenant, that does.
+	// A server of the user's own, in front of the vendor's, says nothing about the tenant; with
+	// --tenant, that does.
 	if own := serverOrigin(server); own != "" && (origin == "" || a.policy.Tenant(own[strings.Index(own, "//")+2:]) != "") {
 		origin, tenant = own, ""
 	}
@@ -284,8 +291,8 @@ func badRequestLine(s string) string {
 	return "request line is not of the form METHOD target HTTP/version"
 }
 
-// serverOrigin makes an origin of "acme.xima.cloud", "acme.xima.cloud:443" or "https://acme.xima.cloud". Without a scheme,
-// port 80 is the only sign of plain HTTP.
+// serverOrigin makes an origin of "acme.xima.cloud", "acme.xima.cloud:443" or
+// "https://acme.xima.cloud". Without a scheme, port 80 is the only sign of plain HTTP.
 func serverOrigin(server string) string {
 	scheme, host, found := strings.Cut(server, "://")
 	if !found {
@@ -300,7 +307,8 @@ func serverOrigin(server string) string {
 	return scheme + "://" + host
 }
 
-// unescapeTarget undoes the log's escapes (\" \\ \x0a) and writes what a URL may not hold in percent form.
+// unescapeTarget undoes the log's escapes (\" \\ \x0a) and writes what a URL may not hold in
+// percent form.
 func unescapeTarget(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

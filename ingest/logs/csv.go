@@ -10,8 +10,9 @@ import (
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
-// parseCSV reads a table with a header line: the names of JSON Lines in any order, other columns ignored, quoted as in
-// RFC 4180, separated by commas, semicolons or tabs. A line "sep=;" may stand before it, as Excel writes and reads it.
+// parseCSV reads a table with a header line: the names of JSON Lines in any order, other columns
+// ignored, quoted as in RFC 4180, separated by commas, semicolons or tabs. A line "sep=;" may stand
+// before it, as Excel writes and reads it.
 func parseCSV(in *input, f *feeder) error {
 	t := csvTable{lines: in.lines(), feeder: f}
 	header, ok := t.next()
@@ -78,8 +79,8 @@ type csvColumns struct {
 	field     []int // by column; -1 for one that is not ours
 }
 
-// csvHeader reads a line as a header; ok says that it has at least two of the required columns, by one of the
-// separators.
+// csvHeader reads a line as a header; ok says that it has at least two of the required columns, by
+// one of the separators.
 func csvHeader(line string, separators []byte) (best csvColumns, ok bool) {
 	most := 1
 	for _, separator := range separators {
@@ -123,8 +124,8 @@ func (c *csvColumns) twice() string {
 	return ""
 }
 
-// csvLookahead is how many lines a quoted field may span. Behind a quote that is never closed the records are then
-// not lost: they are read again, each for itself.
+// csvLookahead is how many lines a quoted field may span. Behind a quote that is never closed the
+// records are then not lost: they are read again, each for itself.
 const csvLookahead = 64
 
 // csvTable reads records, which may span lines.
@@ -191,8 +192,8 @@ func (t *csvTable) record(line textLine) error {
 	return t.feeder.add(&t.draft)
 }
 
-// torn says whether the last cell of a line without a line end may be half-written. Of a cell that is not ours, and of one
-// that is closed by a quote, nothing is missing.
+// torn says whether the last cell of a line without a line end may be half-written. Of a cell that
+// is not ours, and of one that is closed by a quote, nothing is missing.
 func (c *csvColumns) torn(last, text string) bool {
 	field := c.field[len(c.field)-1]
 	if field < 0 || strings.HasSuffix(text, `"`) {
@@ -211,8 +212,9 @@ var (
 	commaNumber    = regexp.MustCompile(`^-?\d{1,3}(\.\d{3})*,\d+$|^-?\d+,\d+$`)
 )
 
-// plainNumber writes a number as JSON has it: spreadsheets write thousands with points, commas, spaces or apostrophes,
-// and decimals with a comma. The reason says why a number that may mean two things is not taken.
+// plainNumber writes a number as JSON has it: spreadsheets write thousands with points, commas,
+// spaces or apostrophes, and decimals with a comma. The reason says why a number that may mean two
+// things is not taken.
 func (t *csvTable) plainNumber(field int, s string) (plain, reason string) {
 	s = strings.TrimSpace(s)
 	if strings.Trim(s, "0123456789") == "" {
@@ -244,8 +246,8 @@ func isNumeric(field int) bool {
 	return false
 }
 
-// wholeRecord adds the lines that a quoted field goes on in, and says which was the last. Without a closing quote they go
-// back to pending.
+// wholeRecord adds the lines that a quoted field goes on in, and says which was the last. Without a
+// closing quote they go back to pending.
 func (t *csvTable) wholeRecord(line textLine) (text string, last textLine, ok bool) {
 	text, last = line.text, line
 	if strings.IndexByte(text, '"') < 0 || !openQuote(text, t.columns.separator) {
@@ -270,7 +272,8 @@ func (t *csvTable) wholeRecord(line textLine) (text string, last textLine, ok bo
 	return "", last, false
 }
 
-// openQuote says whether text ends inside a quoted field. A quote opens a field only at the field's beginning.
+// openQuote says whether text ends inside a quoted field. A quote opens a field only at the field's
+// beginning.
 func openQuote(text string, separator byte) bool {
 	for {
 		if !strings.HasPrefix(text, `"`) {

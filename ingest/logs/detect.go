@@ -31,8 +31,8 @@ func chooseFormat(in *input, o Options) (string, error) {
 	return detect(in.head, in.whole)
 }
 
-// isListing says whether the beginning is that of an array whose objects have keys of recordings, of an object that holds
-// such an array, or of an empty array.
+// isListing says whether the beginning is that of an array whose objects have keys of recordings,
+// of an object that holds such an array, or of an empty array.
 func isListing(head []byte, key string) bool {
 	text := bytes.TrimLeft(head, " \t\r\n")
 	named := bytes.Contains(text, []byte(`"`+key+`"`))
@@ -106,10 +106,12 @@ func refused(head []byte) string {
 	return ""
 }
 
-// detectLines is how many lines are looked at until one shows the format: a log may begin with a few odd ones.
+// detectLines is how many lines are looked at until one shows the format: a log may begin with a
+// few odd ones.
 const detectLines = 20
 
-// detect finds the format by the first line that shows it. The error says what the input looks like instead.
+// detect finds the format by the first line that shows it. The error says what the input looks like
+// instead.
 func detect(head []byte, whole bool) (string, error) {
 	lines := firstLines(head, whole)
 	if len(lines) == 0 {
@@ -142,7 +144,8 @@ func detect(head []byte, whole bool) (string, error) {
 	return "", fmt.Errorf("%w: %s", ErrFormat, unknownLine(lines[0], cut))
 }
 
-// firstLines returns the first lines that are not blank. A last one that may be cut off counts if it is all there is.
+// firstLines returns the first lines that are not blank. A last one that may be cut off counts if
+// it is all there is.
 func firstLines(head []byte, whole bool) []string {
 	all := strings.Split(string(head), "\n")
 	if !whole && len(all) > 1 {
@@ -164,7 +167,8 @@ func firstLines(head []byte, whole bool) []string {
 func foreign(line string) string {
 	text := strings.TrimLeft(line, " \t")
 	switch {
-	case strings.HasPrefix(text, "#Software:"), strings.HasPrefix(text, "#Version:"), strings.HasPrefix(text, "#Fields:"),
+	case strings.HasPrefix(text, "#Software:"), strings.HasPrefix(text, "#Version:"),
+		strings.HasPrefix(text, "#Fields:"),
 		strings.HasPrefix(text, "#Date:"):
 		return "it looks like a W3C extended log (IIS): convert it to CSV with the columns started_at, method, url, status, or name its fields with --map"
 	case jsonArray.MatchString(text):
@@ -207,7 +211,8 @@ var (
 	harLog   = regexp.MustCompile(`"log"\s*:\s*\{`)
 )
 
-// isHAR says whether the beginning is that of a HAR document. One with something before "log" has to spread over lines.
+// isHAR says whether the beginning is that of a HAR document. One with something before "log" has
+// to spread over lines.
 func isHAR(head []byte) bool {
 	if harStart.Match(head) {
 		return true

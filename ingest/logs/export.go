@@ -15,15 +15,17 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// JSONLWriter writes requests as JSON Lines, in the shape that Import reads. Importing them gives equal requests, but
-// for ID, FirstByte and where they came from; fields with their default value are left out.
+// JSONLWriter writes requests as JSON Lines, in the shape that Import reads. Importing them gives
+// equal requests, but for ID, FirstByte and where they came from; fields with their default value
+// are left out.
 type JSONLWriter struct {
 	w      *bufio.Writer
 	buf    []byte
 	resets []Reset // those not yet written
 }
 
-// NewJSONLWriter returns a buffered writer: call Flush at the end. Each tenant's resets go with its first request.
+// NewJSONLWriter returns a buffered writer: call Flush at the end. Each tenant's resets go with its
+// first request.
 func NewJSONLWriter(w io.Writer, resets ...Reset) *JSONLWriter {
 	return &JSONLWriter{w: bufio.NewWriterSize(w, 64<<10), resets: resets}
 }
@@ -95,7 +97,8 @@ func appendRecord(b []byte, r *store.Request) []byte {
 	return appendClock(b, r)
 }
 
-// appendClock writes what the time means and how exact it is, where the time alone does not show it.
+// appendClock writes what the time means and how exact it is, where the time alone does not show
+// it.
 func appendClock(b []byte, r *store.Request) []byte {
 	if r.Source == nil {
 		return b
@@ -109,7 +112,8 @@ func appendClock(b []byte, r *store.Request) []byte {
 	return b
 }
 
-// isWholeSecond says whether the time itself shows the clock's resolution: it is written without a fraction.
+// isWholeSecond says whether the time itself shows the clock's resolution: it is written without a
+// fraction.
 func isWholeSecond(r *store.Request) bool {
 	return r.Source != nil && r.Source.Resolution == wholeSecond && r.StartedAt%wholeSecond == 0
 }
@@ -117,7 +121,8 @@ func isWholeSecond(r *store.Request) bool {
 // exactLayout is a time in UTC with its microseconds.
 const exactLayout = "2006-01-02T15:04:05.000000Z"
 
-// appendStart writes the time without a fraction where the source's clock had none: that is how an import learns it.
+// appendStart writes the time without a fraction where the source's clock had none: that is how an
+// import learns it.
 func appendStart(b []byte, r *store.Request) []byte {
 	layout := exactLayout
 	if isWholeSecond(r) {
@@ -157,8 +162,8 @@ func appendName(b []byte, field int) []byte {
 	return append(b, `":`...)
 }
 
-// appendString writes a JSON string; encoding/json writes those that need escapes. What a terminal acts on or what turns
-// the direction of text is escaped too.
+// appendString writes a JSON string; encoding/json writes those that need escapes. What a terminal
+// acts on or what turns the direction of text is escaped too.
 func appendString(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {

@@ -35,8 +35,10 @@ const (
 )
 
 var fieldNames = [fieldCount]string{
-	"started_at", "method", "url", "status", "tenant", "duration_ms", "request_bytes", "response_bytes", "complete",
-	"params_hash", "retry_after_s", "client", "error", "vendor_id", "date_skew_s", "time_is", "resolution_s", "egress_resets",
+	"started_at", "method", "url", "status", "tenant", "duration_ms", "request_bytes",
+	"response_bytes", "complete",
+	"params_hash", "retry_after_s", "client", "error", "vendor_id", "date_skew_s", "time_is",
+	"resolution_s", "egress_resets",
 }
 
 // requiredFields is how many of fieldNames, from the first, a record must have.
@@ -53,12 +55,16 @@ func (f *fields) draft(d *draft) (reason string) {
 	}
 	r := fieldReader{f: f}
 	*d = draft{
-		line: d.line, dirty: d.dirty, method: r.text(fieldMethod), url: r.text(fieldURL), status: int(r.whole(fieldStatus, 1<<31)),
+		line: d.line, dirty: d.dirty, method: r.text(fieldMethod), url: r.text(fieldURL),
+		status: int(r.whole(fieldStatus, 1<<31)),
 		tenant: r.text(fieldTenant), duration: r.milliseconds(fieldDurationMS),
-		requestBytes: r.whole(fieldRequestBytes, listing.MaxBytes), responseBytes: r.whole(fieldResponseBytes, listing.MaxBytes),
-		cutShort: r.isFalse(fieldComplete), params: r.text(fieldParamsHash), retryAfter: r.seconds(fieldRetryAfterS),
-		client: r.text(fieldClient), errorText: r.text(fieldError), resets: f[fieldResets].Text,
-		vendorID: r.text(fieldVendorID), dateSkew: r.skew(), timeIs: r.timeIs(), resolution: r.resolution(),
+		requestBytes:  r.whole(fieldRequestBytes, listing.MaxBytes),
+		responseBytes: r.whole(fieldResponseBytes, listing.MaxBytes),
+		cutShort:      r.isFalse(fieldComplete), params: r.text(fieldParamsHash),
+		retryAfter: r.seconds(fieldRetryAfterS),
+		client:     r.text(fieldClient), errorText: r.text(fieldError), resets: f[fieldResets].Text,
+		vendorID: r.text(fieldVendorID), dateSkew: r.skew(), timeIs: r.timeIs(),
+		resolution: r.resolution(),
 	}
 	if started := r.text(fieldStartedAt); r.reason == "" {
 		var fraction bool
@@ -196,7 +202,8 @@ func (r *fieldReader) resolution() int64 {
 	return int64(math.Round(r.number(fieldResolutionS, day) * 1e6))
 }
 
-// bareToken reads a value without quotes, as CSV has them, into the kind of value that the field wants.
+// bareToken reads a value without quotes, as CSV has them, into the kind of value that the field
+// wants.
 func bareToken(field int, s string) jsonscan.Token {
 	if s = strings.TrimSpace(s); s == "" {
 		return jsonscan.Token{}

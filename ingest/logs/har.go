@@ -12,8 +12,8 @@ import (
 	"github.com/6dcca832/headroom/ingest/listing"
 )
 
-// A HAR file is one JSON document with an entry for each request that a browser or a recording proxy saw. Recorders
-// disagree on sizes, so these are the rules here:
+// A HAR file is one JSON document with an entry for each request that a browser or a recording
+// proxy saw. Recorders disagree on sizes, so these are the rules here:
 //
 //   - The body's size on the wire is response._transferSize less the headers (Chrome, Safari), else bodySize, else the
 //     Content-Length header. Where the size of the headers is not known, Content-Length tells what of the transfer was
@@ -34,8 +34,9 @@ const (
 // errNoEntries says that a JSON document is no HAR.
 var errNoEntries = fmt.Errorf("%w: the JSON has no log.entries, so it is no HAR", ErrFormat)
 
-// parseHAR reads the entries one by one, in constant memory. Where the document breaks off, what came before counts.
-// Several documents may follow one another, as "cat *.har" gives them; their entries are numbered on.
+// parseHAR reads the entries one by one, in constant memory. Where the document breaks off, what
+// came before counts. Several documents may follow one another, as "cat *.har" gives them; their
+// entries are numbered on.
 func parseHAR(in *input, f *feeder) error {
 	h := &harReader{json: jsonscan.NewStream(in.Reader), feeder: f}
 	err := h.readDocuments()
@@ -55,7 +56,8 @@ type harReader struct {
 	creator   string
 }
 
-// readDocuments reads to the end of the input, so that nothing behind the first document is passed over unseen.
+// readDocuments reads to the end of the input, so that nothing behind the first document is passed
+// over unseen.
 func (h *harReader) readDocuments() error {
 	for {
 		if more, err := h.json.More(); err != nil || !more {
@@ -127,8 +129,9 @@ func (h *harReader) readEntry() error {
 		return h.feeder.reject(h.entry, "entry is not an object")
 	}
 	err := h.pick(map[string]*jsonscan.Token{
-		"startedDateTime": &e.started, "time": &e.time, "_fromCache": &e.fromCache, "_fetchType": &e.fetchType,
-		"_error": &e.failure, "_failureText": &e.failure, "_blocked": &e.blocked,
+		"startedDateTime": &e.started, "time": &e.time, "_fromCache": &e.fromCache,
+		"_fetchType": &e.fetchType,
+		"_error":     &e.failure, "_failureText": &e.failure, "_blocked": &e.blocked,
 	}, map[string]func() error{
 		"request":  func() error { return h.readRequest(&e) },
 		"response": func() error { return h.readResponse(&e) },
@@ -144,8 +147,8 @@ func (h *harReader) readEntry() error {
 	return h.feeder.add(&d)
 }
 
-// pick reads the object that begins here: the named scalars, and other members by their functions. Where there is no
-// object, nothing is picked.
+// pick reads the object that begins here: the named scalars, and other members by their functions.
+// Where there is no object, nothing is picked.
 func (h *harReader) pick(scalars map[string]*jsonscan.Token, members map[string]func() error) error {
 	if c, err := h.json.Peek(); err != nil || c != '{' {
 		return errors.Join(err, h.json.Skip())
@@ -180,8 +183,10 @@ func (h *harReader) readRequest(e *harEntry) error {
 
 func (h *harReader) readResponse(e *harEntry) error {
 	return h.pick(map[string]*jsonscan.Token{
-		"status": &e.status, "bodySize": &e.bodySize, "headersSize": &e.headersSize, "httpVersion": &e.protocol,
-		"_transferSize": &e.transferSize, "_error": &e.failure, "_failureText": &e.failure, "_fromCache": &e.fromCache,
+		"status": &e.status, "bodySize": &e.bodySize, "headersSize": &e.headersSize,
+		"httpVersion":   &e.protocol,
+		"_transferSize": &e.transferSize, "_error": &e.failure, "_failureText": &e.failure,
+		"_fromCache":  &e.fromCache,
 		"redirectURL": &e.redirect, "statusText": &e.statusText,
 	}, map[string]func() error{
 		"content": func() error { return h.pick(map[string]*jsonscan.Token{"size": &e.contentSize}, nil) },
@@ -239,7 +244,8 @@ func (e *harEntry) draft(d *draft) (reason string) {
 	return ""
 }
 
-// isNoStatus says whether the status is one of the ways to write that no answer came: 0, a negative number, null.
+// isNoStatus says whether the status is one of the ways to write that no answer came: 0, a negative
+// number, null.
 func (e *harEntry) isNoStatus() bool {
 	return e.status.Kind == jsonscan.Absent || e.status.Kind == jsonscan.Number && (e.status.Text == "0" || e.status.Text[0] == '-')
 }
@@ -264,7 +270,8 @@ func (e *harEntry) neverSent(status int) string {
 // size reads a size in bytes; -1 where there is none or an absurd one.
 func size(t jsonscan.Token) int64 { return t.Count(listing.MaxBytes) }
 
-// wireSize is the size of the answer's body on the wire, and whether nobody knows it though there was one.
+// wireSize is the size of the answer's body on the wire, and whether nobody knows it though there
+// was one.
 func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
 	if d.method == "HEAD" || d.status == 204 || d.status == 304 || d.status == 0 || d.status < 200 {
 		return 0, false
@@ -293,7 +300,8 @@ func (e *harEntry) wireSize(d *draft) (bytes int64, unknown bool) {
 	return 0, content > 0 || content < 0 && body != 0
 }
 
-// retrySeconds reads Retry-After, a date relative to the answer's own Date or else to the end of the request.
+// retrySeconds reads Retry-After, a date relative to the answer's own Date or else to the end of
+// the request.
 func (e *harEntry) retrySeconds(d *draft) int64 {
 	from, err := http.ParseTime(e.date)
 	if err != nil {
@@ -302,8 +310,8 @@ func (e *harEntry) retrySeconds(d *draft) int64 {
 	return ingest.RetryAfter(strings.TrimSpace(e.retryAfter), func() time.Time { return from })
 }
 
-// bodyBytes is what of the request's body identifies its parameters. Of one that is longer than maxHARBody the
-// beginning and the size do.
+// bodyBytes is what of the request's body identifies its parameters. Of one that is longer than
+// maxHARBody the beginning and the size do.
 func (e *harEntry) bodyBytes() []byte {
 	switch e.body.Kind {
 	case jsonscan.String:

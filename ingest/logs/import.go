@@ -14,9 +14,11 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// Errors of Import that a caller may want to tell apart. With either of them nothing was given to the sink.
+// Errors of Import that a caller may want to tell apart. With either of them nothing was given to
+// the sink.
 var (
-	// ErrFormat says that the input is in no format that Import reads; the message names what it looks like.
+	// ErrFormat says that the input is in no format that Import reads; the message names what it looks
+	// like.
 	ErrFormat = errors.New("format not recognised")
 	// ErrEmpty says that there is nothing to recognise a format by: no bytes, or blank lines only.
 	ErrEmpty = errors.New("input is empty")
@@ -38,8 +40,8 @@ type TimeOption string
 
 // The values of a TimeOption.
 const (
-	// TimeAsLogged is what the format says: the start but for formats that log the end. An access log in combined form
-	// does not say: Apache's have the start, nginx's the end.
+	// TimeAsLogged is what the format says: the start but for formats that log the end. An access log
+	// in combined form does not say: Apache's have the start, nginx's the end.
 	TimeAsLogged TimeOption = ""
 	TimeStart    TimeOption = "start"
 	TimeEnd      TimeOption = "end"
@@ -54,20 +56,24 @@ func Formats() []string {
 
 // Sink takes requests in the order of the input.
 type Sink interface {
-	// Add takes a batch. The slice is reused after the call returns. Keys and queries share memory with a block of
-	// the input of some 256 KiB: clone those that are kept for long. Routes, sources, tenants and clients do not.
+	// Add takes a batch. The slice is reused after the call returns. Keys and queries share memory
+	// with a block of the input of some 256 KiB: clone those that are kept for long. Routes, sources,
+	// tenants and clients do not.
 	Add(ctx context.Context, batch []store.Request) error
 }
 
-// Options say how one input is read. Policy is required; so is HashKey where not all of a URL may be kept.
+// Options say how one input is read. Policy is required; so is HashKey where not all of a URL may
+// be kept.
 type Options struct {
 	// Format is one of the Format constants. By default, "auto".
 	Format string
-	// Mapping says how the records of another program's log are read; it takes the place of Format. By default, nil.
+	// Mapping says how the records of another program's log are read; it takes the place of Format. By
+	// default, nil.
 	Mapping *Mapping
 	// Time says what the input's times mean. By default, what its format says.
 	Time TimeOption
-	// Tenant is for records that name none and whose host is no tenant's. By default, those are rejected.
+	// Tenant is for records that name none and whose host is no tenant's. By default, those are
+	// rejected.
 	Tenant string
 	// Policy says what may be kept of a URL and which class it has.
 	Policy *limits.Policy
@@ -75,12 +81,14 @@ type Options struct {
 	HashKey []byte
 	// Name is the input's base name, for Source.Name and Reject.File.
 	Name string
-	// OnReject is told of each record that was not taken, in the order of the input. By default, they are only counted.
+	// OnReject is told of each record that was not taken, in the order of the input. By default, they
+	// are only counted.
 	OnReject func(Reject)
-	// OnReset is told of each reset that an export wrote beside a request, after that request was given to the sink. By
-	// default, they are left out.
+	// OnReset is told of each reset that an export wrote beside a request, after that request was
+	// given to the sink. By default, they are left out.
 	OnReset func(Reset)
-	// OnProgress is told how many bytes of the input were read so far (before decompression), after each batch.
+	// OnProgress is told how many bytes of the input were read so far (before decompression), after
+	// each batch.
 	OnProgress func(bytesRead int64)
 	// Now is what "in the future" is measured by. By default, the time of the call.
 	Now time.Time
@@ -94,29 +102,32 @@ type Reject struct {
 	Reason string
 }
 
-// Result is what became of an input: Read records (of a recording list: entries) were found, Rejected of them not
-// taken, the others were given to the sink. Blank lines and a header line are not records.
+// Result is what became of an input: Read records (of a recording list: entries) were found,
+// Rejected of them not taken, the others were given to the sink. Blank lines and a header line are
+// not records.
 type Result struct {
 	// Format is the one that was read, detected or as given.
 	Format   string
 	Read     int64
 	Rejected int64
-	// UnknownSize counts the accepted records that had a body whose size on the wire nobody wrote down (HAR only).
-	// They are stored with 0 bytes, so the egress is too low by their sizes.
+	// UnknownSize counts the accepted records that had a body whose size on the wire nobody wrote down
+	// (HAR only). They are stored with 0 bytes, so the egress is too low by their sizes.
 	UnknownSize int64
-	// TimesUnknown counts the accepted records whose start is not known: their time is the end, or may be.
+	// TimesUnknown counts the accepted records whose start is not known: their time is the end, or may
+	// be.
 	TimesUnknown int64
-	// Waiting is the number of a last line that has no line end and may be half-written; 0 for none. It is no record yet:
-	// the next import of the grown file reads it.
+	// Waiting is the number of a last line that has no line end and may be half-written; 0 for none.
+	// It is no record yet: the next import of the grown file reads it.
 	Waiting int64
 }
 
-// Import reads all records of r into sink. The input may be compressed with gzip and may begin with a byte order mark.
-// Parsing goes on in a goroutine of its own while the sink works; sink, OnReject and OnProgress are called from the
-// calling goroutine only. It uses constant memory, whatever the length of the input or of a line.
+// Import reads all records of r into sink. The input may be compressed with gzip and may begin with
+// a byte order mark. Parsing goes on in a goroutine of its own while the sink works; sink, OnReject
+// and OnProgress are called from the calling goroutine only. It uses constant memory, whatever the
+// length of the input or of a line.
 //
-// A record that cannot be taken is a Reject, not an error. Errors are ErrFormat and ErrEmpty (nothing was read),
-// a failing r or sink, and a done ctx; the result then says how far it came.
+// A record that cannot be taken is a Reject, not an error. Errors are ErrFormat and ErrEmpty
+// (nothing was read), a failing r or sink, and a done ctx; the result then says how far it came.
 func Import(ctx context.Context, r io.Reader, sink Sink, o Options) (Result, error) {
 	if o.Policy == nil {
 		return Result{}, errors.New("import requests: no policy given")
@@ -171,7 +182,8 @@ func drain(ctx context.Context, f *feeder, raw *countingReader, sink Sink, o Opt
 			}
 		}
 		if len(b.recordings) > 0 {
-			if err := sink.(RecordingSink).AddRecordings(ctx, b.recordings); err != nil { // Import made sure that it is one
+			// Import made sure that it is one.
+			if err := sink.(RecordingSink).AddRecordings(ctx, b.recordings); err != nil {
 				return err
 			}
 		}
@@ -193,7 +205,8 @@ func drain(ctx context.Context, f *feeder, raw *countingReader, sink Sink, o Opt
 	return nil
 }
 
-// batchSize is small enough for a batch to stay in a core's cache, batchCount lets a sink's commit overlap with parsing.
+// batchSize is small enough for a batch to stay in a core's cache, batchCount lets a sink's commit
+// overlap with parsing.
 const (
 	batchSize  = 1024
 	batchCount = 6
@@ -222,7 +235,8 @@ type feeder struct {
 func newFeeder(ctx context.Context, o Options, format string) *feeder {
 	f := &feeder{
 		ctx: ctx, full: make(chan *batch, batchCount), free: make(chan *batch, batchCount),
-		asm: newAssembler(o, sourceKind(o, format)), mapping: o.Mapping, name: o.Name, result: Result{Format: format},
+		asm: newAssembler(o, sourceKind(o, format)), mapping: o.Mapping, name: o.Name,
+		result: Result{Format: format},
 	}
 	for range batchCount - 1 {
 		f.free <- &batch{}
@@ -269,7 +283,8 @@ func (f *feeder) add(d *draft) error {
 		f.cur.requests = f.cur.requests[:n]
 		return f.reject(d.line, reason)
 	}
-	f.cur.requests[n].Identify() // here and not in the store, which is the slower of the two goroutines
+	// Here and not in the store, which is the slower of the two goroutines.
+	f.cur.requests[n].Identify()
 	f.result.Read++
 	if d.resets != "" {
 		f.cur.resets = append(f.cur.resets, parseResets(d.resets, f.cur.requests[n].Tenant, f.asm.now)...)
@@ -290,8 +305,8 @@ func (f *feeder) list(r store.Recording) error {
 	return f.flushIfFull()
 }
 
-// brokenOff is what an error inside a JSON document comes to: the reject of record number next where others came before
-// it, else a document that is no what.
+// brokenOff is what an error inside a JSON document comes to: the reject of record number next
+// where others came before it, else a document that is no what.
 func (f *feeder) brokenOff(err error, begun bool, next int64, what string) error {
 	var damage *damageError
 	switch {

@@ -11,8 +11,8 @@ import (
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
-// parseJSONL reads one JSON object a line. A scanner that knows only flat objects without escapes reads most lines;
-// encoding/json reads what it does not know. Both give the same fields.
+// parseJSONL reads one JSON object a line. A scanner that knows only flat objects without escapes
+// reads most lines; encoding/json reads what it does not know. Both give the same fields.
 func parseJSONL(in *input, f *feeder) error {
 	var d draft
 	var v fields // out here, as it would be allocated for each line in there
@@ -34,7 +34,8 @@ func parseJSONL(in *input, f *feeder) error {
 	})
 }
 
-// decodeObject reads any JSON object by encoding/json. A name that occurs twice counts as it stands last.
+// decodeObject reads any JSON object by encoding/json. A name that occurs twice counts as it stands
+// last.
 func decodeObject(s string, v *fields) (reason string) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(s), &object); err != nil {
@@ -93,8 +94,9 @@ func rawToken(raw []byte) jsonscan.Token {
 	return jsonscan.Token{Kind: jsonscan.Number, Text: string(raw)}
 }
 
-// scanFlat reads an object whose values are strings without escapes, numbers, true, false and null. It returns false
-// for everything else, valid or not, and v is then undefined until decodeObject has filled it.
+// scanFlat reads an object whose values are strings without escapes, numbers, true, false and null.
+// It returns false for everything else, valid or not, and v is then undefined until decodeObject
+// has filled it.
 func scanFlat(s string, v *fields) bool {
 	i := skipSpace(s, 0)
 	if i == len(s) || s[i] != '{' {
@@ -129,7 +131,8 @@ func scanFlat(s string, v *fields) bool {
 	}
 }
 
-// fieldIndexOf finds a name in fieldNames, -1 for one that is not ours. A switch is faster than a map here.
+// fieldIndexOf finds a name in fieldNames, -1 for one that is not ours. A switch is faster than a
+// map here.
 func fieldIndexOf(name string) int {
 	switch name {
 	case "started_at":

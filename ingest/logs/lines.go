@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// maxLine is the longest line that is looked at, in bytes; a longer one is passed over without being kept.
+	// maxLine is the longest line that is looked at, in bytes; a longer one is passed over without
+	// being kept.
 	maxLine = 1 << 20
-	// readSize is the most that is read at a time. Its lines share one string, so a line costs no allocation.
+	// readSize is the most that is read at a time. Its lines share one string, so a line costs no
+	// allocation.
 	readSize = 256 << 10
 	// peekSize is how much of the input the detection of the format sees.
 	peekSize = 64 << 10
@@ -25,11 +27,12 @@ const (
 // input is the text to be parsed: decompressed and without byte order mark.
 type input struct {
 	*bufio.Reader
-	// head is the beginning, at most peekSize bytes, for the detection of the format; whole says that it is everything.
+	// head is the beginning, at most peekSize bytes, for the detection of the format; whole says that
+	// it is everything.
 	head  []byte
 	whole bool
-	// final says that the input does not grow any more, because it is compressed: its last line is whole without a line
-	// end, too.
+	// final says that the input does not grow any more, because it is compressed: its last line is
+	// whole without a line end, too.
 	final bool
 }
 
@@ -50,8 +53,8 @@ var (
 	utf8BOM    = []byte{0xef, 0xbb, 0xbf}
 )
 
-// openInput looks through gzip or bzip2, the byte order mark, and what a container's runtime wraps lines in. It refuses
-// what is text in no format at all.
+// openInput looks through gzip or bzip2, the byte order mark, and what a container's runtime wraps
+// lines in. It refuses what is text in no format at all.
 func openInput(r io.Reader) (*input, error) {
 	b := bufio.NewReaderSize(r, peekSize)
 	magic, err := b.Peek(4)
@@ -139,7 +142,8 @@ func newLineReader(r io.Reader) *lineReader {
 	return &lineReader{r: r, buf: make([]byte, 2*peekSize)}
 }
 
-// next returns the next line, blank ones left out. It returns false at the end and on an error, see failure.
+// next returns the next line, blank ones left out. It returns false at the end and on an error, see
+// failure.
 func (l *lineReader) next() (textLine, bool) {
 	for {
 		for l.block == "" {
@@ -185,7 +189,8 @@ func isBlank(s string) bool {
 	return s == "" || s[0] <= ' ' && strings.Trim(s, " \t\r\v\f") == ""
 }
 
-// fill reads the next block of whole lines, or skips to the end of a line that is too long and sets long.
+// fill reads the next block of whole lines, or skips to the end of a line that is too long and sets
+// long.
 func (l *lineReader) fill() bool {
 	for {
 		if i := bytes.LastIndexByte(l.buf[:l.n], '\n'); i >= 0 {
@@ -233,7 +238,8 @@ func (l *lineReader) take(n int) {
 	l.n = copy(l.buf, l.buf[n:l.n])
 }
 
-// last makes what is left at the end of the input a block. After damage it is not a whole line, so it is left out.
+// last makes what is left at the end of the input a block. After damage it is not a whole line, so
+// it is left out.
 func (l *lineReader) last() bool {
 	if l.err != io.EOF || l.n == 0 {
 		return false
@@ -257,7 +263,8 @@ func (l *lineReader) skipLine() bool {
 	}
 }
 
-// eachLine calls fn for every line without flaw and rejects the others, also what damage made unreadable.
+// eachLine calls fn for every line without flaw and rejects the others, also what damage made
+// unreadable.
 func eachLine(in *input, f *feeder, fn func(textLine) error) error {
 	l := in.lines()
 	for {

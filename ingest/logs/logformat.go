@@ -9,14 +9,16 @@ import (
 	"github.com/6dcca832/headroom/ingest/jsonscan"
 )
 
-// An access log is text by a format string: nginx's log_format has variables ($remote_addr), Apache's LogFormat has
-// directives (%h). ParseLogFormat makes of either a regular expression with a group for each variable that says something
-// about a request, and a Mapping of the groups. nginx writes a line when a request ends, Apache's %t is its start.
+// An access log is text by a format string: nginx's log_format has variables ($remote_addr),
+// Apache's LogFormat has directives (%h). ParseLogFormat makes of either a regular expression with
+// a group for each variable that says something about a request, and a Mapping of the groups. nginx
+// writes a line when a request ends, Apache's %t is its start.
 
 // lineFormat is a compiled format string.
 type lineFormat struct {
 	re *regexp.Regexp
-	// times are the groups that the time is put together from; then the mapping has it as group timeGroup.
+	// times are the groups that the time is put together from; then the mapping has it as group
+	// timeGroup.
 	times []timePart
 	// closed says that the format ends with a quote or bracket, so that a line that fits is whole.
 	closed bool
@@ -28,8 +30,8 @@ const timeGroup = 0
 // timePart is a piece of a time.
 type timePart struct {
 	group int
-	// layout is a strftime pattern; "" for a number, which counts perSecond of a second, since 1970 or, as a fraction,
-	// since the second began.
+	// layout is a strftime pattern; "" for a number, which counts perSecond of a second, since 1970
+	// or, as a fraction, since the second began.
 	layout    string
 	perSecond int64
 	isPart    bool
@@ -93,32 +95,48 @@ func (l *lineFormat) exact() bool {
 	return false
 }
 
-// variable is what a variable of a format string says: the field of a Mapping, "" for what is not looked at.
+// variable is what a variable of a format string says: the field of a Mapping, "" for what is not
+// looked at.
 type variable struct {
 	field, form string
 	list        bool // may hold spaces
 }
 
-// nginxVariables are those of ngx_http_core_module, ngx_http_log_module and the headers that matter.
+// nginxVariables are those of ngx_http_core_module, ngx_http_log_module and the headers that
+// matter.
 var nginxVariables = map[string]variable{
-	"time_local": {field: "ended_at", form: "clf", list: true}, "time_iso8601": {field: "ended_at", form: "rfc3339"}, "msec": {field: "ended_at", form: "unix"},
-	"request": {field: "request"}, "request_method": {field: "method"}, "request_uri": {field: "path"}, "uri": {field: "path"},
-	"document_uri": {field: "path"}, "args": {field: "query"}, "query_string": {field: "query"}, "scheme": {field: "scheme"},
-	"host": {field: "host"}, "http_host": {field: "host"}, "server_name": {field: "host"}, "proxy_host": {field: "host"}, "server_port": {field: "port"},
-	"status": {field: "status"}, "body_bytes_sent": {field: "response_bytes"}, "bytes_sent": {field: "response_bytes"},
-	"content_length": {field: "request_bytes"}, "request_time": {field: "duration_ms", form: "s"}, "sent_http_retry_after": {field: "retry_after_s"},
-	"sent_http_content_length": {field: "content_length"}, "remote_addr": {field: "client"}, "http_x_forwarded_for": {field: "client", list: true},
-	"proxy_add_x_forwarded_for": {field: "client", list: true}, "http_x_real_ip": {field: "client"}, "remote_user": {list: true},
-	"upstream_addr": {list: true}, "upstream_response_time": {list: true}, "upstream_status": {list: true}, "upstream_response_length": {list: true},
-	"upstream_connect_time": {list: true}, "upstream_header_time": {list: true}, "upstream_bytes_received": {list: true},
+	"time_local":   {field: "ended_at", form: "clf", list: true},
+	"time_iso8601": {field: "ended_at", form: "rfc3339"}, "msec": {field: "ended_at", form: "unix"},
+	"request": {field: "request"}, "request_method": {field: "method"}, "request_uri": {field: "path"},
+	"uri":          {field: "path"},
+	"document_uri": {field: "path"}, "args": {field: "query"}, "query_string": {field: "query"},
+	"scheme": {field: "scheme"},
+	"host":   {field: "host"}, "http_host": {field: "host"}, "server_name": {field: "host"},
+	"proxy_host": {field: "host"}, "server_port": {field: "port"},
+	"status": {field: "status"}, "body_bytes_sent": {field: "response_bytes"},
+	"bytes_sent":     {field: "response_bytes"},
+	"content_length": {field: "request_bytes"}, "request_time": {field: "duration_ms", form: "s"},
+	"sent_http_retry_after":    {field: "retry_after_s"},
+	"sent_http_content_length": {field: "content_length"}, "remote_addr": {field: "client"},
+	"http_x_forwarded_for":      {field: "client", list: true},
+	"proxy_add_x_forwarded_for": {field: "client", list: true}, "http_x_real_ip": {field: "client"},
+	"remote_user":   {list: true},
+	"upstream_addr": {list: true}, "upstream_response_time": {list: true},
+	"upstream_status": {list: true}, "upstream_response_length": {list: true},
+	"upstream_connect_time": {list: true}, "upstream_header_time": {list: true},
+	"upstream_bytes_received": {list: true},
 }
 
 // apacheDirectives are those of mod_log_config and mod_logio.
 var apacheDirectives = map[string]variable{
-	"r": {field: "request"}, "m": {field: "method"}, "U": {field: "path"}, "q": {field: "query"}, "s": {field: "status"},
-	"b": {field: "response_bytes"}, "B": {field: "response_bytes"}, "O": {field: "response_bytes"}, "I": {}, "S": {},
-	"D": {field: "duration_ms", form: "us"}, "T": {field: "duration_ms", form: "s"}, "h": {field: "client"}, "a": {field: "client"},
-	"v": {field: "host"}, "V": {field: "host"}, "p": {field: "port"}, "u": {list: true}, "X": {field: "complete"},
+	"r": {field: "request"}, "m": {field: "method"}, "U": {field: "path"}, "q": {field: "query"},
+	"s": {field: "status"},
+	"b": {field: "response_bytes"}, "B": {field: "response_bytes"}, "O": {field: "response_bytes"},
+	"I": {}, "S": {},
+	"D": {field: "duration_ms", form: "us"}, "T": {field: "duration_ms", form: "s"},
+	"h": {field: "client"}, "a": {field: "client"},
+	"v": {field: "host"}, "V": {field: "host"}, "p": {field: "port"}, "u": {list: true},
+	"X": {field: "complete"},
 }
 
 // formatNames are format strings by the names that the servers' own files give them.
@@ -147,8 +165,8 @@ func isNginx(format string) bool {
 	return false
 }
 
-// ParseLogFormat reads a log_format of nginx or a LogFormat of Apache, or the name of a usual one: nginx, apache,
-// apache-vhost.
+// ParseLogFormat reads a log_format of nginx or a LogFormat of Apache, or the name of a usual one:
+// nginx, apache, apache-vhost.
 func ParseLogFormat(format string) (*Mapping, error) {
 	tail := false
 	if named, ok := formatNames[format]; ok {
@@ -336,7 +354,8 @@ func (c *formatCompiler) write(v variable, quoted bool, next byte) {
 	}
 	c.groups++
 	c.pattern.WriteString("(" + pattern + ")")
-	if v.field == "complete" { // Apache's %X: "X" says that the connection was aborted before the answer was sent
+	// Apache's %X: "X" says that the connection was aborted before the answer was sent.
+	if v.field == "complete" {
 		v.form = "X"
 	}
 	c.m.fields[v.field] = append(c.m.fields[v.field], place{member: strconv.Itoa(c.groups), form: v.form})
@@ -353,8 +372,8 @@ func untilPattern(next byte, spaces bool) string {
 	return `[^ ` + regexp.QuoteMeta(string(rune(next))) + `]*?`
 }
 
-// order puts the more exact of two places first: $msec before $time_local, $body_bytes_sent before $bytes_sent, and the
-// first address of X-Forwarded-For before the remote one.
+// order puts the more exact of two places first: $msec before $time_local, $body_bytes_sent before
+// $bytes_sent, and the first address of X-Forwarded-For before the remote one.
 func (c *formatCompiler) order() {
 	for field, places := range c.m.fields {
 		for i := len(places) - 1; i > 0 && field == "ended_at"; i-- {

@@ -51,7 +51,8 @@ func (r *mapped) record(line textLine) error {
 	return r.feeder.add(&r.draft)
 }
 
-// open gives what looks up a member of the line. Where it gives nothing, torn says that the line may be half-written.
+// open gives what looks up a member of the line. Where it gives nothing, torn says that the line
+// may be half-written.
 func (r *mapped) open(line textLine) (get func(member string) jsonscan.Token, torn bool, reason string) {
 	switch r.layout {
 	case layoutJSON:
@@ -66,8 +67,8 @@ func (r *mapped) open(line textLine) (get func(member string) jsonscan.Token, to
 	return r.openRow(line)
 }
 
-// openObject reads a line of JSON. What stands before the object, such as the time that a shell adds, is its member
-// "time".
+// openObject reads a line of JSON. What stands before the object, such as the time that a shell
+// adds, is its member "time".
 func openObject(text string) (get func(member string) jsonscan.Token, torn bool, reason string) {
 	before, _, found := strings.Cut(text, "{")
 	if !found {
@@ -107,7 +108,8 @@ func lookUp(object map[string]any, member string) any {
 	return nil
 }
 
-// member2token makes a token of a decoded value; of a list, which is how some write headers, of its first element.
+// member2token makes a token of a decoded value; of a list, which is how some write headers, of its
+// first element.
 func member2token(v any) jsonscan.Token {
 	switch v := v.(type) {
 	case string:
@@ -320,7 +322,8 @@ func (v *valueReader) isFalse(field string) bool {
 	return false
 }
 
-// number reads a number times the unit of its place, 0 where there is none; a negative one says "not known".
+// number reads a number times the unit of its place, 0 where there is none; a negative one says
+// "not known".
 func (v *valueReader) number(field string, most float64) float64 {
 	t, p := v.find(field)
 	if t.Kind == jsonscan.Absent {
@@ -416,8 +419,9 @@ var timeForms = map[string]float64{
 
 const badTime = " is not a time of a known form: name it, such as ended_at=ts:unix-ms"
 
-// readTime reads a time in microseconds since 1970 UTC, and whether it was told more exactly than in seconds. Without a
-// form, a number is seconds, milliseconds, microseconds or nanoseconds by its size.
+// readTime reads a time in microseconds since 1970 UTC, and whether it was told more exactly than
+// in seconds. Without a form, a number is seconds, milliseconds, microseconds or nanoseconds by its
+// size.
 func readTime(t jsonscan.Token, p place) (micros int64, fraction bool, reason string) {
 	text := strings.TrimSpace(t.Text)
 	if strings.Contains(p.form, "%") {
@@ -503,8 +507,10 @@ func readLayout(text string, p place) (micros int64, fraction bool, reason strin
 }
 
 var strftime = map[byte]string{
-	'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'e': "_2", 'b': "Jan", 'h': "Jan", 'B': "January", 'H': "15", 'I': "03", 'M': "04",
-	'S': "05", 'p': "PM", 'z': "-0700", 'Z': "MST", 'T': "15:04:05", 'F': "2006-01-02", 'R': "15:04", 'D': "01/02/06", 'a': "Mon", 'A': "Monday",
+	'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'e': "_2", 'b': "Jan", 'h': "Jan", 'B': "January",
+	'H': "15", 'I': "03", 'M': "04",
+	'S': "05", 'p': "PM", 'z': "-0700", 'Z': "MST", 'T': "15:04:05", 'F': "2006-01-02", 'R': "15:04",
+	'D': "01/02/06", 'a': "Mon", 'A': "Monday",
 	'j': "002", 'f': "999999", 'L': "999", '%': "%",
 }
 

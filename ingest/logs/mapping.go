@@ -11,8 +11,9 @@ import (
 	"github.com/6dcca832/headroom/internal/tomldoc"
 )
 
-// A Mapping says which member or column of another program's log holds what: request records can then be read of any JSON
-// lines, CSV, W3C extended log, or of an access log whose format string is known (see ParseLogFormat).
+// A Mapping says which member or column of another program's log holds what: request records can
+// then be read of any JSON lines, CSV, W3C extended log, or of an access log whose format string is
+// known (see ParseLogFormat).
 type Mapping struct {
 	name   string
 	layout layout
@@ -37,11 +38,13 @@ const (
 // place is where a value lies and how it is written.
 type place struct {
 	member string // dots lead into objects
-	form   string // of a number: its unit, see units; of a time: see readTime; "" where the value shows it
-	zone   *time.Location
+	// Of a number: its unit, see units; of a time: see readTime; "" where the value shows it.
+	form string
+	zone *time.Location
 }
 
-// The fields of a Mapping: those of request records, and the pieces that URL and time are put together from.
+// The fields of a Mapping: those of request records, and the pieces that URL and time are put
+// together from.
 var mappingFields = slices.Concat(fieldNames[:fieldResets], []string{
 	"ended_at",  // in the place of started_at, which is then computed where the duration is known
 	"logged_at", // what of the two it is, is not known
@@ -51,7 +54,8 @@ var mappingFields = slices.Concat(fieldNames[:fieldResets], []string{
 	"content_length", // what of response_bytes is body, where those include headers
 })
 
-// units are the forms of durations and sizes, by what they are multiplied with to give milliseconds or bytes.
+// units are the forms of durations and sizes, by what they are multiplied with to give milliseconds
+// or bytes.
 var units = map[string]float64{
 	"s": 1000, "ms": 1, "us": 1e-3, "µs": 1e-3, "ns": 1e-6, "min": 60_000,
 	"bytes": 1, "kb": 1000, "kib": 1024, "mb": 1e6, "mib": 1 << 20,
@@ -92,7 +96,8 @@ type mappingFile struct {
 	Fields    map[string]any `toml:"fields"`
 }
 
-// ParseMappingFile reads a mapping from a TOML file; name is what messages call it. Its errors are one line each.
+// ParseMappingFile reads a mapping from a TOML file; name is what messages call it. Its errors are
+// one line each.
 //
 //	format = "json"   # or "csv", "w3c", "columns"
 //	[fields]
@@ -137,8 +142,8 @@ func ParseMappingFile(name string, data []byte) (*Mapping, error) {
 	return m, nil
 }
 
-// placesOf reads the value of a field: a member, a table with from, unit, time and zone, or a list of them, of which the
-// first that a record has counts.
+// placesOf reads the value of a field: a member, a table with from, unit, time and zone, or a list
+// of them, of which the first that a record has counts.
 func placesOf(v any) ([]place, error) {
 	switch v := v.(type) {
 	case string:
@@ -241,33 +246,49 @@ func at(members ...string) []place {
 	return places
 }
 
-// builtinMappings are the logs of programs that many people run, as their documentation describes them.
+// builtinMappings are the logs of programs that many people run, as their documentation describes
+// them.
 var builtinMappings = map[string]*Mapping{
 	// Caddy's structured access log: ts is written when the answer has been sent.
 	"caddy": {name: "caddy", fields: map[string][]place{
-		"ended_at": at("ts"), "method": at("request.method"), "host": at("request.host"), "path": at("request.uri"),
-		"status": at("status"), "duration_ms": at("duration:s"), "response_bytes": at("size"), "request_bytes": at("bytes_read"),
-		"client": at("request.client_ip", "request.remote_ip"), "retry_after_s": at("resp_headers.Retry-After"),
+		"ended_at": at("ts"), "method": at("request.method"), "host": at("request.host"),
+		"path":   at("request.uri"),
+		"status": at("status"), "duration_ms": at("duration:s"), "response_bytes": at("size"),
+		"request_bytes": at("bytes_read"),
+		"client":        at("request.client_ip", "request.remote_ip"),
+		"retry_after_s": at("resp_headers.Retry-After"),
 	}},
 	// Traefik's access log with format = "json".
 	"traefik": {name: "traefik", fields: map[string][]place{
-		"started_at": at("StartUTC", "StartLocal"), "ended_at": at("time"), "method": at("RequestMethod"), "scheme": at("RequestScheme"),
-		"host": at("RequestAddr", "RequestHost"), "path": at("RequestPath"), "status": at("DownstreamStatus", "OriginStatus"),
-		"duration_ms": at("Duration:ns"), "request_bytes": at("RequestContentSize"), "response_bytes": at("DownstreamContentSize", "OriginContentSize"),
-		"client": at("ClientHost"),
+		"started_at": at("StartUTC", "StartLocal"), "ended_at": at("time"), "method": at("RequestMethod"),
+		"scheme": at("RequestScheme"),
+		"host":   at("RequestAddr", "RequestHost"), "path": at("RequestPath"),
+		"status":      at("DownstreamStatus", "OriginStatus"),
+		"duration_ms": at("Duration:ns"), "request_bytes": at("RequestContentSize"),
+		"response_bytes": at("DownstreamContentSize", "OriginContentSize"),
+		"client":         at("ClientHost"),
 	}},
-	// nginx's log_format with escape=json and members that are named like its variables. The time is the request's end.
+	// nginx's log_format with escape=json and members that are named like its variables. The time is
+	// the request's end.
 	"nginx-json": {name: "nginx-json", fields: map[string][]place{
-		"ended_at": at("msec", "time_iso8601", "time_local", "time", "timestamp", "@timestamp"), "request": at("request"),
-		"method": at("request_method", "method"), "scheme": at("scheme"), "host": at("http_host", "host", "server_name"),
-		"path": at("request_uri", "uri", "path"), "query": at("args", "query_string"), "status": at("status"),
-		"duration_ms": at("request_time:s"), "response_bytes": at("body_bytes_sent", "bytes_sent"), "request_bytes": at("content_length"),
-		"client": at("http_x_forwarded_for", "remote_addr", "client"), "retry_after_s": at("sent_http_retry_after"),
+		"ended_at": at("msec", "time_iso8601", "time_local", "time", "timestamp", "@timestamp"),
+		"request":  at("request"),
+		"method":   at("request_method", "method"), "scheme": at("scheme"),
+		"host": at("http_host", "host", "server_name"),
+		"path": at("request_uri", "uri", "path"), "query": at("args", "query_string"),
+		"status":      at("status"),
+		"duration_ms": at("request_time:s"), "response_bytes": at("body_bytes_sent", "bytes_sent"),
+		"request_bytes": at("content_length"),
+		"client":        at("http_x_forwarded_for", "remote_addr", "client"),
+		"retry_after_s": at("sent_http_retry_after"),
 	}},
-	// The standard logs of Amazon CloudFront: date and time are when the edge finished the answer; sc-bytes include headers.
+	// The standard logs of Amazon CloudFront: date and time are when the edge finished the answer;
+	// sc-bytes include headers.
 	"cloudfront": {name: "cloudfront", layout: layoutW3C, fields: map[string][]place{
-		"date": at("date"), "ended_at": at("time"), "method": at("cs-method"), "scheme": at("cs-protocol"), "host": at("x-host-header", "cs(Host)"),
-		"path": at("cs-uri-stem"), "query": at("cs-uri-query"), "status": at("sc-status"), "duration_ms": at("time-taken:s"),
+		"date": at("date"), "ended_at": at("time"), "method": at("cs-method"),
+		"scheme": at("cs-protocol"), "host": at("x-host-header", "cs(Host)"),
+		"path": at("cs-uri-stem"), "query": at("cs-uri-query"), "status": at("sc-status"),
+		"duration_ms":    at("time-taken:s"),
 		"response_bytes": at("sc-bytes"), "content_length": at("sc-content-len"), "client": at("c-ip"),
 	}},
 	// The access logs of an AWS Application Load Balancer; sent_bytes include headers.
@@ -275,15 +296,20 @@ var builtinMappings = map[string]*Mapping{
 		target_processing_time response_processing_time elb_status_code target_status_code received_bytes sent_bytes request user_agent
 		ssl_cipher ssl_protocol target_group_arn trace_id domain_name chosen_cert_arn matched_rule_priority request_creation_time`),
 		fields: map[string][]place{
-			"started_at": at("request_creation_time"), "ended_at": at("time"), "request": at("request"), "status": at("elb_status_code"),
+			"started_at": at("request_creation_time"), "ended_at": at("time"), "request": at("request"),
+			"status":         at("elb_status_code"),
 			"response_bytes": at("sent_bytes"), "client": at("client"),
 		}},
-	// What curl -w '%{json}' writes when a transfer is over. It has no time of day: the line must add one.
+	// What curl -w '%{json}' writes when a transfer is over. It has no time of day: the line must add
+	// one.
 	"curl-w": {name: "curl-w", fields: map[string][]place{
-		"started_at": at("started_at", "start"), "ended_at": at("ended_at", "end", "time", "ts", "timestamp", "date", "@timestamp"),
-		"method": at("method"), "url": at("url_effective", "url"), "status": at("response_code", "http_code"),
-		"duration_ms": at("time_total:s"), "response_bytes": at("size_download"), "request_bytes": at("size_upload"),
-		"error": at("errormsg"), "client": at("client"), "tenant": at("tenant"),
+		"started_at": at("started_at", "start"),
+		"ended_at":   at("ended_at", "end", "time", "ts", "timestamp", "date", "@timestamp"),
+		"method":     at("method"), "url": at("url_effective", "url"),
+		"status":      at("response_code", "http_code"),
+		"duration_ms": at("time_total:s"), "response_bytes": at("size_download"),
+		"request_bytes": at("size_upload"),
+		"error":         at("errormsg"), "client": at("client"), "tenant": at("tenant"),
 	}},
 }
 

@@ -16,8 +16,8 @@ type RecordingSink interface {
 	AddRecordings(ctx context.Context, batch []store.Recording) error
 }
 
-// parseListing reads a recording list, or several that follow one another, as the answers of several calls do. Where the
-// document breaks off, what came before counts.
+// parseListing reads a recording list, or several that follow one another, as the answers of
+// several calls do. Where the document breaks off, what came before counts.
 func parseListing(in *input, f *feeder) error {
 	tenant := f.asm.tenantOf(&draft{}, "")
 	if tenant.Reason != "" {

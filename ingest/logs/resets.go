@@ -8,9 +8,9 @@ import (
 	"github.com/6dcca832/headroom/ingest/privacy"
 )
 
-// Reset says that support reset a tenant's egress window. It is no request, yet an audit of a copy is the same only
-// where its resets are known too. So an export writes them beside the tenant's first request, in a field that other
-// readers ignore as unknown:
+// Reset says that support reset a tenant's egress window. It is no request, yet an audit of a copy
+// is the same only where its resets are known too. So an export writes them beside the tenant's
+// first request, in a field that other readers ignore as unknown:
 //
 //	"egress_resets":[{"at":"2026-11-03T14:20:00.000000Z","note":"ticket 4711"}]
 type Reset struct {
@@ -41,10 +41,12 @@ func appendResets(b []byte, tenant string, resets []Reset) ([]byte, []Reset) {
 	return b, slices.DeleteFunc(slices.Clone(resets), func(r Reset) bool { return r.Tenant == tenant })
 }
 
-// resetSkew is how far a reset may be ahead of this machine's clock: nobody knows one that is to come.
+// resetSkew is how far a reset may be ahead of this machine's clock: nobody knows one that is to
+// come.
 const resetSkew = 24 * time.Hour
 
-// parseResets reads the field. Anything of another shape is somebody else's field of that name, and ignored.
+// parseResets reads the field. Anything of another shape is somebody else's field of that name, and
+// ignored.
 func parseResets(text, tenant string, now time.Time) (resets []Reset) {
 	latest := now.Add(resetSkew).UnixMicro()
 	var records []resetRecord

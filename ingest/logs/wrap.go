@@ -8,11 +8,13 @@ import (
 	"regexp"
 )
 
-// Runtimes of containers wrap each line that a program writes: Docker's json-file driver in a JSON object, the CRI of
-// Kubernetes in a prefix. Both cut long lines into pieces. Here the lines are put together again; line numbers stay, since
-// a blank line takes the place of each piece but the last.
+// Runtimes of containers wrap each line that a program writes: Docker's json-file driver in a JSON
+// object, the CRI of Kubernetes in a prefix. Both cut long lines into pieces. Here the lines are
+// put together again; line numbers stay, since a blank line takes the place of each piece but the
+// last.
 
-// unwrap takes the wrapping off one line. The text has no line end; more says that the line goes on in the next one.
+// unwrap takes the wrapping off one line. The text has no line end; more says that the line goes on
+// in the next one.
 type unwrap func(line []byte) (text []byte, more, ok bool)
 
 var criLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) ([FP])(?::\S*)? `)
@@ -59,8 +61,8 @@ func unwrapped(b *bufio.Reader, u unwrap) (plain *bufio.Reader, head []byte, err
 	return plain, head, err
 }
 
-// unwrapper reads as the lines without their wrapping. A line that is not wrapped is passed on as it is, for the parser
-// to reject it.
+// unwrapper reads as the lines without their wrapping. A line that is not wrapped is passed on as
+// it is, for the parser to reject it.
 type unwrapper struct {
 	lines  *lineReader
 	unwrap unwrap

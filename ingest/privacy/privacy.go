@@ -1,16 +1,18 @@
-// Package privacy decides what may be stored of the texts that people and programs give: names of tenants, clients, files
-// and methods, and notes.
+// Package privacy decides what may be stored of the texts that people and programs give: names of
+// tenants, clients, files and methods, and notes.
 //
 // # What it promises
 //
-// A text that has the form of an e-mail address, of a token or key, or of a telephone number (7 to 15 digits with their
-// usual separators) is not stored, wherever it is given: a client is replaced, a tenant refused, a piece of a note cut out.
-// Of clients, a first and a last name are replaced too, and the names of hosts are kept as a short digest under the
-// database's own key, so that two stay two. Methods that HTTP does not know share one name.
+// A text that has the form of an e-mail address, of a token or key, or of a telephone number (7 to
+// 15 digits with their usual separators) is not stored, wherever it is given: a client is replaced,
+// a tenant refused, a piece of a note cut out. Of clients, a first and a last name are replaced
+// too, and the names of hosts are kept as a short digest under the database's own key, so that two
+// stay two. Methods that HTTP does not know share one name.
 //
 // # What it does not do
 //
-// It goes by form alone. It does not know that "nightly-anna" is somebody, nor what an unusual key looks like.
+// It goes by form alone. It does not know that "nightly-anna" is somebody, nor what an unusual key
+// looks like.
 package privacy
 
 import (
@@ -42,8 +44,8 @@ const OtherMethod = "OTHER"
 var methods = strings.Fields(`GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY PURGE SEARCH M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE
 	PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT ACL BIND REBIND UNBIND LINK UNLINK MERGE CHECKOUT MKACTIVITY MKCALENDAR`)
 
-// Method returns a method in capitals, OtherMethod for one that HTTP does not know; ok is false for what cannot be a
-// method at all.
+// Method returns a method in capitals, OtherMethod for one that HTTP does not know; ok is false for
+// what cannot be a method at all.
 func Method(s string) (method string, ok bool) {
 	if s == "GET" || s == "POST" { // nearly all
 		return s, true
@@ -99,8 +101,8 @@ func Tenant(s string) Name {
 	return Name{Text: s}
 }
 
-// Client makes the name of a program or host storable. What looks personal is replaced, what is too long is cut, and a
-// host's name becomes Host's digest.
+// Client makes the name of a program or host storable. What looks personal is replaced, what is too
+// long is cut, and a host's name becomes Host's digest.
 func Client(s string, key []byte) Name {
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		return Name{Reason: "client holds a control character"}
@@ -117,8 +119,8 @@ func Client(s string, key []byte) Name {
 	return Name{Text: strings.TrimSpace(cut(s, maxClient))}
 }
 
-// Host makes the name of a host storable: an address stays as it is; of another name only a short digest under the
-// database's own key is kept, such as "host-kbadcfeh".
+// Host makes the name of a host storable: an address stays as it is; of another name only a short
+// digest under the database's own key is kept, such as "host-kbadcfeh".
 func Host(s string, key []byte) Name {
 	s = strings.TrimSpace(s)
 	if s == "" || isAddress(s) || hostDigest.MatchString(s) {
@@ -147,8 +149,8 @@ func File(s string) string {
 // stamps are dates and times as programs put them into the names of files.
 var stamps = regexp.MustCompile(`(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:[0-2]\d|3[01])(?:[-_.T]?\d\d(?:[-_.:]?\d\d){0,2}(?:[.]?\d{3})?)?|\b1[4-9]\d{8}(?:\d{3})?\b`)
 
-// Note makes what somebody wrote storable: pieces that look personal are replaced, and what a terminal would act on is
-// left out.
+// Note makes what somebody wrote storable: pieces that look personal are replaced, and what a
+// terminal would act on is left out.
 func Note(s string) string {
 	s = visible(s)
 	s = emailLike.ReplaceAllString(s, Redacted)
@@ -187,8 +189,8 @@ func cut(s string, n int) string {
 	return s
 }
 
-// Form says what a text looks like that is not stored under any name: "" for nothing of the kind. Everything that is
-// asked whether it may be stored is asked here.
+// Form says what a text looks like that is not stored under any name: "" for nothing of the kind.
+// Everything that is asked whether it may be stored is asked here.
 func Form(s string) string {
 	if isAddress(s) {
 		return ""

@@ -21,7 +21,8 @@ import (
 )
 
 const (
-	// lifetime is how long certificates are valid: longer than a process runs, within what all clients accept.
+	// lifetime is how long certificates are valid: longer than a process runs, within what all clients
+	// accept.
 	lifetime = 365 * 24 * time.Hour
 	// clockSkew is how far a client's clock may be behind.
 	clockSkew = 24 * time.Hour
@@ -30,7 +31,8 @@ const (
 // ownName is the name of every Authority.
 const ownName = "headroom, this run only"
 
-// MadeHere says whether a file's content is the PEM of an Authority, of this run or another, and nothing more.
+// MadeHere says whether a file's content is the PEM of an Authority, of this run or another, and
+// nothing more.
 func MadeHere(file []byte) bool {
 	block, rest := pem.Decode(file)
 	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
@@ -40,8 +42,9 @@ func MadeHere(file []byte) bool {
 	return err == nil && c.Subject.CommonName == ownName
 }
 
-// Authority signs the certificates that clients are shown. It is in no file, and its own certificate is good for
-// the hosts it was made for and for no others (RFC 5280, section 4.2.1.10): a client that trusts it risks no more.
+// Authority signs the certificates that clients are shown. It is in no file, and its own
+// certificate is good for the hosts it was made for and for no others (RFC 5280, section 4.2.1.10):
+// a client that trusts it risks no more.
 type Authority struct {
 	raw  *x509.Certificate
 	key  *ecdsa.PrivateKey // signs
@@ -125,7 +128,8 @@ func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.raw.Raw})
 }
 
-// Export is the Authority with its key, for another process that goes on in its place. It must not be written to a file.
+// Export is the Authority with its key, for another process that goes on in its place. It must not
+// be written to a file.
 func (a *Authority) Export() ([]byte, error) {
 	key, err := x509.MarshalECPrivateKey(a.key)
 	if err != nil {

@@ -25,11 +25,13 @@ var nodeHook []byte
 // storePassword is of the Java trust store: it must have one, and holds nothing secret.
 const storePassword = "changeit"
 
-// Names of environment variables, each of which is known to some runtime. Proxies are asked for in both cases.
+// Names of environment variables, each of which is known to some runtime. Proxies are asked for in
+// both cases.
 var (
 	proxyVariables  = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 	bundleVariables = []string{
-		"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "DENO_CERT", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE",
+		"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "DENO_CERT",
+		"GIT_SSL_CAINFO", "AWS_CA_BUNDLE",
 		"CARGO_HTTP_CAINFO", "PERL_LWP_SSL_CA_FILE",
 	}
 )
@@ -37,7 +39,8 @@ var (
 // notProxied is what programs reach by themselves: their own machine.
 const notProxied = "localhost,127.0.0.1,::1"
 
-// systemRoots are where operating systems keep the certificates they trust; the first that exists is taken.
+// systemRoots are where operating systems keep the certificates they trust; the first that exists
+// is taken.
 var systemRoots = []string{
 	"/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Arch, Alpine
 	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL
@@ -47,10 +50,10 @@ var systemRoots = []string{
 	"/usr/local/etc/ssl/cert.pem",
 }
 
-// Environment is environ for a program whose calls a proxy is to capture. Its URL holds a user name and password where
-// programs must give them. Most variables for certificates
-// replace what a program trusts, so what it trusted before is in the files that they name, too. The files are written
-// into folder, which the caller makes for one run and removes.
+// Environment is environ for a program whose calls a proxy is to capture. Its URL holds a user name
+// and password where programs must give them. Most variables for certificates replace what a
+// program trusts, so what it trusted before is in the files that they name, too. The files are
+// written into folder, which the caller makes for one run and removes.
 func (a *Authority) Environment(folder, proxy string, environ []string) ([]string, error) {
 	at, err := url.Parse(proxy)
 	if err != nil {
@@ -133,7 +136,8 @@ func (e *environment) setJava(addr string, roots []*x509.Certificate) error {
 	}
 	host, port, err := net.SplitHostPort(addr)
 	for _, option := range []string{
-		"-Dhttp.proxyHost=" + host, "-Dhttp.proxyPort=" + port, "-Dhttps.proxyHost=" + host, "-Dhttps.proxyPort=" + port,
+		"-Dhttp.proxyHost=" + host, "-Dhttp.proxyPort=" + port, "-Dhttps.proxyHost=" + host,
+		"-Dhttps.proxyPort=" + port,
 		`-Djavax.net.ssl.trustStore="` + name + `"`, "-Djavax.net.ssl.trustStoreType=PKCS12",
 		"-Djavax.net.ssl.trustStorePassword=" + storePassword,
 	} {
@@ -145,8 +149,8 @@ func (e *environment) setJava(addr string, roots []*x509.Certificate) error {
 // wgetSystem is where wget's configuration of the whole machine may be.
 var wgetSystem = []string{"/etc/wgetrc", "/usr/local/etc/wgetrc", "/opt/homebrew/etc/wgetrc", "/opt/local/etc/wgetrc"}
 
-// setWget gives wget, which knows no variable for certificates, the machine's configuration and one line more. It goes on
-// to read the user's own, which may hold passwords and is not copied.
+// setWget gives wget, which knows no variable for certificates, the machine's configuration and one
+// line more. It goes on to read the user's own, which may hold passwords and is not copied.
 func (e *environment) setWget() error {
 	const variable = "SYSTEM_WGETRC"
 	var config []byte
@@ -167,7 +171,8 @@ func (e *environment) setNode() error {
 	return err
 }
 
-// trusted is what programs trusted before: the system's certificates and those of the files that environ names.
+// trusted is what programs trusted before: the system's certificates and those of the files that
+// environ names.
 func trusted(environ []string) (roots []*x509.Certificate, bundle []byte) {
 	var files []string
 	for _, name := range systemRoots {

@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// This file decides who may use the port. A request that is refused here is passed on to nobody and recorded nowhere:
-// whoever may not use the port must not be able to write into the log either.
+// This file decides who may use the port. A request that is refused here is passed on to nobody and
+// recorded nowhere: whoever may not use the port must not be able to write into the log either.
 //
-// Three kinds of strangers reach a port on loopback. Programs of other users are told by the user of their socket
-// (peerUser), or must know a password. Web pages in the user's own browser are told by Host, which names the page's
-// host where that was made to mean 127.0.0.1 (DNS rebinding), and by Origin and Sec-Fetch-Site, which a page cannot
-// change. Other machines come in with AllowRemote and a password alone.
+// Three kinds of strangers reach a port on loopback. Programs of other users are told by the user
+// of their socket (peerUser), or must know a password. Web pages in the user's own browser are told
+// by Host, which names the page's host where that was made to mean 127.0.0.1 (DNS rebinding), and
+// by Origin and Sec-Fetch-Site, which a page cannot change. Other machines come in with AllowRemote
+// and a password alone.
 
-// PeersKnown says whether this system tells which user a connection on loopback comes from. Where it does not, New
-// serves every user of the machine unless Config.Password is set.
+// PeersKnown says whether this system tells which user a connection on loopback comes from. Where
+// it does not, New serves every user of the machine unless Config.Password is set.
 func PeersKnown() bool {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,12 +46,14 @@ type origin struct {
 
 type originKey struct{}
 
-// originContext notes where a connection comes from as it is accepted: once for all of its requests.
+// originContext notes where a connection comes from as it is accepted: once for all of its
+// requests.
 func (p *Proxy) originContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, originKey{}, origin{own: p.isOwnUser(c.LocalAddr(), c.RemoteAddr())})
 }
 
-// isOwnUser says whether the other end is a program of our own user. Where that cannot be known, loopback will do.
+// isOwnUser says whether the other end is a program of our own user. Where that cannot be known,
+// loopback will do.
 func (p *Proxy) isOwnUser(local, remote net.Addr) bool {
 	if p.peersKnown {
 		return ownPeer(local, remote)
@@ -59,8 +62,8 @@ func (p *Proxy) isOwnUser(local, remote net.Addr) bool {
 	return ok && from.IP.IsLoopback()
 }
 
-// located is a request that knows where it comes from. Under a server that is not Serve's, that is found out for each
-// request.
+// located is a request that knows where it comes from. Under a server that is not Serve's, that is
+// found out for each request.
 func (p *Proxy) located(r *http.Request) *http.Request {
 	if _, ok := r.Context().Value(originKey{}).(origin); ok {
 		return r
@@ -80,7 +83,8 @@ func isOwnRequest(ctx context.Context) bool {
 	return o.own
 }
 
-// admit says who sends a request: the user name given to the proxy. A refusal has a status and says what to do.
+// admit says who sends a request: the user name given to the proxy. A refusal has a status and says
+// what to do.
 func (p *Proxy) admit(r *http.Request) (user string, status int, why string) {
 	// BasicAuth reads Authorization, which is the vendor's here.
 	asked := http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}
@@ -101,9 +105,9 @@ func (p *Proxy) admit(r *http.Request) (user string, status int, why string) {
 	return user, 0, ""
 }
 
-// pageRefused says why a request looks as if a web page had made it; "" means that it does not. A CONNECT cannot be a
-// page's. A browser that uses us as its proxy is its user's choice, but no page may reach a recorded host through it
-// unencrypted.
+// pageRefused says why a request looks as if a web page had made it; "" means that it does not. A
+// CONNECT cannot be a page's. A browser that uses us as its proxy is its user's choice, but no page
+// may reach a recorded host through it unencrypted.
 func (p *Proxy) pageRefused(r *http.Request) string {
 	if p.cfg.AllowRemote || r.Method == http.MethodConnect {
 		return ""
@@ -149,7 +153,8 @@ func isLoopbackName(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// tellOnce tells the operator of a kind of refusal the first time only: strangers decide how often it comes.
+// tellOnce tells the operator of a kind of refusal the first time only: strangers decide how often
+// it comes.
 func (p *Proxy) tellOnce(kind, line string) {
 	if _, told := p.told.LoadOrStore(kind, true); !told {
 		p.cfg.Tell(line + " (told once)")

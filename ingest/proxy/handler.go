@@ -45,7 +45,8 @@ type targetKey struct{}
 
 func targetOf(ctx context.Context) *target { return ctx.Value(targetKey{}).(*target) }
 
-// ServeHTTP answers on the port: CONNECT, a forward proxy's absolute URLs, and the reverse proxy's paths.
+// ServeHTTP answers on the port: CONNECT, a forward proxy's absolute URLs, and the reverse proxy's
+// paths.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = p.located(r)
 	user, status, why := p.admit(r)
@@ -95,7 +96,8 @@ func plainName(name string) string {
 	return name
 }
 
-// forward serves a request of a client that uses us as its HTTP proxy. Host follows the URL (RFC 9112, section 3.2.2).
+// forward serves a request of a client that uses us as its HTTP proxy. Host follows the URL (RFC
+// 9112, section 3.2.2).
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
 	u, known := p.recordedAs(r.URL)
 	tenant := ""
@@ -103,7 +105,8 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
 		tenant = p.storages.tenant(placeOf(r.URL), time.Now())
 	}
 	p.send(w, r, &target{
-		url: u, client: client, recorded: known || p.cfg.All || tenant != "", own: isOwnRequest(r.Context()), tenant: tenant,
+		url: u, client: client, recorded: known || p.cfg.All || tenant != "",
+		own: isOwnRequest(r.Context()), tenant: tenant,
 	})
 }
 
@@ -156,8 +159,8 @@ func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
 	p.send(w, r, &target{url: as, host: r.Host, client: client, recorded: known || p.cfg.All, own: o.own})
 }
 
-// isHost says whether a request's field Host names the host that the connection leads to: the vendor goes by Host, the
-// record by the connection, and both must mean the same.
+// isHost says whether a request's field Host names the host that the connection leads to: the
+// vendor goes by Host, the record by the connection, and both must mean the same.
 func (o *openedConn) isHost(field string) bool {
 	u := &url.URL{Host: field}
 	name := strings.TrimSuffix(u.Hostname(), ".")
@@ -178,7 +181,8 @@ func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
 	defer t.end(w)
 	t.answer = w.Header()
 	client := http.NewResponseController(w)
-	r = r.WithContext(context.WithValue(r.Context(), targetKey{}, t)) // a copy: the server looks at its own once more
+	// A copy: the server looks at its own once more.
+	r = r.WithContext(context.WithValue(r.Context(), targetKey{}, t))
 	if r.Body != nil && r.Body != http.NoBody {
 		u := &steadyUpload{ReadCloser: r.Body, client: client, patience: p.patience.body}
 		defer u.end()
@@ -189,8 +193,9 @@ func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
 	p.reverse.ServeHTTP(w, r)
 }
 
-// end closes what ReverseProxy closes later or not at all, which is when it is recorded. Of a body that broke off it sends
-// what has come: net/http would throw the end of it away, and the client would get less than is recorded.
+// end closes what ReverseProxy closes later or not at all, which is when it is recorded. Of a body
+// that broke off it sends what has come: net/http would throw the end of it away, and the client
+// would get less than is recorded.
 func (t *target) end(w http.ResponseWriter) {
 	broken := recover()
 	if t.switched != nil {
@@ -220,8 +225,8 @@ func rewrite(pr *httputil.ProxyRequest) {
 	}
 }
 
-// adapt makes an answer fit for the client's side: HTTP/2 has trailers after a body of known length, HTTP/1.1 only after
-// one in chunks.
+// adapt makes an answer fit for the client's side: HTTP/2 has trailers after a body of known
+// length, HTTP/1.1 only after one in chunks.
 func (p *Proxy) adapt(resp *http.Response) error {
 	if resp.StatusCode == http.StatusSwitchingProtocols && !isAccepted(resp) {
 		return errors.New("it switched to a protocol that nobody asked for")
@@ -230,8 +235,8 @@ func (p *Proxy) adapt(resp *http.Response) error {
 		resp.Header.Del("Content-Length")
 	}
 	t := targetOf(resp.Request.Context())
-	// An answer without these fields stays without them; net/http would add them. It is too early to say so before: an
-	// answer of 1xx that comes first clears all fields.
+	// An answer without these fields stays without them; net/http would add them. It is too early to
+	// say so before: an answer of 1xx that comes first clears all fields.
 	t.answer["Content-Type"], t.answer["Date"] = nil, nil
 	if t.begun = resp.StatusCode != http.StatusSwitchingProtocols; !t.begun {
 		t.switched = resp.Body
@@ -243,7 +248,8 @@ func (p *Proxy) adapt(resp *http.Response) error {
 	return nil
 }
 
-// rewriteLocation lets a redirect to the tenant's own host, or to its upstream, lead through the reverse proxy again.
+// rewriteLocation lets a redirect to the tenant's own host, or to its upstream, lead through the
+// reverse proxy again.
 func (p *Proxy) rewriteLocation(resp *http.Response, t *target) {
 	location := resp.Header.Get("Location")
 	to, err := resp.Request.URL.Parse(location)
@@ -297,7 +303,8 @@ func (p *Proxy) transport(key transportKey) *ingest.Transport {
 		return t
 	}
 	opts := []ingest.Option{
-		ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(key.client), ingest.WithSource(p.source), ingest.WithTenant(key.tenant),
+		ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(key.client), ingest.WithSource(p.source),
+		ingest.WithTenant(key.tenant),
 		ingest.WithPacer(p.cfg.Pacer),
 	}
 	if p.cfg.HashKey != nil {

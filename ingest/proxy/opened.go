@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// openedConn is a connection that a client let us open; scheme, host and port tell where its requests go.
+// openedConn is a connection that a client let us open; scheme, host and port tell where its
+// requests go.
 type openedConn struct {
 	*clientConn
 	scheme, host, port string
@@ -40,8 +41,8 @@ func openedContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, openedKey{}, c)
 }
 
-// openedState watches for clients that close a connection without asking for anything. Node looks at a certificate only
-// after the handshake, so that is how it refuses one.
+// openedState watches for clients that close a connection without asking for anything. Node looks
+// at a certificate only after the handshake, so that is how it refuses one.
 func (p *Proxy) openedState(c net.Conn, state http.ConnState) {
 	o := c.(*openedConn)
 	switch state {
@@ -56,15 +57,16 @@ func (p *Proxy) openedState(c net.Conn, state http.ConnState) {
 	}
 }
 
-// peer is a client in its dealings with one host. All programs of a run have one name and one address; the agent, what
-// they call themselves when they ask for a tunnel, tells most of them apart.
+// peer is a client in its dealings with one host. All programs of a run have one name and one
+// address; the agent, what they call themselves when they ask for a tunnel, tells most of them
+// apart.
 type peer struct{ client, agent, addr, host string }
 
 // maxPeers bounds what is remembered of clients; beyond it, all is forgotten.
 const maxPeers = 4096
 
-// refusals remember which clients trust our certificate. A client that refused is not tried again, since each trial is a
-// call of its that fails.
+// refusals remember which clients trust our certificate. A client that refused is not tried again,
+// since each trial is a call of its that fails.
 type refusals struct {
 	mu     sync.Mutex
 	trusts map[peer]bool // true: a request came; false: refused
@@ -78,8 +80,9 @@ func (r *refusals) has(who peer) bool {
 	return known && !trusts
 }
 
-// add notes a refusal, and says whether it is news. A client that has made requests before and now closes a connection
-// merely hung up, unless it said why: then somebody else goes by the same name, and his calls must not fail for ever.
+// add notes a refusal, and says whether it is news. A client that has made requests before and now
+// closes a connection merely hung up, unless it said why: then somebody else goes by the same name,
+// and his calls must not fail for ever.
 func (r *refusals) add(who peer, said bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// A connection that stops without a word holds a descriptor at both ends and its request without a row, so each kind of
-// silence has an end. An answer's header may take as long as it takes: reports do.
+// A connection that stops without a word holds a descriptor at both ends and its request without a
+// row, so each kind of silence has an end. An answer's header may take as long as it takes: reports
+// do.
 
 // patience is how long the Proxy waits for what does not come.
 type patience struct {
@@ -120,7 +121,8 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 // Unwrap lets an http.ResponseController find what it needs.
 func (w *steadyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// clientListener gives connections whose clients may stop writing before they have read their answers.
+// clientListener gives connections whose clients may stop writing before they have read their
+// answers.
 type clientListener struct{ net.Listener }
 
 // Accept waits for the next client.
@@ -132,10 +134,11 @@ func (l clientListener) Accept() (net.Conn, error) {
 	return newClientConn(c, c), nil
 }
 
-// clientConn is a client's connection. While a request is under way, net/http reads one byte ahead to notice a client
-// that goes away, and takes the end of the stream for that. But a client may end its side when it has said all it had to
-// say (RFC 9112, section 9.6), as nc does. So clientConn holds that end back from this one Read for as long as the peer's
-// socket is open, where the system tells.
+// clientConn is a client's connection. While a request is under way, net/http reads one byte ahead
+// to notice a client that goes away, and takes the end of the stream for that. But a client may end
+// its side when it has said all it had to say (RFC 9112, section 9.6), as nc does. So clientConn
+// holds that end back from this one Read for as long as the peer's socket is open, where the system
+// tells.
 type clientConn struct {
 	net.Conn
 	raw   net.Conn // whose peer is asked after

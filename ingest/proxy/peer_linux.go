@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel's socket diagnosis (sock_diag(7), linux/inet_diag.h) answers for one socket without walking through all of
-// them, as reading /proc/net/tcp does.
+// The kernel's socket diagnosis (sock_diag(7), linux/inet_diag.h) answers for one socket without
+// walking through all of them, as reading /proc/net/tcp does.
 const (
 	diagRequestSize = unix.SizeofNlMsghdr + 56 // struct inet_diag_req_v2
 	diagAnswerSize  = unix.SizeofNlMsghdr + 72 // struct inet_diag_msg
@@ -31,8 +31,9 @@ func ownPeer(local, remote net.Addr) bool {
 	return err == nil && s.owned && int(s.user) == os.Geteuid()
 }
 
-// peerGone says that the other end of a connection on loopback is closed for good, and not only for writing. Of other
-// connections that cannot be known, and a peer that stopped writing is taken to be gone.
+// peerGone says that the other end of a connection on loopback is closed for good, and not only for
+// writing. Of other connections that cannot be known, and a peer that stopped writing is taken to
+// be gone.
 func peerGone(local, remote net.Addr) bool {
 	s, err := peerSocket(local, remote)
 	return err != nil || !s.owned

@@ -27,24 +27,28 @@ type Config struct {
 	HashKey []byte
 	// Name is the name of the source that requests are stored under.
 	Name string
-	// Client names whoever sends requests. By default, the user name given to the proxy, else the product that the
-	// User-Agent begins with.
+	// Client names whoever sends requests. By default, the user name given to the proxy, else the
+	// product that the User-Agent begins with.
 	Client string
-	// Upstreams are the addresses of tenants whose host is not the one of the policy's first pattern. Requests are
-	// recorded under the policy's host all the same, so that they are classified.
+	// Upstreams are the addresses of tenants whose host is not the one of the policy's first pattern.
+	// Requests are recorded under the policy's host all the same, so that they are classified.
 	Upstreams map[string]*url.URL
-	// All records the hosts, too, that the policy does not know. By default, they are passed without a trace.
+	// All records the hosts, too, that the policy does not know. By default, they are passed without a
+	// trace.
 	All bool
-	// Authority opens the HTTPS of the policy's hosts. Without one they are tunnelled, and recorded as opaque.
+	// Authority opens the HTTPS of the policy's hosts. Without one they are tunnelled, and recorded as
+	// opaque.
 	Authority *Authority
-	// Password must be given, with any user name, in Proxy-Authorization. "" means that there is none: then only programs
-	// of this process's own user are served, where the system tells (PeersKnown).
+	// Password must be given, with any user name, in Proxy-Authorization. "" means that there is none:
+	// then only programs of this process's own user are served, where the system tells (PeersKnown).
 	Password string
-	// AllowRemote leaves the fields Host, Origin and Sec-Fetch-Site alone, which tell a web page's requests: they name the
-	// machine differently for everybody who comes from elsewhere. It wants a Password.
+	// AllowRemote leaves the fields Host, Origin and Sec-Fetch-Site alone, which tell a web page's
+	// requests: they name the machine differently for everybody who comes from elsewhere. It wants a
+	// Password.
 	AllowRemote bool
-	// Proxy is the way out: the proxy that a request to the vendor goes through, or nil for none. By default,
-	// http.ProxyFromEnvironment. The user name and password of a proxy's URL are used for programs of our own user only.
+	// Proxy is the way out: the proxy that a request to the vendor goes through, or nil for none. By
+	// default, http.ProxyFromEnvironment. The user name and password of a proxy's URL are used for
+	// programs of our own user only.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Roots verify the vendor's certificate. nil means the system's.
 	Roots *x509.CertPool
@@ -95,7 +99,8 @@ func New(cfg Config) (*Proxy, error) {
 		cfg.Tell = func(string) {}
 	}
 	p := &Proxy{
-		cfg: cfg, transports: map[transportKey]*ingest.Transport{}, source: &store.Source{Kind: "proxy", Name: cfg.Name},
+		cfg: cfg, transports: map[transportKey]*ingest.Transport{},
+		source: &store.Source{Kind: "proxy", Name: cfg.Name},
 		opened: newQueue(), peersKnown: PeersKnown(), patience: cfg.patience,
 	}
 	if p.patience == (patience{}) {
@@ -113,8 +118,9 @@ func New(cfg Config) (*Proxy, error) {
 		p.base.redirect[host] = to
 	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite: rewrite, Transport: roundTripper(p.roundTrip), BufferPool: buffers{}, ModifyResponse: p.adapt,
-		FlushInterval: flushEvery, ErrorHandler: p.fail, ErrorLog: log.New(discard{}, "", 0),
+		Rewrite: rewrite, Transport: roundTripper(p.roundTrip), BufferPool: buffers{},
+		ModifyResponse: p.adapt,
+		FlushInterval:  flushEvery, ErrorHandler: p.fail, ErrorLog: log.New(discard{}, "", 0),
 	}
 	p.outer = p.server(http.HandlerFunc(p.ServeHTTP))
 	p.outer.ReadHeaderTimeout = p.patience.first
@@ -150,8 +156,9 @@ func (p *Proxy) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops accepting, lets what is under way finish until ctx ends, then breaks it; when it returns, all of it has
-// been handed to the Recorder. Its error is ctx's if something was broken off.
+// Shutdown stops accepting, lets what is under way finish until ctx ends, then breaks it; when it
+// returns, all of it has been handed to the Recorder. Its error is ctx's if something was broken
+// off.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.stopping.Store(true)
 	p.closeUp()

@@ -6,10 +6,11 @@ import (
 	"slices"
 )
 
-// ringField tells a proxy of ours which others a request has passed, so that two of them that lead to each other notice:
-// a request that comes back is refused. It is sent where the next stop may be such a proxy, which are CONNECT, proxied
-// requests without TLS, and upstreams without TLS, and never to the vendor. Via (RFC 9110, section 7.6.3) says the same,
-// but some servers stop compressing where they see one.
+// ringField tells a proxy of ours which others a request has passed, so that two of them that lead
+// to each other notice: a request that comes back is refused. It is sent where the next stop may be
+// such a proxy, which are CONNECT, proxied requests without TLS, and upstreams without TLS, and
+// never to the vendor. Via (RFC 9110, section 7.6.3) says the same, but some servers stop
+// compressing where they see one.
 const ringField = "Headroom-Via"
 
 // maxRing is how many proxies of ours a request may pass.
@@ -17,7 +18,8 @@ const maxRing = 8
 
 type ringKey struct{}
 
-// enter takes the ring field from a request and keeps it in its context. It says false where the request has been here.
+// enter takes the ring field from a request and keeps it in its context. It says false where the
+// request has been here.
 func (u *upstream) enter(r *http.Request) (*http.Request, bool) {
 	passed := r.Header[ringField]
 	if passed == nil {

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// A vendor may answer the request for a recording with a redirect to a storage of somebody else's. What comes from there
-// is the tenant's all the same, and no tenant of the storage's name: so the Proxy remembers where redirects of a tenant led,
-// and records what is asked for there as the tenant's. It belongs to no class of the policy, whose limits are the vendor's.
+// A vendor may answer the request for a recording with a redirect to a storage of somebody else's.
+// What comes from there is the tenant's all the same, and no tenant of the storage's name: so the
+// Proxy remembers where redirects of a tenant led, and records what is asked for there as the
+// tenant's. It belongs to no class of the policy, whose limits are the vendor's.
 
 const (
 	// storageMemory is how long after a redirect its place is known.
@@ -54,7 +55,8 @@ func (s *storages) tenant(place string, now time.Time) string {
 
 func placeOf(u *url.URL) string { return strings.ToLower(u.Hostname()) + " " + portOf(u) }
 
-// noteRedirect remembers where a recorded answer leads, if that is neither a host of the policy nor an upstream.
+// noteRedirect remembers where a recorded answer leads, if that is neither a host of the policy nor
+// an upstream.
 func (p *Proxy) noteRedirect(resp *http.Response, t *target) {
 	if resp.StatusCode/100 != 3 || !t.recorded {
 		return

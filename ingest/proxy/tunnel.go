@@ -28,8 +28,8 @@ const (
 	handshakePatience = 30 * time.Second
 )
 
-// connect serves CONNECT: it opens the policy's hosts, and tunnels the others and those that the client does not let us
-// open.
+// connect serves CONNECT: it opens the policy's hosts, and tunnels the others and those that the
+// client does not let us open.
 func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 	p.work.add(1)
 	defer p.work.add(-1)
@@ -67,7 +67,8 @@ func remoteHost(r *http.Request) string {
 
 const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 
-// take takes the client's connection over. An answer to CONNECT must not have a length, which net/http would give it.
+// take takes the client's connection over. An answer to CONNECT must not have a length, which
+// net/http would give it.
 func take(w http.ResponseWriter) (*early, error) {
 	conn, b, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -115,7 +116,8 @@ func (p *Proxy) open(w http.ResponseWriter, o *openedConn) {
 	stop := context.AfterFunc(p.early, func() { conn.Close() }) // nothing has been asked for yet
 	defer stop()
 	o.clientConn, o.scheme = newClientConn(conn, conn), "http"
-	conn.SetReadDeadline(time.Now().Add(p.patience.first)) //nolint:errcheck // a broken connection shows itself
+	// A broken connection shows itself.
+	conn.SetReadDeadline(time.Now().Add(p.patience.first)) //nolint:errcheck
 	first, err := conn.r.Peek(1)
 	if err != nil {
 		conn.Close()
@@ -146,19 +148,23 @@ func (p *Proxy) handshake(conn net.Conn, host string) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, handshakePatience)
 	defer cancel()
 	secure := tls.Server(conn, &tls.Config{
-		Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
 	})
 	return secure, secure.HandshakeContext(ctx)
 }
 
-// saidNo says that a handshake failed for what the client sent, and not because it went away. That is an alert (RFC 8446,
-// section 6), or what OpenSSL makes of one: it does not encrypt it, so that it cannot be read.
+// saidNo says that a handshake failed for what the client sent, and not because it went away. That
+// is an alert (RFC 8446, section 6), or what OpenSSL makes of one: it does not encrypt it, so that
+// it cannot be read.
 func saidNo(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") // crypto/tls's alerts
+	// Crypto/tls's alerts.
+	return errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
 }
 
-// refused notes that a client does not let us open its connections, and records the one that failed.
+// refused notes that a client does not let us open its connections, and records the one that
+// failed.
 func (p *Proxy) refused(who peer, start time.Time, said bool) {
 	if p.stopping.Load() || !p.refusals.add(who, said) {
 		return
@@ -220,8 +226,8 @@ func (t *tunnel) address() string {
 	return to.Host
 }
 
-// copy passes bytes both ways until both ends have closed, or nothing passes any more. The end of one direction is passed
-// on; a broken one ends both.
+// copy passes bytes both ways until both ends have closed, or nothing passes any more. The end of
+// one direction is passed on; a broken one ends both.
 func (t *tunnel) copy(client *early, host net.Conn) {
 	var passed activity
 	passed.note(time.Now())
@@ -251,9 +257,9 @@ type activity struct {
 
 func (a *activity) note(now time.Time) { a.last.Store(now.UnixNano()) }
 
-// pass copies one direction until its end; err is nil then. It fails when nothing has passed in both for a time. It copies
-// in large pieces, each of which the system can do by itself, and stops twice in that time to tell the other direction of
-// what has passed.
+// pass copies one direction until its end; err is nil then. It fails when nothing has passed in
+// both for a time. It copies in large pieces, each of which the system can do by itself, and stops
+// twice in that time to tell the other direction of what has passed.
 func (t *tunnel) pass(to, from net.Conn, passed *activity) (total int64, err error) {
 	const piece = 4 << 20
 	for {
@@ -262,7 +268,8 @@ func (t *tunnel) pass(to, from net.Conn, passed *activity) (total int64, err err
 			patience = min(patience, t.p.patience.first)
 		}
 		begin := time.Now()
-		from.SetReadDeadline(begin.Add(patience / 2)) //nolint:errcheck // a broken connection shows itself
+		// A broken connection shows itself.
+		from.SetReadDeadline(begin.Add(patience / 2)) //nolint:errcheck
 		to.SetWriteDeadline(begin.Add(2 * patience))  //nolint:errcheck // as above
 		n, err := io.CopyN(to, from, piece)
 		total += n
@@ -309,9 +316,11 @@ func (t *tunnel) record(status int, class string) {
 		tenant = (&url.URL{Host: t.who.host}).Hostname()
 	}
 	t.p.cfg.Recorder.Record(store.Request{
-		Tenant: tenant, StartedAt: t.start.UnixMicro(), Duration: max(1, time.Since(t.start).Microseconds()),
-		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client, Source: t.p.source,
-		Route: &store.Route{Method: http.MethodConnect, Origin: m.Origin, Template: "/", Class: OpaqueClass},
+		Tenant: tenant, StartedAt: t.start.UnixMicro(),
+		Duration:     max(1, time.Since(t.start).Microseconds()),
+		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client,
+		Source: t.p.source,
+		Route:  &store.Route{Method: http.MethodConnect, Origin: m.Origin, Template: "/", Class: OpaqueClass},
 	})
 }
 

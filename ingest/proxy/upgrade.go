@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// An upgraded connection is passed on unread, so it must be what it says: a client that upgraded to HTTP/2 without TLS
-// (h2c), or to nothing at all, would go on asking without a row. WebSocket is all that is let through, and only after a
-// whole handshake, which no server completes by accident.
+// An upgraded connection is passed on unread, so it must be what it says: a client that upgraded to
+// HTTP/2 without TLS (h2c), or to nothing at all, would go on asking without a row. WebSocket is
+// all that is let through, and only after a whole handshake, which no server completes by accident.
 
-// isWebSocket says whether a request is the client's half of a WebSocket handshake (RFC 6455, section 4.1).
+// isWebSocket says whether a request is the client's half of a WebSocket handshake (RFC 6455,
+// section 4.1).
 func isWebSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") &&
 		len(r.Header["Upgrade"]) == 1 && len(r.Header["Sec-Websocket-Key"]) == 1 && r.Header.Get("Sec-Websocket-Version") != ""

@@ -22,13 +22,14 @@ const (
 	dialPatience = 30 * time.Second
 	keepIdle     = 90 * time.Second
 	idlePerHost  = 64
-	// silence is after how long without a word an HTTP/2 connection is tried, and pingPatience how long its answer may take.
-	// All requests to a host share one, and would go on to hang in it when the network has dropped it.
+	// silence is after how long without a word an HTTP/2 connection is tried, and pingPatience how
+	// long its answer may take. All requests to a host share one, and would go on to hang in it when
+	// the network has dropped it.
 	silence, pingPatience = 30 * time.Second, 15 * time.Second
 )
 
-// upstream is the way out: below the recording transport, and for tunnels. It goes through the proxy that the
-// environment names, where it names one (a company's, say).
+// upstream is the way out: below the recording transport, and for tunnels. It goes through the
+// proxy that the environment names, where it names one (a company's, say).
 type upstream struct {
 	any      *http.Transport // HTTP/2 where the server can
 	http1    *http.Transport // for upgrades, which HTTP/2 has not
@@ -39,8 +40,8 @@ type upstream struct {
 	isOwn    func(net.Conn) bool
 }
 
-// newUpstream makes an upstream; roots nil means the system's, proxy nil the environment's. A proxy that isSelf is left
-// out; isOwn tells a connection that leads to the proxy itself.
+// newUpstream makes an upstream; roots nil means the system's, proxy nil the environment's. A proxy
+// that isSelf is left out; isOwn tells a connection that leads to the proxy itself.
 func newUpstream(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error), isSelf func(addr string) bool,
 	isOwn func(net.Conn) bool) *upstream {
 	if proxy == nil {
@@ -110,7 +111,8 @@ func (u *upstream) isProxied(r *http.Request) bool {
 	return err == nil && through != nil
 }
 
-// redirected is a shallow copy of r that goes to another place. Its path has been cleaned, see target.clean.
+// redirected is a shallow copy of r that goes to another place. Its path has been cleaned, see
+// target.clean.
 func redirected(r *http.Request, to *url.URL) *http.Request {
 	out := r.WithContext(r.Context())
 	at := *r.URL
@@ -129,7 +131,8 @@ func (u *upstream) close() {
 
 var errLoop = errors.New("that is the proxy itself: correct --upstream, or what the host's name stands for on this machine")
 
-// connect is the one way out of this machine, and refuses the one back in: each request would breed another.
+// connect is the one way out of this machine, and refuses the one back in: each request would breed
+// another.
 func (u *upstream) connect(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := u.dialer.DialContext(ctx, network, addr)
 	if err == nil && u.isOwn(conn) {
@@ -219,13 +222,15 @@ func (f dialFunc) DialContext(ctx context.Context, network, addr string) (net.Co
 // connectThrough asks a proxy for a tunnel to addr.
 func connectThrough(conn net.Conn, proxy *url.URL, addr string, ring []string) (net.Conn, error) {
 	r := &http.Request{
-		Method: http.MethodConnect, URL: &url.URL{Opaque: addr}, Host: addr, Header: http.Header{ringField: ring},
+		Method: http.MethodConnect, URL: &url.URL{Opaque: addr}, Host: addr,
+		Header: http.Header{ringField: ring},
 	}
 	if user := proxy.User; user != nil {
 		password, _ := user.Password()
 		r.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 	}
-	conn.SetDeadline(time.Now().Add(dialPatience)) //nolint:errcheck // a broken connection shows itself
+	// A broken connection shows itself.
+	conn.SetDeadline(time.Now().Add(dialPatience)) //nolint:errcheck
 	if err := r.Write(conn); err != nil {
 		return nil, err
 	}

@@ -9,8 +9,8 @@ import (
 // tenantOf is the tenant that the policy sees in a host name; "" means none.
 func (p *Proxy) tenantOf(host string) string { return p.cfg.Policy.Tenant(host) }
 
-// hostsAt are the policy's hosts that an address serves: the one that it names, or those of the tenants whose upstream
-// is there. Without any, the address is none of ours.
+// hostsAt are the policy's hosts that an address serves: the one that it names, or those of the
+// tenants whose upstream is there. Without any, the address is none of ours.
 func (p *Proxy) hostsAt(host, port string) (hosts []string) {
 	if p.tenantOf(host) != "" {
 		return []string{host}
@@ -23,9 +23,10 @@ func (p *Proxy) hostsAt(host, port string) (hosts []string) {
 	return hosts
 }
 
-// recordedAs is the URL that a request is recorded under, and by which it finds its way: its own where the policy knows
-// the host, the policy's below the upstream of a tenant; ok is false for all others. Where one upstream is below another,
-// the deeper one has it; where several tenants have the same, the first by name.
+// recordedAs is the URL that a request is recorded under, and by which it finds its way: its own
+// where the policy knows the host, the policy's below the upstream of a tenant; ok is false for all
+// others. Where one upstream is below another, the deeper one has it; where several tenants have
+// the same, the first by name.
 func (p *Proxy) recordedAs(u *url.URL) (as *url.URL, ok bool) {
 	if p.tenantOf(u.Hostname()) != "" {
 		return u, true
@@ -73,8 +74,9 @@ func cutBase(path, base string) (rest string, ok bool) {
 	return path, true
 }
 
-// clean resolves a request's path below the base of the upstream that it goes to, so that it cannot lead out of it. It
-// says false for a path at an upstream's place that a server could resolve in another way than we do.
+// clean resolves a request's path below the base of the upstream that it goes to, so that it cannot
+// lead out of it. It says false for a path at an upstream's place that a server could resolve in
+// another way than we do.
 func (p *Proxy) clean(t *target) bool {
 	to := p.base.redirect[strings.ToLower(t.url.Host)]
 	if to == nil {
@@ -96,9 +98,9 @@ func (p *Proxy) clean(t *target) bool {
 	return ok
 }
 
-// cleanPath resolves what stands for the same in a path: escapes of unreserved bytes, and dot segments (RFC 3986,
-// sections 6.2.2.2 and 5.2.4). ok is false where a dot segment is left that only some servers see: behind an escaped
-// or a backward slash, an escaped escape, or parameters.
+// cleanPath resolves what stands for the same in a path: escapes of unreserved bytes, and dot
+// segments (RFC 3986, sections 6.2.2.2 and 5.2.4). ok is false where a dot segment is left that
+// only some servers see: behind an escaped or a backward slash, an escaped escape, or parameters.
 func cleanPath(escaped string) (clean string, ok bool) {
 	var kept []string
 	segments := strings.Split(strings.TrimPrefix(decodeUnreserved(escaped), "/"), "/")

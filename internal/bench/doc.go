@@ -1,5 +1,5 @@
-// Package bench compares ingest.Transport with otelhttp, in a module of its own so that OpenTelemetry never becomes
-// a dependency of headroom. Run it in this folder:
+// Package bench compares ingest.Transport with otelhttp, in a module of its own so that
+// OpenTelemetry never becomes a dependency of headroom. Run it in this folder:
 //
 //	go test -bench .
 //

@@ -1,12 +1,13 @@
-// Package config holds what only the user knows of the tenants: licensed agents, the cap that support told, the nightly
-// window, days without calls. It reads that from headroom.toml; a program may as well make a Config of its own.
+// Package config holds what only the user knows of the tenants: licensed agents, the cap that
+// support told, the nightly window, days without calls. It reads that from headroom.toml; a program
+// may as well make a Config of its own.
 //
 // For most uses, Load reads the file, and Config.About gives an analysis what is known of a tenant.
 //
 // # Guarantees
 //
-// A file is read strictly: each unknown key and each wrong value is an error of one line with file, line and reason. No
-// error repeats what could be a token.
+// A file is read strictly: each unknown key and each wrong value is an error of one line with file,
+// line and reason. No error repeats what could be a token.
 //
 // # What it does not do
 //
@@ -28,7 +29,8 @@ import (
 
 // Config is what is known of all tenants. The zero Config knows nothing of any.
 type Config struct {
-	// TokenEnv names the environment variable with the token of tenants that name none; "" means not set.
+	// TokenEnv names the environment variable with the token of tenants that name none; "" means not
+	// set.
 	TokenEnv string
 	// Defaults holds for tenants that are not in Tenants.
 	Defaults Tenant
@@ -61,8 +63,8 @@ type Pull struct {
 type Tenant struct {
 	// Agents is the number of licensed recorded agents.
 	Agents int
-	// CapBytes is the egress cap in bytes that support told, CapToldOn the day it did (midnight UTC), and CapToldBy who
-	// did, such as a ticket's number.
+	// CapBytes is the egress cap in bytes that support told, CapToldOn the day it did (midnight UTC),
+	// and CapToldBy who did, such as a ticket's number.
 	CapBytes  int64
 	CapToldOn time.Time
 	CapToldBy string
@@ -78,10 +80,11 @@ type Tenant struct {
 	Closures []Closure
 	// Host is the tenant's host name where it is not the policy's.
 	Host string
-	// Upstream is where the tenant's requests are sent instead, such as a gateway; nil means to its host.
+	// Upstream is where the tenant's requests are sent instead, such as a gateway; nil means to its
+	// host.
 	Upstream *url.URL
-	// Ignored leaves the tenant out of what is told, and AliasOf counts its requests as those of another: both are for
-	// names that came into the log by a slip. The log keeps its rows.
+	// Ignored leaves the tenant out of what is told, and AliasOf counts its requests as those of
+	// another: both are for names that came into the log by a slip. The log keeps its rows.
 	Ignored bool
 	AliasOf string
 
@@ -96,8 +99,9 @@ func (t Tenant) Place() *url.URL {
 	return &url.URL{Scheme: "https", Host: t.Host}
 }
 
-// Window is the part of every day that begins at From and ends before To, both from midnight on the wall's clock. It goes
-// past midnight where To is before From. The zero Window is the whole of every day.
+// Window is the part of every day that begins at From and ends before To, both from midnight on the
+// wall's clock. It goes past midnight where To is before From. The zero Window is the whole of
+// every day.
 type Window struct{ From, To time.Duration }
 
 // Closure is a day without calls. Year 0 means every year.
@@ -143,7 +147,8 @@ func (c *Config) About(name string) egress.Tenant {
 	a := egress.Tenant{
 		Name: name, Chance: -1,
 		Cap: egress.CapFacts{
-			Told: t.CapBytes, ToldOn: t.CapToldOn, ToldBy: t.CapToldBy, Agents: t.Agents, BytesPerHour: t.BytesPerHour,
+			Told: t.CapBytes, ToldOn: t.CapToldOn, ToldBy: t.CapToldBy, Agents: t.Agents,
+			BytesPerHour: t.BytesPerHour,
 		},
 		Zone: t.zone(),
 	}

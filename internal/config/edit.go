@@ -38,8 +38,8 @@ func Alias(tenant, of string) Change {
 // Outcome counts the tenants of Update.
 type Outcome struct{ Added, Changed, Unchanged int }
 
-// Update makes changes in a file, and leaves all else in it as it is, comments included. A file that is not there is made;
-// it is written whole or not at all, and only if the result can be read.
+// Update makes changes in a file, and leaves all else in it as it is, comments included. A file
+// that is not there is made; it is written whole or not at all, and only if the result can be read.
 func Update(name string, changes []Change) (o Outcome, err error) {
 	if abs, err := filepath.Abs(name); err == nil {
 		name = abs
@@ -96,15 +96,17 @@ func writeConfig(name string, text []byte, created bool) error {
 	})
 }
 
-// columns are those that ReadChanges knows, and whether their values are numbers. They are the keys of a tenant's table.
+// columns are those that ReadChanges knows, and whether their values are numbers. They are the keys
+// of a tenant's table.
 var columns = map[string]bool{
-	"agents": true, "cap": false, "cap_told_on": false, "cap_told_by": false, "time_zone": false, "window": false,
+	"agents": true, "cap": false, "cap_told_on": false, "cap_told_by": false, "time_zone": false,
+	"window":                  false,
 	"bytes_per_recorded_hour": false,
 }
 
-// ReadChanges reads a CSV file with a header: "tenant", and any of agents, cap, cap_told_on, cap_told_by, time_zone, window
-// and bytes_per_recorded_hour. Fields may be separated by semicolons or tabs as well; an empty one changes nothing. Name
-// is what messages call the file.
+// ReadChanges reads a CSV file with a header: "tenant", and any of agents, cap, cap_told_on,
+// cap_told_by, time_zone, window and bytes_per_recorded_hour. Fields may be separated by semicolons
+// or tabs as well; an empty one changes nothing. Name is what messages call the file.
 func ReadChanges(name string, r io.Reader) ([]Change, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxCSV+1))
 	switch {

@@ -22,8 +22,9 @@ import (
 //go:embed headroom.toml.tmpl
 var Template string
 
-// Load reads headroom.toml, which errors name by its absolute path, and the closure files that it names, which are looked for beside it. A missing file is an
-// error that is fs.ErrNotExist. A file that other users may write to is refused.
+// Load reads headroom.toml, which errors name by its absolute path, and the closure files that it
+// names, which are looked for beside it. A missing file is an error that is fs.ErrNotExist. A file
+// that other users may write to is refused.
 func Load(name string) (*Config, error) {
 	if abs, err := filepath.Abs(name); err == nil {
 		name = abs // nobody knows the folder in which a job was started
@@ -50,7 +51,8 @@ func Load(name string) (*Config, error) {
 	return c, nil
 }
 
-// readTrusted reads a file that no other user could have changed: a config decides where tokens are sent.
+// readTrusted reads a file that no other user could have changed: a config decides where tokens are
+// sent.
 func readTrusted(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -84,8 +86,8 @@ func (t *Tenant) loadClosures(folder string) error {
 	return err
 }
 
-// Parse reads the text of a headroom.toml; name is what messages call it. Closure files are not read. Every error is one
-// line with name, line and reason.
+// Parse reads the text of a headroom.toml; name is what messages call it. Closure files are not
+// read. Every error is one line with name, line and reason.
 func Parse(name string, data []byte) (*Config, error) {
 	var f configFile
 	doc, err := tomldoc.Decode(name, data, &f)
@@ -268,7 +270,8 @@ var (
 	envName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 )
 
-// env refuses what cannot be the name of an environment variable. It may be the token itself, so it is not repeated.
+// env refuses what cannot be the name of an environment variable. It may be the token itself, so it
+// is not repeated.
 func (r *reader) env(key, name string) {
 	if name != "" && !envName.MatchString(name) {
 		r.note(key, errors.New("token_env must be the name of an environment variable, never the token itself"))

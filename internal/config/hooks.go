@@ -5,10 +5,11 @@ import (
 	"net/url"
 )
 
-// Hooks are what is told to others about the nightly commands audit and pull. None is set unless the file says so.
+// Hooks are what is told to others about the nightly commands audit and pull. None is set unless
+// the file says so.
 type Hooks struct {
-	// OnStart is told when a command begins, OnSuccess when it ends with exit code 0, OnFailure when it ends with
-	// another, and OnChange when "audit --new" has something to tell.
+	// OnStart is told when a command begins, OnSuccess when it ends with exit code 0, OnFailure when
+	// it ends with another, and OnChange when "audit --new" has something to tell.
 	OnStart, OnSuccess, OnFailure, OnChange Hook
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// TenantText is a headroom.toml that says of one tenant what an audit goes by, its defaults filled in, and of no other
-// tenant anything. It is the same text for the same facts, so that its hash stands for them. Where tokens come from and
-// where they are sent is not in it.
+// TenantText is a headroom.toml that says of one tenant what an audit goes by, its defaults filled
+// in, and of no other tenant anything. It is the same text for the same facts, so that its hash
+// stands for them. Where tokens come from and where they are sent is not in it.
 func (c *Config) TenantText(name string) []byte {
 	t := c.Tenant(name)
 	var b strings.Builder

@@ -27,8 +27,8 @@ var byteUnits = map[string]float64{
 	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 }
 
-// ParseBytes reads an amount such as "450GB", "9.1 MB", "64KiB" or "450_000_000". It must be 1 or more, and no more than a
-// million gigabytes.
+// ParseBytes reads an amount such as "450GB", "9.1 MB", "64KiB" or "450_000_000". It must be 1 or
+// more, and no more than a million gigabytes.
 func ParseBytes(s string) (float64, error) {
 	number := strings.TrimRight(s, "BbIiKkMmGgTt")
 	unit, known := byteUnits[strings.ToLower(s[len(number):])]
@@ -106,8 +106,8 @@ func parseClosure(s string) (Closure, error) {
 	return Closure{}, fmt.Errorf("date %q must be a day such as \"2026-12-25\", or \"12-25\" for every year", s)
 }
 
-// parseClosures reads a list of closures: one date a line, and after a blank or a comma anything, such as the day's
-// name. Empty lines and those that begin with "#" are skipped.
+// parseClosures reads a list of closures: one date a line, and after a blank or a comma anything,
+// such as the day's name. Empty lines and those that begin with "#" are skipped.
 func parseClosures(name string, data []byte) ([]Closure, error) {
 	var closures []Closure
 	n := 0

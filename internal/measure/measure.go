@@ -1,4 +1,5 @@
-// Package measure writes numbers with their units: counts, bytes, shares, lengths of time and times.
+// Package measure writes numbers with their units: counts, bytes, shares, lengths of time and
+// times.
 //
 // Every sentence, table, page and error of the program uses it, so that one number looks the same
 // wherever it is told. The page's script formats numbers in the browser; it reads the same

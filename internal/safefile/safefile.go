@@ -1,17 +1,19 @@
-// Package safefile writes files that a user named, without being led elsewhere: in a shared folder, somebody else may have
-// put a link, or a file of their own, where the output is to go.
+// Package safefile writes files that a user named, without being led elsewhere: in a shared folder,
+// somebody else may have put a link, or a file of their own, where the output is to go.
 //
-// For most uses, call Replace, under which a file appears or is replaced only when all of it has been written, or Create
-// for one that grows. Trusted says whether others can change a file that is believed, such as a configuration.
+// For most uses, call Replace, under which a file appears or is replaced only when all of it has
+// been written, or Create for one that grows. Trusted says whether others can change a file that is
+// believed, such as a configuration.
 //
 // # Guarantees
 //
-// A link is never followed, but for those below /dev, such as /dev/stdout. A file or pipe of another user is never
-// written to, nor replaced.
+// A link is never followed, but for those below /dev, such as /dev/stdout. A file or pipe of
+// another user is never written to, nor replaced.
 //
 // # What it does not do
 //
-// Where the system has no owners of files, as Windows has none in this form, only links are refused.
+// Where the system has no owners of files, as Windows has none in this form, only links are
+// refused.
 package safefile
 
 import (
@@ -25,8 +27,9 @@ import (
 	"strings"
 )
 
-// Replace lets write fill the file of that name. The file appears, or is replaced, when all of it has been written, and
-// keeps its permissions; a pipe or a device, such as /dev/null, is written to as it is.
+// Replace lets write fill the file of that name. The file appears, or is replaced, when all of it
+// has been written, and keeps its permissions; a pipe or a device, such as /dev/null, is written to
+// as it is.
 func Replace(name string, write func(io.Writer) error) (err error) {
 	st, err := check(name)
 	if err != nil {
@@ -121,8 +124,8 @@ func owned(st os.FileInfo) error {
 	return nil
 }
 
-// Trusted returns an error that says why others could have changed the file: they own it, or may write to it. A file of
-// root's is trusted, and the user's own group is.
+// Trusted returns an error that says why others could have changed the file: they own it, or may
+// write to it. A file of root's is trusted, and the user's own group is.
 func Trusted(st os.FileInfo) error {
 	uid, ok := owner(st)
 	switch {
@@ -138,7 +141,8 @@ func Trusted(st os.FileInfo) error {
 	return nil
 }
 
-// writeThrough writes to what is no plain file, such as a pipe or the null device, which must stay what it is.
+// writeThrough writes to what is no plain file, such as a pipe or the null device, which must stay
+// what it is.
 func writeThrough(name string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
@@ -170,7 +174,8 @@ func createBeside(name string, mode fs.FileMode) (*os.File, error) {
 	}
 }
 
-// reason leaves out the name of the file that err is about: it is said elsewhere, or is a passing one.
+// reason leaves out the name of the file that err is about: it is said elsewhere, or is a passing
+// one.
 func reason(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError

@@ -67,8 +67,8 @@ func (a *answer) retryAfter(d time.Duration) {
 	a.with("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
 }
 
-// send writes a and returns the number of body bytes that went out. It breaks the connection, by panicking with
-// http.ErrAbortHandler after calling sent, where a says so.
+// send writes a and returns the number of body bytes that went out. It breaks the connection, by
+// panicking with http.ErrAbortHandler after calling sent, where a says so.
 func (a *answer) send(w http.ResponseWriter, sent func(int64)) {
 	if a.drop {
 		sent(0)

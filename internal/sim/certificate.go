@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// throwAway makes an authority and a certificate for the vendor's hosts. The authority's key is forgotten at once, so
-// that nothing else can ever be signed with it.
+// throwAway makes an authority and a certificate for the vendor's hosts. The authority's key is
+// forgotten at once, so that nothing else can ever be signed with it.
 func throwAway() (*x509.Certificate, tls.Certificate, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -50,7 +50,8 @@ func sign(ca *x509.Certificate, caKey *ecdsa.PrivateKey) (tls.Certificate, error
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, nil
 }
 
-// template is valid for a day: certificates are checked against the real time, never the simulated one.
+// template is valid for a day: certificates are checked against the real time, never the simulated
+// one.
 func template(name string, serial int64) *x509.Certificate {
 	now := time.Now()
 	return &x509.Certificate{

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Clock is a simulated clock. It stands still until someone moves it, never goes back, and counts whole microseconds.
-// It may be used by several goroutines.
+// Clock is a simulated clock. It stands still until someone moves it, never goes back, and counts
+// whole microseconds. It may be used by several goroutines.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -43,7 +43,8 @@ func (c *Clock) Set(t time.Time) {
 	}
 }
 
-// Sleep moves the clock on by d at once. It returns the error of a context that is already done, and then does not move.
+// Sleep moves the clock on by d at once. It returns the error of a context that is already done,
+// and then does not move.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

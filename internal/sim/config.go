@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// publishedRate is what the vendor's sample recording gives: 9,111 bytes in 3.606 seconds, in bytes a second.
+// publishedRate is what the vendor's sample recording gives: 9,111 bytes in 3.606 seconds, in bytes
+// a second.
 const publishedRate = 2527.0
 
 // Config describes one tenant. Only Name and Agents are required.
@@ -21,7 +22,8 @@ type Config struct {
 	Now func() time.Time
 	// Location is where the agents work, from 9 to 17 o'clock. By default, UTC.
 	Location *time.Location
-	// BytesPerSecond is the size of a recorded second. By default, the vendor's sample recording's 2,527.
+	// BytesPerSecond is the size of a recorded second. By default, the vendor's sample recording's
+	// 2,527.
 	BytesPerSecond float64
 	// MeanCall is the mean length of a recording. By default, 5 minutes.
 	MeanCall time.Duration
@@ -29,7 +31,8 @@ type Config struct {
 	Occupancy float64
 	// Weekend is the share of the agents who work on Saturdays and Sundays. By default, nobody.
 	Weekend float64
-	// CapBytes is the rolling egress cap. By default, it follows from Agents and BytesPerSecond (see EgressCap).
+	// CapBytes is the rolling egress cap. By default, it follows from Agents and BytesPerSecond (see
+	// EgressCap).
 	CapBytes int64
 	// Seed varies what the tenant's agents do.
 	Seed uint64
@@ -37,7 +40,8 @@ type Config struct {
 	RetryAfter bool
 	// CountRefused lets a 429 start a new interval, too.
 	CountRefused bool
-	// Reports are the ids of the historical reports. By default, "agent-summary", "call-detail" and "queue-summary".
+	// Reports are the ids of the historical reports. By default, "agent-summary", "call-detail" and
+	// "queue-summary".
 	Reports []string
 	// SlowReports is the share of report parameters whose first request answers 202. By default, none.
 	SlowReports float64
@@ -75,13 +79,13 @@ type Fault struct {
 	Body string
 	// Pause is how long the body waits at every 64 KiB, of an otherwise normal answer.
 	Pause time.Duration
-	// Status is the answer, such as 500 or 503. 0 means that the connection breaks without an answer, unless CutAfter
-	// is set.
+	// Status is the answer, such as 500 or 503. 0 means that the connection breaks without an answer,
+	// unless CutAfter is set.
 	Status int
 	// RetryAfter is sent with the answer, in whole seconds. 0 means no header.
 	RetryAfter time.Duration
-	// CutAfter breaks the connection after so many bytes of an otherwise normal body, and Status is not used. 0 means
-	// no cut.
+	// CutAfter breaks the connection after so many bytes of an otherwise normal body, and Status is
+	// not used. 0 means no cut.
 	CutAfter int64
 
 	seen int
@@ -100,7 +104,8 @@ func (f *Fault) fits(c Class, now time.Time) bool {
 	return f.Every < 2 || f.seen%f.Every == 0
 }
 
-// EgressCap is the vendor's rolling cap in bytes: double what agents recorded for full 8-hour shifts on 5 days make.
+// EgressCap is the vendor's rolling cap in bytes: double what agents recorded for full 8-hour
+// shifts on 5 days make.
 func EgressCap(agents int, bytesPerSecond float64) int64 {
 	const shift = 8 * 60 * 60
 	return int64(2 * 5 * shift * bytesPerSecond * float64(agents))

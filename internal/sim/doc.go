@@ -1,17 +1,19 @@
 // Package sim plays the contact-centre vendor's API, for tests and for the demo.
 //
-// For most uses, make a Vendor with NewVendor, serve it with Start and give Server.Transport to a client, which then
-// speaks HTTPS over TCP on loopback to https://<hostname>.xima.cloud. Where time is to be simulated, give every tenant
-// a Clock and put a Line between the client and the Server's transport.
+// For most uses, make a Vendor with NewVendor, serve it with Start and give Server.Transport to a
+// client, which then speaks HTTPS over TCP on loopback to https://<hostname>.xima.cloud. Where time
+// is to be simulated, give every tenant a Clock and put a Line between the client and the Server's
+// transport.
 //
-// The Vendor follows the vendor's public pages to the letter and shares neither code nor numbers with the packages
-// that audit them, so that an error there cannot hide behind the same error here.
+// The Vendor follows the vendor's public pages to the letter and shares neither code nor numbers
+// with the packages that audit them, so that an error there cannot hide behind the same error here.
 //
 // # Guarantees
 //
-// The same Config gives the same recordings, sizes and answers. Bodies are really sent, byte for byte of the size that
-// the recording list declares. Everything personal in an answer (numbers, names) holds one of the marks that Canaries
-// returns, and so do the tokens: where none of them is found, nothing personal was kept.
+// The same Config gives the same recordings, sizes and answers. Bodies are really sent, byte for
+// byte of the size that the recording list declares. Everything personal in an answer (numbers,
+// names) holds one of the marks that Canaries returns, and so do the tokens: where none of them is
+// found, nothing personal was kept.
 //
 // # Decisions where the vendor's pages are silent
 //
@@ -29,6 +31,6 @@
 //
 // # What it does not do
 //
-// It knows no paging, compression or HTTP/2, of ranges only "bytes=N-", and the paths of callback, realtime and roster requests are
-// invented, because the vendor does not publish them.
+// It knows no paging, compression or HTTP/2, of ranges only "bytes=N-", and the paths of callback,
+// realtime and roster requests are invented, because the vendor does not publish them.
 package sim

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// judge finds the answer to a request, in the order that the package comment gives. It fills in the entry's User and
-// Class. The lock is held.
+// judge finds the answer to a request, in the order that the package comment gives. It fills in the
+// entry's User and Class. The lock is held.
 func (t *tenant) judge(r *http.Request, body []byte, e *Entry) *answer {
 	name, u := t.userOf(r)
 	if u == nil {

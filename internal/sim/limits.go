@@ -28,8 +28,9 @@ type spending struct {
 	gone  bool // it left the window, or support reset it
 }
 
-// tooSoon returns how long the tenant must still wait before its next audio request, and 0 when it need not. A request
-// that need not wait starts a new interval, and so does one that must where strict is set.
+// tooSoon returns how long the tenant must still wait before its next audio request, and 0 when it
+// need not. A request that need not wait starts a new interval, and so does one that must where
+// strict is set.
 func (m *meter) tooSoon(now time.Time, interval time.Duration, strict bool) time.Duration {
 	wait := max(0, interval-now.Sub(m.last))
 	if m.last.IsZero() {

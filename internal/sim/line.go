@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// Line is the network between one client program and the vendor, on simulated time: answers take a while, and bodies
-// take longer the longer they are. It moves the program's clock from the program's own goroutine, so that every run
-// takes the same simulated time whatever the machine does. It changes neither requests nor answers.
+// Line is the network between one client program and the vendor, on simulated time: answers take a
+// while, and bodies take longer the longer they are. It moves the program's clock from the
+// program's own goroutine, so that every run takes the same simulated time whatever the machine
+// does. It changes neither requests nor answers.
 type Line struct {
 	base   http.RoundTripper
 	client *Clock
@@ -21,8 +22,8 @@ type Line struct {
 	rng *rand.Rand
 }
 
-// NewLine returns a line over base. Before a request leaves, the vendor's clock is set to the client's; programs that
-// share a vendor's clock must therefore send in order of their own clocks.
+// NewLine returns a line over base. Before a request leaves, the vendor's clock is set to the
+// client's; programs that share a vendor's clock must therefore send in order of their own clocks.
 func NewLine(base http.RoundTripper, client, vendor *Clock, seed uint64) *Line {
 	return &Line{base: base, client: client, vendor: vendor, rng: rand.New(rand.NewPCG(seed, 0x11e))}
 }
@@ -64,7 +65,8 @@ type slowBody struct {
 	read  int64
 }
 
-// Read reads on. The clock goes by the sum of what was read, so that the sizes of the single reads do not matter.
+// Read reads on. The clock goes by the sum of what was read, so that the sizes of the single reads
+// do not matter.
 func (b *slowBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)

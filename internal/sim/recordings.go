@@ -41,7 +41,8 @@ func (r *Recording) Start() time.Time { return time.UnixMilli(r.StartTime).UTC()
 // End is the time at which the recording ended, in UTC.
 func (r *Recording) End() time.Time { return time.UnixMilli(r.StartTime + r.Duration).UTC() }
 
-// Canaries returns the marks that all personal data and all tokens of the simulator hold, one of them each.
+// Canaries returns the marks that all personal data and all tokens of the simulator hold, one of
+// them each.
 func Canaries() []string { return []string{"15550100", "Canary"} }
 
 // canaryNumber is a telephone number that cannot belong to anyone.
@@ -111,8 +112,8 @@ func (c *calls) day(t time.Time) []Recording {
 	return list
 }
 
-// shift appends one agent's recordings of one day: pauses and calls in turn from 9 to 17 o'clock, with longer pauses
-// at lunch time.
+// shift appends one agent's recordings of one day: pauses and calls in turn from 9 to 17 o'clock,
+// with longer pauses at lunch time.
 func (c *calls) shift(list []Recording, rng *rand.Rand, agent int, day time.Time) []Recording {
 	y, m, d := day.Date()
 	at := time.Date(y, m, d, 9, 0, 0, 0, c.cfg.Location)
@@ -141,7 +142,8 @@ func crowd(at time.Time) float64 {
 	return 1
 }
 
-// length draws the length of a call: log-normal around the mean, at least a second, whole milliseconds.
+// length draws the length of a call: log-normal around the mean, at least a second, whole
+// milliseconds.
 func (c *calls) length(rng *rand.Rand) time.Duration {
 	const sigma = 0.6
 	seconds := c.cfg.MeanCall.Seconds() * math.Exp(sigma*rng.NormFloat64()-sigma*sigma/2)

@@ -73,7 +73,8 @@ func meaning(q ReportQuery) error {
 	return nil
 }
 
-// reportRows are the rows of a report: one an agent, with numbers that follow from the report's identity.
+// reportRows are the rows of a report: one an agent, with numbers that follow from the report's
+// identity.
 func reportRows(cfg Config, id uint64) []map[string]any {
 	rows := make([]map[string]any, cfg.Agents)
 	for n := range rows {

@@ -61,7 +61,8 @@ func recordingRoute(rest string) (call, bool) {
 	return call{class: ClassAudio, method: http.MethodGet, id: key}, rest[0] == '/' && key != ""
 }
 
-// actionRoute knows the paths of the form …/agents/{extension}/click-to-dial and …/skills/{skill}/callback.
+// actionRoute knows the paths of the form …/agents/{extension}/click-to-dial and
+// …/skills/{skill}/callback.
 func actionRoute(path string) (call, bool) {
 	for _, a := range []struct {
 		prefix, suffix string

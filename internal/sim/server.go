@@ -22,8 +22,8 @@ type Server struct {
 	done     chan error
 }
 
-// Start serves h on a free port of 127.0.0.1, with a certificate for every host of Domain from an authority that
-// exists only here. The caller must Close the server.
+// Start serves h on a free port of 127.0.0.1, with a certificate for every host of Domain from an
+// authority that exists only here. The caller must Close the server.
 func Start(h http.Handler) (*Server, error) {
 	ca, leaf, err := throwAway()
 	if err != nil {
@@ -54,7 +54,8 @@ func (s *Server) CA() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.ca.Raw})
 }
 
-// Transport returns a new transport that dials the server whatever host is asked for, and trusts it.
+// Transport returns a new transport that dials the server whatever host is asked for, and trusts
+// it.
 func (s *Server) Transport() *http.Transport {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.ca)

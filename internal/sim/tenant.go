@@ -91,8 +91,8 @@ func (t *tenant) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	})
 }
 
-// decide judges a request and books its answer as if all of it had been sent already: whoever comes next is judged by
-// what was promised, however fast the bytes flow.
+// decide judges a request and books its answer as if all of it had been sent already: whoever comes
+// next is judged by what was promised, however fast the bytes flow.
 func (t *tenant) decide(r *http.Request, body []byte) (*answer, *Entry, *spending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -15,15 +15,16 @@ const Domain = ".xima.cloud"
 // maxBody is the longest request body that the vendor reads, in bytes.
 const maxBody = 1 << 20
 
-// Vendor is the vendor's API for a number of tenants. The Host header says which of them a request is for. It may be
-// used by several goroutines.
+// Vendor is the vendor's API for a number of tenants. The Host header says which of them a request
+// is for. It may be used by several goroutines.
 type Vendor struct {
 	tenants map[string]*tenant
 }
 
 var _ http.Handler = (*Vendor)(nil)
 
-// NewVendor makes a vendor with the given tenants. It fails for a Config that makes no sense and for two of one name.
+// NewVendor makes a vendor with the given tenants. It fails for a Config that makes no sense and
+// for two of one name.
 func NewVendor(configs ...Config) (*Vendor, error) {
 	v := &Vendor{tenants: map[string]*tenant{}}
 	for _, c := range configs {
@@ -77,7 +78,8 @@ func (v *Vendor) tenant(name string) (*tenant, error) {
 	return nil, fmt.Errorf("find tenant %q: no such tenant", name)
 }
 
-// must is tenant for the methods that tests and stories call, where a wrong name is a programmer's mistake.
+// must is tenant for the methods that tests and stories call, where a wrong name is a programmer's
+// mistake.
 func (v *Vendor) must(name string) *tenant {
 	t, err := v.tenant(name)
 	if err != nil {
@@ -86,8 +88,8 @@ func (v *Vendor) must(name string) *tenant {
 	return t
 }
 
-// AddUser makes a Service User and returns its token. It may do everything, or only what roles lists. Like all methods
-// that take a tenant's name, it panics where there is no such tenant.
+// AddUser makes a Service User and returns its token. It may do everything, or only what roles
+// lists. Like all methods that take a tenant's name, it panics where there is no such tenant.
 func (v *Vendor) AddUser(tenant, name string, roles ...Class) (token string) {
 	t := v.must(tenant)
 	t.mu.Lock()
@@ -95,7 +97,8 @@ func (v *Vendor) AddUser(tenant, name string, roles ...Class) (token string) {
 	return t.issue(name, &user{roles: roles})
 }
 
-// RefreshToken gives a Service User a new token; the old one is invalid at once. It panics for an unknown user.
+// RefreshToken gives a Service User a new token; the old one is invalid at once. It panics for an
+// unknown user.
 func (v *Vendor) RefreshToken(tenant, user string) (token string) {
 	t := v.must(tenant)
 	t.mu.Lock()
@@ -103,7 +106,8 @@ func (v *Vendor) RefreshToken(tenant, user string) (token string) {
 	return t.issue(user, t.users[user])
 }
 
-// Reset is support's answer to a plea: the tenant's rolling egress starts anew. It returns the tenant's time.
+// Reset is support's answer to a plea: the tenant's rolling egress starts anew. It returns the
+// tenant's time.
 func (v *Vendor) Reset(tenant string) time.Time {
 	t := v.must(tenant)
 	t.mu.Lock()
@@ -125,7 +129,8 @@ func (v *Vendor) Rolling(tenant string) int64 {
 // Cap is the tenant's rolling egress cap, in bytes.
 func (v *Vendor) Cap(tenant string) int64 { return v.must(tenant).cfg.CapBytes }
 
-// Recordings are the tenant's recordings that start in [from, until), whether or not they have been made yet.
+// Recordings are the tenant's recordings that start in [from, until), whether or not they have been
+// made yet.
 func (v *Vendor) Recordings(tenant string, from, until time.Time) []Recording {
 	t := v.must(tenant)
 	t.mu.Lock()
@@ -133,7 +138,8 @@ func (v *Vendor) Recordings(tenant string, from, until time.Time) []Recording {
 	return t.calls.between(from, until)
 }
 
-// Log returns the vendor's own log of the tenant, in order of arrival. It waits for answers that are still being sent.
+// Log returns the vendor's own log of the tenant, in order of arrival. It waits for answers that
+// are still being sent.
 func (v *Vendor) Log(tenant string) []Entry {
 	t := v.must(tenant)
 	t.mu.Lock()

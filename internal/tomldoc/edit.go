@@ -9,11 +9,12 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Set gives the text with key = value in a table such as ["tenants", "acme"], and all else as it was. The value is TOML. A
-// table that is not there is added at the end, a key that is not there at the beginning of its table.
+// Set gives the text with key = value in a table such as ["tenants", "acme"], and all else as it
+// was. The value is TOML. A table that is not there is added at the end, a key that is not there at
+// the beginning of its table.
 //
-// It returns an error where it cannot do that, as in a text that writes the table in braces; then the text has to be
-// changed by hand.
+// It returns an error where it cannot do that, as in a text that writes the table in braces; then
+// the text has to be changed by hand.
 func Set(data []byte, table []string, key, value string) ([]byte, error) {
 	lines := strings.SplitAfter(string(data), "\n")
 	where := keyLines(data)

@@ -1,11 +1,13 @@
-// Package tomldoc reads TOML that people write by hand, and says of each mistake where it is and what to write instead.
+// Package tomldoc reads TOML that people write by hand, and says of each mistake where it is and
+// what to write instead.
 //
-// For most uses, call Decode with a struct; then check the values, and report what is wrong with Document.Errorf, which
-// finds the line of a key.
+// For most uses, call Decode with a struct; then check the values, and report what is wrong with
+// Document.Errorf, which finds the line of a key.
 //
 // # Guarantees
 //
-// Every error is one line that begins with the file's name and, where there is one, the line's number.
+// Every error is one line that begins with the file's name and, where there is one, the line's
+// number.
 //
 // # What it does not do
 //
@@ -29,16 +31,18 @@ import (
 // maxDocument is the most bytes a hand-written file can sensibly have.
 const maxDocument = 1 << 20
 
-// Document is a TOML file that has been read, and that still knows on which line each of its keys stands.
+// Document is a TOML file that has been read, and that still knows on which line each of its keys
+// stands.
 type Document struct {
 	name  string
 	lines map[string]int
 }
 
-// Decode reads data strictly into the struct that into points to. Name is what messages call the file.
+// Decode reads data strictly into the struct that into points to. Name is what messages call the
+// file.
 //
-// Every error begins with name and, where there is one, the line: "policy.toml:12: …". A key that the struct does not
-// have is an error that names the nearest one it has.
+// Every error begins with name and, where there is one, the line: "policy.toml:12: …". A key that
+// the struct does not have is an error that names the nearest one it has.
 func Decode(name string, data []byte, into any) (*Document, error) {
 	if len(data) > maxDocument {
 		return nil, fmt.Errorf("%s: file has %d bytes; more than %d cannot be right", name, len(data), maxDocument)
@@ -55,8 +59,8 @@ func Decode(name string, data []byte, into any) (*Document, error) {
 	return doc, nil
 }
 
-// Errorf makes an error about a key, such as "egress.days" or "route[2].path" (elements are counted from 0). Where the
-// file does not have the key, the error points to the nearest table around it.
+// Errorf makes an error about a key, such as "egress.days" or "route[2].path" (elements are counted
+// from 0). Where the file does not have the key, the error points to the nearest table around it.
 func (d *Document) Errorf(key, format string, args ...any) error {
 	reason := fmt.Errorf(format, args...)
 	for key != "" {
@@ -68,7 +72,8 @@ func (d *Document) Errorf(key, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", d.name, reason)
 }
 
-// explain turns an error of the TOML library into one line that says where, what and what to write instead.
+// explain turns an error of the TOML library into one line that says where, what and what to write
+// instead.
 func (d *Document) explain(err error, root reflect.Type) error {
 	var missing *toml.StrictMissingError
 	var wrong *toml.DecodeError
@@ -84,7 +89,8 @@ func (d *Document) explain(err error, root reflect.Type) error {
 }
 
 func unknownKey(root reflect.Type, key toml.Key) string {
-	// The library names the whole key of a table that is missing: the first part that is unknown is the one to correct.
+	// The library names the whole key of a table that is missing: the first part that is unknown is
+	// the one to correct.
 	t := root
 	for i, part := range key {
 		next, ok := child(t, part)
@@ -194,7 +200,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// distance is the Levenshtein distance in bytes, of which words over 64 bytes are not worth the time.
+// distance is the Levenshtein distance in bytes, of which words over 64 bytes are not worth the
+// time.
 func distance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return max(len(a), len(b))
@@ -218,7 +225,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// keyLines finds the line of every key and array element. What cannot be parsed has no lines: the decoder says why.
+// keyLines finds the line of every key and array element. What cannot be parsed has no lines: the
+// decoder says why.
 func keyLines(data []byte) map[string]int {
 	k := keyScan{lines: map[string]int{}, tables: map[string]int{}}
 	for i, c := range data {

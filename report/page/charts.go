@@ -8,8 +8,9 @@ import (
 	"github.com/go-echarts/go-echarts/v2/opts"
 )
 
-// The charts of the page are ECharts options made by go-echarts: what is the same for every tenant. page.js puts data,
-// colours and words about the data into them, because they change with the range that the reader selects.
+// The charts of the page are ECharts options made by go-echarts: what is the same for every tenant.
+// page.js puts data, colours and words about the data into them, because they change with the range
+// that the reader selects.
 
 // The charts by the name that page.js knows them by.
 const (
@@ -26,7 +27,8 @@ type chart interface{ JSON() map[string]any }
 // chartOptions gives the options of each chart as JSON. Its error is one of the chart library's.
 func chartOptions() (map[string]json.RawMessage, error) {
 	all := map[string]chart{
-		chartRolling: rollingChart(), chartGaps: gapsChart(), chartTimeline: timelineChart(), chartAnswers: answersChart(), chartHours: hoursChart(),
+		chartRolling: rollingChart(), chartGaps: gapsChart(), chartTimeline: timelineChart(),
+		chartAnswers: answersChart(), chartHours: hoursChart(),
 	}
 	out := make(map[string]json.RawMessage, len(all))
 	for name, c := range all {
@@ -59,7 +61,8 @@ func axes(unit string) []charts.GlobalOpts {
 	}
 }
 
-// rollingChart has the largest rolling sum of each day, and the forecast as bands that are stacked on a hidden line.
+// rollingChart has the largest rolling sum of each day, and the forecast as bands that are stacked
+// on a hidden line.
 func rollingChart() *charts.Line {
 	c := charts.NewLine()
 	c.SetGlobalOptions(common(chartRolling, "axis")...)
@@ -80,7 +83,8 @@ func rollingChart() *charts.Line {
 	return c
 }
 
-// gapsChart is a histogram; a third, empty series on an axis of numbers carries the mark of the limit between two bars.
+// gapsChart is a histogram; a third, empty series on an axis of numbers carries the mark of the
+// limit between two bars.
 func gapsChart() *charts.Bar {
 	c := charts.NewBar()
 	c.SetGlobalOptions(common(chartGaps, "axis")...)

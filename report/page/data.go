@@ -41,8 +41,8 @@ type pageData struct {
 type tenantData struct {
 	Name string `json:"name"`
 	Zone string `json:"zone"`
-	// Clocks are what the zone's clocks show, oldest first. The page asks no browser, whose own rules may be of another year
-	// than those that the program went by.
+	// Clocks are what the zone's clocks show, oldest first. The page asks no browser, whose own rules
+	// may be of another year than those that the program went by.
 	Clocks  []zoneClock `json:"clocks"`
 	Verdict string      `json:"verdict"`
 	Cap     int64       `json:"cap"`
@@ -167,7 +167,8 @@ func adviceOf(r *analyze.Report, rules []string) []string {
 
 func newTenantData(p *report.Picture, r *analyze.Result, about egress.Tenant, f *outlook.Projection, all *pageData) *tenantData {
 	d := &tenantData{
-		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict), Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
+		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict),
+		Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
 		Window: weekOf(about, p.Audit.AsOf), Finds: map[int]int64{}, Now: newNowData(r),
 	}
 	for _, x := range r.Resets {
@@ -196,7 +197,8 @@ type zoneClock struct {
 	Name  string `json:"name"`
 }
 
-// zoneClocks are those of the days from the first, to some days after the last, for the times of a forecast.
+// zoneClocks are those of the days from the first, to some days after the last, for the times of a
+// forecast.
 func zoneClocks(zone *time.Location, from, to time.Time) []zoneClock {
 	var clocks []zoneClock
 	for at := from.In(zone); ; {
@@ -210,7 +212,8 @@ func zoneClocks(zone *time.Location, from, to time.Time) []zoneClock {
 	}
 }
 
-// weekOf marks the hours of the week that touch the nightly window; "" without one. The week is the one before asOf.
+// weekOf marks the hours of the week that touch the nightly window; "" without one. The week is the
+// one before asOf.
 func weekOf(about egress.Tenant, asOf time.Time) string {
 	if about.Window == nil {
 		return ""

@@ -69,8 +69,8 @@ func newPageRequest(r *analyze.Example, c clock) pageRequest {
 
 const dayMicros = 86400e6
 
-// The strip of an incident begins some days before it and ends at the report's moment, but has at most
-// so many days: those of the incident's beginning go last.
+// The strip of an incident begins some days before it and ends at the report's moment, but has at
+// most so many days: those of the incident's beginning go last.
 const (
 	daysBefore = 3
 	mostDays   = 60

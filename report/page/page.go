@@ -1,8 +1,8 @@
 // Package page writes the audit, its days and the forecast as one HTML file that loads nothing.
 //
-// The page's Go, its script, style and template stand together here: view.go has the words that need no
-// script, data.go the numbers that the script sums for any range of days, charts.go the charts'
-// options.
+// The page's Go, its script, style and template stand together here: view.go has the words that
+// need no script, data.go the numbers that the script sums for any range of days, charts.go the
+// charts' options.
 package page
 
 import (
@@ -22,13 +22,14 @@ import (
 	"github.com/6dcca832/headroom/report"
 )
 
-// The page answers one question on its first screen, whether the limits were kept, and holds what is needed to see why:
-// the audit as text that needs no script, and the days of each tenant as data, from which its script puts any range
-// together again.
+// The page answers one question on its first screen, whether the limits were kept, and holds what
+// is needed to see why: the audit as text that needs no script, and the days of each tenant as
+// data, from which its script puts any range together again.
 //
-// It is one file that loads nothing: its content security policy lets run what has the hash of the scripts below and
-// nothing else, and allows no request. All text from outside is written by html/template, by encoding/json (which
-// escapes "<"), or set as text by the script, never as markup.
+// It is one file that loads nothing: its content security policy lets run what has the hash of the
+// scripts below and nothing else, and allows no request. All text from outside is written by
+// html/template, by encoding/json (which escapes "<"), or set as text by the script, never as
+// markup.
 
 //go:embed page.html.tmpl page.css *.js NOTICE *-LICENSE
 var pageFiles embed.FS
@@ -43,8 +44,8 @@ type assets struct {
 	licences     template.HTML
 }
 
-// licences are the texts that must go with the chart library, which is part of every page: its own, and
-// those of the libraries that are built into it.
+// licences are the texts that must go with the chart library, which is part of every page: its own,
+// and those of the libraries that are built into it.
 var licences = []struct{ of, file string }{
 	{"Apache ECharts, notice", "NOTICE"},
 	{"Apache ECharts, licence", "ECHARTS-LICENSE"},
@@ -96,7 +97,8 @@ func sourceHash(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// safety is the content security policy. Styles may be inline because the chart library sets them on its elements.
+// safety is the content security policy. Styles may be inline because the chart library sets them
+// on its elements.
 func (a *assets) safety(live bool) string {
 	s := "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src" + a.scriptHashes
 	if live {
@@ -105,8 +107,8 @@ func (a *assets) safety(live bool) string {
 	return s
 }
 
-// Write writes the picture as one HTML file that loads nothing. The same picture gives the same bytes. It returns w's
-// error.
+// Write writes the picture as one HTML file that loads nothing. The same picture gives the same
+// bytes. It returns w's error.
 func Write(w io.Writer, p *report.Picture) error {
 	a := loadAssets()
 	v, err := newPageView(p, a)
@@ -128,7 +130,8 @@ func scriptOf(attributes, text string) template.HTML {
 	return template.HTML("<script" + attributes + ">" + text + "</script>")
 }
 
-// dataOf makes an element that holds data for the script. encoding/json writes "<" as \u003c, so nothing ends it early.
+// dataOf makes an element that holds data for the script. encoding/json writes "<" as \u003c, so
+// nothing ends it early.
 func dataOf(id string, v any) (template.HTML, error) {
 	raw, err := json.Marshal(v)
 	return scriptOf(` type="application/json" id="`+id+`"`, string(raw)), err

@@ -11,8 +11,8 @@ import (
 	"github.com/6dcca832/headroom/report"
 )
 
-// Split gives the picture of each tenant alone, with a name for its file. Each holds nothing of another
-// tenant, so that it can be given to that customer.
+// Split gives the picture of each tenant alone, with a name for its file. Each holds nothing of
+// another tenant, so that it can be given to that customer.
 func Split(p *report.Picture) iter.Seq2[string, *report.Picture] {
 	return func(yield func(string, *report.Picture) bool) {
 		for i := range p.Audit.Tenants {
@@ -52,8 +52,8 @@ func only(p *report.Picture, i int) *report.Picture {
 // longestName is how many bytes of a tenant's name a file is called by.
 const longestName = 80
 
-// FileName is the name of a tenant's page: the tenant's own where every file system takes it, else what
-// is left of it and a hash, so that two tenants never share a file.
+// FileName is the name of a tenant's page: the tenant's own where every file system takes it, else
+// what is left of it and a hash, so that two tenants never share a file.
 func FileName(tenant string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r) {

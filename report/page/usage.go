@@ -15,8 +15,10 @@ type pageUsage struct {
 
 func newPageUsage(r *analyze.UsageReport) pageUsage {
 	titles := map[analyze.UsageBy]string{
-		analyze.ByClass: "by class of request", analyze.ByClient: "by client", analyze.ByHour: "by hour of the week",
-		analyze.ByStatus: "by status", analyze.ByDay: "by day", analyze.ByTenant: "by tenant", analyze.ByRecording: "by recording",
+		analyze.ByClass: "by class of request", analyze.ByClient: "by client",
+		analyze.ByHour:   "by hour of the week",
+		analyze.ByStatus: "by status", analyze.ByDay: "by day", analyze.ByTenant: "by tenant",
+		analyze.ByRecording: "by recording",
 	}
 	u := pageUsage{Title: titles[r.By]}
 	u.Heads, u.Rows = report.UsageTable(r)

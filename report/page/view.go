@@ -50,7 +50,8 @@ var pageWords = template.FuncMap{
 // nearShare is from where on a bar warns, as the audit does.
 const nearShare = .8
 
-// shareBar draws a share of the cap, with a mark where it begins to be near. The number must stand beside it.
+// shareBar draws a share of the cap, with a mark where it begins to be near. The number must stand
+// beside it.
 func shareBar(share float64) template.HTML {
 	tone := "good"
 	switch {
@@ -119,9 +120,11 @@ type pageHead struct {
 
 func pageHeads(window string) []pageHead {
 	return []pageHead{
-		{"verdict", "Verdict", false}, {"name", "Tenant", false}, {"share", "Share of the cap now", false},
+		{"verdict", "Verdict", false}, {"name", "Tenant", false},
+		{"share", "Share of the cap now", false},
 		{"cap", "Cap, known by", false}, {"hit", "Cap expected to be reached", false},
-		{"violations", "Violations", true}, {"peak", "Largest in " + window, true}, {"bytes", "Audio", true},
+		{"violations", "Violations", true}, {"peak", "Largest in " + window, true},
+		{"bytes", "Audio", true},
 		{"last", "Last pull", false},
 	}
 }
@@ -149,10 +152,12 @@ type pageRule struct{ Name, Text string }
 func newPageView(p *report.Picture, a *assets) (*pageView, error) {
 	v := &pageView{
 		Title: "Headroom report", Answer: answer(p.Audit), Range: report.Selected(p.Audit, time.UTC),
-		Policy: text.Clean(strings.TrimSpace(p.Audit.PolicyName + " " + p.Audit.PolicyVersion)), Window: "window",
-		AsOf: measure.Stamp(p.Audit.AsOf, time.UTC), Notes: pageNotes(p), Rules: vendorRules(p.Policy),
+		Policy: text.Clean(strings.TrimSpace(p.Audit.PolicyName + " " + p.Audit.PolicyVersion)),
+		Window: "window",
+		AsOf:   measure.Stamp(p.Audit.AsOf, time.UTC), Notes: pageNotes(p), Rules: vendorRules(p.Policy),
 		Safety: a.safety(p.Live != ""), Style: template.CSS(a.style),
-		Licences: a.licences, About: aboutPage(p.Policy), Blind: blindReport(p.Audit), Dense: len(p.Audit.Tenants) > roomyTenants,
+		Licences: a.licences, About: aboutPage(p.Policy), Blind: blindReport(p.Audit),
+		Dense: len(p.Audit.Tenants) > roomyTenants,
 	}
 	if len(p.Audit.Tenants) > 0 && p.Audit.Tenants[0].Egress.Window > 0 {
 		v.Window = measure.Span(p.Audit.Tenants[0].Egress.Window)
@@ -181,8 +186,8 @@ func newPageView(p *report.Picture, a *assets) (*pageView, error) {
 	return v, err
 }
 
-// blind says on the first screen that something was not seen, so that nobody takes silence for good news; the notes say
-// why. It is "" where all was.
+// blind says on the first screen that something was not seen, so that nobody takes silence for good
+// news; the notes say why. It is "" where all was.
 func blind(dropped, opaque, foreign int64) string {
 	var parts []string
 	if dropped > 0 {
@@ -223,7 +228,8 @@ func holds(r *analyze.Report) string {
 	}
 }
 
-// roomyTenants is up to how many tenants have two lines each: more would not fit on the first screen.
+// roomyTenants is up to how many tenants have two lines each: more would not fit on the first
+// screen.
 const roomyTenants = 8
 
 // aboutPage says in a sentence what this is, to somebody who has never heard of it.
@@ -288,9 +294,12 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 	r, about := &p.Audit.Tenants[i], aboutOf(p, p.Audit.Tenants[i].Tenant)
 	c := clock{about.Zone}
 	t := pageTenant{
-		Verdict: r.Verdict, Name: text.Clean(r.Tenant), Requests: r.Requests, Egress: r.Egress, Used: measure.None,
-		LastOrder: order(r.LastPull), Share: share(r.Egress), Cap: "unknown", LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
-		Violations: report.Violations(r), Zone: text.Clean(about.Zone.String()), Blind: blind(0, r.Opaque, r.Foreign),
+		Verdict: r.Verdict, Name: text.Clean(r.Tenant), Requests: r.Requests, Egress: r.Egress,
+		Used:      measure.None,
+		LastOrder: order(r.LastPull), Share: share(r.Egress), Cap: "unknown",
+		LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
+		Violations: report.Violations(r), Zone: text.Clean(about.Zone.String()),
+		Blind: blind(0, r.Opaque, r.Foreign),
 	}
 	for _, f := range r.Findings {
 		t.Findings = append(t.Findings, newPageFinding(f, r.Tenant, c))
@@ -326,7 +335,8 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 
 func newPageFinding(f analyze.Finding, tenant string, c clock) pageFinding {
 	return pageFinding{
-		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count), First: both(c, f.First), Last: both(c, f.Last),
+		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count),
+		First: both(c, f.First), Last: both(c, f.Last),
 		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: report.BasisWords(&f),
 		Rows: report.RowIDs(f), Explain: report.ExplainCommand(f, tenant),
 	}
@@ -357,8 +367,8 @@ func order(us int64) string {
 	return strconv.FormatInt(us, 10)
 }
 
-// expect fills in what the forecast says; since is the day from which on the sum is over the cap, if
-// that is known.
+// expect fills in what the forecast says; since is the day from which on the sum is over the cap,
+// if that is known.
 func (t *pageTenant) expect(f *outlook.Projection, since time.Time, c clock) {
 	t.Soon = true
 	switch {
@@ -423,8 +433,8 @@ func (t *pageTenant) overWords(f *outlook.Projection, c clock) (all []string) {
 	return all
 }
 
-// overSince is the first of the last days whose largest sums were all at or over the cap; the zero time
-// where the last one was not.
+// overSince is the first of the last days whose largest sums were all at or over the cap; the zero
+// time where the last one was not.
 func overSince(t *analyze.TenantDays, limit int64) (since time.Time) {
 	if t == nil || limit <= 0 {
 		return since

@@ -1,5 +1,5 @@
-// Package text makes text from outside fit to be shown: on a terminal, in Markdown and on the page. It
-// takes every name, URL and client for hostile.
+// Package text makes text from outside fit to be shown: on a terminal, in Markdown and on the page.
+// It takes every name, URL and client for hostile.
 package text
 
 import (
@@ -22,8 +22,9 @@ const (
 // depend on the environment.
 var narrow = sync.OnceFunc(func() { text.OverrideRuneWidthEastAsianWidth(false) })
 
-// Clean makes text from outside fit to be shown: what is not printable (control characters and with them escape
-// sequences, line ends, marks that turn the direction of the text, invisible ones) becomes \u202e, a broken byte \xff.
+// Clean makes text from outside fit to be shown: what is not printable (control characters and with
+// them escape sequences, line ends, marks that turn the direction of the text, invisible ones)
+// becomes \u202e, a broken byte \xff.
 func Clean(s string) string {
 	if printable(s) {
 		return s
@@ -58,8 +59,8 @@ func brokenAt(s string, i int) bool {
 	return n == 1
 }
 
-// Brief cleans and shortens to a number of columns. A combining mark counts as a column: otherwise thousands of them
-// would fit.
+// Brief cleans and shortens to a number of columns. A combining mark counts as a column: otherwise
+// thousands of them would fit.
 func Brief(s string, columns int) string { return Shorten(Clean(s), columns) }
 
 func Shorten(s string, columns int) string {
@@ -96,7 +97,8 @@ func Width(s string) int {
 	return text.StringWidthWithoutEscSequences(s)
 }
 
-// Wrap breaks a clean text at spaces, and inside words that are too long, into lines of so many columns.
+// Wrap breaks a clean text at spaces, and inside words that are too long, into lines of so many
+// columns.
 func Wrap(s string, columns int) []string {
 	var lines []string
 	line := ""
@@ -134,8 +136,8 @@ func pieces(word string, columns int) []string {
 	return append(parts, word[start:])
 }
 
-// ShellQuote writes an argument so that a POSIX shell reads it back; ok is false for a text that cannot be shown whole,
-// or whose spaces a line break may swallow.
+// ShellQuote writes an argument so that a POSIX shell reads it back; ok is false for a text that
+// cannot be shown whole, or whose spaces a line break may swallow.
 func ShellQuote(s string) (quoted string, ok bool) {
 	if !printable(s) || len(s) > MaxName || strings.Join(strings.Fields(s), " ") != s {
 		return "", false

@@ -2,7 +2,8 @@ package pack
 
 import "encoding/binary"
 
-// A chunk packs up to chunkRows requests of one tenant, in order of (StartedAt, ID), column by column:
+// A chunk packs up to chunkRows requests of one tenant, in order of (StartedAt, ID), column by
+// column:
 //
 //	version     one byte, chunkVersion
 //	n           number of rows
@@ -16,9 +17,9 @@ import "encoding/binary"
 //	duration, first byte, request bytes, Retry-After   for each row whose kind has them
 //	item times  seconds from the item's time to the request, zigzag, for each row whose kind has hasItemAt
 //
-// Numbers are varints. A request with a recording key takes some 21 bytes, of which the key's hash is
-// 8, and some 6 more where its durations are known. It is a cache: a chunk that does not decode is
-// reported as damage.
+// Numbers are varints. A request with a recording key takes some 21 bytes, of which the key's hash
+// is 8, and some 6 more where its durations are known. It is a cache: a chunk that does not decode
+// is reported as damage.
 
 const (
 	// MaxRows is the most requests of a chunk.

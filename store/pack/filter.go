@@ -6,10 +6,11 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// A filter tells which recordings a chunk may hold, so that whether a recording was downloaded before can be asked without
-// unpacking a tenant's whole history. It is a Bloom filter of 64-byte blocks: one block a hash, filterProbes bits in it.
-// At filterBits bits a hash it says "perhaps" wrongly about once in 2,000 questions, which costs one chunk unpacked; it
-// never says "no" wrongly.
+// A filter tells which recordings a chunk may hold, so that whether a recording was downloaded
+// before can be asked without unpacking a tenant's whole history. It is a Bloom filter of 64-byte
+// blocks: one block a hash, filterProbes bits in it. At filterBits bits a hash it says "perhaps"
+// wrongly about once in 2,000 questions, which costs one chunk unpacked; it never says "no"
+// wrongly.
 
 const (
 	filterBits   = 20

@@ -5,9 +5,10 @@ import (
 	"hash/crc32"
 )
 
-// What the cache holds is sealed: a CRC-32C stands behind it, over the bytes and over the numbers that say where it
-// belongs, so that neither a flipped bit nor a row that took another's place gives a wrong answer without a word. SQLite
-// itself has no checksums. The seal is against accidents, not against somebody who means to deceive.
+// What the cache holds is sealed: a CRC-32C stands behind it, over the bytes and over the numbers
+// that say where it belongs, so that neither a flipped bit nor a row that took another's place
+// gives a wrong answer without a word. SQLite itself has no checksums. The seal is against
+// accidents, not against somebody who means to deceive.
 
 const sealBytes = 4
 

@@ -18,8 +18,8 @@ import (
 // writes and reads. So Open compares all that the file defines with what this package, or an older
 // headroom, would have put there, and refuses anything else before a statement that could run it.
 
-// olderSchemas are the digests of the schemas that older formats had. A file is of one of them, or is
-// refused, before it is migrated.
+// olderSchemas are the digests of the schemas that older formats had. A file is of one of them, or
+// is refused, before it is migrated.
 var olderSchemas = map[int]string{
 	1: "145af85716576f1180250d315880331d98418d35c774e6af641b6b4c731befc7",
 	2: "d0178490bd206db283877d4456430d4a3407cce11e8ee6766a7adb65b4f3bf34",
@@ -44,8 +44,8 @@ var authoredSchema = sync.OnceValues(func() (map[string]string, error) {
 	return definitions(ctx, conn)
 })
 
-// checkSchema refuses a file of that format whose definitions are not those of the format. The error
-// matches ErrNotOurs or, where something is missing or changed, ErrDamaged.
+// checkSchema refuses a file of that format whose definitions are not those of the format. The
+// error matches ErrNotOurs or, where something is missing or changed, ErrDamaged.
 func checkSchema(ctx context.Context, q queryer, version int) error {
 	got, err := definitions(ctx, q)
 	if err != nil {

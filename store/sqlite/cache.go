@@ -12,8 +12,8 @@ import (
 	"github.com/6dcca832/headroom/store/pack"
 )
 
-// builder collects requests that are not in chunks yet, and writes them there. It holds all rows with an id in
-// (from, upto], so that after a flush the mark may move to upto.
+// builder collects requests that are not in chunks yet, and writes them there. It holds all rows
+// with an id in (from, upto], so that after a flush the mark may move to upto.
 type builder struct {
 	from, upto int64
 	pending    map[int64][]pack.Entry // by tenant
@@ -34,8 +34,8 @@ func (b *builder) add(tenant int64, e pack.Entry) {
 	b.count++
 }
 
-// Refresh brings the cache up to date with the rows, at the cost of what was added since the last time. Reading works
-// without it, only slower. It does nothing to a store that cannot be written.
+// Refresh brings the cache up to date with the rows, at the cost of what was added since the last
+// time. Reading works without it, only slower. It does nothing to a store that cannot be written.
 func (s *Store) Refresh(ctx context.Context) error { return s.refresh(ctx, cachePatience) }
 
 func (s *Store) refresh(ctx context.Context, patience time.Duration) error {
@@ -51,7 +51,8 @@ func (s *Store) refresh(ctx context.Context, patience time.Duration) error {
 	return nil
 }
 
-// refreshSome packs at most maxPending rows, so that no transaction lasts long, and says whether there are more.
+// refreshSome packs at most maxPending rows, so that no transaction lasts long, and says whether
+// there are more.
 func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 	from, err := mark(ctx, w.conn)
 	if err == nil && from == 0 {
@@ -76,8 +77,8 @@ func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 	return more, w.flush(ctx, b)
 }
 
-// mark gives the id up to which all requests are in chunks. It is 0 where chunks are missing, because somebody emptied
-// either table by hand or the file is damaged.
+// mark gives the id up to which all requests are in chunks. It is 0 where chunks are missing,
+// because somebody emptied either table by hand or the file is damaged.
 func mark(ctx context.Context, q queryer) (upto int64, err error) {
 	var rows, packed, last int64
 	var checksum []byte
@@ -99,15 +100,16 @@ func (w *writer) setMark(ctx context.Context, upto, rows int64) error {
 	return err
 }
 
-// flush packs what b holds and empties it, inside the caller's transaction. Where another process has packed some of the
-// rows meanwhile, those are left out.
+// flush packs what b holds and empties it, inside the caller's transaction. Where another process
+// has packed some of the rows meanwhile, those are left out.
 func (w *writer) flush(ctx context.Context, b *builder) error {
 	packed, err := mark(ctx, w.conn)
 	if err != nil {
 		return err
 	}
 	if packed < b.from || packed >= b.upto {
-		// The cache was emptied, or all is packed: what b holds is of no use. The next refresh reads the rows.
+		// The cache was emptied, or all is packed: what b holds is of no use. The next refresh reads the
+		// rows.
 		b.reset()
 		return nil
 	}
@@ -143,8 +145,8 @@ func (b *builder) reset() {
 	}
 }
 
-// flushTenant packs entries together with the chunks that they meet, and leaves all others as they are: a late request
-// makes one chunk anew, wherever else the tenant has new ones.
+// flushTenant packs entries together with the chunks that they meet, and leaves all others as they
+// are: a late request makes one chunk anew, wherever else the tenant has new ones.
 func (w *writer) flushTenant(ctx context.Context, tenant int64, entries []pack.Entry) error {
 	slices.SortFunc(entries, pack.Compare)
 	if _, err := w.conn.ExecContext(ctx, "DELETE FROM cache_state WHERE tenant_id = ? AND upto_at >= ?", tenant, entries[0].At); err != nil {
@@ -164,7 +166,8 @@ func (w *writer) flushTenant(ctx context.Context, tenant int64, entries []pack.E
 	return nil
 }
 
-// chunksFrom gives the tenant's chunks, latest first, as far back as packing requests from a time on may need them.
+// chunksFrom gives the tenant's chunks, latest first, as far back as packing requests from a time
+// on may need them.
 func (w *writer) chunksFrom(ctx context.Context, tenant, from int64) (chunks []chunkMeta, err error) {
 	err = each(ctx, w.conn, `SELECT id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant
 		WHERE tenant_id = ? ORDER BY first_at DESC, first_id DESC`, func(scan func(...any) error) error {
@@ -202,9 +205,10 @@ func groupEnd(chunks []chunkMeta, entries []pack.Entry) int {
 	return len(entries)
 }
 
-// flushGroup merges entries with the chunks that they overlap, and with smaller ones just before, where those begin later
-// than the group before. So a request is packed again at most log2(chunkRows) times however small the flushes are, and a
-// tenant has few small chunks. At the end of the log chunks are filled; amid others they are halved, for the next late one.
+// flushGroup merges entries with the chunks that they overlap, and with smaller ones just before,
+// where those begin later than the group before. So a request is packed again at most
+// log2(chunkRows) times however small the flushes are, and a tenant has few small chunks. At the
+// end of the log chunks are filled; amid others they are halved, for the next late one.
 func (w *writer) flushGroup(ctx context.Context, tenant int64, entries []pack.Entry, chunks []chunkMeta, after int64) error {
 	met, amid := touched(chunks, entries, after)
 	if len(met) > 0 {
@@ -279,7 +283,8 @@ func (w *writer) putChunk(ctx context.Context, tenant int64, part []pack.Entry) 
 	if err != nil {
 		return err
 	}
-	// REPLACE: somebody who empties cache_chunk by hand leaves the filters of chunks that had these ids.
+	// REPLACE: somebody who empties cache_chunk by hand leaves the filters of chunks that had these
+	// ids.
 	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_filter VALUES (?, ?)", id, pack.Seal(pack.MakeFilter(part), id))
 	return err
 }

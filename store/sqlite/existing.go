@@ -12,17 +12,18 @@ import (
 
 // existing looks up requests that were in the store before an import began.
 type existing struct {
-	snap    *Snapshot
-	upto    int64                               // rows with a higher id came later
-	matched map[int64]*[matchedPage / 64]uint64 // a bit for each row that a request of the file was matched with
+	snap *Snapshot
+	upto int64 // rows with a higher id came later
+	// A bit for each row that a request of the file was matched with.
+	matched map[int64]*[matchedPage / 64]uint64
 	chunks  map[int64][]pack.Entry
 	order   []int64 // of unpacking, for forgetting
 	moments map[momentKey]moment
 	looked  int // entries looked at one by one, for tests
 }
 
-// matchedPage is how many rows share a part of existing.matched: the ids of a stranger's file may be
-// any.
+// matchedPage is how many rows share a part of existing.matched: the ids of a stranger's file may
+// be any.
 const matchedPage = 1 << 16
 
 // keepChunks bounds what is kept unpacked: some 100 MB when all chunks are full.

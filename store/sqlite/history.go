@@ -8,7 +8,8 @@ import (
 	"github.com/6dcca832/headroom/store/pack"
 )
 
-// History answers whether a tenant's recordings were asked for before, without unpacking everything that came before.
+// History answers whether a tenant's recordings were asked for before, without unpacking everything
+// that came before.
 type History struct {
 	ctx     context.Context
 	snap    *Snapshot
@@ -21,8 +22,8 @@ func (n *Snapshot) History(ctx context.Context, tenant string) store.History {
 	return &History{ctx: ctx, snap: n, id: n.names.byName[tenant]}
 }
 
-// Find gives the tenant's requests with that ItemHash that started at or before the given time (microseconds since 1970
-// UTC), in order, as Scan would.
+// Find gives the tenant's requests with that ItemHash that started at or before the given time
+// (microseconds since 1970 UTC), in order, as Scan would.
 func (h *History) Find(item uint64, until int64) ([]store.Call, error) {
 	if err := h.load(); err != nil {
 		return nil, fmt.Errorf("look up recording: %w", explain(err))

@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// A seal covers rows up to a number, so a number must never be given twice. SQLite gives a new row the largest number that
-// is there plus one, and a prune may have removed the rows with the largest ones. Then a passing row with the last number
-// that was sealed stands in the table while the first new ones are inserted.
+// A seal covers rows up to a number, so a number must never be given twice. SQLite gives a new row
+// the largest number that is there plus one, and a prune may have removed the rows with the largest
+// ones. Then a passing row with the last number that was sealed stands in the table while the first
+// new ones are inserted.
 
 // placeholders make such a row, by table.
 var placeholders = map[string]string{
@@ -18,7 +19,8 @@ var placeholders = map[string]string{
 	"capture":   "INSERT INTO capture (id, span, kind, at, version) VALUES (?, 0, '', 0, '')",
 }
 
-// aboveSealed runs insert, inside the caller's transaction, so that the table's new rows get numbers above all sealed ones.
+// aboveSealed runs insert, inside the caller's transaction, so that the table's new rows get
+// numbers above all sealed ones.
 func (w *writer) aboveSealed(ctx context.Context, table string, insert func() error) error {
 	var last, sealed int64
 	query := fmt.Sprintf("SELECT (SELECT coalesce(max(id), 0) FROM %s), coalesce((SELECT %s_upto FROM seal_run ORDER BY n DESC LIMIT 1), 0)", table, table)

@@ -11,16 +11,18 @@ import (
 	"github.com/6dcca832/headroom/store/pack"
 )
 
-// Import adds the requests of one log file to the store without counting any request twice. What is in the store already
-// when the import begins, or comes in from elsewhere while it runs, is matched one to one with the file's requests: where
-// the store has k equal requests and the file n, max(0, n−k) are added. So a file read twice, a file that has grown and
-// two overlapping files add each request once, while two equal requests inside one file stay two.
+// Import adds the requests of one log file to the store without counting any request twice. What is
+// in the store already when the import begins, or comes in from elsewhere while it runs, is matched
+// one to one with the file's requests: where the store has k equal requests and the file n, max(0,
+// n−k) are added. So a file read twice, a file that has grown and two overlapping files add each
+// request once, while two equal requests inside one file stay two.
 //
-// Requests are equal when tenant, client, StartedAt, method, URL as kept, Params, status and ResponseBytes are. Of a HAR, a
-// request that is in the store with another status or size is the same one, exported before it had ended: it is rejected.
+// Requests are equal when tenant, client, StartedAt, method, URL as kept, Params, status and
+// ResponseBytes are. Of a HAR, a request that is in the store with another status or size is the
+// same one, exported before it had ended: it is rejected.
 //
-// An Import is for one goroutine. Each Add is one or more transactions; killing the process in between leaves whole
-// batches, and importing the file again adds the rest.
+// An Import is for one goroutine. Each Add is one or more transactions; killing the process in
+// between leaves whole batches, and importing the file again adds the rest.
 type Import struct {
 	store      *Store
 	start      int64              // rows up to here were there before; they are all in chunks
@@ -80,8 +82,8 @@ func (im *Import) Duplicates() int64 { return im.duplicates }
 // Rejected is how many requests of a HAR are in the store as an earlier export of it had them.
 func (im *Import) Rejected() int64 { return im.rejected }
 
-// Boundary says that all duplicates began within the same second of a log in whole seconds, and when: at the boundary of
-// a rotated log, equal lines cannot be told from an overlap.
+// Boundary says that all duplicates began within the same second of a log in whole seconds, and
+// when: at the boundary of a rotated log, equal lines cannot be told from an overlap.
 func (im *Import) Boundary() (at int64, ok bool) {
 	return im.boundary.at, im.boundary.some && !im.boundary.more
 }
@@ -98,9 +100,9 @@ func (b *boundary) add(r *store.Request) {
 	b.some, b.at = true, r.StartedAt
 }
 
-// Add adds those of the batch that are not in the store. The batch may be used again after the call, which sets
-// IDs in it. After an error, which may match ErrLocked, ErrFull, ErrReadOnly or ErrDamaged, earlier batches stay, and the
-// import can only be closed.
+// Add adds those of the batch that are not in the store. The batch may be used again after the
+// call, which sets IDs in it. After an error, which may match ErrLocked, ErrFull, ErrReadOnly or
+// ErrDamaged, earlier batches stay, and the import can only be closed.
 func (im *Import) Add(ctx context.Context, batch []store.Request) error {
 	for part := range slices.Chunk(batch, maxBatch) {
 		if im.err != nil {
@@ -123,8 +125,8 @@ func (im *Import) Add(ctx context.Context, batch []store.Request) error {
 	return nil
 }
 
-// AddRecordings adds those of the recordings that were not listed before; they count as Added and Duplicates too. Errors
-// are those of Add.
+// AddRecordings adds those of the recordings that were not listed before; they count as Added and
+// Duplicates too. Errors are those of Add.
 func (im *Import) AddRecordings(ctx context.Context, recordings []store.Recording) error {
 	added, err := im.store.AddRecordings(ctx, recordings)
 	if err == nil {
@@ -172,8 +174,8 @@ func (im *Import) another(ctx context.Context, w *writer) error {
 	return w.dropReplaceGuard(ctx)
 }
 
-// moveLog moves the write-ahead log into the file while the import goes on, instead of a commit that would wait for the
-// disk. What fails here, such as a full disk, fails there too.
+// moveLog moves the write-ahead log into the file while the import goes on, instead of a commit
+// that would wait for the disk. What fails here, such as a full disk, fails there too.
 func (im *Import) moveLog(ctx context.Context) {
 	if im.moving.CompareAndSwap(false, true) {
 		im.mover.Go(func() {
@@ -238,8 +240,9 @@ func likeness(tenant int64, e *pack.Entry) pack.Entry {
 	}
 }
 
-// exportedBefore says whether the store has a request of a HAR as an earlier export of it had it: with another status or
-// size. Its time is exact to the millisecond, so no other request can have the same.
+// exportedBefore says whether the store has a request of a HAR as an earlier export of it had it:
+// with another status or size. Its time is exact to the millisecond, so no other request can have
+// the same.
 func (im *Import) exportedBefore(ctx context.Context, r *store.Request, f ref) (bool, error) {
 	if r.Source.Kind != harKind || im.existing == nil { // nothing in the store is as late as r
 		return false, nil
@@ -255,7 +258,8 @@ func (im *Import) exportedBefore(ctx context.Context, r *store.Request, f ref) (
 // harKind is the Kind of sources that are HAR files.
 const harKind = "har"
 
-// known says whether the store has a request equal to r that no earlier request of the file was matched with.
+// known says whether the store has a request equal to r that no earlier request of the file was
+// matched with.
 func (im *Import) known(ctx context.Context, r *store.Request, f ref) (bool, error) {
 	last, ok := im.lastAt[f.tenant]
 	if (!ok || r.StartedAt > last) && len(im.others) == 0 {

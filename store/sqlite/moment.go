@@ -6,8 +6,9 @@ import (
 	"github.com/6dcca832/headroom/store/pack"
 )
 
-// A log in whole seconds can have any number of requests at one time, and looking each of them up among all the others
-// would take the square of that number. So a time that proves crowded gets an index.
+// A log in whole seconds can have any number of requests at one time, and looking each of them up
+// among all the others would take the square of that number. So a time that proves crowded gets an
+// index.
 
 const (
 	// crowded is how many entries are looked at in vain before their time is indexed.

@@ -25,15 +25,16 @@ type sourceKey struct {
 	timeIs     store.TimeMeaning
 }
 
-// ids turns the names that requests share into row numbers, adding rows to the small tables as names appear. It belongs
-// to one write connection; after a rollback it must be made anew.
+// ids turns the names that requests share into row numbers, adding rows to the small tables as
+// names appear. It belongs to one write connection; after a rollback it must be made anew.
 type ids struct {
 	conn    *sql.Conn
 	tenants map[string]int64
 	clients map[string]int64
 	routes  map[routeKey]int64
 	sources map[sourceKey]int64
-	// Routes and sources are shared between many requests: a pointer is found in a third of the time of three strings.
+	// Routes and sources are shared between many requests: a pointer is found in a third of the time
+	// of three strings.
 	byRoute  map[*store.Route]int64
 	bySource map[*store.Source]int64
 }
@@ -41,13 +42,15 @@ type ids struct {
 const (
 	// maxPointers bounds byRoute and bySource, for callers who share nothing.
 	maxPointers = 1024
-	// maxNames bounds the other maps, and what of the names is shared: a hostile log may have any number.
+	// maxNames bounds the other maps, and what of the names is shared: a hostile log may have any
+	// number.
 	maxNames = 1 << 16
 )
 
 func newIDs(conn *sql.Conn) *ids {
 	return &ids{
-		conn: conn, tenants: map[string]int64{}, clients: map[string]int64{}, routes: map[routeKey]int64{}, sources: map[sourceKey]int64{},
+		conn: conn, tenants: map[string]int64{}, clients: map[string]int64{},
+		routes: map[routeKey]int64{}, sources: map[sourceKey]int64{},
 		byRoute: map[*store.Route]int64{}, bySource: map[*store.Source]int64{},
 	}
 }
@@ -114,8 +117,8 @@ func lookUp[K comparable](known map[K]int64, name K, find func() (int64, error))
 
 var errMissing = errors.New("no such row")
 
-// row finds the row whose columns have these values, and adds it where it is missing; a route it only finds, since that
-// has a column more.
+// row finds the row whose columns have these values, and adds it where it is missing; a route it
+// only finds, since that has a column more.
 func (n *ids) row(ctx context.Context, table, columns string, values ...any) (id int64, err error) {
 	where := "(" + columns + ") = (?" + strings.Repeat(",?", len(values)-1) + ")"
 	err = n.conn.QueryRowContext(ctx, "SELECT id FROM "+table+" WHERE "+where, values...).Scan(&id)

@@ -10,8 +10,9 @@ import (
 )
 
 // A file can be moved, replaced or deleted while it is open: the process would go on writing where
-// nobody finds it. And a file in a folder that cannot be written, without a write-ahead log, is read
-// as if it could not change, since SQLite could not lock it: where it did change, it is opened again.
+// nobody finds it. And a file in a folder that cannot be written, without a write-ahead log, is
+// read as if it could not change, since SQLite could not lock it: where it did change, it is opened
+// again.
 
 // stamp identifies a file and its state.
 type stamp struct {
@@ -37,8 +38,8 @@ func (a stamp) same(b stamp) bool {
 	return a.samePlace(b) && a.log == b.log && a.info.Size() == b.info.Size() && a.info.ModTime().Equal(b.info.ModTime())
 }
 
-// resolved is the file that a path leads to through links: SQLite looks for the write-ahead log beside
-// that one.
+// resolved is the file that a path leads to through links: SQLite looks for the write-ahead log
+// beside that one.
 func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
@@ -64,8 +65,8 @@ func (s *Store) inPlace() error {
 
 var errMoved = fmt.Errorf("%w: put it back, or start headroom again", store.ErrMoved)
 
-// current gives the database to read from. Where the file can only be read and has changed, or is read
-// in another way now, it is opened again.
+// current gives the database to read from. Where the file can only be read and has changed, or is
+// read in another way now, it is opened again.
 func (s *Store) current() (*sql.DB, stamp, error) {
 	s.file.Lock()
 	defer s.file.Unlock()

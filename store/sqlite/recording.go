@@ -8,8 +8,9 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// AddRecordings adds those of the recordings that were not listed before, in one transaction, and says how many that
-// were. Recordings are the same when tenant, start and key are. Errors are those of Append.
+// AddRecordings adds those of the recordings that were not listed before, in one transaction, and
+// says how many that were. Recordings are the same when tenant, start and key are. Errors are those
+// of Append.
 func (s *Store) AddRecordings(ctx context.Context, recordings []store.Recording) (added int64, err error) {
 	if len(recordings) == 0 {
 		return 0, nil
@@ -52,7 +53,8 @@ func (w *writer) addRecordings(ctx context.Context, recordings []store.Recording
 	return added, nil
 }
 
-// Recordings gives a tenant's recordings that began in [from, to), microseconds since 1970 UTC, in order of time.
+// Recordings gives a tenant's recordings that began in [from, to), microseconds since 1970 UTC, in
+// order of time.
 func (n *Snapshot) Recordings(ctx context.Context, tenant string, from, to int64) ([]store.Recording, error) {
 	var recordings []store.Recording
 	n.mu.Lock()

@@ -55,20 +55,26 @@ func (r *storedRow) request(n *names) store.Request {
 // whole is request without what is derived.
 func (r *storedRow) whole(n *names) store.Request {
 	return store.Request{
-		ID: r.id, Tenant: n.tenants[r.tenant], StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte,
-		RequestBytes: r.sentBytes, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort, RetryAfter: r.retryAfter,
-		Error: r.err.String, Route: n.routes.get(r.route), Key: r.key.String, Query: r.query.String, Params: r.params.String,
+		ID: r.id, Tenant: n.tenants[r.tenant], StartedAt: r.at, Duration: r.duration,
+		FirstByte:    r.firstByte,
+		RequestBytes: r.sentBytes, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort,
+		RetryAfter: r.retryAfter,
+		Error:      r.err.String, Route: n.routes.get(r.route), Key: r.key.String, Query: r.query.String,
+		Params: r.params.String,
 		Client: n.clients.get(r.client.Int64), Source: n.sources[r.source], VendorID: r.vendorID.String,
 		DateSkew: store.Seconds{N: r.dateSkew.Int64, Known: r.dateSkew.Valid},
 	}
 }
 
-// entry packs the row. The route is needed only for the hash of a query: hashing it for each row would cost too much.
+// entry packs the row. The route is needed only for the hash of a query: hashing it for each row
+// would cost too much.
 func (r *storedRow) entry(n *names) pack.Entry {
 	q := store.Request{
-		ID: r.id, StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte, RequestBytes: r.sentBytes,
+		ID: r.id, StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte,
+		RequestBytes:  r.sentBytes,
 		ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort,
-		RetryAfter: r.retryAfter, Error: r.err.String, Key: r.key.String, Query: r.query.String, Params: r.params.String,
+		RetryAfter: r.retryAfter, Error: r.err.String, Key: r.key.String, Query: r.query.String,
+		Params: r.params.String,
 	}
 	if q.Query != "" {
 		q.Route = n.routes.get(r.route)

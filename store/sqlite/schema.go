@@ -16,7 +16,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// schema is the file format of a new file; the authored page is schema.sql at the top of the repository.
+// schema is the file format of a new file; the authored page is schema.sql at the top of the
+// repository.
 //
 //go:embed schema.sql
 var schema string
@@ -25,12 +26,13 @@ const (
 	applicationID = 0x48445251 // "HDRQ"
 	// formatVersion is the user_version of a file this package writes.
 	formatVersion = 3
-	// headerSize is what identify reads: the SQLite header, https://sqlite.org/fileformat.html section 1.3.
+	// headerSize is what identify reads: the SQLite header, https://sqlite.org/fileformat.html section
+	// 1.3.
 	headerSize = 100
 )
 
-// migrations[v] brings a file of format v to v+1, inside one transaction. A test proves that every chain of them ends
-// in what schema.sql says.
+// migrations[v] brings a file of format v to v+1, inside one transaction. A test proves that every
+// chain of them ends in what schema.sql says.
 var migrations = map[int]string{1: format1to2, 2: format2to3}
 
 //go:embed migrations/1.sql
@@ -45,7 +47,8 @@ type identity struct {
 	version int
 }
 
-// identify reads the file's header itself, since merely connecting to a stranger's file in WAL mode would change it.
+// identify reads the file's header itself, since merely connecting to a stranger's file in WAL mode
+// would change it.
 func identify(path string) (identity, error) {
 	st, err := os.Stat(path)
 	switch {
@@ -130,8 +133,9 @@ func makeTables(ctx context.Context, conn *sql.Conn) error {
 	return makeTriggers(ctx, conn)
 }
 
-// migrate brings an older file to this format, all steps in one transaction. The header that identify read may be older
-// than what the write-ahead log holds, so the file may turn out to be migrated already, or even to be a newer headroom's.
+// migrate brings an older file to this format, all steps in one transaction. The header that
+// identify read may be older than what the write-ahead log holds, so the file may turn out to be
+// migrated already, or even to be a newer headroom's.
 func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -163,7 +167,8 @@ func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) 
 	})
 }
 
-// requireCurrent refuses a file of an older format that must not be migrated, because it is only read.
+// requireCurrent refuses a file of an older format that must not be migrated, because it is only
+// read.
 func requireCurrent(ctx context.Context, db *sql.DB) error {
 	version, err := userVersion(ctx, db)
 	switch {
@@ -178,8 +183,9 @@ func requireCurrent(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// inImmediate runs f in a transaction that takes the write lock at once: one that read first and wrote later would fail
-// "locked" in spite of the busy timeout. A panic or an error of f rolls back.
+// inImmediate runs f in a transaction that takes the write lock at once: one that read first and
+// wrote later would fail "locked" in spite of the busy timeout. A panic or an error of f rolls
+// back.
 func inImmediate(ctx context.Context, conn *sql.Conn, f func() error) (err error) {
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -189,7 +195,8 @@ func inImmediate(ctx context.Context, conn *sql.Conn, f func() error) (err error
 			_, err = conn.ExecContext(context.WithoutCancel(ctx), "COMMIT")
 		}
 		if err != nil {
-			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // the first error is the one to tell
+			// The first error is the one to tell.
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
 	return f()

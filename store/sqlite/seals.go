@@ -60,7 +60,8 @@ func (in *seals) failed(err error) error {
 
 // Close ends the reading.
 func (in *seals) Close() error {
-	_, _ = in.conn.ExecContext(context.Background(), "ROLLBACK") // nothing was written; a failure shows in Close
+	// Nothing was written; a failure shows in Close.
+	_, _ = in.conn.ExecContext(context.Background(), "ROLLBACK")
 	return in.conn.Close()
 }
 
@@ -110,8 +111,8 @@ func (in *seals) runs(ctx context.Context, query string, args ...any) (runs []st
 
 const headColumns = "SELECT h.tenant_id, h.run, l.log_id, l.public_key, h.size, h.checkpoint, h.peaks"
 
-// heads reads heads with or without their hints. A head of a tenant without a log, or of a tenant that is gone, has an
-// empty log, which no check takes for the right one.
+// heads reads heads with or without their hints. A head of a tenant without a log, or of a tenant
+// that is gone, has an empty log, which no check takes for the right one.
 func (in *seals) heads(ctx context.Context, query string, args ...any) (heads []store.SealHead, err error) {
 	err = each(ctx, in.conn, query, func(scan func(...any) error) error {
 		var h store.SealHead

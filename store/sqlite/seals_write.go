@@ -71,8 +71,8 @@ func (s *Store) TellSeal(ctx context.Context, n int64) error {
 	})
 }
 
-// Prune removes the rows before a time and keeps of them what the seals need. It takes the triggers down in its own
-// transaction, so that nobody else ever sees a log without them.
+// Prune removes the rows before a time and keeps of them what the seals need. It takes the triggers
+// down in its own transaction, so that nobody else ever sees a log without them.
 func (s *Store) Prune(ctx context.Context, p *store.Pruning) error {
 	err := s.write(ctx, func(w *writer) error {
 		for name := range triggers {
@@ -117,7 +117,8 @@ func (w *writer) prune(ctx context.Context, p *store.Pruning) error {
 			return fmt.Errorf("prune: %w", err)
 		}
 	}
-	// The cache was made from rows that are gone, and names that no row has any more are gone with them.
+	// The cache was made from rows that are gone, and names that no row has any more are gone with
+	// them.
 	for _, query := range []string{
 		"DELETE FROM cache_chunk", "DELETE FROM cache_filter", "DELETE FROM cache_state",
 		"DELETE FROM client WHERE id NOT IN (SELECT client_id FROM request WHERE client_id IS NOT NULL)",
@@ -158,7 +159,8 @@ func (w *writer) keepHashes(ctx context.Context, p *store.Pruning) error {
 	return nil
 }
 
-// emptyLog moves the write-ahead log into the file and cuts it off, so that what was removed is not left there.
+// emptyLog moves the write-ahead log into the file and cuts it off, so that what was removed is not
+// left there.
 func (s *Store) emptyLog(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

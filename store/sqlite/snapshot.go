@@ -15,8 +15,9 @@ import (
 	"github.com/6dcca832/headroom/store/pack"
 )
 
-// Snapshot is the log as it was at one moment, whatever other goroutines and processes write meanwhile. Its methods may
-// be called by several goroutines. It must be closed, or the file's write-ahead log keeps growing.
+// Snapshot is the log as it was at one moment, whatever other goroutines and processes write
+// meanwhile. Its methods may be called by several goroutines. It must be closed, or the file's
+// write-ahead log keeps growing.
 type Snapshot struct {
 	store *Store
 	seen  stamp // of a file that is read as if it could not change
@@ -151,7 +152,8 @@ func (n *Snapshot) Close() error {
 	if n.data != nil {
 		n.data.Close()
 	}
-	_, _ = n.conn.ExecContext(context.Background(), "ROLLBACK") // nothing was written; a failure shows in Close
+	// Nothing was written; a failure shows in Close.
+	_, _ = n.conn.ExecContext(context.Background(), "ROLLBACK")
 	return errors.Join(n.conn.Close(), n.store.unchanged(n.seen))
 }
 
@@ -233,7 +235,8 @@ func (n *Snapshot) Scan(ctx context.Context, tenant string, r store.Range) iter.
 	}
 }
 
-// scanRows is how many requests a Scan gives at once: 100 kB of them, to stay in a core's cache while they are judged.
+// scanRows is how many requests a Scan gives at once: 100 kB of them, to stay in a core's cache
+// while they are judged.
 const scanRows = 512
 
 // scan is the state of one Scan.
@@ -271,7 +274,8 @@ func (s *scan) unpack(ctx context.Context, c chunkMeta) error {
 	return nil
 }
 
-// part gives the unpacked requests from one index to another, and those of the tail that come before the last of them.
+// part gives the unpacked requests from one index to another, and those of the tail that come
+// before the last of them.
 func (s *scan) part(from, to int) []store.Call {
 	s.batch = s.batch[:0]
 	for i := from; i < to; i++ {
@@ -313,7 +317,8 @@ func (s *scan) fromTail() {
 // template is a call of that kind without what differs from row to row.
 func (n *Snapshot) template(k pack.Kind) store.Call {
 	return store.Call{
-		Status: int(k.Status), CutShort: k.CutShort(), Error: k.Error(), Route: n.names.routes.get(int64(k.Route)),
+		Status: int(k.Status), CutShort: k.CutShort(), Error: k.Error(),
+		Route:  n.names.routes.get(int64(k.Route)),
 		Client: n.names.clients.get(int64(k.Client)), Source: n.names.sources[int64(k.Source)],
 	}
 }
@@ -356,8 +361,9 @@ func (n *Snapshot) readSealed(ctx context.Context, chunk int64, buf *[]byte) err
 // errStopped ends a reading whose caller wants no more.
 var errStopped = errors.New("stopped")
 
-// Rows gives whole requests in order of arrival (ID), of one tenant, or of all where tenant is "". It reads every row of
-// the file. Until it ends, it keeps the snapshot to itself: the loop must call none of the methods that take a context.
+// Rows gives whole requests in order of arrival (ID), of one tenant, or of all where tenant is "".
+// It reads every row of the file. Until it ends, it keeps the snapshot to itself: the loop must
+// call none of the methods that take a context.
 func (n *Snapshot) Rows(ctx context.Context, tenant string, r store.Range) iter.Seq2[store.Request, error] {
 	return func(yield func(store.Request, error) bool) {
 		err := n.rows(ctx, rowColumns+"WHERE started_at >= ? AND started_at < ? AND (? = '' OR tenant_id = ?) ORDER BY id", func(q store.Request) error {

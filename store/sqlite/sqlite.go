@@ -22,8 +22,8 @@ import (
 
 // This is the one file that knows the SQLite driver.
 
-// busyTimeout is how long a statement waits for another process's transaction, before Store.write or
-// Open asks again; SQLite cannot be interrupted meanwhile. It is a variable for tests only.
+// busyTimeout is how long a statement waits for another process's transaction, before Store.write
+// or Open asks again; SQLite cannot be interrupted meanwhile. It is a variable for tests only.
 var busyTimeout = time.Second
 
 // maxValue is the longest text or blob that is read or written: no file of ours has longer ones.
@@ -38,10 +38,12 @@ const (
 	immutable      // neither file nor folder can be written: no -wal, no -shm
 )
 
-// pragmas are read back after connecting, because the driver ignores DSN parameters that it does not know.
+// pragmas are read back after connecting, because the driver ignores DSN parameters that it does
+// not know.
 func pragmas(m mode) map[string]string {
 	want := map[string]string{
-		"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds())), "trusted_schema": "0", "cell_size_check": "1",
+		"busy_timeout": strconv.Itoa(int(busyTimeout.Milliseconds())), "trusted_schema": "0",
+		"cell_size_check": "1",
 	}
 	if m == readWrite {
 		want["synchronous"] = "1"
@@ -51,8 +53,8 @@ func pragmas(m mode) map[string]string {
 	return want
 }
 
-// connect opens a pool on the file. It does not look inside the file. SQLite gives some relative names, such as "" and
-// ":memory:", a meaning of their own.
+// connect opens a pool on the file. It does not look inside the file. SQLite gives some relative
+// names, such as "" and ":memory:", a meaning of their own.
 func connect(path string, m mode) (*sql.DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -146,8 +148,8 @@ func misfits(err error) bool {
 	return errors.As(err, &e) && e.Code == sqlite3.ErrError
 }
 
-// bulk inserts rows of one shape, many a statement. It goes around database/sql: the driver's own Query binds all
-// values and steps in one call into C, which is what makes 64 rows a statement pay.
+// bulk inserts rows of one shape, many a statement. It goes around database/sql: the driver's own
+// Query binds all values and steps in one call into C, which is what makes 64 rows a statement pay.
 type bulk struct {
 	conn    *sql.Conn
 	many    *sqlite3.SQLiteStmt // rowsPerInsert rows
@@ -157,10 +159,10 @@ type bulk struct {
 	cells   []cell
 }
 
-// cell is one value of a statement. An interface that holds an int64 or a string points at it, so each value given to
-// the driver would be an allocation: six a row, more than all else in a recorded request. A cell's interfaces are
-// made once and point at its own fields, which are overwritten from row to row; the driver copies them out before
-// Query returns.
+// cell is one value of a statement. An interface that holds an int64 or a string points at it, so
+// each value given to the driver would be an allocation: six a row, more than all else in a
+// recorded request. A cell's interfaces are made once and point at its own fields, which are
+// overwritten from row to row; the driver copies them out before Query returns.
 type cell struct {
 	arg           *driver.NamedValue
 	int           int64
@@ -174,9 +176,9 @@ func (c *cell) init(arg *driver.NamedValue) {
 	c.asText = pointAt("", unsafe.Pointer(&c.text))
 }
 
-// pointAt gives an interface of example's type whose value is at p. It relies on an interface being a
-// pair of type and pointer, as it has been since Go 1.4; TestCells would tell. BenchmarkCells shows
-// what it buys: seven allocations a row less, and about half the time of an insert.
+// pointAt gives an interface of example's type whose value is at p. It relies on an interface being
+// a pair of type and pointer, as it has been since Go 1.4; TestCells would tell. BenchmarkCells
+// shows what it buys: seven allocations a row less, and about half the time of an insert.
 func pointAt(example driver.Value, p unsafe.Pointer) driver.Value {
 	(*[2]unsafe.Pointer)(unsafe.Pointer(&example))[1] = p
 	return example
@@ -229,7 +231,8 @@ func (b *bulk) prepare(query string) (stmt *sqlite3.SQLiteStmt, err error) {
 	return stmt, err
 }
 
-// insert adds n rows, at most rowsPerInsert a statement; set writes row i's values into its cells, one a column.
+// insert adds n rows, at most rowsPerInsert a statement; set writes row i's values into its cells,
+// one a column.
 func (b *bulk) insert(n int, set func(i int, row []cell)) error {
 	return b.conn.Raw(func(any) error {
 		for i := 0; i < n; {
@@ -249,7 +252,8 @@ func (b *bulk) insert(n int, set func(i int, row []cell)) error {
 	})
 }
 
-// run executes a statement that returns no rows through Query, whose one call into C binds and steps.
+// run executes a statement that returns no rows through Query, whose one call into C binds and
+// steps.
 func run(stmt *sqlite3.SQLiteStmt, args []driver.NamedValue) error {
 	rows, err := stmt.QueryContext(context.Background(), args)
 	if err != nil {

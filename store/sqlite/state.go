@@ -10,8 +10,8 @@ import (
 	"github.com/6dcca832/headroom/store/pack"
 )
 
-// States gives the states that were saved under key and still fit the rows, by tenant: a request that arrived later but
-// started before a state's end makes it stale.
+// States gives the states that were saved under key and still fit the rows, by tenant: a request
+// that arrived later but started before a state's end makes it stale.
 func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.State, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -37,8 +37,9 @@ func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.Sta
 	return states, nil
 }
 
-// SaveStates keeps states that were computed from the snapshot n, under key. Where the cache has moved on since, it keeps
-// nothing, since a late request may lie before a state's end. It does nothing to a store that cannot be written.
+// SaveStates keeps states that were computed from the snapshot n, under key. Where the cache has
+// moved on since, it keeps nothing, since a late request may lie before a state's end. It does
+// nothing to a store that cannot be written.
 func (s *Store) SaveStates(ctx context.Context, from store.Snapshot, key []byte, states []store.State) error {
 	if s.readOnly || len(states) == 0 {
 		return nil

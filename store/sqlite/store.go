@@ -38,19 +38,20 @@ type options struct {
 	waiting             func()
 }
 
-// WhenWaiting has f called when a write has waited for another process's lock for a second. By default,
-// nobody is told while it waits.
+// WhenWaiting has f called when a write has waited for another process's lock for a second. By
+// default, nobody is told while it waits.
 func WhenWaiting(f func()) Option { return func(o *options) { o.waiting = f } }
 
 // MustExist makes Open fail with ErrNoFile where there is no file. By default, Open makes one.
 func MustExist() Option { return func(o *options) { o.mustExist = true } }
 
-// ReadOnly opens without ever writing; the file must exist. By default, Open writes, and falls back to reading where the
-// file or its folder cannot be written (see Store.ReadOnly).
+// ReadOnly opens without ever writing; the file must exist. By default, Open writes, and falls back
+// to reading where the file or its folder cannot be written (see Store.ReadOnly).
 func ReadOnly() Option { return func(o *options) { o.readOnly, o.mustExist = true, true } }
 
-// Open opens the request log in the named file, making or migrating it as needed. Its errors match ErrNotOurs, ErrNewer,
-// ErrDamaged, ErrLocked, ErrReadOnly, ErrFull or ErrNoFile where one of them fits.
+// Open opens the request log in the named file, making or migrating it as needed. Its errors match
+// ErrNotOurs, ErrNewer, ErrDamaged, ErrLocked, ErrReadOnly, ErrFull or ErrNoFile where one of them
+// fits.
 func Open(path string, opts ...Option) (*Store, error) {
 	var o options
 	for _, opt := range opts {
@@ -59,8 +60,8 @@ func Open(path string, opts ...Option) (*Store, error) {
 	until := time.Now().Add(openPatience)
 	s, err := open(path, o)
 	for busy(err) && time.Now().Before(until) {
-		// Two processes that make the file at once: where waiting could be a deadlock, as on the way to WAL, SQLite fails
-		// one of them at once, whatever the busy timeout.
+		// Two processes that make the file at once: where waiting could be a deadlock, as on the way to
+		// WAL, SQLite fails one of them at once, whatever the busy timeout.
 		time.Sleep(openPatience / 1000)
 		s, err = open(path, o)
 	}
@@ -129,8 +130,8 @@ func modeFor(path string, asked, empty bool) mode {
 	return readOnly
 }
 
-// makeFile makes an empty file that only its user may read: what SQLite makes, everybody may. An error
-// shows when it is opened.
+// makeFile makes an empty file that only its user may read: what SQLite makes, everybody may. An
+// error shows when it is opened.
 func makeFile(path string) {
 	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 		f.Close()
@@ -185,8 +186,8 @@ func checkFile(ctx context.Context, db *sql.DB) (empty bool, err error) {
 	return false, checkSchema(ctx, db, version)
 }
 
-// prepare makes or migrates what is in the file. WAL lasts in it, but a process that was killed while it made the file
-// may not have come that far.
+// prepare makes or migrates what is in the file. WAL lasts in it, but a process that was killed
+// while it made the file may not have come that far.
 func prepare(ctx context.Context, db *sql.DB, id identity) (err error) {
 	if id.empty {
 		err = create(ctx, db)
@@ -227,13 +228,15 @@ func writable(path string) bool {
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
-// ReadOnly says that the store cannot be written: it was asked for, or the file or its folder does not allow it.
+// ReadOnly says that the store cannot be written: it was asked for, or the file or its folder does
+// not allow it.
 func (s *Store) ReadOnly() bool { return s.readOnly }
 
 // Path is the file's name as it was given to Open.
 func (s *Store) Path() string { return s.path }
 
-// HashKey is the file's own random key, for hashes of request parameters that mean nothing outside this file.
+// HashKey is the file's own random key, for hashes of request parameters that mean nothing outside
+// this file.
 func (s *Store) HashKey() []byte { return s.hashKey }
 
 // Close releases the file. Close the recorders first: what they have not written yet would be lost.

@@ -2,9 +2,9 @@ package sqlite
 
 import "iter"
 
-// table holds values by row number. The numbers that headroom gives are dense, so a slice holds them
-// (with shared texts, a name takes 78 bytes where maps took 145); a map takes those of a file that
-// somebody filled otherwise.
+// table holds values by row number. The numbers that headroom gives are dense, so a slice holds
+// them (with shared texts, a name takes 78 bytes where maps took 145); a map takes those of a file
+// that somebody filled otherwise.
 type table[T any] struct {
 	dense  []T // by number; the zero value where there is none
 	sparse map[int64]T

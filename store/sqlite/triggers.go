@@ -100,7 +100,8 @@ func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""
 // maxPending rows. Close, or the next Open, recreates it.
 var replaceGuard = strings.Replace(triggers["request_no_replace"], "CREATE TRIGGER", "CREATE TRIGGER IF NOT EXISTS", 1)
 
-// dropReplaceGuard must be in a transaction of its caller's: until that commits, nobody else sees it.
+// dropReplaceGuard must be in a transaction of its caller's: until that commits, nobody else sees
+// it.
 func (w *writer) dropReplaceGuard(ctx context.Context) error {
 	_, err := w.conn.ExecContext(ctx, "DROP TRIGGER IF EXISTS request_no_replace")
 	return err

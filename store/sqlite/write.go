@@ -12,20 +12,21 @@ import (
 )
 
 const (
-	// maxBatch is the most rows in one transaction: some 30 ms with the lock held, so that others get their turn.
+	// maxBatch is the most rows in one transaction: some 30 ms with the lock held, so that others get
+	// their turn.
 	maxBatch = 16384
-	// walPages is when a commit also moves the log into the file, and waits for the disk: 256 MiB of it, instead of
-	// SQLite's 8 MiB here. A large import moves most of it before, in the background.
+	// walPages is when a commit also moves the log into the file, and waits for the disk: 256 MiB of
+	// it, instead of SQLite's 8 MiB here. A large import moves most of it before, in the background.
 	walPages = 32768
-	// writerCache is the page cache of the connection that writes, in KiB. Those that read see most pages once only, and
-	// have SQLite's 2 MiB.
+	// writerCache is the page cache of the connection that writes, in KiB. Those that read see most
+	// pages once only, and have SQLite's 2 MiB.
 	writerCache = 16384
 )
 
 // These are variables for tests only.
 var (
-	// lockPatience is how long a writer goes on asking for the lock. Our own transactions are short, so
-	// this bounds only what a stranger, a shell with an open transaction, can hold up.
+	// lockPatience is how long a writer goes on asking for the lock. Our own transactions are short,
+	// so this bounds only what a stranger, a shell with an open transaction, can hold up.
 	lockPatience = 30 * time.Second
 	// cachePatience is the same for what only makes the next reading faster.
 	cachePatience = 2 * time.Second
@@ -33,7 +34,8 @@ var (
 	silence = time.Second
 )
 
-// The columns of request that every row has, and the ones that rows of a plain log leave at their defaults.
+// The columns of request that every row has, and the ones that rows of a plain log leave at their
+// defaults.
 var (
 	logColumns = []string{"tenant_id", "route_id", "source_id", "client_id", "started_at", "status", "response_bytes", "key"}
 	allColumns = append(logColumns[:len(logColumns):len(logColumns)], "query", "params", "duration_us", "first_byte_us",
@@ -125,8 +127,9 @@ func (s *Store) writeWithin(ctx context.Context, patience time.Duration, f func(
 	}
 }
 
-// Append adds requests in one transaction and sets their IDs. Each needs Tenant, Route and Source. After an error,
-// which may match ErrLocked, ErrReadOnly, ErrFull or ErrDamaged, none of them is in the file.
+// Append adds requests in one transaction and sets their IDs. Each needs Tenant, Route and Source.
+// After an error, which may match ErrLocked, ErrReadOnly, ErrFull or ErrDamaged, none of them is in
+// the file.
 func (s *Store) Append(ctx context.Context, requests []store.Request) error {
 	if len(requests) == 0 {
 		return nil
@@ -139,12 +142,14 @@ func (s *Store) Append(ctx context.Context, requests []store.Request) error {
 	})
 }
 
-// append inserts inside the caller's transaction requests whose names have become refs, and sets their IDs.
+// append inserts inside the caller's transaction requests whose names have become refs, and sets
+// their IDs.
 func (w *writer) append(ctx context.Context, requests []store.Request, refs []ref) error {
 	return w.aboveSealed(ctx, "request", func() error { return w.appendAfterLast(ctx, requests, refs) })
 }
 
-// appendAfterLast is append, where the table's last row is that of the largest number that was ever given.
+// appendAfterLast is append, where the table's last row is that of the largest number that was ever
+// given.
 func (w *writer) appendAfterLast(ctx context.Context, requests []store.Request, refs []ref) error {
 	last, err := maxID(ctx, w.conn)
 	if err != nil {

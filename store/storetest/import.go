@@ -98,7 +98,8 @@ func testImportTwice(t *testing.T, st handle) {
 		file  []store.Request
 		added int64
 	}{
-		{file[:2000], 2000}, {file[:2000], 0}, {file[1000:3000], 1000}, {file, 3010}, {file, 0}, {file[6000:], 0}, {nil, 0},
+		{file[:2000], 2000}, {file[:2000], 0}, {file[1000:3000], 1000}, {file, 3010}, {file, 0},
+		{file[6000:], 0}, {nil, 0},
 	} {
 		if added := load(t, st, tt.file, 700); added != tt.added {
 			t.Fatalf("import %d added %d, not %d", i, added, tt.added)
@@ -107,7 +108,8 @@ func testImportTwice(t *testing.T, st handle) {
 	compare(t, bagOf(file), bagIn(t, st))
 }
 
-// testImportUnlike: requests that differ in any of what is compared are two; a difference elsewhere does not count.
+// testImportUnlike: requests that differ in any of what is compared are two; a difference elsewhere
+// does not count.
 func testImportUnlike(t *testing.T, st handle) {
 	q := newMaker(1).request()
 	q.Tenant, q.Key, q.Query, q.Params, q.Status, q.Client = "acme", "k", "a=1", "p", 200, "x"
@@ -145,7 +147,8 @@ func testImportUnlike(t *testing.T, st handle) {
 	}
 }
 
-// testImportRandom imports random parts of a pool of requests, some of them several times in one file, in random order.
+// testImportRandom imports random parts of a pool of requests, some of them several times in one
+// file, in random order.
 func testImportRandom(t *testing.T, st handle) {
 	mk := newMaker(41)
 	pool := mk.requests(3000)
@@ -232,7 +235,8 @@ func checkScans(t *testing.T, st handle) {
 	}
 }
 
-// testImportBesideRecorder: what is recorded while a log is imported that holds some of it too is counted once.
+// testImportBesideRecorder: what is recorded while a log is imported that holds some of it too is
+// counted once.
 func testImportBesideRecorder(t *testing.T, st handle) {
 	again, err := st.again()
 	must(t, err)
@@ -262,7 +266,8 @@ func testImportBesideRecorder(t *testing.T, st handle) {
 	checkScans(t, st)
 }
 
-// testImportCancelled: an import that ends early leaves whole batches, and importing the file again adds the rest.
+// testImportCancelled: an import that ends early leaves whole batches, and importing the file again
+// adds the rest.
 func testImportCancelled(t *testing.T, st handle) {
 	mk := newMaker(44)
 	file := mk.requests(2000)

@@ -7,7 +7,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// testLedger: what pulls wrote down stays, in order of arrival, by tenant and by the recordings' time.
+// testLedger: what pulls wrote down stays, in order of arrival, by tenant and by the recordings'
+// time.
 func testLedger(t *testing.T, st handle) {
 	entries := []store.LedgerEntry{
 		{Tenant: "acme", Key: "b-2", StartedAt: 200, At: 900, State: store.LedgerRefused, Note: "the body was JSON"},

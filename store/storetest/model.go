@@ -151,7 +151,8 @@ func newMaker(seed uint64) *maker {
 	m := &maker{Rand: rand.New(rand.NewPCG(seed, 7)), now: 1_767_225_600e6, tenants: []string{"acme", "böhm & co", "c"}}
 	for i := range 4 {
 		m.routes = append(m.routes, &store.Route{
-			Method: []string{"GET", "POST"}[i%2], Origin: "https://acme.example", Template: fmt.Sprintf("/v%d/items/{+key}", i), Class: "items",
+			Method: []string{"GET", "POST"}[i%2], Origin: "https://acme.example",
+			Template: fmt.Sprintf("/v%d/items/{+key}", i), Class: "items",
 		})
 	}
 	m.sources = []*store.Source{
@@ -169,8 +170,10 @@ func pick[T any](m *maker, values ...T) T { return values[m.IntN(len(values))] }
 func (m *maker) request() store.Request {
 	m.now += pick(m, 0, 0, 1, m.Int64N(5e6))
 	q := store.Request{
-		Tenant: pick(m, m.tenants...), StartedAt: m.now, Status: pick(m, 200, 200, 200, 0, 404, 429, 509), ResponseBytes: pick(m, 0, m.Int64N(1<<20), m.Int64N(1<<40)),
-		Route: pick(m, m.routes...), Source: pick(m, m.sources...), Key: pick(m, "", "k1", fmt.Sprint("key-", m.IntN(1000)), fmt.Sprintf("key-%d", m.now/1000-m.Int64N(1e9))),
+		Tenant: pick(m, m.tenants...), StartedAt: m.now, Status: pick(m, 200, 200, 200, 0, 404, 429, 509),
+		ResponseBytes: pick(m, 0, m.Int64N(1<<20), m.Int64N(1<<40)),
+		Route:         pick(m, m.routes...), Source: pick(m, m.sources...),
+		Key: pick(m, "", "k1", fmt.Sprint("key-", m.IntN(1000)), fmt.Sprintf("key-%d", m.now/1000-m.Int64N(1e9))),
 	}
 	if m.IntN(10) == 0 {
 		q.StartedAt -= m.Int64N(1e9)

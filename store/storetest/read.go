@@ -31,8 +31,10 @@ func testEmpty(t *testing.T, st handle) {
 func testRoundTrip(t *testing.T, st handle) {
 	mk := newMaker(1)
 	full := store.Request{
-		Tenant: "acme", StartedAt: 1_767_225_600_123_456, Duration: 5_000_001, FirstByte: 250_000, RequestBytes: 77, ResponseBytes: 1 << 41,
-		Status: 509, CutShort: true, RetryAfter: 86400, Error: "reset", Route: mk.routes[0], Key: "a key/ü", Query: "from=1&to=2",
+		Tenant: "acme", StartedAt: 1_767_225_600_123_456, Duration: 5_000_001, FirstByte: 250_000,
+		RequestBytes: 77, ResponseBytes: 1 << 41,
+		Status: 509, CutShort: true, RetryAfter: 86400, Error: "reset", Route: mk.routes[0],
+		Key: "a key/ü", Query: "from=1&to=2",
 		Params: "00112233445566778899aabbccddeeff", Client: "nightly", Source: mk.sources[1],
 	}
 	bare := store.Request{Tenant: "c", StartedAt: 0, Route: mk.routes[1], Source: mk.sources[0]}
@@ -110,7 +112,8 @@ func testRefusesIncomplete(t *testing.T, st handle) {
 	fill(t, st, mk.requests(3)).check(t, st, mk.tenants)
 }
 
-// testSnapshotStays: a snapshot shows nothing of what came after it, even when the cache is packed or emptied meanwhile.
+// testSnapshotStays: a snapshot shows nothing of what came after it, even when the cache is packed
+// or emptied meanwhile.
 func testSnapshotStays(t *testing.T, st handle) {
 	mk := newMaker(2)
 	m := fill(t, st, mk.requests(300))
@@ -136,8 +139,10 @@ func testRanges(t *testing.T, st handle) {
 	at := func(i int) int64 { return all[i].StartedAt }
 	last := len(all) - 1
 	m.check(t, st, mk.tenants,
-		store.Range{From: at(100), To: at(100)}, store.Range{From: at(100), To: at(100) + 1}, store.Range{From: at(4000), To: at(4300)},
-		store.Range{To: at(0)}, store.Range{To: at(0) + 1}, store.Range{From: at(last)}, store.Range{From: at(last) + 1},
+		store.Range{From: at(100), To: at(100)}, store.Range{From: at(100), To: at(100) + 1},
+		store.Range{From: at(4000), To: at(4300)},
+		store.Range{To: at(0)}, store.Range{To: at(0) + 1}, store.Range{From: at(last)},
+		store.Range{From: at(last) + 1},
 		store.Range{From: at(50), To: at(last)}, store.Range{From: at(200), To: at(100)}, store.Range{From: -5, To: -1})
 }
 

@@ -18,7 +18,8 @@ func listed(t *testing.T, st handle, from, to int64) []store.Recording {
 	return got
 }
 
-// testRecordings: what is listed twice is there once, in order of time, and whichever way it came in.
+// testRecordings: what is listed twice is there once, in order of time, and whichever way it came
+// in.
 func testRecordings(t *testing.T, st handle) {
 	const hour = 3600e6
 	r := []store.Recording{

@@ -68,7 +68,8 @@ func at(t *testing.T, st handle, tenant string, started int64) {
 	must(t, st.Append(ctx, []store.Request{q}))
 }
 
-// testStates: a request before a state's end, or at it, makes it stale, before and after it is packed; others do not.
+// testStates: a request before a state's end, or at it, makes it stale, before and after it is
+// packed; others do not.
 func testStates(t *testing.T, st handle) {
 	for _, tt := range []struct {
 		name   string
@@ -105,7 +106,8 @@ func testStates(t *testing.T, st handle) {
 	}
 }
 
-// testStatesOfOldSnapshot: a state computed from a snapshot is not kept for requests that came after the snapshot.
+// testStatesOfOldSnapshot: a state computed from a snapshot is not kept for requests that came
+// after the snapshot.
 func testStatesOfOldSnapshot(t *testing.T, st handle) {
 	for _, pack := range []bool{false, true} {
 		must(t, st.DropCache(ctx))
@@ -171,7 +173,8 @@ func testRecorderAfterClose(t *testing.T, st handle) {
 	}
 }
 
-// testAppendConcurrently: two handles and several goroutines lose nothing, and each request has the ID that it was told.
+// testAppendConcurrently: two handles and several goroutines lose nothing, and each request has the
+// ID that it was told.
 func testAppendConcurrently(t *testing.T, st handle) {
 	again, err := st.again()
 	must(t, err)

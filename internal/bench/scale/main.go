@@ -1,7 +1,7 @@
-// Command scale measures headroom against what was promised, and prints a table with a row a promise: the transport
-// beside otelhttp, and as whole processes on large logs the import beside GoAccess, an audit of ten million requests, and
-// one more night on one and on ten million. "make bench" runs it in internal/bench; it takes some five minutes on two idle
-// cores and 6 GB of disk.
+// Command scale measures headroom against what was promised, and prints a table with a row a
+// promise: the transport beside otelhttp, and as whole processes on large logs the import beside
+// GoAccess, an audit of ten million requests, and one more night on one and on ten million. "make
+// bench" runs it in internal/bench; it takes some five minutes on two idle cores and 6 GB of disk.
 //
 //	go run ./scale -headroom BINARY [-goaccess BINARY] [-dir DIR] [-millions 5]
 package main
@@ -21,7 +21,8 @@ import (
 
 const (
 	tenants = 200
-	// nightly is how many recordings a tenant has a night: ten million requests are then a year of 200 tenants.
+	// nightly is how many recordings a tenant has a night: ten million requests are then a year of 200
+	// tenants.
 	nightly = 137
 )
 
@@ -99,8 +100,8 @@ func (s *scale) imports(goaccess string) error {
 	return nil
 }
 
-// medianImport imports a log three times: two goroutines and a disk suffer more from a busy machine than GoAccess's one
-// thread does. The memory is the most of the three.
+// medianImport imports a log three times: two goroutines and a disk suffer more from a busy machine
+// than GoAccess's one thread does. The memory is the most of the three.
 func (s *scale) medianImport(what, log string) (measured, error) {
 	db := s.path("import.db")
 	defer remove(db)
@@ -130,7 +131,8 @@ func (s *scale) rate(what string, command ...string) (measured, error) {
 // allRows is an audit that cannot go on from where the last one ended.
 const allRows = "from a date, all rows"
 
-// audits measures the audit of twice the lines: the first one, which reads everything, and a later one.
+// audits measures the audit of twice the lines: the first one, which reads everything, and a later
+// one.
 func (s *scale) audits() error {
 	for _, n := range []int{s.lines * 2, s.lines / 5} {
 		if err := s.fill(n); err != nil {
@@ -253,7 +255,8 @@ func writeCombined(w io.Writer, n int) {
 	}
 }
 
-// writeJSONL writes requests from number from on: every tenant's nightly recordings, 3.1 s apart, tenants in parallel.
+// writeJSONL writes requests from number from on: every tenant's nightly recordings, 3.1 s apart,
+// tenants in parallel.
 func writeJSONL(w io.Writer, from, n int) {
 	for i := from; i < from+n; i++ {
 		night, k, tenant := i/(tenants*nightly), i/tenants%nightly, i%tenants

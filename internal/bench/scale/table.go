@@ -25,7 +25,8 @@ func (b *bars) atLeast(what string, figure, need float64, unit string) {
 
 func (b bar) kept() bool { return b.atLeast == (b.figure >= b.need) || b.figure == b.need }
 
-// print writes a row a bar. A busy machine misses bars that an idle one keeps: the ratios suffer least.
+// print writes a row a bar. A busy machine misses bars that an idle one keeps: the ratios suffer
+// least.
 func (b bars) print() {
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	defer w.Flush()

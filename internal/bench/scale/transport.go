@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// transport runs the benchmarks of package bench, each several times, and takes the best of each: what disturbs a
-// benchmark only ever makes it slower.
+// transport runs the benchmarks of package bench, each several times, and takes the best of each:
+// what disturbs a benchmark only ever makes it slower.
 func (s *scale) transport() error {
 	fmt.Println("transport, the best of 5, and a stream of 1 GiB, the best of 3")
 	var out bytes.Buffer

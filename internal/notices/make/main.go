@@ -1,4 +1,5 @@
-// Command make writes notices.txt, in the folder above, from the modules that the program is built of.
+// Command make writes notices.txt, in the folder above, from the modules that the program is built
+// of.
 package main
 
 import (

@@ -1,18 +1,21 @@
-// Package story tells 30 simulated days of five organisations that pull from the simulated vendor, each in its own way.
+// Package story tells 30 simulated days of five organisations that pull from the simulated vendor,
+// each in its own way.
 //
-// For most uses, make a Story with New, Run it with a function that wraps each program's transport, and compare what
-// was recorded with the Truth of each tenant. Every request goes over TCP on loopback; only time is simulated.
+// For most uses, make a Story with New, Run it with a function that wraps each program's transport,
+// and compare what was recorded with the Truth of each tenant. Every request goes over TCP on
+// loopback; only time is simulated.
 //
 // # Guarantees
 //
-// The same end and seed give the same requests, at the same simulated microsecond, with the same statuses and sizes.
-// Tenants run at the same time, but the requests of one tenant are sent one after the other, by one goroutine, in order
-// of their start. Nothing is sent after the story's end.
+// The same end and seed give the same requests, at the same simulated microsecond, with the same
+// statuses and sizes. Tenants run at the same time, but the requests of one tenant are sent one
+// after the other, by one goroutine, in order of their start. Nothing is sent after the story's
+// end.
 //
 // # What it does not do
 //
-// Truth is what the programs saw, counted by the rules of the command line's contract in the simplest way; it does not
-// forecast and says nothing about a nightly window.
+// Truth is what the programs saw, counted by the rules of the command line's contract in the
+// simplest way; it does not forecast and says nothing about a nightly window.
 package story
 
 import (
@@ -31,12 +34,13 @@ import (
 const (
 	// Days is how long a story lasts, in days.
 	Days = 30
-	// BytesPerSecond is the size of a recorded second in the story: a hundredth of the vendor's, so that a month of
-	// recordings is sent within seconds. The caps follow from it.
+	// BytesPerSecond is the size of a recorded second in the story: a hundredth of the vendor's, so
+	// that a month of recordings is sent within seconds. The caps follow from it.
 	BytesPerSecond = 25.27
 )
 
-// Wrap puts a recorder around one program's transport. base takes simulated time, which clock tells.
+// Wrap puts a recorder around one program's transport. base takes simulated time, which clock
+// tells.
 type Wrap func(tenant, clientName string, clock func() time.Time, base http.RoundTripper) http.RoundTripper
 
 // Story is the five tenants' month. It is run once.
@@ -97,9 +101,9 @@ func (s *Story) cast(tl tale) (*tenant, error) {
 // Vendor is the vendor of the story, with its own log of what happened.
 func (s *Story) Vendor() *sim.Vendor { return s.vendor }
 
-// Run tells the story. wrap is called once for each program before its first request, from the goroutine of its tenant.
-// By default (nil), programs use the bare network. Run returns the first error that is no part of the story: an answer
-// that did not come, or the context's.
+// Run tells the story. wrap is called once for each program before its first request, from the
+// goroutine of its tenant. By default (nil), programs use the bare network. Run returns the first
+// error that is no part of the story: an answer that did not come, or the context's.
 func (s *Story) Run(ctx context.Context, wrap Wrap) (err error) {
 	if wrap == nil {
 		wrap = func(_, _ string, _ func() time.Time, base http.RoundTripper) http.RoundTripper { return base }
@@ -123,7 +127,8 @@ func (s *Story) Run(ctx context.Context, wrap Wrap) (err error) {
 	return context.Cause(ctx)
 }
 
-// Handover is what a program needs that pulls the last night of a tenant whose own program does not.
+// Handover is what a program needs that pulls the last night of a tenant whose own program does
+// not.
 type Handover struct {
 	Tenant, Token string
 	// Clock begins at two o'clock of that night, by the clocks of the tenant's place; Network takes

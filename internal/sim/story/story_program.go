@@ -24,8 +24,8 @@ const (
 // errOver ends a program: the story's time is up, or another program of the tenant failed.
 var errOver = errors.New("the story is over")
 
-// program is a client program of a tenant: it has a clock and a token of its own. A person who acts at the vendor is a
-// program that sends nothing.
+// program is a client program of a tenant: it has a clock and a token of its own. A person who acts
+// at the vendor is a program that sends nothing.
 type program struct {
 	tenant *tenant
 	name   string
@@ -70,7 +70,8 @@ func (p *program) send(ctx context.Context, r request) (int, []byte, error) {
 	return e.status, body, nil
 }
 
-// wait lets the other programs catch up, and makes sure that no two requests of a tenant start at the same time.
+// wait lets the other programs catch up, and makes sure that no two requests of a tenant start at
+// the same time.
 func (p *program) wait() error {
 	for {
 		if !p.turn() || p.clock.Now().After(p.tenant.story.End) {
@@ -126,7 +127,8 @@ func (p *program) download(ctx context.Context, key string, gap time.Duration) (
 	return status, err
 }
 
-// downloadAll fetches recordings one after the other, whatever the answers, and returns the keys that failed.
+// downloadAll fetches recordings one after the other, whatever the answers, and returns the keys
+// that failed.
 func (p *program) downloadAll(ctx context.Context, keys []string) (failed []string, err error) {
 	for _, key := range keys {
 		status, err := p.download(ctx, key, pace)

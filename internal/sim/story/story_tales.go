@@ -60,7 +60,8 @@ var tales = []tale{
 	},
 }
 
-// nightly calls do at two o'clock of every night of the story, with the night's number from 0 and its date.
+// nightly calls do at two o'clock of every night of the story, with the night's number from 0 and
+// its date.
 func (p *program) nightly(do func(night int, day time.Time) error) error {
 	y, m, d := p.tenant.story.Start.In(p.tenant.zone).Date()
 	for night, date := 0, d; ; date++ {
@@ -132,7 +133,8 @@ func dialer(ctx context.Context, p *program) error {
 	})
 }
 
-// halves is one of two copies of a program: from the ninth night on, each takes every second recording.
+// halves is one of two copies of a program: from the ninth night on, each takes every second
+// recording.
 func halves(which int) func(context.Context, *program) error {
 	const begin = 8
 	return func(ctx context.Context, p *program) error {
@@ -170,8 +172,8 @@ const (
 	lastBugNight  = 16
 )
 
-// forgetful loses its list of what it has for a week: it fetches everything since the start each night, goes on after
-// a 509, and fetches what it missed when the bug is fixed.
+// forgetful loses its list of what it has for a week: it fetches everything since the start each
+// night, goes on after a 509, and fetches what it missed when the bug is fixed.
 func forgetful(ctx context.Context, p *program) error {
 	has := map[string]bool{}
 	return p.nightly(func(night int, day time.Time) error {
@@ -231,7 +233,8 @@ func refresher(_ context.Context, p *program) error {
 	})
 }
 
-// locked pulls every night; when its token is refused, it tries for ten minutes and again when the operators are in.
+// locked pulls every night; when its token is refused, it tries for ten minutes and again when the
+// operators are in.
 func locked(ctx context.Context, p *program) error {
 	return p.nightly(func(_ int, day time.Time) error {
 		from := day.AddDate(0, 0, -1)

@@ -26,12 +26,12 @@ type Truth struct {
 	// Requests counts all requests, Statuses those of one class and status.
 	Requests int
 	Statuses map[ClassStatus]int
-	// AudioBytes are all body bytes of audio answers. PeakBytes and PeakAt are the largest sum over (t − 120 h, t] and
-	// the first t that reached it; CurrentBytes is the sum at the story's end.
+	// AudioBytes are all body bytes of audio answers. PeakBytes and PeakAt are the largest sum over (t
+	// − 120 h, t] and the first t that reached it; CurrentBytes is the sum at the story's end.
 	AudioBytes, PeakBytes, CurrentBytes int64
 	PeakAt                              time.Time
-	// Counts is how often each rule of the audit was broken, as of the story's end, without a rule that was not. The
-	// rules egress-near and outside-window are not looked at.
+	// Counts is how often each rule of the audit was broken, as of the story's end, without a rule
+	// that was not. The rules egress-near and outside-window are not looked at.
 	Counts map[string]int
 }
 
@@ -60,8 +60,9 @@ type event struct {
 // truth counts what happened.
 func (t *tenant) truth() Truth {
 	tr := Truth{
-		Tenant: t.name, About: t.about, Zone: t.tale.zone, Agents: t.agents, BytesPerSecond: BytesPerSecond,
-		CapBytes: t.story.vendor.Cap(t.name), CapTold: !t.untold, Resets: t.resets,
+		Tenant: t.name, About: t.about, Zone: t.tale.zone, Agents: t.agents,
+		BytesPerSecond: BytesPerSecond,
+		CapBytes:       t.story.vendor.Cap(t.name), CapTold: !t.untold, Resets: t.resets,
 		Requests: len(t.events), Statuses: map[ClassStatus]int{}, Counts: map[string]int{},
 	}
 	for _, r := range t.roles {
@@ -202,7 +203,8 @@ func (tr *Truth) countStale(audio []event, end time.Time) {
 	}
 }
 
-// measure sums up the egress, over everything and over windows of 120 hours, and counts the requests over the cap.
+// measure sums up the egress, over everything and over windows of 120 hours, and counts the
+// requests over the cap.
 func (tr *Truth) measure(audio []event, end time.Time) {
 	oldest, sum := 0, int64(0)
 	slide := func(at time.Time) {

@@ -12,7 +12,8 @@ import (
 	"github.com/6dcca832/headroom/internal/sim"
 )
 
-// tenant is one organisation in the course of the story. Only its own goroutine touches it during Run.
+// tenant is one organisation in the course of the story. Only its own goroutine touches it during
+// Run.
 type tenant struct {
 	tale
 	story  *Story
@@ -80,8 +81,9 @@ func sitDown(p *program, act func() error) *seat {
 	return s
 }
 
-// takeTurns lets the program go on whose clock is furthest behind, until all have ended or one has failed. In this way
-// the requests of a tenant reach the vendor in order of their start, although the programs know nothing of each other.
+// takeTurns lets the program go on whose clock is furthest behind, until all have ended or one has
+// failed. In this way the requests of a tenant reach the vendor in order of their start, although
+// the programs know nothing of each other.
 func takeTurns(seats []*seat) error {
 	waiting := make([]*seat, 0, len(seats))
 	for _, s := range seats {
