@@ -134,10 +134,7 @@ func (s *session) caps(ctx context.Context, names []string) (map[string]int64, e
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.tenantRows(snap, r, names)
-	if err != nil {
-		return nil, err
-	}
+	rows := s.tenantRows(snap, r, names)
 	caps := map[string]int64{}
 	for _, row := range rows {
 		caps[row.Tenant] = row.Cap.Bytes

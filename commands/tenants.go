@@ -85,15 +85,12 @@ func listTenants(c *cli.Context, se *session, o tenantsOptions) error {
 	if err != nil {
 		return err
 	}
-	rows, err := se.tenantRows(snap, r, names)
-	if err != nil {
-		return err
-	}
+	rows := se.tenantRows(snap, r, names)
 	return se.write(o.output, func(w io.Writer) error { return report.Tenants(w, rows, o.look) })
 }
 
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
-func (s *session) tenantRows(snap store.Snapshot, r *analyze.Report, names []string) ([]report.TenantRow, error) {
+func (s *session) tenantRows(snap store.Snapshot, r *analyze.Report, names []string) []report.TenantRow {
 	info, caps := map[string]store.TenantInfo{}, map[string]egress.Cap{}
 	for _, t := range snap.Tenants() {
 		info[t.Name] = t
@@ -110,7 +107,7 @@ func (s *session) tenantRows(snap store.Snapshot, r *analyze.Report, names []str
 	for _, name := range shown {
 		rows = append(rows, s.tenantRow(name, info[name], caps[name]))
 	}
-	return rows, nil
+	return rows
 }
 
 func (s *session) tenantRow(name string, info store.TenantInfo, c egress.Cap) report.TenantRow {
