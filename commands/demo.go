@@ -30,7 +30,10 @@ import (
 const (
 	defaultDemoFolder = "headroom-demo"
 	demoReport        = "report.html"
-	demoCalls         = "calls" // what pull fetched
+	demoCalls         = "calls"      // what pull fetched
+	demoTicket        = "ticket.zip" // the evidence about demoTenant
+	demoKey           = "seal.key"   // what the demo's log is sealed with
+	demoTenant        = "cobalt"
 	// demoMark begins the config of a demo, by which a later one knows that it may replace the files.
 	demoMark = "# Written by \"headroom demo\""
 	demoSeed = 1
@@ -134,7 +137,7 @@ func moveDemo(from, to string) error {
 	if err := os.RemoveAll(filepath.Join(to, demoCalls)); err != nil {
 		return fmt.Errorf("replace earlier demo: %w", err)
 	}
-	for _, name := range []string{defaultConfig, defaultDatabase, demoReport, demoCalls} {
+	for _, name := range []string{defaultConfig, defaultDatabase, demoReport, demoCalls, demoKey, demoTicket} {
 		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
 			return fmt.Errorf("move demo: %w", err)
 		}
@@ -152,7 +155,10 @@ func makeDemo(ctx context.Context, s *streams, dir string, o demoOptions, w io.W
 	if err != nil {
 		return err
 	}
-	se := &session{streams: s, policy: policy}
+	se := &session{streams: s, policy: policy, keyFile: filepath.Join(dir, demoKey)}
+	if se.policyText, err = limits.BuiltinText(defaultPolicy); err != nil {
+		return err
+	}
 	return se.open(filepath.Join(dir, defaultDatabase), func() error {
 		s.tell("headroom: simulating %d days of five tenants …", story.Days)
 		if err := se.recordStory(ctx, tale); err != nil {
@@ -164,7 +170,10 @@ func makeDemo(ctx context.Context, s *streams, dir string, o demoOptions, w io.W
 		if err := se.writeDemoConfig(filepath.Join(dir, defaultConfig), tale); err != nil {
 			return err
 		}
-		return se.writeDemoReports(ctx, filepath.Join(dir, demoReport), o, w)
+		if err := se.writeDemoReports(ctx, filepath.Join(dir, demoReport), o, w); err != nil {
+			return err
+		}
+		return se.writeDemoTicket(ctx, dir, o)
 	})
 }
 
@@ -270,13 +279,18 @@ func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptio
 
 // tellNext says what to try on the demo's files.
 func tellNext(w io.Writer, o demoOptions) {
-	run := fmt.Sprintf("headroom --db %s --config %s", quoted(filepath.Join(o.dir, defaultDatabase)), quoted(filepath.Join(o.dir, defaultConfig)))
-	fmt.Fprintf(w, "\nThe page: %s\nTry next:\n", filepath.Join(o.dir, demoReport))
+	file := func(name string) string { return quoted(filepath.Join(o.dir, name)) }
+	run := fmt.Sprintf("headroom --db %s --config %s --key %s", file(defaultDatabase), file(defaultConfig), file(demoKey))
+	ticket := filepath.Join(o.dir, demoTicket)
+	fmt.Fprintf(w, "\nThe page: %s\nThe evidence about %s, for a ticket: %s; whoever gets it checks it by hand:\n"+
+		"  unzip -d ticket %s && less ticket/VERIFY.md\nTry next:\n", filepath.Join(o.dir, demoReport), demoTenant,
+		ticket, quoted(ticket))
 	for _, next := range []string{
 		"audit --as-of " + stamp(o.asOf),
 		"audit --as-of " + stamp(o.asOf) + " --explain spacing --tenant borealis",
 		"forecast --as-of " + stamp(o.asOf),
 		"tenants --as-of " + stamp(o.asOf),
+		"verify " + quoted(ticket),
 	} {
 		fmt.Fprintf(w, "  %s %s\n", run, next)
 	}
