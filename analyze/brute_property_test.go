@@ -21,7 +21,7 @@ import (
 	"github.com/6dcca832/headroom/store/sqlite"
 )
 
-var histories = flag.Uint64("histories", budget(30, 300), "how many random histories to audit twice")
+var histories = flag.Uint64("histories", budget(30, 80), "how many random histories to audit twice")
 
 // budget is the long one where everything is tried.
 func budget(short, long uint64) uint64 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/rules"
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -55,7 +56,9 @@ func (a *Auditor) inHistory(item uint64) (bool, error) {
 // nightly pull brings. An hour is left for clocks that differ, and a key whose digits are no time
 // of the past, now or when it was seen before, is looked up.
 func (a *Auditor) begunSince(r *store.Call) bool {
-	return r.ItemAt > a.Resumed+time.Hour.Microseconds() && r.ItemAt <= r.StartedAt && !a.Uncertain && !a.Ahead[r.ItemHash]
+	return a.policy.Listing.KeyTime == limits.KeyTimeUnixMS &&
+		r.ItemAt > a.Resumed+time.Hour.Microseconds() && r.ItemAt <= r.StartedAt &&
+		!a.Uncertain && !a.Ahead[r.ItemHash]
 }
 
 // What the vendor's own recording list says, for the rule listed-not-downloaded.

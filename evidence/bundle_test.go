@@ -330,7 +330,7 @@ func TestEveryMutationOfABundleIsNoticed(t *testing.T) {
 	l := sampleLog(t, testKey(), LogID{1}, 4)
 	data := write(t, l.key, l.contents(testPolicy, testSettings))
 	random := rand.New(rand.NewPCG(5, 6))
-	for i := range budget(600, 10000) {
+	for i := range budget(600, 2500) {
 		wrong := mutate(random, data)
 		if bytes.Equal(wrong, data) {
 			continue

@@ -287,7 +287,7 @@ func TestEveryMutationOfADatabaseIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := exported(t, sealed)
-	for i := range budget(300, 4000) {
+	for i := range budget(300, 1200) {
 		wrong := append([]byte(nil), data...)
 		for range 1 + random.IntN(3) {
 			wrong[random.IntN(len(wrong))] ^= 1 << random.IntN(8)

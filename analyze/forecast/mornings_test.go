@@ -170,7 +170,7 @@ func TestMadeMornings(t *testing.T) {
 
 func madeSeeds() int {
 	if os.Getenv("HEADROOM_CI") == "1" {
-		return 30
+		return 10
 	}
 	return 6
 }

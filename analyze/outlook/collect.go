@@ -161,7 +161,7 @@ func (c *collector) addDay(q *store.Call, method string, role limits.Role) {
 	switch first, again := c.again(q, method, role); {
 	case again:
 		d.again += bytes
-	case first && q.ItemAt > 0 && q.ItemAt <= q.StartedAt:
+	case first && c.keysTellTime() && q.ItemAt > 0 && q.ItemAt <= q.StartedAt:
 		c.items[q.ItemAt/hourMicros] += bytes
 	}
 }
@@ -244,3 +244,6 @@ func (c *collector) meanSize() float64 {
 	}
 	return c.completeBytes / float64(c.complete)
 }
+
+// keysTellTime says that the policy lets a key tell when its recording began.
+func (c *collector) keysTellTime() bool { return c.policy.Listing.KeyTime == limits.KeyTimeUnixMS }
