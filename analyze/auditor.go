@@ -46,6 +46,7 @@ type Auditor struct {
 	call    rules.Call
 	kind    *kind  // of the request just heard
 	mask    uint64 // of the rules that the request just heard made fire
+	hearing bool   // the rules judge call; before and after, its memory may be another's
 	scratch *scratch
 	calend  calendar
 	current *night // of the last request
@@ -213,6 +214,8 @@ func (a *Auditor) Add(r *store.Call) error {
 
 // hear lets the rules judge the request at hand.
 func (a *Auditor) hear(k *kind) {
+	a.hearing = true
+	defer func() { a.hearing = false }()
 	a.mask = 0
 	for _, i := range k.hears {
 		a.ask(i)
@@ -342,7 +345,7 @@ func (a *Auditor) fire(rule int, e *rules.Evidence) {
 		a.onHit(rule, e)
 	}
 	bit := uint64(1) << rule & incidental
-	if a.over == nil && rule != a.groupOf && e.ID == a.call.ID && e.At == a.call.StartedAt {
+	if a.hearing && a.over == nil && rule != a.groupOf && e.ID == a.call.ID && e.At == a.call.StartedAt {
 		a.mask |= bit
 		return
 	}
