@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -291,22 +292,22 @@ func TestRetryAfter(t *testing.T) {
 
 // A connection that breaks without an answer is not used for the same request again at once.
 func TestWithoutReplays(t *testing.T) {
-	n := 0
+	var n atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n++; n > 1 {
+		if n.Add(1) > 1 {
 			panic(http.ErrAbortHandler)
 		}
 	}))
 	t.Cleanup(server.Close)
 	client := &http.Client{Transport: WithoutReplays(http.DefaultTransport.(*http.Transport).Clone())}
-	for want := 1; want <= 2; want++ {
+	for want := int64(1); want <= 2; want++ {
 		resp, err := client.Get(server.URL)
 		if err == nil {
 			io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
 		}
-		if n != want {
-			t.Fatalf("%d requests came for %d", n, want)
+		if got := n.Load(); got != want {
+			t.Fatalf("%d requests came for %d", got, want)
 		}
 	}
 }
