@@ -151,19 +151,21 @@ func TestCompanyPassword(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		s := start(t, http.NotFoundHandler(), func(c *Config) {
 			c.Proxy, c.Password = func(*http.Request) (*url.URL, error) { return to, nil }, "open"
-		})
-		s.base.proxy = newUpstream(nil, s.cfg.Proxy, s.isSelf, s.isOwn).proxy
-		for _, tr := range []*http.Transport{s.base.any, s.base.http1} {
-			tr.Proxy = s.base.proxy
-		}
-		if !own {
+		}, func(s *setup) {
+			s.base.proxy = newUpstream(nil, s.cfg.Proxy, s.isSelf, s.isOwn).proxy
+			for _, tr := range []*http.Transport{s.base.any, s.base.http1} {
+				tr.Proxy = s.base.proxy
+			}
+			if own {
+				return
+			}
 			s.peersKnown = true // and all are strangers
 			s.outer.ConnContext = nil
 			s.outer.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r.RemoteAddr = "192.0.2.1:99"
 				s.ServeHTTP(w, r)
 			})
-		}
+		})
 		got = nil
 		const auth = "Proxy-Authorization: Basic eDpvcGVu\r\n"
 		s.say(t, "GET /t/acme/x HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n"+auth+"\r\n")

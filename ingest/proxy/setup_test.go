@@ -56,17 +56,18 @@ type setup struct {
 	vendor *httptest.Server
 }
 
-// start serves h as every host of the vendor, over TLS, and a Proxy before it.
-func start(t *testing.T, h http.Handler, change func(*Config)) *setup {
+// start serves h as every host of the vendor, over TLS, and a Proxy before it. prepare changes the Proxy
+// before it serves.
+func start(t *testing.T, h http.Handler, change func(*Config), prepare ...func(*setup)) *setup {
 	t.Helper()
 	vendor := httptest.NewUnstartedServer(h)
 	vendor.EnableHTTP2 = true
 	vendor.StartTLS()
 	t.Cleanup(vendor.Close)
-	return startBefore(t, vendor, change)
+	return startBefore(t, vendor, change, prepare...)
 }
 
-func startBefore(t *testing.T, vendor *httptest.Server, change func(*Config)) *setup {
+func startBefore(t *testing.T, vendor *httptest.Server, change func(*Config), prepare ...func(*setup)) *setup {
 	t.Helper()
 	s := &setup{rows: &rows{}, vendor: vendor}
 	cfg := Config{Policy: builtin(t), Recorder: s.rows, Name: "test", HashKey: []byte("key")}
@@ -81,6 +82,9 @@ func startBefore(t *testing.T, vendor *httptest.Server, change func(*Config)) *s
 		t.Fatal(err)
 	}
 	s.reach(t)
+	for _, f := range prepare {
+		f(s)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
