@@ -51,11 +51,13 @@ type Auditor struct {
 	calend  calendar
 	current *night // of the last request
 	over    *ledger
-	facts   rules.Facts
-	judges  []rules.Judge
-	fires   []rules.Fire
-	group   rules.GroupJudge // that of over-cap, where a cap was told
-	groupOf int              // its rule
+	// accounted are the missing recordings that a pull's ledger accounts for, by item.
+	accounted map[uint64]bool
+	facts     rules.Facts
+	judges    []rules.Judge
+	fires     []rules.Fire
+	group     rules.GroupJudge // that of over-cap, where a cap was told
+	groupOf   int              // its rule
 
 	state
 }

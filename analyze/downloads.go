@@ -132,16 +132,23 @@ func (a *Auditor) got(r *store.Recording, known bool) (bool, error) {
 const listedReach = (settledDays + listedDays) * dayMicros
 
 // missing are the recordings that should have been downloaded by now, in order; none where only a
-// selection is pulled.
-func (l *listing) missing(asOf int64) (all []rules.Missing) {
+// selection is pulled. What is accounted for (see egress.Accounted) is left out on both sides.
+func (l *listing) missing(asOf int64, accounted map[uint64]bool) (all []rules.Missing) {
 	from, to := asOf-listedReach, asOf-settledDays*dayMicros
+	inDay := func(day int64) bool { return day*dayMicros >= from && day*dayMicros < to }
 	var listed int64
 	for _, d := range l.Days {
-		if at := d.Day * dayMicros; at >= from && at < to {
+		if inDay(d.Day) {
 			listed += d.N
 		}
 	}
-	for _, m := range l.Missing {
+	for item, m := range l.Missing {
+		if accounted[item] {
+			if inDay(m.At / dayMicros) {
+				listed--
+			}
+			continue
+		}
 		if m.At >= from && m.At < to {
 			all = append(all, rules.Missing{ListedAt: m.At, Bytes: m.Bytes})
 		}

@@ -151,7 +151,7 @@ func (a *Auditor) view(asOf int64, about About) *view {
 		return 0, 0
 	}
 	if a.facts.Missing == nil {
-		a.facts.Missing = func() []rules.Missing { return a.Listed.missing(asOf) }
+		a.facts.Missing = func() []rules.Missing { return a.Listed.missing(asOf, a.accounted) }
 	}
 	a.over = &ledger{masks: map[int64]uint64{}}
 	if len(a.Group) > 0 {

@@ -417,7 +417,15 @@ func (r *runner) list(ctx context.Context, a *Auditor) error {
 	if err != nil {
 		return err
 	}
-	return a.list(all)
+	if err := a.list(all); err != nil || len(a.Listed.Missing) == 0 {
+		return err
+	}
+	from, to := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, m := range a.Listed.Missing {
+		from, to = min(from, m.At), max(to, m.At+1)
+	}
+	a.accounted, err = egress.Accounted(ctx, r.snap, a.tenant.Name, from, to, r.asOf)
+	return err
 }
 
 // ranged audits a range alone. What comes around it is heard by the rules that look back.

@@ -102,3 +102,26 @@ func (t *Tenant) Measure(ctx context.Context, snap store.Snapshot, asOf int64) e
 	}
 	return err
 }
+
+// Accounted are the items (see store.Recording.ItemHash) of recordings that began in [from, to) and
+// that a pull's ledger accounted for by asOf: stored, gone at the vendor, or excluded by the user.
+// Nobody has to download them any more, whatever the requests say. What the gate refused is not
+// among them. Times are microseconds since 1970 UTC.
+func Accounted(
+	ctx context.Context, snap store.Snapshot, tenant string, from, to, asOf int64,
+) (map[uint64]bool, error) {
+	entries, err := snap.Ledger(ctx, tenant, from, to)
+	items := map[uint64]bool{}
+	stored := map[uint64]bool{}
+	for i := range entries { // stored counts for good, of the others the last
+		e := &entries[i]
+		if e.At > asOf {
+			continue
+		}
+		r := store.Recording{Key: e.Key}
+		item := r.ItemHash()
+		stored[item] = stored[item] || e.State == store.LedgerStored
+		items[item] = stored[item] || e.State != store.LedgerRefused
+	}
+	return items, err
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
 )
@@ -34,21 +35,35 @@ type listed struct {
 func (c *collector) list(ctx context.Context, snap store.Snapshot) error {
 	from := c.asOf - min(listedDays, int64(len(c.days)))*dayMicros
 	recordings, err := snap.Recordings(ctx, c.tenant.Name, from, c.asOf+1)
+	if err != nil {
+		return err
+	}
+	var accounted map[uint64]bool // by the ledger, which is read once something is missing
 	for i := range recordings {
 		r := &recordings[i]
+		got := c.seen.Has(r.ItemHash())
+		if !got && accounted == nil {
+			accounted, err = egress.Accounted(ctx, snap, c.tenant.Name, r.StartedAt, c.asOf+1, c.asOf)
+			if err != nil {
+				return err
+			}
+		}
+		if !got && accounted[r.ItemHash()] {
+			continue // gone or excluded: it never comes
+		}
 		hour := r.StartedAt / hourMicros
 		if n := len(c.listed); n == 0 || c.listed[n-1].hour != hour {
 			c.listed = append(c.listed, listed{hour: hour})
 		}
 		l := &c.listed[len(c.listed)-1]
-		if c.seen.Has(r.ItemHash()) {
+		if got {
 			l.found++
 			continue
 		}
 		l.missing++
 		l.missingBytes += float64(min(r.Bytes, mostBytes))
 	}
-	return err
+	return nil
 }
 
 // overdue is how many bytes of listed recordings should have come with an earlier pull and did not,
