@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"github.com/6dcca832/headroom/commands"
@@ -32,14 +34,13 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-func chromium(t testing.TB) string {
-	t.Helper()
+// chromiumPath is the browser's program; "" where there is none.
+func chromiumPath() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	missing(t, "chromium is not installed")
 	return ""
 }
 
@@ -85,6 +86,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	closeBrowser()
 	os.RemoveAll(settings)
 	if dir, err := demoOnce(); err == nil {
 		os.RemoveAll(filepath.Dir(dir))
@@ -92,16 +94,30 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// profile is a new folder for a browser, which may still write there while it ends.
-func profile(t testing.TB) string {
-	t.Helper()
+// browserOnce starts a browser that has no network of its own, for all tests: a start takes longer
+// than most of them. Each test has its own cookies, storage and history in it.
+var browserOnce = sync.OnceValues(func() (ctx context.Context, err error) {
 	dir, err := os.MkdirTemp("", "headroom-profile-*")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromiumPath()),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(dir),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("lang", "en-US"))
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, _ = chromedp.NewContext(ctx)
+	closeBrowser = func() {
+		_ = chromedp.Cancel(ctx)
+		stop()
+		_ = os.RemoveAll(dir)
+	}
+	return ctx, chromedp.Run(ctx)
+})
+
+// closeBrowser ends the browser of browserOnce, if there is one.
+var closeBrowser = func() {}
 
 // browser is one tab, and what went wrong in it.
 type browser struct {
@@ -113,22 +129,41 @@ type browser struct {
 	errors   []string
 }
 
-// open starts a browser without network and a tab of the given size.
+// open opens a tab of the given size.
 func open(t testing.TB, width, height int64) *browser {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(profile(t)), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "en-US"))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	if chromiumPath() == "" {
+		missing(t, "chromium is not installed")
+	}
+	ctx, err := browserOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithTargetID(window(t, ctx)))
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
 	b := &browser{Context: ctx, t: t}
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
 	chromedp.ListenTarget(ctx, b.listen)
-	b.do(network.Enable(), log.Enable(), runtime.Enable(), emulation.SetDeviceMetricsOverride(width, height, 1, false))
+	b.do(network.Enable(), log.Enable(), runtime.Enable(), emulation.SetFocusEmulationEnabled(true),
+		emulation.SetDeviceMetricsOverride(width, height, 1, false))
 	return b
+}
+
+// window opens an empty window that shares nothing with others, and closes it when the test ends.
+func window(t testing.TB, ctx context.Context) target.ID {
+	t.Helper()
+	ctx = cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)
+	own, err := target.CreateBrowserContext().Do(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = target.DisposeBrowserContext(own).Do(ctx) })
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(own).WithNewWindow(true).Do(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 func (b *browser) listen(event any) {

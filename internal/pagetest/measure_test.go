@@ -50,7 +50,7 @@ func TestPageWritesNumbersAsTheProgramDoes(t *testing.T) {
 
 // wholeNumbers are numbers that a script holds exactly: around powers, thresholds and at random.
 func wholeNumbers() []int64 {
-	all := []int64{0, 1, -1, 515}
+	all := []int64{0, 1, -1, 515, 1_125, 1_135, 19_250, 19_350, 100_500, 101_500} // some lie in the middle of two
 	near := func(n float64) {
 		for d := int64(-2); d <= 2; d++ {
 			all = append(all, int64(n)+d)

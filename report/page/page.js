@@ -192,7 +192,8 @@
 
   function build(t) {
     t.slot.append($('figures').content.cloneNode(true));
-    for (const box of t.section.querySelectorAll('.cells, .facts')) { // wide tables scroll, with the keyboard too
+    // Wide tables scroll, with the keyboard too; the template says so of those that need no script.
+    for (const box of t.section.querySelectorAll('.slot .cells, .facts')) {
       box.tabIndex = 0;
       box.setAttribute('role', 'region');
       box.setAttribute('aria-label', `${box.className === 'facts' ? 'Sums' : box.parentNode.firstChild.textContent}, ${t.name}`);

@@ -6,12 +6,20 @@ const Words = (() => {
 
   const count = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 
+  // fixed is v.toFixed, but of two equally near numbers takes the even one, as the program does. Only a v that a few
+  // binary places write exactly lies in the middle.
+  function fixed(v, decimals) {
+    const scaled = Math.trunc(v * 10 ** decimals), half = Math.abs(v * 10 ** decimals - scaled) === 0.5;
+    if (!half || !Number.isInteger(v * 2 ** (decimals + 1)) || scaled % 2 !== 0) return v.toFixed(decimals);
+    return (scaled / 10 ** decimals).toFixed(decimals);
+  }
+
   function size(n) {
     let v = n, power = 0;
     while (Math.abs(v) >= rules.nextUnit) { v /= 1000; power++; }
     if (power === 0) return `${n} ${rules.units[0]}`;
     const decimals = Math.abs(v) < rules.twoDecimals ? 2 : Math.abs(v) < rules.oneDecimal ? 1 : 0;
-    return `${v.toFixed(decimals)} ${rules.units[power]}`;
+    return `${fixed(v, decimals)} ${rules.units[power]}`;
   }
 
   // plainSize is size for the labels of an axis, whose numbers are round.
