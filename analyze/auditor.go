@@ -195,7 +195,8 @@ func (a *Auditor) Add(r *store.Call) error {
 				found |= foundAgain
 			}
 		}
-		if every := a.policy.Frequency.PullEvery.Microseconds(); a.Pulled && every > 0 && r.StartedAt-a.LastPull > every {
+		if every := a.policy.Frequency.PullEvery.Microseconds(); a.Pulled && every > 0 &&
+			r.StartedAt-a.LastPull > every {
 			found |= foundIdle
 		}
 		c.LastAt, c.LastID = a.LastPull, a.LastID
@@ -347,7 +348,8 @@ func (a *Auditor) fire(rule int, e *rules.Evidence) {
 		a.onHit(rule, e)
 	}
 	bit := uint64(1) << rule & incidental
-	if a.hearing && a.over == nil && rule != a.groupOf && e.ID == a.call.ID && e.At == a.call.StartedAt {
+	if a.hearing && a.over == nil && rule != a.groupOf && e.ID == a.call.ID &&
+		e.At == a.call.StartedAt {
 		a.mask |= bit
 		return
 	}

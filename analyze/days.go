@@ -14,8 +14,10 @@ import (
 // Everything of a Day adds up over days, with two exceptions that a reader must mend at the
 // beginning of a range, where an audit of that range has not seen what came before:
 //
-//   - the gap that leads into the range's first paced request does not count (Day.Into says what it was);
-//   - a repeated download counts only when the earlier one lies in the range (Day.Again says of which day it was).
+//   - the gap that leads into the range's first paced request does not count (Day.Into says what it
+//     was);
+//   - a repeated download counts only when the earlier one lies in the range (Day.Again says of
+//     which day it was).
 //
 // So spacing, answers, bytes, rolling peaks and repeated downloads of whole UTC days equal those of
 // an audit with Since and Until at the same midnights, exactly. Other findings are counted on the

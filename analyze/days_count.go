@@ -204,7 +204,10 @@ func (c *dayCounter) download(r *store.Call, k *kind) {
 	}
 	s := c.items[egress.Item(r)]
 	if s == nil {
-		c.items[egress.Item(r)] = &seenItem{Repeat{FirstID: r.ID, FirstAt: r.StartedAt, LastID: r.ID, LastAt: r.StartedAt, Downloads: 1}, d.Day.Day}
+		c.items[egress.Item(r)] = &seenItem{
+			Repeat{FirstID: r.ID, FirstAt: r.StartedAt, LastID: r.ID, LastAt: r.StartedAt, Downloads: 1},
+			d.Day.Day,
+		}
 		return
 	}
 	if k.Again {
@@ -227,7 +230,8 @@ func (c *dayCounter) large(d Download) {
 	if len(l) == rules.MaxIDs && d.Bytes <= l[rules.MaxIDs-1].Bytes {
 		return
 	}
-	i, _ := slices.BinarySearchFunc(l, d, func(a, b Download) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.ID, b.ID)) })
+	i, _ := slices.BinarySearchFunc(l, d,
+		func(a, b Download) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.ID, b.ID)) })
 	l = slices.Insert(l, i, d)
 	c.out.Largest = l[:min(len(l), rules.MaxIDs)]
 }
@@ -248,7 +252,10 @@ func (c *dayCounter) from(r *store.Call) {
 func (c *dayCounter) result() TenantDays {
 	for _, n := range slices.Sorted(maps.Keys(c.days)) {
 		d := c.days[n]
-		d.Answers, d.Gaps, d.Hours, d.Findings = tallies(d.answers), tallies(d.gaps), tallies(d.hours[:]), tallies(d.findings)
+		d.Answers, d.Gaps, d.Hours, d.Findings = tallies(d.answers), tallies(
+			d.gaps), tallies(d.hours[:]), tallies(
+			d.findings,
+		)
 		for _, since := range slices.Sorted(maps.Keys(d.again)) {
 			d.Again = append(d.Again, *d.again[since])
 		}
@@ -276,7 +283,8 @@ func (c *dayCounter) repeated() (all []Repeat) {
 		}
 	}
 	slices.SortFunc(all, func(a, b Repeat) int {
-		return cmp.Or(cmp.Compare(b.Wasted, a.Wasted), cmp.Compare(b.Downloads, a.Downloads), cmp.Compare(a.FirstID, b.FirstID))
+		return cmp.Or(cmp.Compare(b.Wasted, a.Wasted), cmp.Compare(b.Downloads, a.Downloads),
+			cmp.Compare(a.FirstID, b.FirstID))
 	})
 	return slices.Clip(all[:min(len(all), rules.MaxIDs)])
 }
@@ -285,12 +293,14 @@ func (c *dayCounter) origins() (all []Origin) {
 	for k, n := range c.origin {
 		o := Origin{Client: k.client, Requests: *n}
 		if k.source != nil {
-			o.Kind, o.Source, o.Resolution = k.source.Kind, k.source.Name, time.Duration(k.source.Resolution)*time.Microsecond
+			o.Kind, o.Source, o.Resolution = k.source.Kind, k.source.Name, time.Duration(
+				k.source.Resolution)*time.Microsecond
 		}
 		all = append(all, o)
 	}
 	slices.SortFunc(all, func(a, b Origin) int {
-		return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Client, b.Client))
+		return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Source, b.Source), cmp.Compare(a.Client, b.Client))
 	})
 	return all
 }

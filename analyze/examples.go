@@ -31,7 +31,12 @@ const (
 // Examples gives the first requests of each tenant's incidents in a report, then the worst: those
 // that broke most rules at once, then the largest. Keys are the incidents' ids. It reads the
 // requests of the tenants that have an incident once more.
-func Examples(ctx context.Context, snap store.Snapshot, o Options, r *Report) (map[string][]Example, error) {
+func Examples(
+	ctx context.Context,
+	snap store.Snapshot,
+	o Options,
+	r *Report,
+) (map[string][]Example, error) {
 	all := map[string][]Example{}
 	o.AsOf, o.Until, o.Seen = r.AsOf, r.Until, nil
 	o.Since = time.UnixMicro(1) // incidents are told whole, however early they began
@@ -94,11 +99,14 @@ func (e *exampleHits) examples(ctx context.Context, snap store.Snapshot) ([]Exam
 	for _, h := range e.byID {
 		inTime = append(inTime, h)
 	}
-	byTime := func(a, b *exampleHit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) }
+	byTime := func(a, b *exampleHit) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id))
+	}
 	slices.SortFunc(inTime, byTime)
 	first := min(len(inTime), firstExamples)
 	rest := slices.Clone(inTime[first:])
-	slices.SortFunc(rest, func(a, b *exampleHit) int { return cmp.Or(cmp.Compare(b.rules, a.rules), byTime(a, b)) })
+	slices.SortFunc(rest,
+		func(a, b *exampleHit) int { return cmp.Or(cmp.Compare(b.rules, a.rules), byTime(a, b)) })
 	chosen := append(inTime[:first:first], rest[:min(len(rest), worstCandidates)]...)
 	ids := make([]int64, len(chosen))
 	for i, h := range chosen {

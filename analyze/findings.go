@@ -19,7 +19,12 @@ func (a *Auditor) Result(asOf int64, about About) Result {
 
 // result also gives all incidents. whole is the audit of the whole log where a holds a range of it,
 // seen is Options.Seen.
-func (a *Auditor) result(asOf int64, about About, whole *Auditor, seen map[string]int64) (Result, []incident) {
+func (a *Auditor) result(
+	asOf int64,
+	about About,
+	whole *Auditor,
+	seen map[string]int64,
+) (Result, []incident) {
 	v := a.view(asOf, about)
 	log := a
 	if whole != nil {
@@ -142,7 +147,8 @@ type view struct {
 func (a *Auditor) view(asOf int64, about About) *view {
 	a.flush()
 	v := &view{asOf: asOf, night: a.calend.night(asOf), since: math.MinInt64, until: a.until}
-	a.facts.FirstAt, a.facts.LastPull, a.facts.LastPullID, a.facts.Pulled = a.First, a.LastPull, a.LastID, a.Pulled
+	a.facts.FirstAt, a.facts.LastPull = a.First, a.LastPull
+	a.facts.LastPullID, a.facts.Pulled = a.LastID, a.Pulled
 	a.facts.Egress = a.figures(asOf)
 	a.facts.Night = func(ago int) (bytes, recordings int64) {
 		if n := find(a.Ledger.Nights, v.night-int32(ago)); n != nil {
@@ -169,7 +175,8 @@ func (a *Auditor) view(asOf int64, about About) *view {
 	if about == AboutNow {
 		first := v.night - NowNights + 1
 		v.since = a.calend.start(first)
-		i, _ := slices.BinarySearchFunc(v.nights, first, func(x *night, n int32) int { return int(x.N) - int(n) })
+		i, _ := slices.BinarySearchFunc(v.nights, first,
+			func(x *night, n int32) int { return int(x.N) - int(n) })
 		v.counted = v.nights[i:]
 	} else if a.from != math.MinInt64 {
 		v.since = a.from
@@ -178,7 +185,8 @@ func (a *Auditor) view(asOf int64, about About) *view {
 }
 
 func find(nights []*night, n int32) *night {
-	i, ok := slices.BinarySearchFunc(nights, n, func(x *night, n int32) int { return int(x.N) - int(n) })
+	i, ok := slices.BinarySearchFunc(nights, n,
+		func(x *night, n int32) int { return int(x.N) - int(n) })
 	if !ok {
 		return nil
 	}
@@ -188,7 +196,13 @@ func find(nights []*night, n int32) *night {
 // figures are the rolling sum as of a moment, as the rules' sentences tell it.
 func (a *Auditor) figures(asOf int64) rules.Egress {
 	e := a.egress(asOf)
-	return rules.Egress{Current: e.Current, Peak: e.Peak, Total: e.Total, Survived: a.Window.Survived, Cap: e.Cap}
+	return rules.Egress{
+		Current:  e.Current,
+		Peak:     e.Peak,
+		Total:    e.Total,
+		Survived: a.Window.Survived,
+		Cap:      e.Cap,
+	}
 }
 
 func (a *Auditor) egress(asOf int64) Egress {
@@ -211,13 +225,15 @@ func (v *view) statuses(rows []statusKind) []StatusCount {
 				i = len(counts)
 				at[k.Row] = i
 				s := rows[k.Row]
-				counts = append(counts, StatusCount{Method: s.Method, Class: s.Class, Status: s.Status, Expected: s.Expected})
+				counts = append(counts,
+					StatusCount{Method: s.Method, Class: s.Class, Status: s.Status, Expected: s.Expected})
 			}
 			counts[i].Requests += k.N
 		}
 	}
 	slices.SortFunc(counts, func(a, b StatusCount) int {
-		return cmp.Or(cmp.Compare(a.Method, b.Method), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Status, b.Status))
+		return cmp.Or(cmp.Compare(a.Method, b.Method), cmp.Compare(a.Class, b.Class),
+			cmp.Compare(a.Status, b.Status))
 	})
 	return counts
 }
@@ -283,7 +299,8 @@ func (v *view) sum(rule int, c calendar) (h rules.Hits) {
 		}
 	}
 	for i := range v.ends {
-		if x := &v.ends[i]; x.rule == rule && !x.e.Undecided && v.reaches(x) && v.tells(rule, c.night(x.e.At)) {
+		if x := &v.ends[i]; x.rule == rule && !x.e.Undecided && v.reaches(x) &&
+			v.tells(rule, c.night(x.e.At)) {
 			h.Add(&x.e)
 		}
 	}
@@ -292,7 +309,8 @@ func (v *view) sum(rule int, c calendar) (h rules.Hits) {
 
 // tells says whether a hit of a rule in a night is to be told.
 func (v *view) tells(rule int, night int32) bool {
-	return v.only == nil || slices.ContainsFunc(v.only, func(x incident) bool { return x.covers(rule, night) })
+	return v.only == nil ||
+		slices.ContainsFunc(v.only, func(x incident) bool { return x.covers(rule, night) })
 }
 
 // reaches says whether what only the end decides is about what is counted: an absence that goes on,

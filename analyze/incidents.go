@@ -106,7 +106,8 @@ func (v *view) episodes(a *Auditor) []*episode {
 	}
 	all = append(all, v.absences(a.calend)...)
 	slices.SortStableFunc(all, func(x, y *episode) int {
-		return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(x.hits.First, y.hits.First), cmp.Compare(x.rule, y.rule))
+		return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(x.hits.First, y.hits.First),
+			cmp.Compare(x.rule, y.rule))
 	})
 	return all
 }
@@ -180,7 +181,8 @@ func (x *incident) weight() (s rules.Severity) {
 
 // fill tells what the episodes add up to.
 func (v *view) fill(a *Auditor, x *incident) {
-	nights, of, firstNight, lastNight := map[int32]uint64{}, uint64(0), x.episodes[0].first, x.episodes[0].last
+	nights, of, firstNight, lastNight := map[int32]uint64{}, uint64(
+		0), x.episodes[0].first, x.episodes[0].last
 	var classes uint32
 	for i, e := range x.episodes {
 		of |= 1 << e.rule
@@ -259,7 +261,10 @@ func title(a *Auditor, x *incident) string {
 	case cause.Absence && x.Open:
 		b.WriteString(cause.Title + " since " + measure.ShortDate(time.UnixMicro(x.First), zone))
 	case cause.Absence:
-		b.WriteString(cause.Title + " from " + measure.DateRange(time.UnixMicro(x.First), time.UnixMicro(x.end()), zone))
+		b.WriteString(
+			cause.Title + " from " + measure.DateRange(time.UnixMicro(x.First), time.UnixMicro(x.end()),
+				zone),
+		)
 	default:
 		b.WriteString(cause.Title + joint + when)
 	}
@@ -269,7 +274,8 @@ func title(a *Auditor, x *incident) string {
 	case x.Open:
 		b.WriteString(" Not over yet.")
 	case x.ResetAt != 0 && x.ResetAt >= x.Last:
-		fmt.Fprintf(&b, " Ended by a reset on %s; %s since.", measure.ShortDate(time.UnixMicro(x.ResetAt), zone),
+		fmt.Fprintf(&b, " Ended by a reset on %s; %s since.",
+			measure.ShortDate(time.UnixMicro(x.ResetAt), zone),
 			measure.Count(int64(x.CleanNights), "clean night"))
 	default:
 		fmt.Fprintf(&b, " Ended; %s since.", measure.Count(int64(x.CleanNights), "clean night"))
@@ -280,7 +286,8 @@ func title(a *Auditor, x *incident) string {
 // effects tells what came of the cause.
 func effects(x *incident) string {
 	var s string
-	if len(x.Rules) > 1 && slices.ContainsFunc(x.Rules[1:], func(r string) bool { return slices.Contains(aboutEgress, r) }) {
+	if len(x.Rules) > 1 &&
+		slices.ContainsFunc(x.Rules[1:], func(r string) bool { return slices.Contains(aboutEgress, r) }) {
 		s = "; that filled the window"
 	}
 	if x.Refused == 0 {
@@ -328,7 +335,8 @@ func sortIncidents(all []Incident) {
 			}
 			return 1
 		}
-		return cmp.Or(b.Severity.Compare(a.Severity), cmp.Compare(b.Last, a.Last), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(b.Severity.Compare(a.Severity), cmp.Compare(b.Last, a.Last),
+			cmp.Compare(a.ID, b.ID))
 	})
 }
 

@@ -118,13 +118,18 @@ func (t *table) route(r *store.Route) *route {
 }
 
 // bit stands for a class; classes beyond the 31st share one.
-func (t *table) bit(class string) uint32 { return 1 << min(max(slices.Index(t.classes, class), 0), 31) }
+func (t *table) bit(
+	class string,
+) uint32 {
+	return 1 << min(max(slices.Index(t.classes, class), 0), 31)
+}
 
 func (rt *route) base(t *table, status int, short bool) *base {
 	if rt.last != nil && rt.lastOf == status && rt.lastShort == short {
 		return rt.last
 	}
-	i := slices.IndexFunc(rt.bases, func(b *base) bool { return b.Code == status && b.Broken == short })
+	i := slices.IndexFunc(rt.bases,
+		func(b *base) bool { return b.Code == status && b.Broken == short })
 	if i < 0 {
 		i = len(rt.bases)
 		rt.bases = append(rt.bases, t.newBase(rt, status, short))

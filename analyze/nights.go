@@ -142,7 +142,8 @@ type ended struct {
 
 // find gives a night, which is made where it is missing.
 func (l *ledger) find(n int32, c calendar) *night {
-	i, ok := slices.BinarySearchFunc(l.Nights, n, func(x *night, n int32) int { return int(x.N) - int(n) })
+	i, ok := slices.BinarySearchFunc(l.Nights, n,
+		func(x *night, n int32) int { return int(x.N) - int(n) })
 	if !ok {
 		l.Nights = slices.Insert(l.Nights, i, &night{N: n, Least: -1})
 	}
@@ -221,7 +222,8 @@ func (n *night) kind(row int, by int64) {
 func (a *Auditor) combined() []*night {
 	all := slices.Clone(a.Ledger.Nights)
 	for _, o := range a.over.Nights {
-		i, ok := slices.BinarySearchFunc(all, o.N, func(x *night, n int32) int { return int(x.N) - int(n) })
+		i, ok := slices.BinarySearchFunc(all, o.N,
+			func(x *night, n int32) int { return int(x.N) - int(n) })
 		if !ok {
 			all = slices.Insert(all, i, o)
 			continue

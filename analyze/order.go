@@ -29,7 +29,12 @@ func (r *Result) used() float64 {
 }
 
 // atRisk are the rules about data that may be lost.
-var atRisk = []string{rules.StalePull, rules.NeverPulled, rules.LostReport, rules.ListedNotDownloaded}
+var atRisk = []string{
+	rules.StalePull,
+	rules.NeverPulled,
+	rules.LostReport,
+	rules.ListedNotDownloaded,
+}
 
 // urgency is from 1, act now, to 6, nothing to do.
 func (r *Result) urgency() int {

@@ -87,7 +87,8 @@ func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, e
 		Tenants: results, Later: r.later, Dropped: r.events.Dropped, Seen: map[string]int64{}, Days: days,
 	}
 	for i := range results {
-		if at := time.UnixMicro(results[i].Since).UTC(); report.About != AboutRange && (i == 0 || at.Before(report.Since)) {
+		if at := time.UnixMicro(results[i].Since).UTC(); report.About != AboutRange &&
+			(i == 0 || at.Before(report.Since)) {
 			report.Since = at
 		}
 		for id, n := range results[i].seen {
@@ -106,7 +107,13 @@ type Saved struct {
 
 // Explain calls f for each request that made a rule fire for a tenant and counts, in order of time
 // but for rules that can only be judged later (lost-report, persistent-error).
-func Explain(ctx context.Context, snap store.Snapshot, o Options, tenant string, f func(Hit)) error {
+func Explain(
+	ctx context.Context,
+	snap store.Snapshot,
+	o Options,
+	tenant string,
+	f func(Hit),
+) error {
 	r, t, err := explaining(ctx, snap, o, tenant)
 	if err != nil {
 		return err
@@ -127,7 +134,13 @@ func Explain(ctx context.Context, snap store.Snapshot, o Options, tenant string,
 
 // ExplainIncident calls f for each request of an incident, in order of time, with why it counts.
 // The error says so where there is no such incident.
-func ExplainIncident(ctx context.Context, snap store.Snapshot, o Options, tenant, id string, f func(Hit)) error {
+func ExplainIncident(
+	ctx context.Context,
+	snap store.Snapshot,
+	o Options,
+	tenant, id string,
+	f func(Hit),
+) error {
 	r, t, err := explaining(ctx, snap, o, tenant)
 	if err != nil {
 		return err
@@ -138,7 +151,8 @@ func ExplainIncident(ctx context.Context, snap store.Snapshot, o Options, tenant
 	}
 	var all []found
 	x := &explained{f: func(rule int, h Hit, _ int64) { all = append(all, found{rule, h}) }}
-	if _, err := r.tenant(ctx, store.TenantInfo{Name: tenant, Requests: r.requests(tenant)}, &scratch{}, x); err != nil {
+	info := store.TenantInfo{Name: tenant, Requests: r.requests(tenant)}
+	if _, err := r.tenant(ctx, info, &scratch{}, x); err != nil {
 		return err
 	}
 	i := slices.IndexFunc(x.incidents, func(i incident) bool { return i.ID == id })
@@ -146,7 +160,8 @@ func ExplainIncident(ctx context.Context, snap store.Snapshot, o Options, tenant
 		return fmt.Errorf("explain incident %q: tenant %q has no such incident", id, tenant)
 	}
 	slices.SortStableFunc(all, func(a, b found) int {
-		return cmp.Or(cmp.Compare(a.hit.At, b.hit.At), cmp.Compare(a.hit.ID, b.hit.ID), cmp.Compare(a.rule, b.rule))
+		return cmp.Or(cmp.Compare(a.hit.At, b.hit.At), cmp.Compare(a.hit.ID, b.hit.ID),
+			cmp.Compare(a.rule, b.rule))
 	})
 	c := newCalendar(t.Zone)
 	for _, h := range all {
@@ -163,7 +178,12 @@ type explained struct {
 	incidents []incident
 }
 
-func explaining(ctx context.Context, snap store.Snapshot, o Options, tenant string) (*runner, egress.Tenant, error) {
+func explaining(
+	ctx context.Context,
+	snap store.Snapshot,
+	o Options,
+	tenant string,
+) (*runner, egress.Tenant, error) {
 	o.NoCache, o.Tenants, o.Days = true, []string{tenant}, false
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	err := r.prepare(ctx)
@@ -202,7 +222,8 @@ func (r *runner) prepare(ctx context.Context) (err error) {
 		}
 	}
 	for _, name := range r.o.Known {
-		if r.wanted(name) && !slices.ContainsFunc(r.tenants, func(t store.TenantInfo) bool { return t.Name == name }) {
+		if r.wanted(name) &&
+			!slices.ContainsFunc(r.tenants, func(t store.TenantInfo) bool { return t.Name == name }) {
 			r.tenants = append(r.tenants, store.TenantInfo{Name: name})
 		}
 	}
@@ -271,7 +292,8 @@ func (r *runner) all(ctx context.Context) ([]Result, *Daily, error) {
 		return nil, nil, err
 	}
 	if days != nil {
-		days.Tenants = slices.DeleteFunc(days.Tenants, func(t TenantDays) bool { return len(t.Days) == 0 })
+		days.Tenants = slices.DeleteFunc(days.Tenants,
+			func(t TenantDays) bool { return len(t.Days) == 0 })
 	}
 	return results, days, nil
 }
@@ -306,7 +328,12 @@ func (x *explained) end(_ *Auditor, all []incident) { x.incidents = all }
 
 // tenant audits one tenant: all of its log, from a saved state where that is possible, and then a
 // range, where one is selected.
-func (r *runner) tenant(ctx context.Context, info store.TenantInfo, scr *scratch, x observer) (Result, error) {
+func (r *runner) tenant(
+	ctx context.Context,
+	info store.TenantInfo,
+	scr *scratch,
+	x observer,
+) (Result, error) {
 	if err := r.countLater(ctx, info); err != nil {
 		return Result{}, err
 	}
@@ -352,7 +379,13 @@ func (r *runner) countLater(ctx context.Context, info store.TenantInfo) error {
 }
 
 // whole audits a tenant's log up to asOf, and saves the state where that went further.
-func (r *runner) whole(ctx context.Context, info store.TenantInfo, t egress.Tenant, scr *scratch, x observer) (*Auditor, error) {
+func (r *runner) whole(
+	ctx context.Context,
+	info store.TenantInfo,
+	t egress.Tenant,
+	scr *scratch,
+	x observer,
+) (*Auditor, error) {
 	s, ok := r.states[info.Name]
 	if ok = ok && s.UptoAt <= r.asOf && info.Last <= r.asOf && x == nil; ok {
 		a, ok, err := r.fromState(ctx, t, s, info, scr)
@@ -429,7 +462,12 @@ func (r *runner) list(ctx context.Context, a *Auditor) error {
 }
 
 // ranged audits a range alone. What comes around it is heard by the rules that look back.
-func (r *runner) ranged(ctx context.Context, t egress.Tenant, scr *scratch, x observer) (*Auditor, error) {
+func (r *runner) ranged(
+	ctx context.Context,
+	t egress.Tenant,
+	scr *scratch,
+	x observer,
+) (*Auditor, error) {
 	scr.seen.Reserve(0)
 	a := r.auditor(t, scr)
 	from, until := int64(math.MinInt64), r.asOf+1

@@ -26,7 +26,9 @@ func stateKey(p *limits.Policy) ([]byte, error) {
 		return nil, fmt.Errorf("identify policy: %w", err)
 	}
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(engine), []byte(strings.Join(rules.Names(), " ")), stateTypes, policy} {
+	for _, part := range [][]byte{
+		[]byte(engine), []byte(strings.Join(rules.Names(), " ")), stateTypes, policy,
+	} {
 		h.Write(part) // never fails: hash.Hash
 	}
 	return h.Sum(nil), nil
@@ -158,7 +160,8 @@ func (a *Auditor) resume(data []byte, h History) (ok bool) {
 		return false // a damaged state may decode, and then lie
 	}
 	into := a.saved(&a.state)
-	if err := a.scratch.states.read(data, into); err != nil || into.FieldByName("Facts").String() != facts(a.tenant) {
+	if err := a.scratch.states.read(data, into); err != nil ||
+		into.FieldByName("Facts").String() != facts(a.tenant) {
 		return false // a cache: whatever is wrong with it, the requests are there
 	}
 	a.history, a.table.rows = h, a.Kinds

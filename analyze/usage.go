@@ -202,7 +202,8 @@ func (t *usageTally) count(a *Auditor) {
 	if c.FirstByte > 0 {
 		t.firstByte = append(t.firstByte, c.FirstByte)
 	}
-	if took := c.Duration - c.FirstByte; k.Egress && c.ResponseBytes > 0 && took > 0 && c.Duration > 0 {
+	if took := c.Duration - c.FirstByte; k.Egress && c.ResponseBytes > 0 && took > 0 &&
+		c.Duration > 0 {
 		t.rates = append(t.rates, int64(float64(c.ResponseBytes)/float64(took)*1e6))
 	}
 	if k.refused || k.Again || a.mask&inVain != 0 {
@@ -215,7 +216,9 @@ func (t *usageTally) count(a *Auditor) {
 
 // inVain are the rules about requests that could not succeed.
 var inVain = func() (mask uint64) {
-	for _, name := range []string{rules.BlindRetry, rules.HastyRetry, rules.NoBackoff, rules.After509} {
+	for _, name := range []string{
+		rules.BlindRetry, rules.HastyRetry, rules.NoBackoff, rules.After509,
+	} {
 		mask |= 1 << rules.Index(name)
 	}
 	return mask
@@ -313,7 +316,8 @@ func (s *usageSum) result(by UsageBy) (rows []UsageRow, total UsageRow) {
 		if by == ByDay || by == ByHour {
 			return cmp.Or(cmp.Compare(order(a.Name), order(b.Name)), cmp.Compare(a.Name, b.Name))
 		}
-		return cmp.Or(cmp.Compare(b.ResponseBytes, a.ResponseBytes), cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.ResponseBytes, a.ResponseBytes), cmp.Compare(b.Requests, a.Requests),
+			cmp.Compare(a.Name, b.Name))
 	})
 	if len(tallies) > maxUsageRows && by == ByRecording {
 		others := &usageTally{UsageRow: UsageRow{Name: "others", BusyShare: -1}}
@@ -332,7 +336,8 @@ func (s *usageSum) result(by UsageBy) (rows []UsageRow, total UsageRow) {
 
 // order puts Monday first; days come in the order of their dates.
 func order(name string) int {
-	return slices.Index([]string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}, name[:min(3, len(name))])
+	return slices.Index([]string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"},
+		name[:min(3, len(name))])
 }
 
 // nameRecordings puts keys in the place of hashes. What has no key that was kept keeps the hash.

@@ -52,7 +52,9 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 // Main runs the command line args (the program's name first) and returns the exit code. SIGINT,
 // SIGHUP and SIGTERM end what can be ended in between; a second one kills.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, append(heeded(os.Interrupt, syscall.SIGHUP), syscall.SIGTERM)...)
+	ctx, stop := signal.NotifyContext(
+		ctx,
+		append(heeded(os.Interrupt, syscall.SIGHUP), syscall.SIGTERM)...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	restoreSettings()
@@ -93,7 +95,8 @@ func exitCodeOf(err error) int {
 // said says of an error that it is an exit code, and that there is nothing more to say.
 func said(err error) bool {
 	var code exitCode
-	return err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) || errors.As(err, &code)
+	return err == nil || errors.Is(err, errFindings) || errors.Is(err, errPartly) ||
+		errors.As(err, &code)
 }
 
 // heeded are the signals that we were not started to ignore, as nohup and the background jobs of
@@ -193,7 +196,8 @@ func action(f func(*cli.Context) error) cli.ActionFunc {
 // noArguments refuses what a command does not take.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return fmt.Errorf("argument %q is not expected; see \"headroom help %s\"", c.Args().First(), c.Command.Name)
+		return fmt.Errorf("argument %q is not expected; see \"headroom help %s\"", c.Args().First(),
+			c.Command.Name)
 	}
 	return nil
 }

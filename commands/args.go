@@ -79,7 +79,8 @@ func (a *arranger) unknownCommand(name string) error {
 	for _, c := range a.app.Commands {
 		names = append(names, c.Name)
 	}
-	return fmt.Errorf("unknown command %q%s; \"headroom help\" lists the commands", name, didYouMean(name, append(names, "help")))
+	return fmt.Errorf("unknown command %q%s; \"headroom help\" lists the commands", name,
+		didYouMean(name, append(names, "help")))
 }
 
 // flag sorts a flag with its value.

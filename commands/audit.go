@@ -25,7 +25,12 @@ const failOnNever = "never"
 
 // failOns are the values of --fail-on.
 func failOns() []string {
-	return []string{string(analyze.Violation), string(analyze.Warning), string(analyze.Notice), failOnNever}
+	return []string{
+		string(analyze.Violation),
+		string(analyze.Warning),
+		string(analyze.Notice),
+		failOnNever,
+	}
 }
 
 func newAuditCommand(s *streams) *cli.Command {
@@ -47,14 +52,35 @@ func newAuditCommand(s *streams) *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(),
 			newChoiceFlag("fail-on", "the least `SEVERITY` that makes the exit code 1", failOns()...),
-			&cli.StringFlag{Name: "explain", Usage: "list the requests that made a `RULE` fire for one tenant, or those of an incident by its id, and why each counts"},
-			&cli.BoolFlag{Name: "new", Usage: "tell only what is new or has grown since the last audit --new"},
-			&cli.StringFlag{Name: "cursor", Usage: "keep what --new has told under this `NAME`, apart from others'"},
-			&cli.BoolFlag{Name: "brief", Usage: "one line for each tenant that needs somebody, and one for all others"},
+			&cli.StringFlag{
+				Name:  "explain",
+				Usage: "list the requests that made a `RULE` fire for one tenant, or those of an incident by its id, and why each counts",
+			},
+			&cli.BoolFlag{
+				Name:  "new",
+				Usage: "tell only what is new or has grown since the last audit --new",
+			},
+			&cli.StringFlag{
+				Name:  "cursor",
+				Usage: "keep what --new has told under this `NAME`, apart from others'",
+			},
+			&cli.BoolFlag{
+				Name:  "brief",
+				Usage: "one line for each tenant that needs somebody, and one for all others",
+			},
 			newChoiceFlag("sort", "`ORDER` of the tenants", sorts()...),
-			&cli.IntFlag{Name: "top", Usage: "show only the first `N` tenants; the exit code is that of all"},
-			&cli.StringFlag{Name: "only", Usage: "show only tenants with these `VERDICTS`, separated by commas: fail, warn, no-data, pass; the exit code is that of all"},
-			&cli.BoolFlag{Name: "no-cache", Usage: "read every row, and believe nothing that was computed before"},
+			&cli.IntFlag{
+				Name:  "top",
+				Usage: "show only the first `N` tenants; the exit code is that of all",
+			},
+			&cli.StringFlag{
+				Name:  "only",
+				Usage: "show only tenants with these `VERDICTS`, separated by commas: fail, warn, no-data, pass; the exit code is that of all",
+			},
+			&cli.BoolFlag{
+				Name:  "no-cache",
+				Usage: "read every row, and believe nothing that was computed before",
+			},
 			textfileFlag(),
 		}, rangeFlags()),
 		Action: withStore(s, readAuditOptions, runAudit, sqlite.MustExist()),
@@ -95,19 +121,23 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	}
 	switch ranged := c.IsSet("since") || c.IsSet("until"); {
 	case o.news && ranged:
-		return o, errors.New("flag --new: is about what was not told yet, whatever its time; leave out --since and --until")
+		return o, errors.New(
+			"flag --new: is about what was not told yet, whatever its time; leave out --since and --until")
 	case o.news && o.explain != "":
 		return o, errors.New("flag --new: does not go with --explain")
 	case c.IsSet("cursor") && !o.news:
 		return o, errors.New("flag --cursor: goes with --new")
 	case o.textfile != "" && (ranged || o.news || o.explain != ""):
-		return o, errors.New("flag --textfile: metrics are of the audit about now; leave out ranges, --new and --explain")
+		return o, errors.New(
+			"flag --textfile: metrics are of the audit about now; leave out ranges, --new and --explain")
 	}
 	if o.look, err = readLook(c, s); err != nil {
 		return o, err
 	}
-	if o.look.Brief = c.Bool("brief"); o.look.Brief && !slices.Contains([]string{"table", "markdown"}, o.look.Format) {
-		return o, fmt.Errorf("flag --brief: makes lines for people, not %s; leave out --format", o.look.Format)
+	if o.look.Brief = c.Bool("brief"); o.look.Brief &&
+		!slices.Contains([]string{"table", "markdown"}, o.look.Format) {
+		return o, fmt.Errorf("flag --brief: makes lines for people, not %s; leave out --format",
+			o.look.Format)
 	}
 	return o, nil
 }
@@ -156,10 +186,14 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 
 // auditedSnapshot opens the log. For --no-cache, all that was computed before is made anew from the
 // rows.
-func (s *session) auditedSnapshot(ctx context.Context, o auditOptions) (store.Snapshot, []string, error) {
+func (s *session) auditedSnapshot(
+	ctx context.Context,
+	o auditOptions,
+) (store.Snapshot, []string, error) {
 	if o.noCache {
 		if err := s.writable(); err != nil {
-			return nil, nil, fmt.Errorf("flag --no-cache: makes the cache anew; copy the file to where it can be written: %w", err)
+			return nil, nil, fmt.Errorf(
+				"flag --no-cache: makes the cache anew; copy the file to where it can be written: %w", err)
 		}
 		if err := s.store.DropCache(ctx); err != nil {
 			return nil, nil, err
@@ -169,9 +203,16 @@ func (s *session) auditedSnapshot(ctx context.Context, o auditOptions) (store.Sn
 }
 
 // tellAudit writes the audit, and the metrics where they are asked for.
-func (s *session) tellAudit(ctx context.Context, snap store.Snapshot, names []string, r *analyze.Report, o auditOptions) error {
+func (s *session) tellAudit(
+	ctx context.Context,
+	snap store.Snapshot,
+	names []string,
+	r *analyze.Report,
+	o auditOptions,
+) error {
 	shown := o.shown.apply(r)
-	err := s.write(o.output, func(w io.Writer) error { return report.Audit(w, shown, origin(snap, o.look)) })
+	err := s.write(o.output,
+		func(w io.Writer) error { return report.Audit(w, shown, origin(snap, o.look)) })
 	if err != nil || o.textfile == "" {
 		return err
 	}
@@ -193,11 +234,20 @@ func auditSummary(r *analyze.Report) string {
 
 // audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next
 // run.
-func (s *session) audit(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (*analyze.Report, error) {
+func (s *session) audit(
+	ctx context.Context,
+	snap store.Snapshot,
+	sp span,
+	tenants []string,
+) (*analyze.Report, error) {
 	return s.auditWith(ctx, snap, s.analysis(sp, tenants))
 }
 
-func (s *session) auditWith(ctx context.Context, snap store.Snapshot, o analyze.Options) (*analyze.Report, error) {
+func (s *session) auditWith(
+	ctx context.Context,
+	snap store.Snapshot,
+	o analyze.Options,
+) (*analyze.Report, error) {
 	o.Forecast = true
 	r, saved, err := analyze.Run(ctx, snap, o)
 	if err != nil {
@@ -232,7 +282,13 @@ func fails(r *analyze.Report, failOn string) bool {
 }
 
 // explain lists what made a rule fire for one tenant, or what an incident consists of.
-func explain(ctx context.Context, se *session, snap store.Snapshot, names []string, o auditOptions) error {
+func explain(
+	ctx context.Context,
+	se *session,
+	snap store.Snapshot,
+	names []string,
+	o auditOptions,
+) error {
 	known := names
 	if known == nil {
 		known = se.knownTenants(snap)
@@ -285,21 +341,28 @@ func toExplain(what string, known []string) (tenant string, incident bool, err e
 // checkExplain refuses what is neither a rule nor of the form of an incident's id.
 func checkExplain(what string) error {
 	m := incidentForm.FindStringSubmatch(what)
-	if what == "" || slices.Contains(rules.Names(), what) || m != nil && slices.Contains(rules.Names(), m[2]) {
+	if what == "" || slices.Contains(rules.Names(), what) ||
+		m != nil && slices.Contains(rules.Names(), m[2]) {
 		return nil
 	}
-	return fmt.Errorf("flag --explain: there is no rule %q%s; the rules are %s; an incident's id is like acme-2026-11-06-spacing",
+	return fmt.Errorf(
+		"flag --explain: there is no rule %q%s; the rules are %s; an incident's id is like acme-2026-11-06-spacing",
 		what, didYouMean(what, rules.Names()), strings.Join(rules.Names(), ", "))
 }
 
 // explainedRows gives the requests in order of time, whatever the order in which a rule could judge
 // them.
-func explainedRows(ctx context.Context, snap store.Snapshot, hits []analyze.Hit) ([]report.ExplainedRow, error) {
+func explainedRows(
+	ctx context.Context,
+	snap store.Snapshot,
+	hits []analyze.Hit,
+) ([]report.ExplainedRow, error) {
 	ids := make([]int64, len(hits))
 	for i, h := range hits {
 		ids[i] = h.ID
 	}
-	slices.SortFunc(hits, func(a, b analyze.Hit) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(hits,
+		func(a, b analyze.Hit) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
 	requests, err := snap.ByID(ctx, ids)
 	if err != nil {
 		return nil, err

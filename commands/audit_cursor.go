@@ -42,7 +42,12 @@ func readCursor(ctx context.Context, snap store.Snapshot, cursor string) (map[st
 }
 
 // saveCursor keeps what has been told now. It is called when that has been written.
-func (s *session) saveCursor(ctx context.Context, cursor string, before map[string]int64, r *analyze.Report) error {
+func (s *session) saveCursor(
+	ctx context.Context,
+	cursor string,
+	before map[string]int64,
+	r *analyze.Report,
+) error {
 	note := cursorNote{Cursor: cursor, Told: map[string]int64{}}
 	for id, n := range r.Seen {
 		if before[id] != n {
@@ -56,7 +61,12 @@ func (s *session) saveCursor(ctx context.Context, cursor string, before map[stri
 	if err != nil {
 		return fmt.Errorf("keep what was told: %w", err)
 	}
-	e := store.Event{Kind: store.EventTold, At: time.Now().UnixMicro(), Count: int64(len(note.Told)), Note: string(text)}
+	e := store.Event{
+		Kind:  store.EventTold,
+		At:    time.Now().UnixMicro(),
+		Count: int64(len(note.Told)),
+		Note:  string(text),
+	}
 	if err := s.store.AddEvent(ctx, e); err != nil {
 		return fmt.Errorf("keep what was told, which the next --new tells again: %w", err)
 	}

@@ -21,7 +21,9 @@ const (
 	sortUsed     = "utilization"
 )
 
-func sorts() []string { return []string{sortUrgency, sortName, sortRequests, sortAtFault, sortUsed} }
+func sorts() []string {
+	return []string{sortUrgency, sortName, sortRequests, sortAtFault, sortUsed}
+}
 
 // showOptions say which tenants of an audit are shown, and in what order. The verdict of all stays
 // what it is.
@@ -41,11 +43,17 @@ func readShowOptions(c *cli.Context) (o showOptions, err error) {
 	if !c.IsSet("only") {
 		return o, nil
 	}
-	known := []string{string(analyze.Fail), string(analyze.Warn), string(analyze.NoData), string(analyze.Pass)}
+	known := []string{
+		string(analyze.Fail),
+		string(analyze.Warn),
+		string(analyze.NoData),
+		string(analyze.Pass),
+	}
 	for name := range strings.SplitSeq(c.String("only"), ",") {
 		name = strings.TrimSpace(name)
 		if !slices.Contains(known, name) {
-			return o, fmt.Errorf("flag --only: %q is none of %s%s", name, strings.Join(known, ", "), didYouMean(name, known))
+			return o, fmt.Errorf("flag --only: %q is none of %s%s", name, strings.Join(known, ", "),
+				didYouMean(name, known))
 		}
 		o.only = append(o.only, analyze.Verdict(name))
 	}

@@ -40,13 +40,32 @@ func newCallCommand(s *streams) *cli.Command {
 			"  headroom call GET 'https://acme.xima.cloud/rest/api/v2/recordings?startTime=2026-11-01T00:00:00Z&endTime=2026-11-02T00:00:00Z'\n" +
 			"  headroom call POST https://acme.xima.cloud/rest/api/v1/historic-data/agent-summary -d @report.json -o report.out",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send this `HEADER`, written 'NAME: VALUE'; may be given more than once"},
-			&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "send this `BODY`, or that of @FILE, or of standard input with @-; it is JSON unless -H says otherwise"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the body to this `FILE`, whole or not at all (default: standard output)"},
+			&cli.StringSliceFlag{
+				Name:    "header",
+				Aliases: []string{"H"},
+				Usage:   "send this `HEADER`, written 'NAME: VALUE'; may be given more than once",
+			},
+			&cli.StringFlag{
+				Name:    "data",
+				Aliases: []string{"d"},
+				Usage:   "send this `BODY`, or that of @FILE, or of standard input with @-; it is JSON unless -H says otherwise",
+			},
+			&cli.StringFlag{
+				Name:    "output",
+				Aliases: []string{"o"},
+				Usage:   "write the body to this `FILE`, whole or not at all (default: standard output)",
+			},
 			&cli.BoolFlag{Name: "no-token", Usage: "send no token"},
-			&cli.StringFlag{Name: "client", Value: "headroom", Usage: "record the call as sent by this `NAME`"},
+			&cli.StringFlag{
+				Name:  "client",
+				Value: "headroom",
+				Usage: "record the call as sent by this `NAME`",
+			},
 			upstreamFlag(),
-			&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too"},
+			&cli.StringFlag{
+				Name:  "upstream-ca",
+				Usage: "trust the certificate authorities in this PEM `FILE`, too",
+			},
 		},
 		Action: withStore(s, readCallOptions, runCall),
 	}
@@ -73,9 +92,11 @@ func readCallOptions(c *cli.Context, s *streams) (o callOptions, err error) {
 		return o, errors.New("the URL must begin with https:// and a host")
 	}
 	if u.User != nil {
-		return o, errors.New("the URL must not hold a user or password: others see it in the list of processes")
+		return o, errors.New(
+			"the URL must not hold a user or password: others see it in the list of processes")
 	}
-	if o.request, err = http.NewRequestWithContext(c.Context, strings.ToUpper(c.Args().First()), u.String(), nil); err != nil {
+	method := strings.ToUpper(c.Args().First())
+	if o.request, err = http.NewRequestWithContext(c.Context, method, u.String(), nil); err != nil {
 		return o, fmt.Errorf("method %q is none", c.Args().First())
 	}
 	o.host = u.Host
@@ -110,7 +131,9 @@ func setHeaders(h http.Header, fields []string) error {
 		case !found || name == "":
 			return fmt.Errorf("flag -H: a header must be written like 'Accept: audio/wav'")
 		case name == "Authorization" || name == "Cookie" || name == "Proxy-Authorization":
-			return fmt.Errorf("flag -H: %s is a secret that others see in the list of processes; put the token into %s", name, defaultTokenEnv)
+			return fmt.Errorf(
+				"flag -H: %s is a secret that others see in the list of processes; put the token into %s", name,
+				defaultTokenEnv)
 		}
 		h.Add(name, strings.TrimSpace(value))
 	}
@@ -170,9 +193,13 @@ func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 		defer func() { err = errors.Join(err, recorder.Close()) }()
 		rec = recorder
 	}
-	transport := ingest.NewTransport(o.placed(to), rec, ingest.WithPolicy(se.policy), ingest.WithHashKey(se.store.HashKey()),
-		ingest.WithClient(o.client), ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	transport := ingest.NewTransport(o.placed(to), rec, ingest.WithPolicy(se.policy),
+		ingest.WithHashKey(se.store.HashKey()), ingest.WithClient(o.client),
+		ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
+	client := &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return se.exchange(client, o)
 }
 
@@ -190,12 +217,16 @@ func (s *session) authorize(r *http.Request, to *url.URL) error {
 	local := host == "localhost" || net.ParseIP(host).IsLoopback()
 	switch {
 	case token == "":
-		return fmt.Errorf("there is no token: put it into the environment variable %s, or add --no-token", env)
+		return fmt.Errorf("there is no token: put it into the environment variable %s, or add --no-token",
+			env)
 	case local:
 	case tenant == "":
-		return fmt.Errorf("the token is not sent to %s, which is no host of the policy or the config; add --no-token to call it without", host)
+		return fmt.Errorf(
+			"the token is not sent to %s, which is no host of the policy or the config; add --no-token to call it without",
+			host)
 	case to.Scheme != "https":
-		return fmt.Errorf("the token is not sent to %s without encryption: write https://, or add --no-token", host)
+		return fmt.Errorf(
+			"the token is not sent to %s without encryption: write https://, or add --no-token", host)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	return nil
@@ -285,7 +316,8 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 			return s.refusal(resp)
 		}
 		if to, err := resp.Location(); err == nil && isRedirect(resp.StatusCode) {
-			s.tell("headroom: call: %s: what was asked for is at %s; call follows no redirects", resp.Status, to.Host)
+			s.tell("headroom: call: %s: what was asked for is at %s; call follows no redirects", resp.Status,
+				to.Host)
 			return errFindings
 		}
 		body := &errorReader{r: s.watched(resp, o.output)}
@@ -350,7 +382,8 @@ func (s *session) meaning(resp *http.Response) string {
 // itself.
 func (s *session) watched(resp *http.Response, output string) io.Reader {
 	_, shown := terminal(s.out)
-	if toFile := !slices.Contains([]string{"", "-"}, output); resp.ContentLength < barFrom || shown && !toFile {
+	if toFile := !slices.Contains([]string{"", "-"}, output); resp.ContentLength < barFrom ||
+		shown && !toFile {
 		return resp.Body
 	}
 	b := s.startBar(resp.Request.URL.Host, resp.ContentLength)

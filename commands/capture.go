@@ -37,9 +37,18 @@ func captureFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "client", Usage: "record the requests as sent by this `NAME`"},
 		upstreamFlag(),
-		&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too, when calling the vendor"},
-		&cli.BoolFlag{Name: "all", Usage: "record calls to hosts that the policy does not know, too; their HTTPS stays closed"},
-		&cli.BoolFlag{Name: "pace", Usage: "hold requests back so that they keep the policy's least interval, together with all others on this database"},
+		&cli.StringFlag{
+			Name:  "upstream-ca",
+			Usage: "trust the certificate authorities in this PEM `FILE`, too, when calling the vendor",
+		},
+		&cli.BoolFlag{
+			Name:  "all",
+			Usage: "record calls to hosts that the policy does not know, too; their HTTPS stays closed",
+		},
+		&cli.BoolFlag{
+			Name:  "pace",
+			Usage: "hold requests back so that they keep the policy's least interval, together with all others on this database",
+		},
 	}
 }
 
@@ -65,7 +74,8 @@ func readUpstreams(c *cli.Context) (map[string]*url.URL, error) {
 	for _, pair := range c.StringSlice("upstream") {
 		tenant, to, found := strings.Cut(pair, "=")
 		u, err := url.Parse(to)
-		isPlace := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.User == nil
+		isPlace := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") &&
+			u.User == nil
 		if !found || !plainTenant(tenant) || !isPlace {
 			return nil, badUpstream(tenant)
 		}
@@ -81,12 +91,16 @@ func badUpstream(tenant string) error {
 	if plainTenant(tenant) {
 		which = fmt.Sprintf("%q ", tenant)
 	}
-	return fmt.Errorf("flag --upstream: %smust be written like \"acme=https://acme.example.com\", without user or password", which)
+	return fmt.Errorf(
+		"flag --upstream: %smust be written like \"acme=https://acme.example.com\", without user or password",
+		which,
+	)
 }
 
 // plainTenant says whether a name can be a tenant's in a host name.
 func plainTenant(name string) bool {
-	return name != "" && len(name) < 64 && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+	return name != "" && len(name) < 64 &&
+		strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 }
 
 // readRoots adds the authorities of a file to the system's; without a file it gives nil.
@@ -187,9 +201,17 @@ func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error)
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
-	c := &capture{session: s, authority: at.authority, listener: at.listener, secret: at.secret, served: make(chan error, 1)}
+	c := &capture{
+		session:   s,
+		authority: at.authority,
+		listener:  at.listener,
+		secret:    at.secret,
+		served:    make(chan error, 1),
+	}
 	if o.pace {
-		if c.pacer = ingest.NewPacer(s.policy, s.store, func(err error) { s.tell("headroom: --pace: %v", err) }); c.pacer == nil {
+		if c.pacer = ingest.NewPacer(s.policy, s.store, func(err error) {
+			s.tell("headroom: --pace: %v", err)
+		}); c.pacer == nil {
 			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
 		}
 	}
@@ -231,7 +253,8 @@ func (c *capture) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if err := c.proxy.Shutdown(ctx); err != nil {
-		c.tell("headroom: what was still under way after %v was broken off, and is recorded as cut short", grace)
+		c.tell("headroom: what was still under way after %v was broken off, and is recorded as cut short",
+			grace)
 	}
 	return errors.Join(c.recorder.Close(), c.recordHeld())
 }
@@ -269,7 +292,8 @@ func (c *capture) summary() string {
 		all.Requests += h.Requests
 		all.Time += h.Time
 	}
-	return line + fmt.Sprintf(", %d held back for %v", all.Requests, all.Time.Round(100*time.Millisecond))
+	return line + fmt.Sprintf(", %d held back for %v", all.Requests,
+		all.Time.Round(100*time.Millisecond))
 }
 
 // count is a number with its noun.

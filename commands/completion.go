@@ -34,7 +34,8 @@ _headroom() {
 }
 if [[ "${funcstack[1]}" == _headroom ]]; then _headroom "$@"; else compdef _headroom headroom; fi
 `,
-	"fish": `complete -c headroom -a '(headroom __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+	"fish": `complete -c headroom -a \
+  '(headroom __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
 `,
 	"powershell": `Register-ArgumentCompleter -Native -CommandName headroom -ScriptBlock {
   param($word, $line, $cursor)
@@ -62,7 +63,8 @@ func newCompletionCommand(s *streams) *cli.Command {
 		Action: action(func(c *cli.Context) error {
 			script, known := completions[c.Args().First()]
 			if !known || c.NArg() != 1 {
-				return fmt.Errorf("name a shell: %s%s", strings.Join(shells, ", "), didYouMean(c.Args().First(), shells))
+				return fmt.Errorf("name a shell: %s%s", strings.Join(shells, ", "),
+					didYouMean(c.Args().First(), shells))
 			}
 			return writeText(s, c, script)
 		}),
@@ -130,7 +132,8 @@ func candidates(app *cli.App, words []string) []string {
 	}
 	cmd, value := readBefore(app, before)
 	prefix := ""
-	if name, rest, found := strings.Cut(word, "="); found && strings.HasPrefix(name, "-") && value == nil {
+	if name, rest, found := strings.Cut(word, "="); found && strings.HasPrefix(name, "-") &&
+		value == nil {
 		value, prefix, word = flagOf(app, cmd, name), name+"=", rest
 	}
 	var all []string
@@ -148,7 +151,8 @@ func candidates(app *cli.App, words []string) []string {
 	case cmd.Name == "help":
 		all = namesOf(app)
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !strings.HasPrefix(s, word) })
+	all = slices.DeleteFunc(slices.Clone(all),
+		func(s string) bool { return !strings.HasPrefix(s, word) })
 	slices.Sort(all)
 	for i := range all {
 		all[i] = prefix + all[i]

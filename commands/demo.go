@@ -49,8 +49,15 @@ func newDemoCommand(s *streams) *cli.Command {
 			"  headroom demo\n" +
 			"  headroom demo --dir /tmp/demo --as-of 2026-11-01T12:00:00Z",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "dir", Value: defaultDemoFolder, Usage: "write into this `FOLDER`, which must be new, empty or an earlier demo's"},
-			&cli.StringFlag{Name: "as-of", Usage: "let the month end at this `TIME` (default: noon of yesterday, UTC)"},
+			&cli.StringFlag{
+				Name:  "dir",
+				Value: defaultDemoFolder,
+				Usage: "write into this `FOLDER`, which must be new, empty or an earlier demo's",
+			},
+			&cli.StringFlag{
+				Name:  "as-of",
+				Usage: "let the month end at this `TIME` (default: noon of yesterday, UTC)",
+			},
 		},
 		Action: action(func(c *cli.Context) error {
 			o, err := readDemoOptions(c, s)
@@ -137,7 +144,9 @@ func moveDemo(from, to string) error {
 	if err := os.RemoveAll(filepath.Join(to, demoCalls)); err != nil {
 		return fmt.Errorf("replace earlier demo: %w", err)
 	}
-	for _, name := range []string{defaultConfig, defaultDatabase, demoReport, demoCalls, demoKey, demoTicket} {
+	for _, name := range []string{
+		defaultConfig, defaultDatabase, demoReport, demoCalls, demoKey, demoTicket,
+	} {
 		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
 			return fmt.Errorf("move demo: %w", err)
 		}
@@ -202,10 +211,14 @@ func (t *tape) Record(r store.Request) {
 func (s *session) recordStory(ctx context.Context, tale *story.Story) error {
 	var t tape
 	source := &store.Source{Kind: "transport", Name: "demo"}
-	err := tale.Run(ctx, func(tenant, client string, clock func() time.Time, base http.RoundTripper) http.RoundTripper {
-		return ingest.NewTransport(base, &t, ingest.WithPolicy(s.policy), ingest.WithHashKey(s.store.HashKey()), ingest.WithTenant(tenant),
-			ingest.WithClient(client), ingest.WithClock(clock), ingest.WithSource(source))
-	})
+	err := tale.Run(
+		ctx,
+		func(tenant, client string, clock func() time.Time, base http.RoundTripper) http.RoundTripper {
+			return ingest.NewTransport(base, &t, ingest.WithPolicy(s.policy),
+				ingest.WithHashKey(s.store.HashKey()), ingest.WithTenant(tenant), ingest.WithClient(client),
+				ingest.WithClock(clock), ingest.WithSource(source))
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -213,7 +226,8 @@ func (s *session) recordStory(ctx context.Context, tale *story.Story) error {
 		return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.Tenant, b.Tenant))
 	})
 	slices.SortFunc(t.listed, func(a, b store.Recording) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.StartedAt, b.StartedAt),
+			cmp.Compare(a.Key, b.Key))
 	})
 	if _, err := s.store.AddRecordings(ctx, t.listed); err != nil {
 		return err
@@ -231,7 +245,12 @@ func (s *session) recordStory(ctx context.Context, tale *story.Story) error {
 func (s *session) recordResets(ctx context.Context, tale *story.Story) error {
 	for _, truth := range tale.Truth() {
 		for _, r := range truth.Resets {
-			e := store.Event{Kind: store.EventReset, At: r.At.UnixMicro(), Tenant: truth.Tenant, Note: r.Note}
+			e := store.Event{
+				Kind:   store.EventReset,
+				At:     r.At.UnixMicro(),
+				Tenant: truth.Tenant,
+				Note:   r.Note,
+			}
 			if err := s.store.AddEvent(ctx, e); err != nil {
 				return err
 			}
@@ -243,9 +262,11 @@ func (s *session) recordResets(ctx context.Context, tale *story.Story) error {
 // writeDemoConfig writes down what the customer would know, and reads it as the next commands will.
 func (s *session) writeDemoConfig(name string, tale *story.Story) (err error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: five made-up tenants. \"headroom init\" writes one for real ones.\n", demoMark)
+	fmt.Fprintf(&b, "%s: five made-up tenants. \"headroom init\" writes one for real ones.\n",
+		demoMark)
 	for _, t := range tale.Truth() {
-		fmt.Fprintf(&b, "\n# %s\n[tenants.%s]\nagents = %d\ntime_zone = %q\n", t.About, t.Tenant, t.Agents, t.Zone)
+		fmt.Fprintf(&b, "\n# %s\n[tenants.%s]\nagents = %d\ntime_zone = %q\n", t.About, t.Tenant,
+			t.Agents, t.Zone)
 		if t.CapTold {
 			fmt.Fprintf(&b, "cap = %d\ncap_told_on = %s\n", t.CapBytes, tale.Start.Format(time.DateOnly))
 		}
@@ -258,7 +279,12 @@ func (s *session) writeDemoConfig(name string, tale *story.Story) (err error) {
 }
 
 // writeDemoReports tells of the whole month: what happened, whether it is over or not.
-func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptions, w io.Writer) error {
+func (s *session) writeDemoReports(
+	ctx context.Context,
+	html string,
+	o demoOptions,
+	w io.Writer,
+) error {
 	if err := s.store.Refresh(ctx); err != nil {
 		return err
 	}
@@ -280,11 +306,18 @@ func (s *session) writeDemoReports(ctx context.Context, html string, o demoOptio
 // tellNext says what to try on the demo's files.
 func tellNext(w io.Writer, o demoOptions) {
 	file := func(name string) string { return quoted(filepath.Join(o.dir, name)) }
-	run := fmt.Sprintf("headroom --db %s --config %s --key %s", file(defaultDatabase), file(defaultConfig), file(demoKey))
+	run := fmt.Sprintf("headroom --db %s --config %s --key %s", file(defaultDatabase),
+		file(defaultConfig), file(demoKey))
 	ticket := filepath.Join(o.dir, demoTicket)
-	fmt.Fprintf(w, "\nThe page: %s\nThe evidence about %s, for a ticket: %s; whoever gets it checks it by hand:\n"+
-		"  unzip -d ticket %s && less ticket/VERIFY.md\nTry next:\n", filepath.Join(o.dir, demoReport), demoTenant,
-		ticket, quoted(ticket))
+	fmt.Fprintf(
+		w,
+		"\nThe page: %s\nThe evidence about %s, for a ticket: %s; whoever gets it checks it by hand:\n"+
+			"  unzip -d ticket %s && less ticket/VERIFY.md\nTry next:\n",
+		filepath.Join(o.dir, demoReport),
+		demoTenant,
+		ticket,
+		quoted(ticket),
+	)
 	for _, next := range []string{
 		"audit --as-of " + stamp(o.asOf),
 		"audit --as-of " + stamp(o.asOf) + " --explain spacing --tenant borealis",
@@ -298,7 +331,8 @@ func tellNext(w io.Writer, o demoOptions) {
 
 // quoted is a file name as a shell takes it.
 func quoted(name string) string {
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+") == "" {
+	if strings.Trim(name,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+") == "" {
 		return name
 	}
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"

@@ -20,9 +20,9 @@ func (s *session) pullLastNight(ctx context.Context, tale *story.Story, dir stri
 	return tale.LastNight(func(h story.Handover) (err error) {
 		rec := store.NewRecorder(s.store)
 		defer func() { err = errors.Join(err, rec.Close()) }()
-		rt := ingest.NewTransport(h.Network, rec, ingest.WithPolicy(s.policy), ingest.WithHashKey(s.store.HashKey()),
-			ingest.WithClient("headroom-pull"), ingest.WithClock(h.Clock.Now),
-			ingest.WithSource(&store.Source{Kind: "transport", Name: "pull"}))
+		rt := ingest.NewTransport(h.Network, rec, ingest.WithPolicy(s.policy),
+			ingest.WithHashKey(s.store.HashKey()), ingest.WithClient("headroom-pull"),
+			ingest.WithClock(h.Clock.Now), ingest.WithSource(&store.Source{Kind: "transport", Name: "pull"}))
 		client, err := api.New(h.Tenant, h.Token, api.WithPolicy(s.policy), api.WithTransport(rt),
 			api.WithClock(h.Clock.Now, h.Clock.Sleep))
 		if err != nil {
@@ -40,8 +40,8 @@ func (s *session) pullLastNight(ctx context.Context, tale *story.Story, dir stri
 		if !r.Complete() {
 			return fmt.Errorf("pull %s: %d recordings are missing: %w", r.Tenant, len(r.Missing), r.Err)
 		}
-		s.tell("headroom: pulled the last night of %s: %s listed, %d of them new (%s), none missing", r.Tenant,
-			measure.Count(int64(r.Listed), "recording"), r.Stored, measure.Bytes(r.Bytes))
+		s.tell("headroom: pulled the last night of %s: %s listed, %d of them new (%s), none missing",
+			r.Tenant, measure.Count(int64(r.Listed), "recording"), r.Stored, measure.Bytes(r.Bytes))
 		return nil
 	})
 }

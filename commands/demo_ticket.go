@@ -23,7 +23,8 @@ func (s *session) writeDemoTicket(ctx context.Context, dir string, o demoOptions
 	if err != nil {
 		return err
 	}
-	period, incident, err := s.bundlePeriod(ctx, snap, evidenceOptions{span: span{asOf: o.asOf}, tenant: demoTenant})
+	period, incident, err := s.bundlePeriod(ctx, snap,
+		evidenceOptions{span: span{asOf: o.asOf}, tenant: demoTenant})
 	if err := errors.Join(err, snap.Close()); err != nil {
 		return err
 	}

@@ -55,12 +55,24 @@ type trial struct {
 const useReverse = "use the reverse proxy: \"headroom proxy\", and http://127.0.0.1:8480/t/TENANT/… as the base URL"
 
 var trials = []trial{
-	{name: "curl", command: []string{"curl", "-sS", "--fail", "URL"}, advice: "remove a \"proxy\", \"noproxy\" or \"cacert\" line from ~/.curlrc"},
-	{name: "wget", command: []string{"wget", "-q", "-O", "-", "URL"}, advice: "remove proxy settings and \"ca_certificate\" from ~/.wgetrc and /etc/wgetrc"},
 	{
-		name:    "Python urllib",
-		command: []string{"python3", "-c", "import urllib.request; print(urllib.request.urlopen('URL').read())"},
-		advice:  "let the program use the default SSL context; or " + useReverse,
+		name:    "curl",
+		command: []string{"curl", "-sS", "--fail", "URL"},
+		advice:  "remove a \"proxy\", \"noproxy\" or \"cacert\" line from ~/.curlrc",
+	},
+	{
+		name:    "wget",
+		command: []string{"wget", "-q", "-O", "-", "URL"},
+		advice:  "remove proxy settings and \"ca_certificate\" from ~/.wgetrc and /etc/wgetrc",
+	},
+	{
+		name: "Python urllib",
+		command: []string{
+			"python3",
+			"-c",
+			"import urllib.request; print(urllib.request.urlopen('URL').read())",
+		},
+		advice: "let the program use the default SSL context; or " + useReverse,
 	},
 	{
 		name:    "Python requests",
@@ -68,20 +80,29 @@ var trials = []trial{
 		advice:  "do not set trust_env=False or verify=…; or " + useReverse,
 	},
 	{
-		name:    "Node https",
-		command: []string{"node", "-e", "require('https').get('URL', r => { r.resume(); r.on('end', () => process.exit(r.statusCode === 200 ? 0 : 1)) })"},
-		advice:  "use Node 22.21, 24.5 or newer, or an agent of the package https-proxy-agent; or " + useReverse,
+		name: "Node https",
+		command: []string{
+			"node",
+			"-e",
+			"require('https').get('URL', r => { r.resume(); r.on('end', () => process.exit(r.statusCode === 200 ? 0 : 1)) })",
+		},
+		advice: "use Node 22.21, 24.5 or newer, or an agent of the package https-proxy-agent; or " + useReverse,
 	},
 	{
-		name:    "Node fetch",
-		command: []string{"node", "-e", "fetch('URL').then(r => r.text().then(() => process.exit(r.ok ? 0 : 1)))"},
-		advice:  "use Node 22.21, 24.5 or newer, or undici's EnvHttpProxyAgent; or " + useReverse,
+		name: "Node fetch",
+		command: []string{
+			"node",
+			"-e",
+			"fetch('URL').then(r => r.text().then(() => process.exit(r.ok ? 0 : 1)))",
+		},
+		advice: "use Node 22.21, 24.5 or newer, or undici's EnvHttpProxyAgent; or " + useReverse,
 	},
 	{
 		name: "Java HttpClient", command: []string{"java", "FILE"}, file: "Trial.java",
 		program: `import java.net.URI; import java.net.http.*;
 public class Trial { public static void main(String[] a) throws Exception {
-  var r = HttpClient.newHttpClient().send(HttpRequest.newBuilder(URI.create("URL")).build(), HttpResponse.BodyHandlers.ofString());
+  var r = HttpClient.newHttpClient().send(
+      HttpRequest.newBuilder(URI.create("URL")).build(), HttpResponse.BodyHandlers.ofString());
   System.exit(r.statusCode() == 200 ? 0 : 1); } }`,
 		advice: "start it with the java launcher of Java 9 or newer, without an SSLContext or ProxySelector of its own; or " + useReverse,
 	},
@@ -219,7 +240,8 @@ func (p *trialProxy) try(ctx context.Context, t trial) (verdict string, ok bool)
 	}
 	file := filepath.Join(p.folder, t.file)
 	if t.file != "" {
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(t.program, "URL", trialURL)), 0o600); err != nil {
+		program := strings.ReplaceAll(t.program, "URL", trialURL)
+		if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 			return "not tried: " + err.Error(), false
 		}
 	}
@@ -251,7 +273,8 @@ func (t *trial) verdict(seen *store.Request, output string, err error) (string, 
 	case strings.Contains(output, "No module named"):
 		return "not installed", true
 	}
-	return "not captured: it goes around the proxy, or failed before it came so far" + lastWords(output) + "; " + t.advice, false
+	return "not captured: it goes around the proxy, or failed before it came so far" + lastWords(
+		output) + "; " + t.advice, false
 }
 
 // lastWords are the last line of what a program said, in brackets.

@@ -17,7 +17,9 @@ func startTrialServer() (io.Closer, *url.URL, error) {
 	}
 	server := &http.Server{
 		ReadHeaderTimeout: time.Minute,
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "seen\n") }), //nolint:errcheck // the client's matter
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "seen\n") //nolint:errcheck // the client's matter
+		}),
 	}
 	go server.Serve(l) //nolint:errcheck // ends with Close
 	return server, &url.URL{Scheme: "http", Host: l.Addr().String()}, nil

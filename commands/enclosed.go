@@ -38,7 +38,8 @@ func (s *session) outerRun() *about {
 // runInside runs a program whose calls the outer "headroom run" records.
 func (s *session) runInside(outer *about, o runOptions, signals <-chan os.Signal) error {
 	if o.pace && !outer.Paced || o.all && !outer.All || o.roots != nil || len(o.upstreams) > 0 {
-		return errors.New("another \"headroom run\" around this one records the calls on this database: give the flags to that one")
+		return errors.New(
+			"another \"headroom run\" around this one records the calls on this database: give the flags to that one")
 	}
 	s.tell("headroom: recorded, and named, by the \"headroom run\" around this one")
 	return runChild(s.streams, o.command, childEnvironment(), signals)

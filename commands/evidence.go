@@ -71,7 +71,8 @@ func readEvidenceOptions(c *cli.Context, _ *streams) (o evidenceOptions, err err
 		return o, errors.New("flag --tenant: is needed; a bundle is about one tenant")
 	}
 	if o.output == "" {
-		return o, errors.New("flag --output: is needed; name a file such as ticket.zip, or \"-\" for standard output")
+		return o, errors.New(
+			"flag --output: is needed; name a file such as ticket.zip, or \"-\" for standard output")
 	}
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
@@ -123,7 +124,10 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := se.write(o.output, func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
+	if err := se.write(o.output, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}); err != nil {
 		return err
 	}
 	return se.markTold(ctx)
@@ -131,7 +135,11 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 
 // bundlePeriod chooses what a bundle is about. An incident's part of the log begins before its
 // first night.
-func (s *session) bundlePeriod(ctx context.Context, snap store.Snapshot, o evidenceOptions) (evidence.Period, string, error) {
+func (s *session) bundlePeriod(
+	ctx context.Context,
+	snap store.Snapshot,
+	o evidenceOptions,
+) (evidence.Period, string, error) {
 	zone := s.config.About(o.tenant).Zone
 	p := evidence.Period{
 		Tenant: o.tenant, With: o.with, AsOf: o.asOf.UnixMicro(), Until: o.asOf.UnixMicro() + 1,
@@ -174,7 +182,9 @@ func chooseIncident(r *analyze.Report, id string) (*analyze.Incident, error) {
 		known = append(known, incidents[i].ID)
 	}
 	if id != "" {
-		return nil, fmt.Errorf("flag --incident: there is no %q%s; \"headroom audit --tenant %s\" lists them", id, didYouMean(id, known), r.Tenants[0].Tenant)
+		return nil, fmt.Errorf(
+			"flag --incident: there is no %q%s; \"headroom audit --tenant %s\" lists them", id,
+			didYouMean(id, known), r.Tenants[0].Tenant)
 	}
 	return nil, nil
 }
@@ -216,12 +226,16 @@ func (s *session) bundle(ctx context.Context, p evidence.Period, incident string
 		AsOf:  stamp(time.UnixMicro(p.AsOf)), With: p.With, Program: version(),
 	}
 	c.Policy, c.Settings = s.policyText, s.config.TenantText(p.Tenant)
-	return key.WriteBundle(c, func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) })
+	return key.WriteBundle(c,
+		func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) })
 }
 
 // pages computes a bundle's pages from its content alone: the leaves become a log of their own,
 // which is audited under the policy and the settings of the bundle.
-func (s *session) pages(ctx context.Context, c *evidence.Content) (pages evidence.Pages, err error) {
+func (s *session) pages(
+	ctx context.Context,
+	c *evidence.Content,
+) (pages evidence.Pages, err error) {
 	policy, err := limits.Parse("policy.toml", c.Policy)
 	if err != nil {
 		return pages, err
@@ -239,7 +253,12 @@ func (s *session) pages(ctx context.Context, c *evidence.Content) (pages evidenc
 		return pages, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	own := &session{streams: &streams{out: io.Discard, err: io.Discard, quiet: true}, policy: policy, config: settings, policyText: c.Policy}
+	own := &session{
+		streams:    &streams{out: io.Discard, err: io.Discard, quiet: true},
+		policy:     policy,
+		config:     settings,
+		policyText: c.Policy,
+	}
 	err = own.open(filepath.Join(dir, "leaves.db"), func() (err error) {
 		pages, err = own.leafPages(ctx, c, sp)
 		return err
@@ -263,7 +282,11 @@ func aboutSpan(about *evidence.About) (sp span, err error) {
 	return sp, nil
 }
 
-func (s *session) leafPages(ctx context.Context, c *evidence.Content, sp span) (pages evidence.Pages, err error) {
+func (s *session) leafPages(
+	ctx context.Context,
+	c *evidence.Content,
+	sp span,
+) (pages evidence.Pages, err error) {
 	if err := s.storeLeaves(ctx, c); err != nil {
 		return pages, err
 	}
@@ -284,7 +307,8 @@ func (s *session) leafPages(ctx context.Context, c *evidence.Content, sp span) (
 	}
 	picture.Audit.FromCache = false
 	var audit, html bytes.Buffer
-	err = errors.Join(report.Audit(&audit, picture.Audit, report.Options{Format: "json"}), page.Write(&html, picture))
+	err = errors.Join(report.Audit(&audit, picture.Audit, report.Options{Format: "json"}),
+		page.Write(&html, picture))
 	return evidence.Pages{
 		Ticket: evidence.Ticket(c, &picture.Audit.Tenants[0], s.policy), Report: html.Bytes(),
 		Audit: audit.Bytes(),
@@ -293,7 +317,12 @@ func (s *session) leafPages(ctx context.Context, c *evidence.Content, sp span) (
 
 // storeLeaves makes a log of the leaves.
 func (s *session) storeLeaves(ctx context.Context, c *evidence.Content) error {
-	rows := leafRows{tenant: c.About.Tenant, policy: s.policy, routes: map[[3]string]*store.Route{}, sources: map[store.Source]*store.Source{}}
+	rows := leafRows{
+		tenant:  c.About.Tenant,
+		policy:  s.policy,
+		routes:  map[[3]string]*store.Route{},
+		sources: map[store.Source]*store.Source{},
+	}
 	for i := range c.Leaves {
 		l := &c.Leaves[i]
 		switch {
@@ -301,11 +330,21 @@ func (s *session) storeLeaves(ctx context.Context, c *evidence.Content) error {
 			rows.request(l)
 		case l.Recording != nil:
 			key, _ := l.Value(evidence.FieldKey)
-			rows.recordings = append(rows.recordings, store.Recording{Tenant: rows.tenant, Key: key, StartedAt: l.Recording.StartedAt,
-				Duration: l.Recording.DurationUS, Bytes: l.Recording.Bytes})
+			rows.recordings = append(
+				rows.recordings,
+				store.Recording{Tenant: rows.tenant, Key: key, StartedAt: l.Recording.StartedAt,
+					Duration: l.Recording.DurationUS, Bytes: l.Recording.Bytes},
+			)
 		case l.Event != nil:
 			note, _ := l.Value(evidence.FieldNote)
-			e := store.Event{Kind: l.Event.Kind, At: l.Event.At, Count: l.Event.Count, Bytes: l.Event.Bytes, Note: note, Tenant: rows.tenant}
+			e := store.Event{
+				Kind:   l.Event.Kind,
+				At:     l.Event.At,
+				Count:  l.Event.Count,
+				Bytes:  l.Event.Bytes,
+				Note:   note,
+				Tenant: rows.tenant,
+			}
 			if err := s.store.AddEvent(ctx, e); err != nil {
 				return err
 			}
@@ -338,9 +377,19 @@ func (r *leafRows) request(l *evidence.DisclosedLeaf) {
 		if q.Method == http.MethodConnect {
 			class = store.OpaqueClass
 		}
-		r.routes[name] = &store.Route{Method: q.Method, Origin: q.Origin, Template: q.Template, Class: class}
+		r.routes[name] = &store.Route{
+			Method:   q.Method,
+			Origin:   q.Origin,
+			Template: q.Template,
+			Class:    class,
+		}
 	}
-	from := store.Source{Kind: q.SourceKind, Name: source, Resolution: q.ResolutionUS, TimeIs: store.ParseTimeMeaning(q.TimeIs)}
+	from := store.Source{
+		Kind:       q.SourceKind,
+		Name:       source,
+		Resolution: q.ResolutionUS,
+		TimeIs:     store.ParseTimeMeaning(q.TimeIs),
+	}
 	if r.sources[from] == nil {
 		r.sources[from] = &from
 	}

@@ -88,7 +88,9 @@ func (s *session) tellLeftBehind(ctx context.Context, snap store.Snapshot, tenan
 		recordings += r.Recordings
 	}
 	if recordings > 0 {
-		s.tell("headroom: export: listed recordings (%d) are no requests and stay behind; an audit of the copy needs them told again", recordings)
+		s.tell(
+			"headroom: export: listed recordings (%d) are no requests and stay behind; an audit of the copy needs them told again",
+			recordings)
 	}
 	return nil
 }

@@ -18,38 +18,80 @@ const (
 
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "db", EnvVars: []string{"HEADROOM_DB"}, Value: defaultDatabase, Usage: "the request log, a SQLite `FILE`"},
-		&cli.StringFlag{Name: "config", EnvVars: []string{"HEADROOM_CONFIG"}, Usage: "what is known of the tenants, a TOML `FILE` (default: \"" + defaultConfig + "\" where it exists)"},
-		&cli.StringFlag{Name: "policy", EnvVars: []string{"HEADROOM_POLICY"}, Value: defaultPolicy, Usage: "the vendor's rules: a built-in name, or a TOML `FILE`"},
-		&cli.StringFlag{Name: "key", Usage: "the key that signs seals, a `FILE` (default: in the user's configuration folder, made when it is first needed)"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but results and errors"},
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print what is read, and how long it takes"},
+		&cli.StringFlag{
+			Name:    "db",
+			EnvVars: []string{"HEADROOM_DB"},
+			Value:   defaultDatabase,
+			Usage:   "the request log, a SQLite `FILE`",
+		},
+		&cli.StringFlag{
+			Name:    "config",
+			EnvVars: []string{"HEADROOM_CONFIG"},
+			Usage:   "what is known of the tenants, a TOML `FILE` (default: \"" + defaultConfig + "\" where it exists)",
+		},
+		&cli.StringFlag{
+			Name:    "policy",
+			EnvVars: []string{"HEADROOM_POLICY"},
+			Value:   defaultPolicy,
+			Usage:   "the vendor's rules: a built-in name, or a TOML `FILE`",
+		},
+		&cli.StringFlag{
+			Name:  "key",
+			Usage: "the key that signs seals, a `FILE` (default: in the user's configuration folder, made when it is first needed)",
+		},
+		&cli.BoolFlag{
+			Name:    "quiet",
+			Aliases: []string{"q"},
+			Usage:   "print nothing but results and errors",
+		},
+		&cli.BoolFlag{
+			Name:    "verbose",
+			Aliases: []string{"v"},
+			Usage:   "print what is read, and how long it takes",
+		},
 	}
 }
 
 func tenantsFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "tenant", Usage: "only this `NAME`, \"acme\", these, \"acme,blue\", or those that a pattern fits, \"blue-*\"; an argument is the same"}
+	return &cli.StringSliceFlag{
+		Name:  "tenant",
+		Usage: "only this `NAME`, \"acme\", these, \"acme,blue\", or those that a pattern fits, \"blue-*\"; an argument is the same",
+	}
 }
 
 func rangeFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "since", Usage: "only requests from this `TIME` on: RFC 3339, \"2026-11-01\" (midnight UTC), \"yesterday\", or back from now, \"36h\" or \"7d\""},
+		&cli.StringFlag{
+			Name:  "since",
+			Usage: "only requests from this `TIME` on: RFC 3339, \"2026-11-01\" (midnight UTC), \"yesterday\", or back from now, \"36h\" or \"7d\"",
+		},
 		&cli.StringFlag{Name: "until", Usage: "only requests before this `TIME`"},
 		asOfFlag(),
 	}
 }
 
 func asOfFlag() cli.Flag {
-	return &cli.StringFlag{Name: "as-of", Usage: "take this `TIME` as now (default: now, or --until where that is earlier)"}
+	return &cli.StringFlag{
+		Name:  "as-of",
+		Usage: "take this `TIME` as now (default: now, or --until where that is earlier)",
+	}
 }
 
 func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to this `FILE`, whole or not at all (default: standard output, \"-\")"}
+	return &cli.StringFlag{
+		Name:    "output",
+		Aliases: []string{"o"},
+		Usage:   "write to this `FILE`, whole or not at all (default: standard output, \"-\")",
+	}
 }
 
 // neededOutputFlag is for what nobody wants on a terminal.
 func neededOutputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to this `FILE`, whole or not at all, or to standard output, \"-\"; needed"}
+	return &cli.StringFlag{
+		Name:    "output",
+		Aliases: []string{"o"},
+		Usage:   "write to this `FILE`, whole or not at all, or to standard output, \"-\"; needed",
+	}
 }
 
 // formatFlag is a choice of formats, the first of which is the default.
@@ -76,7 +118,8 @@ func newChoiceFlag(name, usage string, among ...string) *choiceFlag {
 func choice(c *cli.Context, flag string, among ...string) (string, error) {
 	v := c.String(flag)
 	if !slices.Contains(among, v) {
-		return "", fmt.Errorf("flag --%s: %q is none of %s%s", flag, v, strings.Join(among, ", "), didYouMean(v, among))
+		return "", fmt.Errorf("flag --%s: %q is none of %s%s", flag, v, strings.Join(among, ", "),
+			didYouMean(v, among))
 	}
 	return v, nil
 }

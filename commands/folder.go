@@ -39,7 +39,8 @@ func newRunFolder(more ...string) (f *runFolder, err error) {
 		}
 		return makeRunFolder(place)
 	}
-	err = errors.New("there is no folder that only this user can change: set XDG_RUNTIME_DIR or HOME to one")
+	err = errors.New(
+		"there is no folder that only this user can change: set XDG_RUNTIME_DIR or HOME to one")
 	return nil, errors.Join(append([]error{err}, tried...)...)
 }
 
@@ -141,7 +142,8 @@ func findRun(addr string, more ...string) *about {
 		for _, name := range names {
 			var a about
 			data, err := os.ReadFile(name)
-			if err == nil && json.Unmarshal(data, &a) == nil && a.Addr == addr && isPrivate(filepath.Dir(filepath.Dir(name))) == nil {
+			if err == nil && json.Unmarshal(data, &a) == nil && a.Addr == addr &&
+				isPrivate(filepath.Dir(filepath.Dir(name))) == nil {
 				return &a
 			}
 		}
@@ -174,7 +176,8 @@ func currentSettings() map[string]string {
 		if value == "" {
 			continue
 		}
-		if abs, err := filepath.Abs(value); err == nil && (name != "HEADROOM_POLICY" || fileExists(value)) {
+		if abs, err := filepath.Abs(value); err == nil &&
+			(name != "HEADROOM_POLICY" || fileExists(value)) {
 			value = abs
 		}
 		now[name] = value

@@ -35,11 +35,27 @@ func newForecastCommand(s *streams) *cli.Command {
 			"  headroom forecast --daily volumes.csv --backtest --output forecasts.csv",
 		Flags: []cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag(),
-			&cli.StringFlag{Name: "horizon", Value: fmt.Sprintf("%dd", outlook.DefaultHorizon), Usage: fmt.Sprintf("how many `DAYS` to look ahead, up to %dd", forecast.MaxHorizon)},
-			&cli.StringFlag{Name: "what-if", Usage: "suppose `CHANGES`: any of agents=40, cap=500GB, growth=20% and backfill=200GB@2026-12-01, separated by commas"},
-			&cli.BoolFlag{Name: "backtest", Usage: "score forecasts of the past instead; with --output, write them as rows of CSV"},
-			&cli.StringFlag{Name: "daily", Usage: "forecast the daily totals of a CSV `FILE` (series_id, day, bytes; gzip is unpacked, - is standard input) instead of the database"},
-			&cli.StringFlag{Name: "closures", Usage: "the days without calls of --daily, a CSV `FILE` (series_id, day, name)"},
+			&cli.StringFlag{
+				Name:  "horizon",
+				Value: fmt.Sprintf("%dd", outlook.DefaultHorizon),
+				Usage: fmt.Sprintf("how many `DAYS` to look ahead, up to %dd", forecast.MaxHorizon),
+			},
+			&cli.StringFlag{
+				Name:  "what-if",
+				Usage: "suppose `CHANGES`: any of agents=40, cap=500GB, growth=20% and backfill=200GB@2026-12-01, separated by commas",
+			},
+			&cli.BoolFlag{
+				Name:  "backtest",
+				Usage: "score forecasts of the past instead; with --output, write them as rows of CSV",
+			},
+			&cli.StringFlag{
+				Name:  "daily",
+				Usage: "forecast the daily totals of a CSV `FILE` (series_id, day, bytes; gzip is unpacked, - is standard input) instead of the database",
+			},
+			&cli.StringFlag{
+				Name:  "closures",
+				Usage: "the days without calls of --daily, a CSV `FILE` (series_id, day, name)",
+			},
 		},
 		Action: withFacts(s, readForecastOptions, runForecast),
 	}
@@ -82,17 +98,20 @@ func readForecastOptions(c *cli.Context, s *streams) (o forecastOptions, err err
 func (o *forecastOptions) check(c *cli.Context) error {
 	switch {
 	case o.closures != "" && o.daily == "":
-		return errors.New("flag --closures: goes with --daily; for the database, closures are in headroom.toml")
+		return errors.New(
+			"flag --closures: goes with --daily; for the database, closures are in headroom.toml")
 	case o.daily == "-" && o.closures == "-":
 		return errors.New("flag --closures: standard input has the --daily totals; name a file")
 	case o.daily != "" && c.IsSet("as-of"):
-		return errors.New("flag --as-of: goes with the database; with --daily, every series ends with its last day")
+		return errors.New(
+			"flag --as-of: goes with the database; with --daily, every series ends with its last day")
 	case o.daily != "" && (o.whatIf.Agents > 0 || len(o.whatIf.Backfills) > 0):
 		return errors.New("flag --what-if: with --daily, only cap and growth can be changed")
 	case o.backtest && !o.whatIf.IsZero():
 		return errors.New("flag --what-if: does not go with --backtest: the past is what it was")
 	case o.rows() && c.IsSet("format") && c.String("format") != "csv":
-		return errors.New("flag --format: --backtest --output writes rows of CSV; leave out --output for a table of scores")
+		return errors.New(
+			"flag --format: --backtest --output writes rows of CSV; leave out --output for a table of scores")
 	}
 	return nil
 }
@@ -129,7 +148,8 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 	if err != nil {
 		return err
 	}
-	return writeForecast(r, outlook.WindowDays(se.policy), o, func(f func(io.Writer) error) error { return se.write(o.output, f) })
+	return writeForecast(r, outlook.WindowDays(se.policy), o,
+		func(f func(io.Writer) error) error { return se.write(o.output, f) })
 }
 
 // runDaily needs no log.
@@ -140,7 +160,11 @@ func runDaily(se *session, o forecastOptions) error {
 	}
 	write := func(f func(io.Writer) error) error { return writeOutput(se.out, o.output, o.daily, f) }
 	if o.rows() {
-		return write(func(w io.Writer) error { return writeRows(w, series, outlook.WindowDays(se.policy), o.horizon) })
+		return write(
+			func(w io.Writer) error {
+				return writeRows(w, series, outlook.WindowDays(se.policy), o.horizon)
+			},
+		)
 	}
 	r, err := outlook.ProjectDaily(series, se.policy, o.horizon, o.whatIf)
 	if err != nil {
@@ -157,7 +181,8 @@ func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]fore
 		return err
 	})
 	if err == nil && closures != "" {
-		err = readFrom(stdin, closures, func(r io.Reader) error { return forecast.ReadClosures(r, series) })
+		err = readFrom(stdin, closures,
+			func(r io.Reader) error { return forecast.ReadClosures(r, series) })
 	}
 	if err != nil || len(asked) == 0 {
 		return series, err
@@ -170,7 +195,8 @@ func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]fore
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", daily, err)
 	}
-	return slices.DeleteFunc(series, func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil
+	return slices.DeleteFunc(series,
+		func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil
 }
 
 // readFrom reads a file, or standard input for "-", unpacked where it is gzip.
@@ -201,7 +227,12 @@ func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
 
 // writeForecast writes what was asked for: a forecast, the scores of past ones, or those
 // themselves.
-func writeForecast(r *outlook.Report, window int, o forecastOptions, write func(func(io.Writer) error) error) error {
+func writeForecast(
+	r *outlook.Report,
+	window int,
+	o forecastOptions,
+	write func(func(io.Writer) error) error,
+) error {
 	switch {
 	case o.rows():
 		return write(func(w io.Writer) error { return writeRows(w, stored(r), window, o.horizon) })
@@ -235,7 +266,8 @@ func writeRows(w io.Writer, series []forecast.Named, window, horizon int) error 
 	rows := forecast.NewRowWriter(w)
 	for _, s := range series {
 		var short *forecast.ShortHistoryError
-		if err := forecast.WriteBacktest(rows, s, window, horizon); err != nil && !errors.As(err, &short) {
+		if err := forecast.WriteBacktest(rows, s, window, horizon); err != nil &&
+			!errors.As(err, &short) {
 			return err
 		}
 	}

@@ -38,12 +38,29 @@ func newImportCommand(s *streams) *cli.Command {
 			"  zcat old.gz | headroom import --tenant acme --time end --rejects rejected.txt -\n" +
 			"  headroom call GET \"https://acme.xima.cloud/rest/api/v2/recordings?startTime=…\" | headroom import --tenant acme -",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "input-format", Value: logs.FormatAuto, Usage: "`FORMAT` of the files: " + strings.Join(logs.Formats(), ", ")},
-			&cli.StringFlag{Name: "map", Usage: "read another program's log: " + strings.Join(logs.MappingNames(), ", ") + ", a `FILE.toml`, or started_at=ts,method=request.method,…"},
-			&cli.StringFlag{Name: "log-format", Usage: "the `FORMAT` string of nginx's log_format or Apache's LogFormat, or nginx, apache, apache-vhost"},
-			&cli.StringFlag{Name: "time", Usage: "what the log's times are of requests: `start|end` (default: what the format says; an access log does not)"},
+			&cli.StringFlag{
+				Name:  "input-format",
+				Value: logs.FormatAuto,
+				Usage: "`FORMAT` of the files: " + strings.Join(logs.Formats(), ", "),
+			},
+			&cli.StringFlag{
+				Name: "map",
+				Usage: "read another program's log: " + strings.Join(logs.MappingNames(),
+					", ") + ", a `FILE.toml`, or started_at=ts,method=request.method,…",
+			},
+			&cli.StringFlag{
+				Name:  "log-format",
+				Usage: "the `FORMAT` string of nginx's log_format or Apache's LogFormat, or nginx, apache, apache-vhost",
+			},
+			&cli.StringFlag{
+				Name:  "time",
+				Usage: "what the log's times are of requests: `start|end` (default: what the format says; an access log does not)",
+			},
 			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant, for requests that do not say"},
-			&cli.StringFlag{Name: "rejects", Usage: "write what cannot be read to this `FILE`, with file, line and reason (default: standard error)"},
+			&cli.StringFlag{
+				Name:  "rejects",
+				Usage: "write what cannot be read to this `FILE`, with file, line and reason (default: standard error)",
+			},
 		},
 		Action: withFacts(s, readImportOptions, runImport),
 	}
@@ -91,7 +108,8 @@ func readMapping(c *cli.Context) (m *logs.Mapping, err error) {
 	}
 	switch name := c.String("map"); {
 	case given > 1:
-		return nil, errors.New("flags --map, --log-format and --input-format: each says how to read the files; give one of them")
+		return nil, errors.New(
+			"flags --map, --log-format and --input-format: each says how to read the files; give one of them")
 	case c.IsSet("log-format"):
 		if m, err = logs.ParseLogFormat(c.String("log-format")); err != nil {
 			return nil, fmt.Errorf("flag --log-format: %w", err)
@@ -171,7 +189,8 @@ func (n *counts) add(m counts) {
 func (n counts) read() int64 { return n.added + n.duplicate + n.rejected }
 
 func (n counts) String() string {
-	return fmt.Sprintf("read %d = new %d + duplicate %d + rejected %d", n.read(), n.added, n.duplicate, n.rejected)
+	return fmt.Sprintf("read %d = new %d + duplicate %d + rejected %d", n.read(), n.added, n.duplicate,
+		n.rejected)
 }
 
 // all imports the files. An error of the database ends it; a file that cannot be read is told, and
@@ -229,16 +248,20 @@ func (im *importer) verdict() error {
 // explain says what an interruption means.
 func (im *importer) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("interrupted: what was counted is in the database; import the files again to add the rest")
+		return errors.New(
+			"interrupted: what was counted is in the database; import the files again to add the rest")
 	}
 	return err
 }
 
 // storeFailed says that the trouble is with the database and not with the input.
 func storeFailed(err error) bool {
-	return slices.ContainsFunc([]error{store.ErrDamaged, store.ErrFull, store.ErrLocked, store.ErrReadOnly}, func(e error) bool {
-		return errors.Is(err, e)
-	})
+	return slices.ContainsFunc(
+		[]error{store.ErrDamaged, store.ErrFull, store.ErrLocked, store.ErrReadOnly},
+		func(e error) bool {
+			return errors.Is(err, e)
+		},
+	)
 }
 
 // file imports one file and says what became of its records, also where it fails on the way.
@@ -276,14 +299,21 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	n.added, n.duplicate = sink.Added(), sink.Duplicates()
 	if again := sink.Rejected(); again > 0 {
 		n.rejected += again
-		im.tell("headroom: import: %d requests of %s are in the database as an earlier export had them, before they had ended: "+
-			"what is there stays", again, shown(name))
+		im.tell(
+			"headroom: import: %d requests of %s are in the database as an earlier export had them, before they had ended: "+
+				"what is there stays",
+			again,
+			shown(name),
+		)
 	}
 	if at, ok := sink.Boundary(); ok && err == nil {
-		im.tell("headroom: import: %s: the %d duplicates all began in the second %s: if the log was rotated then, and the files do not "+
-			"overlap, they are more requests; join the files (cat) and import them into a new database to count them",
-			shown(name), n.duplicate,
-			time.UnixMicro(at).UTC().Format(time.RFC3339))
+		im.tell(
+			"headroom: import: %s: the %d duplicates all began in the second %s: if the log was rotated then, and the files do not "+
+				"overlap, they are more requests; join the files (cat) and import them into a new database to count them",
+			shown(name),
+			n.duplicate,
+			time.UnixMicro(at).UTC().Format(time.RFC3339),
+		)
 	}
 	if err == nil && n.read() != result.Read {
 		err = fmt.Errorf("%d records were read, but %d are accounted for", result.Read, n.read())
@@ -292,12 +322,18 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 		err = im.takeResets(storing, name, resets)
 	}
 	im.tellUnknownSizes(name, result.UnknownSize)
-	if result.TimesUnknown > 0 && im.o.time == logs.TimeAsLogged && result.Format == logs.FormatCombined {
-		im.tell("headroom: import: %s does not say whether its times are the start of requests (Apache) or their end (nginx): "+
-			"say which with --time start or --time end, or give --log-format", shown(name))
+	if result.TimesUnknown > 0 && im.o.time == logs.TimeAsLogged &&
+		result.Format == logs.FormatCombined {
+		im.tell(
+			"headroom: import: %s does not say whether its times are the start of requests (Apache) or their end (nginx): "+
+				"say which with --time start or --time end, or give --log-format",
+			shown(name),
+		)
 	}
 	if result.Waiting > 0 {
-		im.tell("headroom: import: line %d of %s has no line end and may be half-written: it is left for the next import", result.Waiting, shown(name))
+		im.tell(
+			"headroom: import: line %d of %s has no line end and may be half-written: it is left for the next import",
+			result.Waiting, shown(name))
 	}
 	if err != nil {
 		err = fmt.Errorf("read %s: %w", shown(name), err)
@@ -309,14 +345,18 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 func (im *importer) takeResets(ctx context.Context, name string, resets []logs.Reset) error {
 	added, err := im.addResets(ctx, resets)
 	if added > 0 {
-		im.tell("headroom: import: %s also holds resets of the egress window that were not known: %d recorded", shown(name), added)
+		im.tell(
+			"headroom: import: %s also holds resets of the egress window that were not known: %d recorded",
+			shown(name), added)
 	}
 	return err
 }
 
 func (im *importer) tellUnknownSizes(name string, n int64) {
 	if n > 0 {
-		im.tell("headroom: import: %s does not tell the size of %d answers on the wire; they count as 0 bytes", shown(name), n)
+		im.tell(
+			"headroom: import: %s does not tell the size of %d answers on the wire; they count as 0 bytes",
+			shown(name), n)
 	}
 }
 

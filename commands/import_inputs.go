@@ -82,7 +82,18 @@ func recognisable(ctx context.Context, se *session, o importOptions, db string) 
 		if e != nil {
 			return e
 		}
-		_, e = logs.Import(ctx, in, glance{}, logs.Options{Format: o.format, Mapping: o.mapping, Tenant: o.tenant, Policy: se.policy, HashKey: []byte("not kept")})
+		_, e = logs.Import(
+			ctx,
+			in,
+			glance{},
+			logs.Options{
+				Format:  o.format,
+				Mapping: o.mapping,
+				Tenant:  o.tenant,
+				Policy:  se.policy,
+				HashKey: []byte("not kept"),
+			},
+		)
 		in.Close()
 		if !errors.Is(e, logs.ErrFormat) && !errors.Is(e, logs.ErrEmpty) {
 			return nil
@@ -101,7 +112,10 @@ func shown(name string) string {
 }
 
 // openInput opens a file; size is 0 where it is not known.
-func (im *importer) openInput(ctx context.Context, name string) (in io.ReadCloser, size int64, err error) {
+func (im *importer) openInput(
+	ctx context.Context,
+	name string,
+) (in io.ReadCloser, size int64, err error) {
 	if name == standardInput {
 		return interruptible(ctx, im.in), 0, nil
 	}

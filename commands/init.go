@@ -32,7 +32,9 @@ func newInitCommand(s *streams) *cli.Command {
 func runInit(s *streams, name string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("write %q: exists already and was not changed; remove it, or name another file with --config", name)
+		return fmt.Errorf(
+			"write %q: exists already and was not changed; remove it, or name another file with --config",
+			name)
 	}
 	if err != nil {
 		return fmt.Errorf("write config: %w", err)

@@ -158,7 +158,8 @@ func (s *session) keep(ctx context.Context, o runOptions) error {
 	folder := &runFolder{path: order.Folder, lock: os.NewFile(keepLock, "lock")}
 	defer folder.remove() //nolint:errcheck // the next run tries again
 	o.addHosts(s.config)
-	capture, err := s.startCapture(o.captureOptions, captureAt{name: "run", listener: l, authority: authority, secret: order.Secret})
+	capture, err := s.startCapture(o.captureOptions,
+		captureAt{name: "run", listener: l, authority: authority, secret: order.Secret})
 	if err != nil {
 		return err
 	}

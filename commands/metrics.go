@@ -38,21 +38,35 @@ var (
 	descBuild = metric("build_info", "1, with the versions of the program, of Go and of the policy.",
 		"version", "goversion", "policy", "policy_version")
 	descAudited = metric("audit_timestamp_seconds", "The moment that these figures are as of.")
-	descDropped = metric("dropped_requests_total", "Requests that could not be recorded, as far as the log knows.")
+	descDropped = metric("dropped_requests_total",
+		"Requests that could not be recorded, as far as the log knows.")
 
-	descVerdict = tenantMetric("verdict", "1 for the verdict of the audit about now, 0 for the others.", "verdict")
-	descOpen    = tenantMetric("open_incidents", "Incidents that still go on, by their likely cause.", "cause", "severity")
-	descFinding = tenantMetric("findings", "What a rule counts in the nights of the audit about now.", "rule", "severity")
-	descLast    = tenantMetric("last_request_timestamp_seconds", "Start of the last request.")
-	descPull    = tenantMetric("last_pull_timestamp_seconds", "Start of the last request for a recording's audio.")
-	descSuccess = tenantMetric("last_success_timestamp_seconds", "Start of the last request for a recording's audio that was served whole.")
-	descUsed    = tenantMetric("egress_used_bytes", "Bytes in the rolling egress window that ends now.")
-	descLimit   = tenantMetric("egress_limit_bytes", "The rolling egress cap; absent where it is unknown.")
-	descLeft    = tenantMetric("egress_remaining_bytes", "Bytes to the rolling egress cap, 0 where it is reached; absent where it is unknown.")
-	descCap     = tenantMetric("egress_limit_info", "1, with how the cap is known: told (on that day, else empty), learned, measured or assumed.", "source", "told_on")
-	descChance  = tenantMetric("forecast_cap_probability", "Forecast probability of reaching the cap within 7 days; absent without a forecast.")
-	descTonight = tenantMetric("forecast_tonight_bytes", "Bytes that may be pulled tonight; absent without a forecast.")
-	descCounter = tenantMetric("requests_total", "Requests recorded, by the policy's class and the answer's status, 0 for none.", "class", "status")
+	descVerdict = tenantMetric("verdict",
+		"1 for the verdict of the audit about now, 0 for the others.", "verdict")
+	descOpen = tenantMetric("open_incidents", "Incidents that still go on, by their likely cause.",
+		"cause", "severity")
+	descFinding = tenantMetric("findings", "What a rule counts in the nights of the audit about now.",
+		"rule", "severity")
+	descLast = tenantMetric("last_request_timestamp_seconds", "Start of the last request.")
+	descPull = tenantMetric("last_pull_timestamp_seconds",
+		"Start of the last request for a recording's audio.")
+	descSuccess = tenantMetric("last_success_timestamp_seconds",
+		"Start of the last request for a recording's audio that was served whole.")
+	descUsed  = tenantMetric("egress_used_bytes", "Bytes in the rolling egress window that ends now.")
+	descLimit = tenantMetric("egress_limit_bytes",
+		"The rolling egress cap; absent where it is unknown.")
+	descLeft = tenantMetric("egress_remaining_bytes",
+		"Bytes to the rolling egress cap, 0 where it is reached; absent where it is unknown.")
+	descCap = tenantMetric("egress_limit_info",
+		"1, with how the cap is known: told (on that day, else empty), learned, measured or assumed.",
+		"source", "told_on")
+	descChance = tenantMetric("forecast_cap_probability",
+		"Forecast probability of reaching the cap within 7 days; absent without a forecast.")
+	descTonight = tenantMetric("forecast_tonight_bytes",
+		"Bytes that may be pulled tonight; absent without a forecast.")
+	descCounter = tenantMetric("requests_total",
+		"Requests recorded, by the policy's class and the answer's status, 0 for none.", "class",
+		"status")
 )
 
 var descriptions = []*prometheus.Desc{
@@ -227,7 +241,13 @@ func (c *requestCounts) update(ctx context.Context, snap store.Snapshot, names [
 	return nil
 }
 
-func (c *requestCounts) count(ctx context.Context, snap store.Snapshot, tenant string, n *tenantCount, from int64) error {
+func (c *requestCounts) count(
+	ctx context.Context,
+	snap store.Snapshot,
+	tenant string,
+	n *tenantCount,
+	from int64,
+) error {
 	classes := map[*store.Route]string{}
 	for batch, err := range snap.Scan(ctx, tenant, store.Range{From: from}) {
 		if err != nil {
@@ -253,12 +273,23 @@ func (c *requestCounts) count(ctx context.Context, snap store.Snapshot, tenant s
 
 // textfileFlag names a file for writeMetrics.
 func textfileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "textfile", Usage: "write the metrics to this `FILE`, such as headroom.prom in the folder that the node exporter reads"}
+	return &cli.StringFlag{
+		Name:  "textfile",
+		Usage: "write the metrics to this `FILE`, such as headroom.prom in the folder that the node exporter reads",
+	}
 }
 
 // exportMetrics writes the metrics of an audit, with the forecast of the same tenants.
-func (s *session) exportMetrics(ctx context.Context, snap store.Snapshot, sp span, names []string, r *analyze.Report, file string) error {
-	f, err := outlook.Project(ctx, snap, outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: names, About: s.config.About})
+func (s *session) exportMetrics(
+	ctx context.Context,
+	snap store.Snapshot,
+	sp span,
+	names []string,
+	r *analyze.Report,
+	file string,
+) error {
+	f, err := outlook.Project(ctx, snap,
+		outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: names, About: s.config.About})
 	if err != nil {
 		return err
 	}

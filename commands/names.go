@@ -17,7 +17,8 @@ import (
 func readTenants(c *cli.Context) ([]string, error) {
 	for _, arg := range c.Args().Slice() {
 		if hint := fileHint(c.Command, arg); hint != "" {
-			return nil, fmt.Errorf("argument %q would be a tenant's name; %s, and for a tenant --tenant %s", arg, hint, quoted(arg))
+			return nil, fmt.Errorf("argument %q would be a tenant's name; %s, and for a tenant --tenant %s",
+				arg, hint, quoted(arg))
 		}
 	}
 	return slices.Concat(c.StringSlice("tenant"), c.Args().Slice()), nil
@@ -83,7 +84,8 @@ func matching(pattern string, known, told []string) ([]string, error) {
 	for _, name := range told {
 		fits, err := path.Match(pattern, name)
 		if err != nil {
-			return nil, fmt.Errorf("flag --tenant: pattern %q cannot be read; write one such as \"blue-*\"", pattern)
+			return nil, fmt.Errorf("flag --tenant: pattern %q cannot be read; write one such as \"blue-*\"",
+				pattern)
 		}
 		if fits {
 			names = append(names, name)
@@ -99,7 +101,8 @@ func matching(pattern string, known, told []string) ([]string, error) {
 // knows. Tenants that the config ignores are left out, unless they are asked for by name.
 func (s *session) tenants(snap store.Snapshot, asked []string) ([]string, error) {
 	known := s.knownTenants(snap)
-	told := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return s.config.Tenants[name].Ignored })
+	told := slices.DeleteFunc(slices.Clone(known),
+		func(name string) bool { return s.config.Tenants[name].Ignored })
 	switch {
 	case len(asked) == 0 && len(told) == len(known):
 		return nil, nil
@@ -149,12 +152,15 @@ func unknownTenant(name string, known []string) error {
 	}
 	switch hint := didYouMean(name, known); {
 	case len(known) == 0:
-		return fmt.Errorf("flag --tenant: %q %s: no tenant is known, neither in the database nor in the config", name, what)
+		return fmt.Errorf(
+			"flag --tenant: %q %s: no tenant is known, neither in the database nor in the config", name,
+			what)
 	case hint != "":
 		return fmt.Errorf("flag --tenant: %q %s%s", name, what, hint)
 	case len(known) > few:
-		return fmt.Errorf("flag --tenant: %q %s; known are %s and %d more, which \"headroom tenants\" lists",
-			name, what, strings.Join(known[:few], ", "), len(known)-few)
+		return fmt.Errorf(
+			"flag --tenant: %q %s; known are %s and %d more, which \"headroom tenants\" lists", name, what,
+			strings.Join(known[:few], ", "), len(known)-few)
 	}
 	return fmt.Errorf("flag --tenant: %q %s; known are %s", name, what, strings.Join(known, ", "))
 }

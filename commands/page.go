@@ -24,7 +24,12 @@ func origin(snap store.Snapshot, o report.Options) report.Options {
 const usagePages = 8
 
 // pageUsage is the use of the API of each of few tenants.
-func pageUsage(ctx context.Context, snap store.Snapshot, o analyze.Options, r *analyze.Report) (map[string][]*analyze.UsageReport, error) {
+func pageUsage(
+	ctx context.Context,
+	snap store.Snapshot,
+	o analyze.Options,
+	r *analyze.Report,
+) (map[string][]*analyze.UsageReport, error) {
 	if len(r.Tenants) > usagePages {
 		return nil, nil
 	}
@@ -48,7 +53,12 @@ func pageUsage(ctx context.Context, snap store.Snapshot, o analyze.Options, r *a
 
 // picture gathers what the page shows. The forecast is made of all requests, whatever range is
 // selected.
-func (s *session) picture(ctx context.Context, snap store.Snapshot, sp span, tenants []string) (p *report.Picture, err error) {
+func (s *session) picture(
+	ctx context.Context,
+	snap store.Snapshot,
+	sp span,
+	tenants []string,
+) (p *report.Picture, err error) {
 	p = &report.Picture{Policy: s.policy, About: s.config.About, Program: "headroom " + version()}
 	o := s.analysis(sp, tenants)
 	o.Days = true
@@ -62,6 +72,7 @@ func (s *session) picture(ctx context.Context, snap store.Snapshot, sp span, ten
 	if p.Usage, err = pageUsage(ctx, snap, o, p.Audit); err != nil {
 		return nil, err
 	}
-	p.Forecast, err = outlook.Project(ctx, snap, outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})
+	p.Forecast, err = outlook.Project(ctx, snap,
+		outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})
 	return p, err
 }

@@ -38,10 +38,24 @@ func newProxyCommand(s *streams) *cli.Command {
 			"  headroom proxy --pace --upstream acme=https://gateway.example.com/acme",
 		Flags: slices.Concat(captureFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: defaultListen, Usage: "listen on this `ADDRESS`"},
-			&cli.BoolFlag{Name: "allow-remote", Usage: "listen on an address that other machines reach; needs --password-env"},
-			&cli.StringFlag{Name: "password-env", Usage: "ask for the password in the environment variable of this `NAME`, with any user name, in Proxy-Authorization"},
-			&cli.StringFlag{Name: "ca-file", Value: defaultCAFile, Usage: "write the certificate that programs must trust to this `FILE`, and remove it in the end"},
-			&cli.DurationFlag{Name: "grace", Value: defaultGrace, Usage: "let what is under way take this `DURATION` once the proxy is stopped"},
+			&cli.BoolFlag{
+				Name:  "allow-remote",
+				Usage: "listen on an address that other machines reach; needs --password-env",
+			},
+			&cli.StringFlag{
+				Name:  "password-env",
+				Usage: "ask for the password in the environment variable of this `NAME`, with any user name, in Proxy-Authorization",
+			},
+			&cli.StringFlag{
+				Name:  "ca-file",
+				Value: defaultCAFile,
+				Usage: "write the certificate that programs must trust to this `FILE`, and remove it in the end",
+			},
+			&cli.DurationFlag{
+				Name:  "grace",
+				Value: defaultGrace,
+				Usage: "let what is under way take this `DURATION` once the proxy is stopped",
+			},
 		}),
 		Action: withFacts(s, readProxyOptions, runProxy),
 	}
@@ -80,9 +94,12 @@ func (o *proxyOptions) checkListen() error {
 	case local && !o.remote:
 		return nil
 	case !o.remote:
-		return fmt.Errorf("flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote and --password-env", o.listen)
+		return fmt.Errorf(
+			"flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote and --password-env",
+			o.listen)
 	case o.password == "":
-		return errors.New("flag --allow-remote: needs --password-env, or anybody could call the vendor from this machine")
+		return errors.New(
+			"flag --allow-remote: needs --password-env, or anybody could call the vendor from this machine")
 	}
 	return nil
 }
@@ -102,7 +119,8 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	capture, err := se.startCapture(o.captureOptions, captureAt{name: "proxy", listen: o.listen, authority: authority, password: o.password})
+	capture, err := se.startCapture(o.captureOptions,
+		captureAt{name: "proxy", listen: o.listen, authority: authority, password: o.password})
 	if err != nil {
 		return err
 	}
@@ -117,7 +135,8 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 		se.autoSeal(context.Background()) // whatever ended the proxy
 	}()
 	go se.keepSealing(c.Context)
-	se.tell("headroom: recording on http://%s (reverse: /t/TENANT/…; forward: trust %s)", capture.addr(), o.caFile)
+	se.tell("headroom: recording on http://%s (reverse: /t/TENANT/…; forward: trust %s)",
+		capture.addr(), o.caFile)
 	select {
 	case <-c.Done():
 		return nil
@@ -137,14 +156,17 @@ func checkCA(name string) error {
 	case err != nil:
 		return fmt.Errorf("flag --ca-file: %w", err)
 	case !st.Mode().IsRegular():
-		return fmt.Errorf("flag --ca-file: %q is a link, or no plain file; name another, which headroom is to write", name)
+		return fmt.Errorf(
+			"flag --ca-file: %q is a link, or no plain file; name another, which headroom is to write", name)
 	}
 	old, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("flag --ca-file: %w", err)
 	}
 	if !proxy.MadeHere(old) {
-		return fmt.Errorf("flag --ca-file: %q is there and is not headroom's certificate; name another, which headroom is to write", name)
+		return fmt.Errorf(
+			"flag --ca-file: %q is there and is not headroom's certificate; name another, which headroom is to write",
+			name)
 	}
 	return nil
 }

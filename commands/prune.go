@@ -26,7 +26,10 @@ func newPruneCommand(s *streams) *cli.Command {
 			"  headroom prune --before 400d\n" +
 			"  headroom prune --before 2026-01-01",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "before", Usage: "remove what is from before this `TIME`: RFC 3339, \"2026-01-01\" (midnight UTC), or back from now, \"400d\"; needed"},
+			&cli.StringFlag{
+				Name:  "before",
+				Usage: "remove what is from before this `TIME`: RFC 3339, \"2026-01-01\" (midnight UTC), or back from now, \"400d\"; needed",
+			},
 		},
 		Action: withStore(s, readPruneOptions, runPrune, sqlite.MustExist()),
 	}
@@ -59,14 +62,17 @@ func runPrune(c *cli.Context, se *session, o pruneOptions) error {
 	if !ok {
 		return errNotSealable
 	}
-	if _, asks := terminal(se.in); asks && !se.confirm(fmt.Sprintf("Remove everything before %s from %s for good?", stamp(o.before), se.store.Path())) {
+	if _, asks := terminal(se.in); asks &&
+		!se.confirm(
+			fmt.Sprintf("Remove everything before %s from %s for good?", stamp(o.before), se.store.Path())) {
 		return errors.New("nothing was removed")
 	}
 	key, err := se.key()
 	if err != nil {
 		return err
 	}
-	done, err := evidence.Prune(c.Context, log, evidence.PruneOptions{SealOptions: se.sealOptions(key), Before: o.before.UnixMicro()})
+	done, err := evidence.Prune(c.Context, log,
+		evidence.PruneOptions{SealOptions: se.sealOptions(key), Before: o.before.UnixMicro()})
 	if err != nil {
 		return err
 	}

@@ -64,20 +64,62 @@ func dryRunFlag() cli.Flag {
 func pullFlags() []cli.Flag {
 	return []cli.Flag{
 		tenantsFlag(),
-		&cli.StringFlag{Name: "dest", Usage: "keep recordings in this `FOLDER`, or bucket as s3://BUCKET/PREFIX (default: the config's)"},
-		&cli.StringFlag{Name: "staging", Usage: "keep what is not uploaded to the bucket yet in this `FOLDER` (default: headroom-staging)"},
-		&cli.StringFlag{Name: "lookback", Usage: "list this `LENGTH` of time again, such as 5d; at least 2d (default: the policy's window)"},
-		&cli.StringFlag{Name: "backfill", Usage: "fetch recordings that began in `FROM..TO`, two dates or times, instead"},
-		&cli.StringFlag{Name: "max-transfer", Usage: "stop a tenant's run after this many `BYTES`, such as 20GB"},
-		&cli.StringFlag{Name: "max-duration", Usage: "begin no recording later than this `LENGTH` of time after the start, such as 5h"},
-		&cli.StringFlag{Name: "cutoff-mode", Usage: "at a limit, be cautious (begin nothing that would pass it) or soft (begin while it is not reached): `MODE`"},
-		&cli.StringFlag{Name: "reserve", Usage: "leave this `SHARE` of the egress cap free (default: 5%)"},
-		&cli.StringFlag{Name: "order", Usage: "fetch the oldest, newest or smallest of the backlog first: `ORDER`"},
-		&cli.StringFlag{Name: "exclude", Usage: "never fetch the recordings whose keys are in this `FILE`, one a line"},
-		&cli.BoolFlag{Name: "skip-downloaded", Usage: "never fetch what another program downloaded whole, as the log shows"},
-		&cli.BoolFlag{Name: "with-personal-data", Usage: "write numbers and names of the list beside each recording, too"},
-		&cli.StringFlag{Name: "upstream", Usage: "send the requests to this `URL` instead of the vendor's host"},
-		&cli.StringFlag{Name: "upstream-ca", Usage: "trust the certificate authorities in this PEM `FILE`, too"},
+		&cli.StringFlag{
+			Name:  "dest",
+			Usage: "keep recordings in this `FOLDER`, or bucket as s3://BUCKET/PREFIX (default: the config's)",
+		},
+		&cli.StringFlag{
+			Name:  "staging",
+			Usage: "keep what is not uploaded to the bucket yet in this `FOLDER` (default: headroom-staging)",
+		},
+		&cli.StringFlag{
+			Name:  "lookback",
+			Usage: "list this `LENGTH` of time again, such as 5d; at least 2d (default: the policy's window)",
+		},
+		&cli.StringFlag{
+			Name:  "backfill",
+			Usage: "fetch recordings that began in `FROM..TO`, two dates or times, instead",
+		},
+		&cli.StringFlag{
+			Name:  "max-transfer",
+			Usage: "stop a tenant's run after this many `BYTES`, such as 20GB",
+		},
+		&cli.StringFlag{
+			Name:  "max-duration",
+			Usage: "begin no recording later than this `LENGTH` of time after the start, such as 5h",
+		},
+		&cli.StringFlag{
+			Name:  "cutoff-mode",
+			Usage: "at a limit, be cautious (begin nothing that would pass it) or soft (begin while it is not reached): `MODE`",
+		},
+		&cli.StringFlag{
+			Name:  "reserve",
+			Usage: "leave this `SHARE` of the egress cap free (default: 5%)",
+		},
+		&cli.StringFlag{
+			Name:  "order",
+			Usage: "fetch the oldest, newest or smallest of the backlog first: `ORDER`",
+		},
+		&cli.StringFlag{
+			Name:  "exclude",
+			Usage: "never fetch the recordings whose keys are in this `FILE`, one a line",
+		},
+		&cli.BoolFlag{
+			Name:  "skip-downloaded",
+			Usage: "never fetch what another program downloaded whole, as the log shows",
+		},
+		&cli.BoolFlag{
+			Name:  "with-personal-data",
+			Usage: "write numbers and names of the list beside each recording, too",
+		},
+		&cli.StringFlag{
+			Name:  "upstream",
+			Usage: "send the requests to this `URL` instead of the vendor's host",
+		},
+		&cli.StringFlag{
+			Name:  "upstream-ca",
+			Usage: "trust the certificate authorities in this PEM `FILE`, too",
+		},
 		formatFlag(report.Formats()...), outputFlag(),
 	}
 }
@@ -128,7 +170,9 @@ func readPullOptions(c *cli.Context, s *streams) (o pullOptions, err error) {
 // readPullSettings reads the flags that the config may say, too.
 func readPullSettings(c *cli.Context) (p config.Pull, err error) {
 	p.Dest, p.Staging = c.String("dest"), c.String("staging")
-	for flag, to := range map[string]*time.Duration{"lookback": &p.Lookback, "max-duration": &p.MaxDuration} {
+	for flag, to := range map[string]*time.Duration{
+		"lookback": &p.Lookback, "max-duration": &p.MaxDuration,
+	} {
 		if c.IsSet(flag) {
 			if *to, err = config.ParseLength(c.String(flag)); err != nil {
 				return p, fmt.Errorf("flag --%s: %w", flag, err)
@@ -171,7 +215,8 @@ func readBackfill(s string) (from, to time.Time, err error) {
 		to, err = ParseTime(last, now)
 	}
 	if !ok || err != nil || !from.Before(to) {
-		return from, to, fmt.Errorf("flag --backfill: %q must be two times, the earlier first, like 2026-10-01..2026-11-01", s)
+		return from, to, fmt.Errorf(
+			"flag --backfill: %q must be two times, the earlier first, like 2026-10-01..2026-11-01", s)
 	}
 	return from, to, nil
 }
@@ -183,7 +228,9 @@ func readUpstream(s string) (*url.URL, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
-		return nil, errors.New("flag --upstream: it must be a URL with scheme and host, and without a password") // which is not repeated
+		return nil, errors.New(
+			"flag --upstream: it must be a URL with scheme and host, and without a password",
+		) // which is not repeated
 	}
 	return u, nil
 }
@@ -247,7 +294,8 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	}
 	results = append(results, done...)
 	slices.SortFunc(results, func(a, b pull.Result) int { return strings.Compare(a.Tenant, b.Tenant) })
-	err = se.write(o.output, func(w io.Writer) error { return report.Pull(w, pullRows(results), o.DryRun, o.look) })
+	err = se.write(o.output,
+		func(w io.Writer) error { return report.Pull(w, pullRows(results), o.DryRun, o.look) })
 	return errors.Join(err, se.summary(c.Context, results, &o))
 }
 
@@ -262,7 +310,8 @@ func (o *pullOptions) settle(c config.Pull) {
 	setIfZero(&p.MaxDuration, c.MaxDuration)
 	setIfZero(&p.Order, c.Order)
 	setIfZero(&p.CutoffMode, c.CutoffMode)
-	o.Lookback, o.Reserve, o.MaxTransfer, o.MaxDuration = p.Lookback, p.Reserve, p.MaxTransfer, p.MaxDuration
+	o.Lookback, o.Reserve = p.Lookback, p.Reserve
+	o.MaxTransfer, o.MaxDuration = p.MaxTransfer, p.MaxDuration
 	o.Order, o.Cutoff, o.Parallel = pull.Order(p.Order), pull.Cutoff(p.CutoffMode), c.Parallel
 }
 
@@ -293,8 +342,8 @@ func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOpt
 		}
 		return nil
 	}
-	s.tell("headroom: pull: %s stored (%s) in %s; %d missing", measure.Count(int64(stored), "recording"),
-		measure.Bytes(bytes), o.To, missing)
+	s.tell("headroom: pull: %s stored (%s) in %s; %d missing",
+		measure.Count(int64(stored), "recording"), measure.Bytes(bytes), o.To, missing)
 	if missing > 0 || failed > 0 {
 		return errPartly
 	}

@@ -31,7 +31,8 @@ const defaultStaging = "headroom-staging"
 func (s *session) destination(o *pullOptions) (pull.Destination, error) {
 	dest := o.settings.Dest
 	if dest == "" {
-		return nil, errors.New("there is nowhere to put recordings: name a folder or a bucket with --dest, or as dest under [pull] in the config")
+		return nil, errors.New(
+			"there is nowhere to put recordings: name a folder or a bucket with --dest, or as dest under [pull] in the config")
 	}
 	bucket, ok := strings.CutPrefix(dest, "s3://")
 	if !ok {
@@ -78,7 +79,8 @@ func newS3Client() (*minio.Client, error) {
 // pullTenants are the tenants to pull: those named, else all of the config.
 func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, error) {
 	if len(asked) == 0 && len(s.config.Tenants) == 0 {
-		return nil, errors.New("there is no tenant to pull: name one, or write it into headroom.toml, which \"headroom init\" makes")
+		return nil, errors.New(
+			"there is no tenant to pull: name one, or write it into headroom.toml, which \"headroom init\" makes")
 	}
 	snap, names, err := s.snapshot(ctx, asked)
 	if err != nil {
@@ -92,7 +94,12 @@ func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, er
 
 // pullable makes each tenant ready. One that cannot be called, for want of a token, has its result
 // already.
-func (s *session) pullable(ctx context.Context, names []string, rec *store.Recorder, o *pullOptions) ([]pull.Tenant, []pull.Result, error) {
+func (s *session) pullable(
+	ctx context.Context,
+	names []string,
+	rec *store.Recorder,
+	o *pullOptions,
+) ([]pull.Tenant, []pull.Result, error) {
 	caps, err := s.caps(ctx, names)
 	if err != nil {
 		return nil, nil, err
@@ -143,7 +150,12 @@ func (s *session) caps(ctx context.Context, names []string) (map[string]int64, e
 }
 
 // spent are the bytes that count in a tenant's rolling window now.
-func (s *session) spent(ctx context.Context, snap store.Snapshot, tenant string, now time.Time) ([]pull.Spend, error) {
+func (s *session) spent(
+	ctx context.Context,
+	snap store.Snapshot,
+	tenant string,
+	now time.Time,
+) ([]pull.Spend, error) {
 	events, err := egress.ReadEvents(ctx, snap, now.UnixMicro())
 	if err != nil {
 		return nil, err
@@ -174,7 +186,12 @@ func (s *session) spent(ctx context.Context, snap store.Snapshot, tenant string,
 }
 
 // client calls a tenant's API, recorded and paced.
-func (s *session) client(tenant string, rec *store.Recorder, pacer *ingest.Pacer, o *pullOptions) (*api.Client, error) {
+func (s *session) client(
+	tenant string,
+	rec *store.Recorder,
+	pacer *ingest.Pacer,
+	o *pullOptions,
+) (*api.Client, error) {
 	env := defaultTokenEnv
 	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
 		env = name
@@ -251,7 +268,11 @@ type pullLog struct {
 	policy *limits.Policy
 }
 
-func (l pullLog) Recordings(ctx context.Context, tenant string, from, to int64) ([]store.Recording, error) {
+func (l pullLog) Recordings(
+	ctx context.Context,
+	tenant string,
+	from, to int64,
+) ([]store.Recording, error) {
 	snap, err := l.Snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -260,7 +281,11 @@ func (l pullLog) Recordings(ctx context.Context, tenant string, from, to int64) 
 	return list, errors.Join(err, snap.Close())
 }
 
-func (l pullLog) Ledger(ctx context.Context, tenant string, from, to int64) ([]store.LedgerEntry, error) {
+func (l pullLog) Ledger(
+	ctx context.Context,
+	tenant string,
+	from, to int64,
+) ([]store.LedgerEntry, error) {
 	snap, err := l.Snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -270,7 +295,11 @@ func (l pullLog) Ledger(ctx context.Context, tenant string, from, to int64) ([]s
 }
 
 // Downloaded are the items of complete answers to requests for recordings.
-func (l pullLog) Downloaded(ctx context.Context, tenant string, since int64) (map[uint64]bool, error) {
+func (l pullLog) Downloaded(
+	ctx context.Context,
+	tenant string,
+	since int64,
+) (map[uint64]bool, error) {
 	snap, err := l.Snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -283,7 +312,8 @@ func (l pullLog) Downloaded(ctx context.Context, tenant string, since int64) (ma
 		}
 		for i := range batch {
 			c := &batch[i]
-			if !c.CutShort && l.policy.Role(c.Status) == limits.RoleOK && egress.Class(l.policy, c.Route) == l.policy.Egress.Class {
+			if !c.CutShort && l.policy.Role(c.Status) == limits.RoleOK &&
+				egress.Class(l.policy, c.Route) == l.policy.Egress.Class {
 				items[c.ItemHash] = true
 			}
 		}

@@ -18,8 +18,8 @@ func (s *session) tellRedirects(names ...string) {
 		}
 		usual, ok := s.policy.Host(strings.ToLower(name))
 		if to != "" && (!ok || to != usual) {
-			s.tell("headroom: the config sends the calls of %s, and their token, to %s and not to %s", name, to,
-				cmp.Or(usual, "a host of the policy"))
+			s.tell("headroom: the config sends the calls of %s, and their token, to %s and not to %s", name,
+				to, cmp.Or(usual, "a host of the policy"))
 		}
 	}
 }

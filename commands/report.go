@@ -33,7 +33,10 @@ func newReportCommand(s *streams) *cli.Command {
 			"  headroom report --format markdown --output - --tenant acme",
 		Flags: slices.Concat([]cli.Flag{
 			tenantsFlag(), formatFlag(pageFormats()...), neededOutputFlag(),
-			&cli.StringFlag{Name: "split", Usage: "write a page for each tenant into this `FOLDER`, which holds nobody else; instead of --output"},
+			&cli.StringFlag{
+				Name:  "split",
+				Usage: "write a page for each tenant into this `FOLDER`, which holds nobody else; instead of --output",
+			},
 		}, rangeFlags()),
 		Action: withStore(s, readReportOptions, runReport, sqlite.MustExist()),
 	}
@@ -56,11 +59,13 @@ func readReportOptions(c *cli.Context, _ *streams) (o reportOptions, err error) 
 	o.output, o.split = c.String("output"), c.String("split")
 	switch {
 	case o.split != "" && o.output != "":
-		return o, errors.New("flags --output and --split: choose one; --split writes its own files into a folder")
+		return o, errors.New(
+			"flags --output and --split: choose one; --split writes its own files into a folder")
 	case o.split != "" && o.format != formatHTML:
 		return o, fmt.Errorf("flag --split: writes pages, not %s; leave out --format", o.format)
 	case o.split == "" && o.output == "":
-		return o, errors.New("flag --output: is needed; name a file such as report.html, or \"-\" for standard output")
+		return o, errors.New(
+			"flag --output: is needed; name a file such as report.html, or \"-\" for standard output")
 	}
 	o.span, err = readSpan(c)
 	return o, err
@@ -94,7 +99,9 @@ func (s *session) writeSplit(folder string, p *report.Picture) error {
 	}
 	n := int64(0)
 	for name, own := range page.Split(p) {
-		if err := safefile.Replace(filepath.Join(folder, name), func(w io.Writer) error { return page.Write(w, own) }); err != nil {
+		if err := safefile.Replace(filepath.Join(folder, name), func(w io.Writer) error {
+			return page.Write(w, own)
+		}); err != nil {
 			return err
 		}
 		n++

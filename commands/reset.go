@@ -28,8 +28,14 @@ func newResetCommand(s *streams) *cli.Command {
 			"  headroom reset --tenant acme --at 2026-11-03T14:20:00Z --note \"ticket 4711\"",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant; needed"},
-			&cli.StringFlag{Name: "at", Usage: "the `TIME` of the reset, as support told it: RFC 3339, or back from now, \"2h\"; needed"},
-			&cli.StringFlag{Name: "note", Usage: "why, and who said so: a `TEXT` such as the ticket's number; needed"},
+			&cli.StringFlag{
+				Name:  "at",
+				Usage: "the `TIME` of the reset, as support told it: RFC 3339, or back from now, \"2h\"; needed",
+			},
+			&cli.StringFlag{
+				Name:  "note",
+				Usage: "why, and who said so: a `TEXT` such as the ticket's number; needed",
+			},
 		},
 		Action: withFacts(s, readResetOptions, runReset),
 	}
@@ -82,7 +88,8 @@ func addReset(ctx context.Context, se *session, o resetOptions) error {
 		return err
 	}
 	if known {
-		_, err := fmt.Fprintf(se.out, "%s: the reset at %s was recorded before; nothing was added\n", oneLine(o.tenant), stamp(o.at))
+		_, err := fmt.Fprintf(se.out, "%s: the reset at %s was recorded before; nothing was added\n",
+			oneLine(o.tenant), stamp(o.at))
 		return err
 	}
 	o.note = privacy.Note(o.note)
@@ -90,7 +97,8 @@ func addReset(ctx context.Context, se *session, o resetOptions) error {
 	if err := se.store.AddEvent(ctx, e); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(se.out, "%s: recorded the reset at %s (%s)\n", oneLine(o.tenant), stamp(o.at), oneLine(o.note))
+	_, err = fmt.Fprintf(se.out, "%s: recorded the reset at %s (%s)\n", oneLine(o.tenant), stamp(o.at),
+		oneLine(o.note))
 	return err
 }
 
@@ -105,7 +113,8 @@ func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool,
 		return false, unknownTenant(o.tenant, known)
 	}
 	resets, err := resetsOf(ctx, snap)
-	return slices.ContainsFunc(resets, func(r logs.Reset) bool { return r.Tenant == o.tenant && r.At == o.at.UnixMicro() }), err
+	return slices.ContainsFunc(resets,
+		func(r logs.Reset) bool { return r.Tenant == o.tenant && r.At == o.at.UnixMicro() }), err
 }
 
 // resetsOf are all that the log knows.
@@ -141,7 +150,8 @@ func (s *session) addResets(ctx context.Context, resets []logs.Reset) (added int
 		if seen[id] {
 			continue
 		}
-		if err := s.store.AddEvent(ctx, store.Event{Kind: store.EventReset, At: r.At, Tenant: r.Tenant, Note: r.Note}); err != nil {
+		e := store.Event{Kind: store.EventReset, At: r.At, Tenant: r.Tenant, Note: r.Note}
+		if err := s.store.AddEvent(ctx, e); err != nil {
 			return added, err
 		}
 		seen[id] = true

@@ -38,8 +38,8 @@ func newRulesCommand(s *streams) *cli.Command {
 			}
 			name := c.Args().First()
 			if c.NArg() > 1 || name != "" && rules.Of(name) == nil {
-				return fmt.Errorf("there is no rule %q%s; \"headroom rules\" lists them", strings.Join(c.Args().Slice(), " "),
-					didYouMean(name, rules.Names()))
+				return fmt.Errorf("there is no rule %q%s; \"headroom rules\" lists them",
+					strings.Join(c.Args().Slice(), " "), didYouMean(name, rules.Names()))
 			}
 			return writeOutput(s.out, c.String("output"), c.String("db"), func(w io.Writer) error {
 				if name != "" && look.Format == "table" {

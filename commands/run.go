@@ -102,7 +102,8 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 		}
 	}()
 	started := time.Now()
-	capture, err := s.startCapture(o.captureOptions, captureAt{name: "run", listen: "127.0.0.1:0", authority: authority, secret: runSecret()})
+	capture, err := s.startCapture(o.captureOptions,
+		captureAt{name: "run", listen: "127.0.0.1:0", authority: authority, secret: runSecret()})
 	if err != nil {
 		return err
 	}
@@ -111,8 +112,10 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 	if err == nil {
 		exit = runChild(s.streams, o.command, env, signals)
 		if left := carriers(folder.path); len(left) > 0 && capture.handOver(folder, authority) {
-			s.tell("headroom: %s that the program started still %s (%s): headroom goes on recording in the background until the last one ends",
-				count(int64(len(left)), "process"), map[bool]string{true: "runs", false: "run"}[len(left) == 1], pidList(left))
+			s.tell(
+				"headroom: %s that the program started still %s (%s): headroom goes on recording in the background until the last one ends",
+				count(int64(len(left)), "process"), map[bool]string{true: "runs", false: "run"}[len(left) == 1],
+				pidList(left))
 			folder = nil // it is the other's
 		}
 	}

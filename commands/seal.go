@@ -44,7 +44,10 @@ func runSeal(c *cli.Context, se *session, o sealOptions) error {
 	if done.Line == "" {
 		return nil
 	}
-	if err := se.write(o.output, func(w io.Writer) error { _, err := io.WriteString(w, done.Line+"\n"); return err }); err != nil {
+	if err := se.write(o.output, func(w io.Writer) error {
+		_, err := io.WriteString(w, done.Line+"\n")
+		return err
+	}); err != nil {
 		return fmt.Errorf("write the seal line: %w", err)
 	}
 	return se.markTold(c.Context)

@@ -55,7 +55,12 @@ func (s *session) seal(ctx context.Context) (evidence.Sealed, error) {
 }
 
 func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {
-	return evidence.SealOptions{Key: k, Now: time.Now().UnixMicro(), Policy: s.policyText, Settings: s.config.TenantText}
+	return evidence.SealOptions{
+		Key:      k,
+		Now:      time.Now().UnixMicro(),
+		Policy:   s.policyText,
+		Settings: s.config.TenantText,
+	}
 }
 
 // autoSeal seals at the end of a command that is about something else, which it does not fail. It

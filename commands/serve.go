@@ -35,7 +35,10 @@ func newServeCommand(s *streams) *cli.Command {
 		Flags: []cli.Flag{
 			tenantsFlag(), asOfFlag(),
 			&cli.StringFlag{Name: "listen", Value: defaultServe, Usage: "listen on this `ADDRESS`"},
-			&cli.BoolFlag{Name: "allow-remote", Usage: "listen on an address that other machines reach, where anybody may read the page"},
+			&cli.BoolFlag{
+				Name:  "allow-remote",
+				Usage: "listen on an address that other machines reach, where anybody may read the page",
+			},
 			textfileFlag(),
 		},
 		Action: withStore(s, readServeOptions, runServe, sqlite.MustExist()),
@@ -68,7 +71,8 @@ func readServeOptions(c *cli.Context, _ *streams) (o serveOptions, err error) {
 		return o, fmt.Errorf("flag --listen: %q must be written like %q", o.listen, defaultServe)
 	}
 	if !o.remote && !local(host) {
-		return o, fmt.Errorf("flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote", o.listen)
+		return o, fmt.Errorf(
+			"flag --listen: other machines reach %q; listen on 127.0.0.1, or add --allow-remote", o.listen)
 	}
 	return o, nil
 }
@@ -101,7 +105,9 @@ func local(host string) bool {
 func listenAt(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("flag --listen: another program already listens on %s; end that one, or choose another port", address)
+		return nil, fmt.Errorf(
+			"flag --listen: another program already listens on %s; end that one, or choose another port",
+			address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
@@ -125,7 +131,8 @@ func runServe(c *cli.Context, se *session, o serveOptions) error {
 		Handler: site.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		BaseContext: func(net.Listener) context.Context { return c.Context },
 	}
-	se.tell("headroom: the page is at http://%s/, for Prometheus http://%s/metrics", l.Addr(), l.Addr())
+	se.tell("headroom: the page is at http://%s/, for Prometheus http://%s/metrics", l.Addr(),
+		l.Addr())
 	ctx := c.Context
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()

@@ -35,7 +35,11 @@ type session struct {
 
 // withFacts makes an action that runs with a session without a log. What the user typed is checked
 // by options before any file is touched.
-func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error), run func(*cli.Context, *session, O) error) cli.ActionFunc {
+func withFacts[O any](
+	s *streams,
+	options func(*cli.Context, *streams) (O, error),
+	run func(*cli.Context, *session, O) error,
+) cli.ActionFunc {
 	return action(func(c *cli.Context) error {
 		o, err := options(c, s)
 		if err != nil {
@@ -51,7 +55,8 @@ func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error
 		if se.policy, err = limits.Parse(c.String("policy"), se.policyText); err != nil {
 			return err
 		}
-		s.detail("headroom: policy %s %s; %d tenants in the config", se.policy.Name, se.policy.Version, len(se.config.Tenants))
+		s.detail("headroom: policy %s %s; %d tenants in the config", se.policy.Name, se.policy.Version,
+			len(se.config.Tenants))
 		begin := time.Now()
 		err = se.withHooks(c.Context, c.Command.Name, func() error { return run(c, se, o) })
 		s.detail("headroom: %s took %v", c.Command.Name, time.Since(begin).Round(time.Millisecond))
@@ -60,7 +65,12 @@ func withFacts[O any](s *streams, options func(*cli.Context, *streams) (O, error
 }
 
 // withStore makes an action that runs with a session whose log is open.
-func withStore[O any](s *streams, options func(*cli.Context, *streams) (O, error), run func(*cli.Context, *session, O) error, opts ...sqlite.Option) cli.ActionFunc {
+func withStore[O any](
+	s *streams,
+	options func(*cli.Context, *streams) (O, error),
+	run func(*cli.Context, *session, O) error,
+	opts ...sqlite.Option,
+) cli.ActionFunc {
 	return withFacts(s, options, func(c *cli.Context, se *session, o O) error {
 		return se.open(c.String("db"), func() error { return run(c, se, o) }, opts...)
 	})
@@ -82,7 +92,8 @@ func (s *session) open(db string, run func() error, opts ...sqlite.Option) (err 
 // writable refuses a log that can only be read, for commands whose purpose is to write to it.
 func (s *session) writable() error {
 	if s.store.ReadOnly() {
-		return fmt.Errorf("open database %q: %w: check the permissions of the file and of its folder", s.store.Path(), store.ErrReadOnly)
+		return fmt.Errorf("open database %q: %w: check the permissions of the file and of its folder",
+			s.store.Path(), store.ErrReadOnly)
 	}
 	return nil
 }

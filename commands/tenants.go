@@ -29,9 +29,18 @@ func newTenantsCommand(s *streams) *cli.Command {
 			"  headroom tenants --import agents.csv",
 		Flags: []cli.Flag{
 			tenantsFlag(), formatFlag(report.Formats()...), outputFlag(), asOfFlag(),
-			&cli.StringSliceFlag{Name: "ignore", Usage: "leave the tenant of this `NAME`, which a slip made, out of all that is told"},
-			&cli.StringSliceFlag{Name: "alias", Usage: "count the requests of one tenant as those of another, `NAME=OF`"},
-			&cli.StringFlag{Name: "import", Usage: "write agents, caps and more from a CSV `FILE` into the config; its columns are tenant, agents, cap, cap_told_on, cap_told_by, time_zone, window, bytes_per_recorded_hour"},
+			&cli.StringSliceFlag{
+				Name:  "ignore",
+				Usage: "leave the tenant of this `NAME`, which a slip made, out of all that is told",
+			},
+			&cli.StringSliceFlag{
+				Name:  "alias",
+				Usage: "count the requests of one tenant as those of another, `NAME=OF`",
+			},
+			&cli.StringFlag{
+				Name:  "import",
+				Usage: "write agents, caps and more from a CSV `FILE` into the config; its columns are tenant, agents, cap, cap_told_on, cap_told_by, time_zone, window, bytes_per_recorded_hour",
+			},
 		},
 		Action: withFacts(s, readTenantsOptions, runTenants),
 	}
@@ -61,7 +70,8 @@ func readTenantsOptions(c *cli.Context, s *streams) (o tenantsOptions, err error
 	o.output, o.config = c.String("output"), cmp.Or(c.String("config"), defaultConfig)
 	o.ignore, o.alias, o.imported = c.StringSlice("ignore"), c.StringSlice("alias"), c.String("import")
 	if o.edits() && (len(o.tenants) > 0 || o.output != "" || c.IsSet("format") || c.IsSet("as-of")) {
-		return o, errors.New("flags --ignore, --alias and --import change the config, and list nothing: give them alone")
+		return o, errors.New(
+			"flags --ignore, --alias and --import change the config, and list nothing: give them alone")
 	}
 	o.look, err = readLook(c, s)
 	return o, err
@@ -90,7 +100,11 @@ func listTenants(c *cli.Context, se *session, o tenantsOptions) error {
 }
 
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
-func (s *session) tenantRows(snap store.Snapshot, r *analyze.Report, names []string) []report.TenantRow {
+func (s *session) tenantRows(
+	snap store.Snapshot,
+	r *analyze.Report,
+	names []string,
+) []report.TenantRow {
 	info, caps := map[string]store.TenantInfo{}, map[string]egress.Cap{}
 	for _, t := range snap.Tenants() {
 		info[t.Name] = t

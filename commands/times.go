@@ -45,7 +45,9 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 	if _, err := time.Parse("2006-01-02T15:04:05", s); err == nil {
 		return time.Time{}, fmt.Errorf("time %q lacks its zone; write %q for UTC", s, s+"Z")
 	}
-	return time.Time{}, fmt.Errorf("time %q is not understood; write \"2026-11-01T02:00:00Z\", \"2026-11-01\", \"yesterday\", or a way back from now such as \"36h\" or \"7d\"", s)
+	return time.Time{}, fmt.Errorf(
+		"time %q is not understood; write \"2026-11-01T02:00:00Z\", \"2026-11-01\", \"yesterday\", or a way back from now such as \"36h\" or \"7d\"",
+		s)
 }
 
 // parseBack reads days, which time.ParseDuration does not know, and what it does know.

@@ -36,9 +36,18 @@ func newVerifyCommand(s *streams) *cli.Command {
 			"  headroom verify ticket.zip --against 'headroom seal 2026-11-24T06:00:00Z sha256:…'\n" +
 			"  headroom verify ticket.zip --pin SHA256:… --require held",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "against", Usage: "what you held before: a seal line, or a `FILE` with one or with a checkpoint"},
-			&cli.StringFlag{Name: "pin", Usage: "the sender's key, as you know it: its `FINGERPRINT` or a PEM file"},
-			&cli.StringFlag{Name: "require", Usage: "the least `GRADE` that is good enough: self-signed, held or anchored (default: self-signed, or held where --against or --pin is given)"},
+			&cli.StringSliceFlag{
+				Name:  "against",
+				Usage: "what you held before: a seal line, or a `FILE` with one or with a checkpoint",
+			},
+			&cli.StringFlag{
+				Name:  "pin",
+				Usage: "the sender's key, as you know it: its `FINGERPRINT` or a PEM file",
+			},
+			&cli.StringFlag{
+				Name:  "require",
+				Usage: "the least `GRADE` that is good enough: self-signed, held or anchored (default: self-signed, or held where --against or --pin is given)",
+			},
 			outputFlag(),
 		},
 		Action: withFacts(s, readVerifyOptions, runVerify),
@@ -126,7 +135,8 @@ func runVerify(c *cli.Context, se *session, o verifyOptions) error {
 	if o.bundle != "" {
 		return se.verifyBundle(c.Context, o)
 	}
-	return se.open(c.String("db"), func() error { return se.verifyLog(c.Context, o) }, sqlite.ReadOnly())
+	return se.open(c.String("db"), func() error { return se.verifyLog(c.Context, o) },
+		sqlite.ReadOnly())
 }
 
 // verifyLog checks the database.
@@ -148,7 +158,8 @@ func (s *session) verifyLog(ctx context.Context, o verifyOptions) error {
 		return err
 	}
 	if r.Problem == nil && o.pin != "" && !strings.EqualFold(o.pin, r.Fingerprint) {
-		r.Grade, r.Problem = evidence.Altered, errors.New("it is signed with another key than the one that you named")
+		r.Grade, r.Problem = evidence.Altered, errors.New(
+			"it is signed with another key than the one that you named")
 	}
 	if err := s.write(o.output, func(w io.Writer) error { return tellLog(w, r) }); err != nil {
 		return err
@@ -176,20 +187,24 @@ func tellLog(w io.Writer, r *evidence.LogResult) error {
 		fmt.Fprintf(&b, "%v: every sealed row is as it was sealed\n", r.Grade)
 	}
 	if r.Runs > 0 && r.Problem == nil {
-		fmt.Fprintf(&b, "sealed           %s of %s in %s\n", measure.Count(r.Sealed, "log entry"), measure.Count(int64(r.Logs), "tenant"), measure.Count(int64(r.Runs), "seal"))
+		fmt.Fprintf(&b, "sealed           %s of %s in %s\n", measure.Count(r.Sealed, "log entry"),
+			measure.Count(int64(r.Logs), "tenant"), measure.Count(int64(r.Runs), "seal"))
 		fmt.Fprintf(&b, "newest seal      %s\n", r.Line)
 		fmt.Fprintf(&b, "key              %s\n", r.Fingerprint)
 		fmt.Fprintf(&b, "not yet sealed   %s\n", measure.Count(r.Unsealed, "row"))
-		fmt.Fprintf(&b, "longest delay    %v from a request's end to its seal (what was recorded live)\n", r.LongestDelay.Round(time.Second))
+		fmt.Fprintf(&b, "longest delay    %v from a request's end to its seal (what was recorded live)\n",
+			r.LongestDelay.Round(time.Second))
 		if r.Pruned > 0 {
-			fmt.Fprintf(&b, "pruned           the rows of %s are gone; their hashes are here\n", measure.Count(r.Pruned, "log entry"))
+			fmt.Fprintf(&b, "pruned           the rows of %s are gone; their hashes are here\n",
+				measure.Count(r.Pruned, "log entry"))
 		}
 	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "note             %s\n", note)
 	}
 	if r.Grade == evidence.SelfSigned {
-		b.WriteString("Whoever owns this file and its key could have made all of it today; --against a seal line that was held tells more.\n")
+		b.WriteString(
+			"Whoever owns this file and its key could have made all of it today; --against a seal line that was held tells more.\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -214,7 +229,9 @@ func (s *session) verifyBundle(ctx context.Context, o verifyOptions) error {
 			Render: func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) },
 		})
 	}
-	if err := writeOutput(s.out, o.output, o.bundle, func(w io.Writer) error { return tellBundle(w, r) }); err != nil {
+	if err := writeOutput(s.out, o.output, o.bundle, func(w io.Writer) error {
+		return tellBundle(w, r)
+	}); err != nil {
 		return err
 	}
 	return graded(r.Grade, o.require)
@@ -255,9 +272,13 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 	line("tenant", "%s, %s to %s", about.Tenant, about.Since, about.Until)
 	line("key", "%s", evidence.Fingerprint(r.Public))
 	line("log", "%s, leaves %d to %d", r.Content.Log.Origin(), r.Content.Start, r.Content.Size-1)
-	line("requests", "%d: %d recorded live, %d imported; %d opaque", f.Requests, f.Live, f.Requests-f.Live, f.Opaque)
-	line("longest delay", "%v from a request's end to its seal (recorded live)", f.LongestDelay.Round(time.Second))
-	line("capture", "programs began to record %d times and said %d times that they stopped; %d requests were dropped", f.Started, f.Stopped, f.Dropped)
+	line("requests", "%d: %d recorded live, %d imported; %d opaque", f.Requests, f.Live,
+		f.Requests-f.Live, f.Opaque)
+	line("longest delay", "%v from a request's end to its seal (recorded live)",
+		f.LongestDelay.Round(time.Second))
+	line("capture",
+		"programs began to record %d times and said %d times that they stopped; %d requests were dropped",
+		f.Started, f.Stopped, f.Dropped)
 	if f.Pruned > 0 {
 		line("pruned", "the rows of %d leaves were removed from the log", f.Pruned)
 	}
@@ -269,10 +290,13 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 		line("note", "%s", note)
 	}
 	if len(f.VendorIDs) > 0 {
-		line("look up", "the vendor's own log should have these request ids: %s", strings.Join(f.VendorIDs, ", "))
+		line("look up", "the vendor's own log should have these request ids: %s",
+			strings.Join(f.VendorIDs, ", "))
 	}
-	line("proven", "no row of the log was changed, added or left out in this range since the checkpoint was made; the audit follows from the leaves")
-	line("not proven", "that the rows are true, that every call was recorded, and that the sender's clock was right")
+	line("proven",
+		"no row of the log was changed, added or left out in this range since the checkpoint was made; the audit follows from the leaves")
+	line("not proven",
+		"that the rows are true, that every call was recorded, and that the sender's clock was right")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -289,5 +313,7 @@ func policyWords(text []byte) string {
 	if err != nil {
 		return "cannot be read: " + err.Error()
 	}
-	return fmt.Sprintf("%s %s is NOT the built-in one of this version: read policy.toml before you rely on the figures", p.Name, p.Version)
+	return fmt.Sprintf(
+		"%s %s is NOT the built-in one of this version: read policy.toml before you rely on the figures",
+		p.Name, p.Version)
 }

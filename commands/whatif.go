@@ -54,7 +54,8 @@ func change(w *outlook.WhatIf, name, value string) (err error) {
 		w.Backfills = append(w.Backfills, b)
 	default:
 		names := []string{"agents", "cap", "growth", "backfill"}
-		return fmt.Errorf("change %q is none of %s%s", name, strings.Join(names, ", "), didYouMean(name, names))
+		return fmt.Errorf("change %q is none of %s%s", name, strings.Join(names, ", "),
+			didYouMean(name, names))
 	}
 	return err
 }

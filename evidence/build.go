@@ -94,7 +94,8 @@ func (b *logBuilder) addRequest(r *store.Request) {
 	b.skipPruned()
 	b.line = b.encodeRequest(b.line[:0], b.seq(), r)
 	if b.emit != nil {
-		b.emit(b.line, fieldValue{FieldKey, r.Key}, fieldValue{FieldClient, r.Client}, fieldValue{FieldSource, r.Source.Name})
+		b.emit(b.line, fieldValue{FieldKey, r.Key}, fieldValue{FieldClient, r.Client},
+			fieldValue{FieldSource, r.Source.Name})
 	}
 	if b.removed != nil {
 		b.removed(r.StartedAt, r.ResponseBytes, true)
@@ -164,8 +165,9 @@ func (b *logBuilder) encodeRequest(line []byte, seq int64, r *store.Request) []b
 		FirstByteUS: r.FirstByte,
 		RetryAfterS: r.RetryAfter, Error: r.Error, SourceKind: r.Source.Kind, Params: r.Params,
 		VendorID: r.VendorID,
-		Key:      commitText(FieldKey, &b.salts, r.Key), Client: commitText(FieldClient, &b.salts, r.Client),
-		Source: commitText(FieldSource, &b.salts, r.Source.Name), Query: r.Query,
+		Key:      commitText(FieldKey, &b.salts, r.Key),
+		Client:   commitText(FieldClient, &b.salts, r.Client),
+		Source:   commitText(FieldSource, &b.salts, r.Source.Name), Query: r.Query,
 	}
 	if r.DateSkew.Known {
 		skew := r.DateSkew.N
@@ -176,13 +178,27 @@ func (b *logBuilder) encodeRequest(line []byte, seq int64, r *store.Request) []b
 
 func (b *logBuilder) encodeEvent(line []byte, seq int64, e *store.Event) []byte {
 	b.salter.salts(seq, &b.salts)
-	return AppendEvent(line, seq, &Event{At: e.At, Kind: e.Kind, Count: e.Count, Bytes: e.Bytes, Note: commitText(FieldNote, &b.salts, e.Note)})
+	return AppendEvent(
+		line,
+		seq,
+		&Event{
+			At:    e.At,
+			Kind:  e.Kind,
+			Count: e.Count,
+			Bytes: e.Bytes,
+			Note:  commitText(FieldNote, &b.salts, e.Note),
+		},
+	)
 }
 
 func (b *logBuilder) encodeRecording(line []byte, seq int64, r *store.ListedRecording) []byte {
 	b.salter.salts(seq, &b.salts)
-	return AppendRecording(line, seq, &Recording{ListedAt: r.ListedAt, StartedAt: r.StartedAt, DurationUS: r.Duration,
-		Bytes: r.Bytes, Key: commitText(FieldKey, &b.salts, r.Key)})
+	return AppendRecording(
+		line,
+		seq,
+		&Recording{ListedAt: r.ListedAt, StartedAt: r.StartedAt, DurationUS: r.Duration,
+			Bytes: r.Bytes, Key: commitText(FieldKey, &b.salts, r.Key)},
+	)
 }
 
 // checkpoint is the log's head.
@@ -197,7 +213,15 @@ func (b *logBuilder) head(key *Key, run int64) (store.SealHead, error) {
 	if err != nil {
 		return store.SealHead{}, err
 	}
-	h := store.SealHead{Tenant: b.tenant, Run: run, Log: b.log, Size: b.peaks.Size, Checkpoint: signed, Hints: b.hints, Lines: b.lines}
+	h := store.SealHead{
+		Tenant:     b.tenant,
+		Run:        run,
+		Log:        b.log,
+		Size:       b.peaks.Size,
+		Checkpoint: signed,
+		Hints:      b.hints,
+		Lines:      b.lines,
+	}
 	for _, hash := range b.peaks.Hashes {
 		h.Peaks = append(h.Peaks, hash[:]...)
 	}

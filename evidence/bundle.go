@@ -150,10 +150,12 @@ func (k *Key) WriteBundle(c *Contents, render Render) ([]byte, error) {
 	if c.TimeStamp != nil {
 		files = append(files, file{name: fileTimeStamp, data: c.TimeStamp})
 	}
-	files = append(files, file{name: fileKey, data: PublicPEM(k.Public())}, file{name: fileAudit, data: pages.Audit},
-		file{name: filePolicy, data: c.Policy}, file{name: fileSettings, data: c.Settings})
+	files = append(files, file{name: fileKey, data: PublicPEM(k.Public())},
+		file{name: fileAudit, data: pages.Audit}, file{name: filePolicy, data: c.Policy},
+		file{name: fileSettings, data: c.Settings})
 	sums := sumsText(files)
-	files = append(files, file{name: fileSums, data: sums}, file{name: fileSumsSig, data: k.Sign(sums)})
+	files = append(files, file{name: fileSums, data: sums},
+		file{name: fileSumsSig, data: k.Sign(sums)})
 	for i := range files {
 		files[i].pack()
 	}
@@ -267,8 +269,20 @@ func (b *Bundle) earlier() int {
 
 // checkNames compares the files' names with those that a bundle has, in their order.
 func (b *Bundle) checkNames() error {
-	want := []string{fileTicket, fileReport, fileRequests, fileVerifyText, fileVerifyPage, fileAbout, fileLeaves, fileRange,
-		fileDisclosed, fileCheckpoint, fileCheckpointRaw, fileCheckpointSig}
+	want := []string{
+		fileTicket,
+		fileReport,
+		fileRequests,
+		fileVerifyText,
+		fileVerifyPage,
+		fileAbout,
+		fileLeaves,
+		fileRange,
+		fileDisclosed,
+		fileCheckpoint,
+		fileCheckpointRaw,
+		fileCheckpointSig,
+	}
 	for i := range b.earlier() {
 		for k := range earlierEndings {
 			want = append(want, earlierName(i+1, k))

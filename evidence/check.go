@@ -78,7 +78,8 @@ func (b *Bundle) check(r *Result, o CheckOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	content, err := newContent(head, before, b.named[fileLeaves], disclosed, about, b.named[filePolicy], b.named[fileSettings])
+	content, err := newContent(head, before, b.named[fileLeaves], disclosed, about,
+		b.named[filePolicy], b.named[fileSettings])
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,8 @@ func (c *Content) checkLog(public ed25519.PublicKey) error {
 		return fmt.Errorf("%s: its last line is no seal", fileLeaves)
 	}
 	if settings != "" && settings != hexSum(c.Policy)+" "+hexSum(c.Settings) {
-		return fmt.Errorf("%s or %s: is not the one that the log was sealed with", filePolicy, fileSettings)
+		return fmt.Errorf("%s or %s: is not the one that the log was sealed with", filePolicy,
+			fileSettings)
 	}
 	return nil
 }
@@ -249,18 +251,24 @@ func (b *Bundle) checkPacking(r *Result, about About) error {
 	case about.Packer == packer():
 		return fmt.Errorf("ZIP: the file %s is not packed as headroom packs it", name)
 	default:
-		r.Notes = append(r.Notes, fmt.Sprintf("it was packed by another version (%s): contents were compared, not their packing", about.Packer))
+		r.Notes = append(
+			r.Notes,
+			fmt.Sprintf("it was packed by another version (%s): contents were compared, not their packing",
+				about.Packer),
+		)
 	}
 	return nil
 }
 
 // checkPages compares the pages with those that the leaves give.
 func (b *Bundle) checkPages(r *Result, o CheckOptions) error {
-	if !bytes.Equal(b.named[fileVerifyPage], VerifyPage) || !bytes.Equal(b.named[fileVerifyText], verifyText) {
+	if !bytes.Equal(b.named[fileVerifyPage], VerifyPage) ||
+		!bytes.Equal(b.named[fileVerifyText], verifyText) {
 		if r.Content.About.Program == o.Program {
 			return fmt.Errorf("%s or %s: is not headroom's", fileVerifyPage, fileVerifyText)
 		}
-		r.Notes = append(r.Notes, fmt.Sprintf("its %s is of another version; use your own copy", fileVerifyPage))
+		r.Notes = append(r.Notes,
+			fmt.Sprintf("its %s is of another version; use your own copy", fileVerifyPage))
 	}
 	pages := map[string][]byte{fileRequests: RequestsCSV(r.Content)}
 	if o.Render == nil {
@@ -279,7 +287,11 @@ func (b *Bundle) checkPages(r *Result, o CheckOptions) error {
 		case r.Content.About.Program == o.Program:
 			return fmt.Errorf("%s: is not what the leaves give", name)
 		default:
-			r.Notes = append(r.Notes, fmt.Sprintf("%s is of another version (%s) and could not be compared", name, r.Content.About.Program))
+			r.Notes = append(
+				r.Notes,
+				fmt.Sprintf("%s is of another version (%s) and could not be compared", name,
+					r.Content.About.Program),
+			)
 		}
 	}
 	return nil
@@ -308,7 +320,8 @@ func (b *Bundle) compare(r *Result, o CheckOptions) error {
 		return nil
 	}
 	if o.Stamped == nil {
-		r.Notes = append(r.Notes, "its time stamp was not checked: name the authority's certificate with --tsa-ca")
+		r.Notes = append(r.Notes,
+			"its time stamp was not checked: name the authority's certificate with --tsa-ca")
 		return nil
 	}
 	when, err := o.Stamped(answer, b.named[fileSeal])

@@ -58,7 +58,8 @@ type Checkpoint struct {
 
 // Body is the text that is signed, its last LF included.
 func (c *Checkpoint) Body() []byte {
-	return fmt.Appendf(nil, "%s\n%d\n%s\n", c.Log.Origin(), c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+	return fmt.Appendf(nil, "%s\n%d\n%s\n", c.Log.Origin(), c.Size,
+		base64.StdEncoding.EncodeToString(c.Root[:]))
 }
 
 // ParseBody reads a checkpoint's text in its one spelling.
@@ -70,7 +71,8 @@ func ParseBody(body []byte) (c Checkpoint, err error) {
 	if c.Log, err = parseOrigin(lines[0]); err != nil {
 		return c, fmt.Errorf("checkpoint: %w", err)
 	}
-	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.Size < 1 || strconv.FormatInt(c.Size, 10) != lines[1] {
+	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.Size < 1 ||
+		strconv.FormatInt(c.Size, 10) != lines[1] {
 		return c, errors.New("checkpoint: its second line is no size")
 	}
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
@@ -96,7 +98,8 @@ func (k *Key) noteKey(name string) string {
 	public := append([]byte{algorithmEd25519}, k.Public()...)
 	sum := sha256.Sum256(append([]byte(name+"\n"), public...))
 	secret := append([]byte{algorithmEd25519}, k.private.Seed()...)
-	return fmt.Sprintf("PRIVATE+KEY+%s+%x+%s", name, sum[:4], base64.StdEncoding.EncodeToString(secret))
+	return fmt.Sprintf("PRIVATE+KEY+%s+%x+%s", name, sum[:4],
+		base64.StdEncoding.EncodeToString(secret))
 }
 
 // OpenCheckpoint reads a signed note and checks its signature. The note must be spelled as

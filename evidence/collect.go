@@ -40,7 +40,8 @@ type Period struct {
 // are the caller's to fill in.
 func Collect(ctx context.Context, in store.Seals, key *Key, p Period) (*Contents, error) {
 	c := &collector{in: in, key: key, p: p, out: &Contents{}}
-	for _, step := range []func(context.Context) error{c.chooseHeads, c.refusePruned, c.leaves, c.seals} {
+	steps := []func(context.Context) error{c.chooseHeads, c.refusePruned, c.leaves, c.seals}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -78,7 +79,8 @@ func (c *collector) chooseHeads(ctx context.Context) error {
 			break
 		}
 	}
-	last, _ := slices.BinarySearchFunc(heads, c.newest.N+1, func(h store.SealHead, n int64) int { return int(h.Run - n) })
+	last, _ := slices.BinarySearchFunc(heads, c.newest.N+1,
+		func(h store.SealHead, n int64) int { return int(h.Run - n) })
 	heads = heads[:last]
 	if len(heads) == 0 || !publicKey(&heads[0].Log).Equal(c.key.Public()) {
 		return fmt.Errorf("tenant %q: %w; name its key with --key", c.p.Tenant, ErrOtherKey)
@@ -87,7 +89,8 @@ func (c *collector) chooseHeads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, _ := slices.BinarySearchFunc(heads, first, func(h store.SealHead, n int64) int { return int(h.Run - n) })
+	from, _ := slices.BinarySearchFunc(heads, first,
+		func(h store.SealHead, n int64) int { return int(h.Run - n) })
 	if from == len(heads) {
 		return fmt.Errorf("tenant %q: %w of the period", c.p.Tenant, ErrNothingSealed)
 	}
@@ -105,7 +108,10 @@ func (c *collector) firstRun(ctx context.Context, runs []store.SealRun) (int64, 
 		return 0, err
 	}
 	for _, r := range runs {
-		for _, row := range [][2]int64{{first.Request, r.Upto.Request}, {first.Event, r.Upto.Event}, {first.Recording, r.Upto.Recording}} {
+		for _, row := range [][2]int64{
+			{first.Request, r.Upto.Request}, {first.Event, r.Upto.Event},
+			{first.Recording, r.Upto.Recording},
+		} {
 			if row[0] != 0 && row[0] <= row[1] {
 				return r.N, nil
 			}
@@ -126,7 +132,9 @@ func (c *collector) refusePruned(ctx context.Context) error {
 	}
 	for _, h := range pruned {
 		if (h.N+1)<<h.Level > from && h.N<<h.Level < to {
-			return fmt.Errorf("tenant %q: %w: the leaves from %d to %d need some of them; name a later --since", c.p.Tenant, ErrPruned, from, to-1)
+			return fmt.Errorf(
+				"tenant %q: %w: the leaves from %d to %d need some of them; name a later --since", c.p.Tenant,
+				ErrPruned, from, to-1)
 		}
 	}
 	return nil
@@ -139,7 +147,8 @@ func (c *collector) leaves(ctx context.Context) error {
 		c.out.Leaves = append(c.out.Leaves, line...)
 		for _, f := range fields {
 			if f.field == FieldKey || slices.Contains(c.p.With, f.field) {
-				c.out.Disclosed = append(c.out.Disclosed, Disclosure{b.seq(), f.field, b.salts[saltIndex(f.field)], f.value})
+				c.out.Disclosed = append(c.out.Disclosed,
+					Disclosure{b.seq(), f.field, b.salts[saltIndex(f.field)], f.value})
 			}
 		}
 	}
@@ -158,8 +167,11 @@ func (c *collector) leaves(ctx context.Context) error {
 	}
 	last := &c.heads[len(c.heads)-1]
 	c.out.Checkpoint = last.Checkpoint
-	if head, err := OpenCheckpoint(last.Checkpoint, c.key.Public()); err != nil || head != b.checkpoint() {
-		return fmt.Errorf("tenant %q: the rows are not the ones that were sealed; \"headroom verify\" names the first that is not", c.p.Tenant)
+	if head, err := OpenCheckpoint(last.Checkpoint, c.key.Public()); err != nil ||
+		head != b.checkpoint() {
+		return fmt.Errorf(
+			"tenant %q: the rows are not the ones that were sealed; \"headroom verify\" names the first that is not",
+			c.p.Tenant)
 	}
 	return nil
 }
@@ -197,7 +209,12 @@ func (c *collector) run(ctx context.Context, b *logBuilder, head *store.SealHead
 }
 
 // appendRows appends the rows of one tenant's part of a run.
-func appendRows(ctx context.Context, in store.Seals, b *logBuilder, last, run *store.SealRun) error {
+func appendRows(
+	ctx context.Context,
+	in store.Seals,
+	b *logBuilder,
+	last, run *store.SealRun,
+) error {
 	from := after(last)
 	for r, err := range in.Requests(ctx, b.tenant, from.Request, run.Upto.Request) {
 		if err != nil {

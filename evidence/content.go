@@ -67,8 +67,22 @@ func (c *Contents) content() (*Content, error) {
 	return newContent(head, c.Before, c.Leaves, c.Disclosed, c.About, c.Policy, c.Settings)
 }
 
-func newContent(head Checkpoint, before Peaks, leaves []byte, disclosed []Disclosure, about About, policy, settings []byte) (*Content, error) {
-	c := &Content{About: about, Log: head.Log, Start: before.Size, Size: head.Size, Policy: policy, Settings: settings}
+func newContent(
+	head Checkpoint,
+	before Peaks,
+	leaves []byte,
+	disclosed []Disclosure,
+	about About,
+	policy, settings []byte,
+) (*Content, error) {
+	c := &Content{
+		About:    about,
+		Log:      head.Log,
+		Start:    before.Size,
+		Size:     head.Size,
+		Policy:   policy,
+		Settings: settings,
+	}
 	hashes := make([]tlog.Hash, 0, bytes.Count(leaves, []byte{'\n'}))
 	for line := range bytes.Lines(leaves) {
 		leaf, err := ParseLeaf(line)
@@ -83,11 +97,13 @@ func newContent(head Checkpoint, before Peaks, leaves []byte, disclosed []Disclo
 		hashes = append(hashes, HashLeaf(line))
 	}
 	if end := c.Start + int64(len(c.Leaves)); end != head.Size || len(c.Leaves) == 0 {
-		return nil, fmt.Errorf("%s: ends at leaf %d, while the checkpoint has %d", fileLeaves, end, head.Size)
+		return nil, fmt.Errorf("%s: ends at leaf %d, while the checkpoint has %d", fileLeaves, end,
+			head.Size)
 	}
 	c.hashes = NewRange(before, hashes)
 	if root, err := c.hashes.RootAt(head.Size); err != nil || root != head.Root {
-		return nil, fmt.Errorf("%s: its lines and %s do not add up to the checkpoint's root", fileLeaves, fileRange)
+		return nil, fmt.Errorf("%s: its lines and %s do not add up to the checkpoint's root", fileLeaves,
+			fileRange)
 	}
 	return c, c.disclose(disclosed)
 }
@@ -113,8 +129,10 @@ func (c *Content) disclose(disclosed []Disclosure) error {
 		leaf.values[saltIndex(d.Field)] = &disclosed[i].Value
 	}
 	for i := range c.Leaves {
-		if leaf := &c.Leaves[i]; leaf.commitment(FieldKey) != nil && leaf.values[saltIndex(FieldKey)] == nil {
-			return fmt.Errorf("%s: the recording key of leaf %d is withheld, which a bundle does not do", fileDisclosed, leaf.Seq)
+		if leaf := &c.Leaves[i]; leaf.commitment(FieldKey) != nil &&
+			leaf.values[saltIndex(FieldKey)] == nil {
+			return fmt.Errorf("%s: the recording key of leaf %d is withheld, which a bundle does not do",
+				fileDisclosed, leaf.Seq)
 		}
 	}
 	return nil

@@ -68,7 +68,8 @@ func ParseAnchor(name string, text []byte) (Anchor, error) {
 		}
 		return Anchor{Name: name, Line: &line}, nil
 	}
-	return Anchor{}, fmt.Errorf("%s: is neither a checkpoint nor has it a line \"%s…\"", name, sealLinePrefix)
+	return Anchor{}, fmt.Errorf("%s: is neither a checkpoint nor has it a line \"%s…\"", name,
+		sealLinePrefix)
 }
 
 // ErrNotComparable says that an anchor lies outside of what is being checked, so that it neither

@@ -78,7 +78,9 @@ func loadKey(name string) (*Key, error) {
 	case !st.Mode().IsRegular():
 		return nil, errors.New("it is no plain file")
 	case st.Mode().Perm()&0o077 != 0 && filePermissions:
-		return nil, fmt.Errorf("others can read it (mode %04o): a key that others know proves nothing; \"chmod 600\" it, or make a new one", st.Mode().Perm())
+		return nil, fmt.Errorf(
+			"others can read it (mode %04o): a key that others know proves nothing; \"chmod 600\" it, or make a new one",
+			st.Mode().Perm())
 	case st.Size() > keyFileMax:
 		return nil, errors.New("it is no key of headroom's")
 	}

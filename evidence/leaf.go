@@ -346,10 +346,22 @@ func ParseLeaf(line []byte) (*Leaf, error) {
 		l.Request = p.request()
 		l.Time = l.Request.StartedAt
 	case KindEvent:
-		l.Event = &Event{At: p.int(), Kind: p.text(), Count: p.int(), Bytes: p.int(), Note: p.commitment()}
+		l.Event = &Event{
+			At:    p.int(),
+			Kind:  p.text(),
+			Count: p.int(),
+			Bytes: p.int(),
+			Note:  p.commitment(),
+		}
 		l.Time = l.Event.At
 	case KindRecording:
-		l.Recording = &Recording{ListedAt: p.int(), StartedAt: p.int(), DurationUS: p.int(), Bytes: p.int(), Key: p.commitment()}
+		l.Recording = &Recording{
+			ListedAt:   p.int(),
+			StartedAt:  p.int(),
+			DurationUS: p.int(),
+			Bytes:      p.int(),
+			Key:        p.commitment(),
+		}
 		l.Time = l.Recording.StartedAt
 	default:
 		for p.next < len(p.raw) {

@@ -49,7 +49,8 @@ func (w *runWalk) locate(ctx context.Context, p *part) error {
 		case i >= len(rows) && i == 0:
 			return altered("%s: all its %d rows were removed", where, len(places))
 		case i >= len(rows):
-			return altered("%s: %d rows were removed, the first after %s", where, len(places)-i, rows[i-1].name())
+			return altered("%s: %d rows were removed, the first after %s", where, len(places)-i,
+				rows[i-1].name())
 		case i >= len(places):
 			return altered("%s: %s was inserted after it was sealed", where, rows[i].name())
 		case fits(&rows[i], places[i]):
@@ -57,7 +58,8 @@ func (w *runWalk) locate(ctx context.Context, p *part) error {
 		}
 		for k := 1; k <= lookAhead && i+k < len(places); k++ {
 			if fits(&rows[i], places[i+k]) {
-				return altered("%s: %d rows were removed, the first before %s (leaf %d)", where, k, rows[i].name(), places[i])
+				return altered("%s: %d rows were removed, the first before %s (leaf %d)", where, k,
+					rows[i].name(), places[i])
 			}
 		}
 		for k := 1; k <= lookAhead && i+k < len(rows); k++ {
@@ -75,7 +77,9 @@ func (w *runWalk) locate(ctx context.Context, p *part) error {
 			return altered("%s: leaf %d, which no row says, was changed", where, l.Seq)
 		}
 	}
-	return altered("%s: rows before it, removed rows' hashes or its checkpoint are not the ones that were sealed", where)
+	return altered(
+		"%s: rows before it, removed rows' hashes or its checkpoint are not the ones that were sealed",
+		where)
 }
 
 // places are the seqs of a part's leaves that rows say.
@@ -126,10 +130,18 @@ func (w *runWalk) placedRows(ctx context.Context, p *part) (rows []placedRow, er
 	}
 	for i := range captures {
 		c := &captures[i]
-		rows = append(rows, placedRow{func() string { return fmt.Sprintf("capture %d (%s, %s)", c.ID, c.Kind, sealTime(c.At)) },
-			func(line []byte, seq int64) []byte { return append(line, CaptureLine(seq, c.At, c.Kind, c.Version)...) }})
+		rows = append(
+			rows,
+			placedRow{
+				func() string { return fmt.Sprintf("capture %d (%s, %s)", c.ID, c.Kind, sealTime(c.At)) },
+				func(line []byte, seq int64) []byte {
+					return append(line, CaptureLine(seq, c.At, c.Kind, c.Version)...)
+				},
+			},
+		)
 	}
-	for r, err := range w.in.Listed(ctx, p.head.Tenant, after(w.last).Recording, w.run.Upto.Recording) {
+	from, to := after(w.last).Recording, w.run.Upto.Recording
+	for r, err := range w.in.Listed(ctx, p.head.Tenant, from, to) {
 		if err != nil {
 			return nil, err
 		}

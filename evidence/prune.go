@@ -75,7 +75,12 @@ type pruner struct {
 }
 
 func planPrune(ctx context.Context, in store.Seals, o *PruneOptions) (*pruner, error) {
-	p := &pruner{PruneOptions: o, in: in, keep: map[string][]store.PrunedHash{}, went: map[string]Pruned{}}
+	p := &pruner{
+		PruneOptions: o,
+		in:           in,
+		keep:         map[string][]store.PrunedHash{},
+		went:         map[string]Pruned{},
+	}
 	last, err := in.Run(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -103,7 +108,8 @@ func (p *pruner) tenant(ctx context.Context, tenant string) error {
 		return err
 	}
 	gone := map[int64]tlog.Hash{}
-	tiles := slices.DeleteFunc(slices.Clone(b.pruned), func(h store.PrunedHash) bool { return h.Level == 0 })
+	tiles := slices.DeleteFunc(slices.Clone(b.pruned),
+		func(h store.PrunedHash) bool { return h.Level == 0 })
 	for _, h := range b.pruned {
 		if h.Level == 0 {
 			gone[h.N] = h.Hash
@@ -130,7 +136,9 @@ func (p *pruner) tenant(ctx context.Context, tenant string) error {
 	}
 	head, err := OpenCheckpoint(heads[len(heads)-1].Checkpoint, p.Key.Public())
 	if err != nil || head != b.checkpoint() {
-		return fmt.Errorf("tenant %q: the rows are not the ones that were sealed, and nothing was removed; \"headroom verify\" names the first that is not", tenant)
+		return fmt.Errorf(
+			"tenant %q: the rows are not the ones that were sealed, and nothing was removed; \"headroom verify\" names the first that is not",
+			tenant)
 	}
 	if went.Requests+went.Other == 0 {
 		return nil
@@ -190,5 +198,12 @@ func (p *pruner) finish(ctx context.Context) (*store.Pruning, error) {
 	text := s.text(heads)
 	s.run.TextSum = sha256.Sum256(text)
 	p.done.Line = SealLine(text)
-	return &store.Pruning{After: s.last.N, Before: p.Before, Upto: s.last.Upto, Keep: p.keep, Run: &s.run, Heads: heads}, nil
+	return &store.Pruning{
+		After:  s.last.N,
+		Before: p.Before,
+		Upto:   s.last.Upto,
+		Keep:   p.keep,
+		Run:    &s.run,
+		Heads:  heads,
+	}, nil
 }

@@ -11,8 +11,21 @@ import (
 func RequestsCSV(c *Content) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	row := []string{"leaf", "started_at", "method", "url", "recording_key", "status", "response_bytes", "cut_short", "duration_s",
-		"retry_after_s", "error", "vendor_request_id", "date_skew_s"}
+	row := []string{
+		"leaf",
+		"started_at",
+		"method",
+		"url",
+		"recording_key",
+		"status",
+		"response_bytes",
+		"cut_short",
+		"duration_s",
+		"retry_after_s",
+		"error",
+		"vendor_request_id",
+		"date_skew_s",
+	}
 	_ = w.Write(row) // a buffer takes everything
 	for i := range c.Leaves {
 		r := c.Leaves[i].Request
@@ -20,19 +33,23 @@ func RequestsCSV(c *Content) []byte {
 			continue
 		}
 		key, _ := c.Leaves[i].Value(FieldKey)
-		row = append(row[:0], strconv.FormatInt(c.Leaves[i].Seq, 10), csvTime(r.StartedAt), guardCell(r.Method),
-			guardCell(r.Origin+r.Template), guardCell(key), strconv.FormatInt(r.Status, 10),
-			strconv.FormatInt(r.ResponseBytes, 10),
-			yesNo(r.CutShort), strconv.FormatFloat(float64(r.DurationUS)/1e6, 'f', -1, 64),
-			strconv.FormatInt(r.RetryAfterS, 10),
-			guardCell(r.Error), guardCell(r.VendorID), optional(r.DateSkewS))
+		row = append(row[:0], strconv.FormatInt(c.Leaves[i].Seq, 10), csvTime(r.StartedAt),
+			guardCell(r.Method), guardCell(r.Origin+r.Template), guardCell(key),
+			strconv.FormatInt(r.Status, 10), strconv.FormatInt(r.ResponseBytes, 10), yesNo(r.CutShort),
+			strconv.FormatFloat(float64(r.DurationUS)/1e6, 'f', -1, 64),
+			strconv.FormatInt(r.RetryAfterS, 10), guardCell(r.Error), guardCell(r.VendorID),
+			optional(r.DateSkewS))
 		_ = w.Write(row)
 	}
 	w.Flush()
 	return b.Bytes()
 }
 
-func csvTime(us int64) string { return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.000000Z") }
+func csvTime(
+	us int64,
+) string {
+	return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.000000Z")
+}
 
 func yesNo(v bool) string {
 	if v {

@@ -104,7 +104,12 @@ type sealing struct {
 }
 
 func newSealing(ctx context.Context, in store.Seals, o *SealOptions) (*sealing, error) {
-	s := &sealing{SealOptions: o, in: in, heads: map[string]*store.SealHead{}, logs: map[string]*logBuilder{}}
+	s := &sealing{
+		SealOptions: o,
+		in:          in,
+		heads:       map[string]*store.SealHead{},
+		logs:        map[string]*logBuilder{},
+	}
 	var err error
 	if s.last, err = in.Run(ctx, 0); err != nil {
 		return nil, err
@@ -116,7 +121,8 @@ func newSealing(ctx context.Context, in store.Seals, o *SealOptions) (*sealing, 
 	for i := range heads {
 		h := &heads[i]
 		if !publicKey(&h.Log).Equal(o.Key.Public()) {
-			return nil, fmt.Errorf("%w: %s, not %s; name that key with --key", ErrOtherKey, Fingerprint(publicKey(&h.Log)), Fingerprint(o.Key.Public()))
+			return nil, fmt.Errorf("%w: %s, not %s; name that key with --key", ErrOtherKey,
+				Fingerprint(publicKey(&h.Log)), Fingerprint(o.Key.Public()))
 		}
 		s.heads[h.Tenant] = h
 	}
@@ -133,7 +139,12 @@ func newSealing(ctx context.Context, in store.Seals, o *SealOptions) (*sealing, 
 // all, whatever their numbers.
 func after(last *store.SealRun) store.RowIDs {
 	if last.N == 0 {
-		return store.RowIDs{Request: math.MinInt64, Event: math.MinInt64, Recording: math.MinInt64, Capture: math.MinInt64}
+		return store.RowIDs{
+			Request:   math.MinInt64,
+			Event:     math.MinInt64,
+			Recording: math.MinInt64,
+			Capture:   math.MinInt64,
+		}
 	}
 	return last.Upto
 }
@@ -195,7 +206,10 @@ func (s *sealing) readRows(ctx context.Context) error {
 	return nil
 }
 
-func (s *sealing) listed(ctx context.Context, after int64) (listed []store.ListedRecording, err error) {
+func (s *sealing) listed(
+	ctx context.Context,
+	after int64,
+) (listed []store.ListedRecording, err error) {
 	for r, err := range s.in.Listed(ctx, "", after, s.run.Upto.Recording) {
 		if err != nil {
 			return nil, err
@@ -222,7 +236,11 @@ func (s *sealing) beginLogs(events []store.Event, listed []store.ListedRecording
 	return nil
 }
 
-func (s *sealing) addSmall(events []store.Event, captures []store.Capture, listed []store.ListedRecording) {
+func (s *sealing) addSmall(
+	events []store.Event,
+	captures []store.Capture,
+	listed []store.ListedRecording,
+) {
 	for i := range events {
 		e := &events[i]
 		if !sealedEvent(e) {

@@ -65,7 +65,8 @@ type HeldLine struct {
 
 // ParseSealLine reads a seal line, as SealLine wrote it.
 func ParseSealLine(line string) (HeldLine, error) {
-	wrong := errors.New(`no seal line; one looks like "headroom seal 2026-11-24T06:00:00Z sha256:…" with 64 hex digits`)
+	wrong := errors.New(
+		`no seal line; one looks like "headroom seal 2026-11-24T06:00:00Z sha256:…" with 64 hex digits`)
 	rest, found := strings.CutPrefix(strings.TrimSpace(line), sealLinePrefix)
 	at, digits, two := strings.Cut(rest, " sha256:")
 	sum, err := hex.DecodeString(digits)

@@ -48,18 +48,25 @@ func (t *ticket) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n
 func (t *ticket) head() {
 	vendor := cmp.Or(t.p.Vendor, "the vendor")
 	if t.incident == nil {
-		t.line("# %s: API calls from %s to %s\n", plain(t.r.Tenant), day(t.c.About.Since), day(t.c.About.Until))
-		t.line("**What we ask:** please compare these calls with your own log, and tell us where it differs.")
+		t.line("# %s: API calls from %s to %s\n", plain(t.r.Tenant), day(t.c.About.Since),
+			day(t.c.About.Until))
+		t.line(
+			"**What we ask:** please compare these calls with your own log, and tell us where it differs.")
 		return
 	}
 	t.line("# %s: %s\n", plain(t.r.Tenant), plain(t.incident.Title))
 	switch {
 	case t.aboutEgress() && t.incident.ResetAt == 0 && (t.incident.Open || t.nearCap()):
-		t.line("**What we ask:** would you please reset the egress window of %s? What filled it is told below, with what we did about it.", plain(t.r.Tenant))
+		t.line(
+			"**What we ask:** would you please reset the egress window of %s? What filled it is told below, with what we did about it.",
+			plain(t.r.Tenant))
 	case t.incident.Open:
-		t.line("**What we ask:** would you please look at these calls with us? It is still going on, and the ids below should be in the log of %s.", plain(vendor))
+		t.line(
+			"**What we ask:** would you please look at these calls with us? It is still going on, and the ids below should be in the log of %s.",
+			plain(vendor))
 	default:
-		t.line("**What we ask:** nothing has to be done now; would you please confirm that your log shows the same, and that it ended?")
+		t.line(
+			"**What we ask:** nothing has to be done now; would you please confirm that your log shows the same, and that it ended?")
 	}
 }
 
@@ -80,9 +87,11 @@ func (t *ticket) nearCap() bool {
 func (t *ticket) happened() {
 	t.line("\n## What happened\n")
 	if i := t.incident; i != nil {
-		t.line("- From %s to %s (UTC), in %s.", second(i.First), second(i.Last), measure.Count(int64(i.Nights), "night"))
+		t.line("- From %s to %s (UTC), in %s.", second(i.First), second(i.Last),
+			measure.Count(int64(i.Nights), "night"))
 		t.line("- Likely cause: %s. Effects: %s.", i.Cause, effects(i.Rules))
-		t.line("- %s, %s of them refused; %s were transferred in vain.", measure.Count(i.Requests, "request"), measure.Grouped(i.Refused), measure.Bytes(i.WastedBytes))
+		t.line("- %s, %s of them refused; %s were transferred in vain.",
+			measure.Count(i.Requests, "request"), measure.Grouped(i.Refused), measure.Bytes(i.WastedBytes))
 		switch {
 		case i.Open:
 			t.line("- It is still going on.")
@@ -94,7 +103,8 @@ func (t *ticket) happened() {
 		}
 		return
 	}
-	t.line("- %s between %s and %s (UTC).", measure.Count(t.r.Requests, "request"), second(t.r.FirstRequest), second(t.r.LastRequest))
+	t.line("- %s between %s and %s (UTC).", measure.Count(t.r.Requests, "request"),
+		second(t.r.FirstRequest), second(t.r.LastRequest))
 	for _, f := range t.r.Findings[:min(4, len(t.r.Findings))] {
 		t.line("- %s (%s): %s", f.Rule, f.Severity, plain(f.Detail))
 	}
@@ -118,9 +128,11 @@ func (t *ticket) numbers() {
 	if t.incident != nil {
 		wasted = t.incident.WastedBytes
 	}
-	t.line("- Recordings: %s in all, of which %s came again or were broken off.", measure.Bytes(e.Total), measure.Bytes(wasted))
-	t.line("- In the %s before %s (UTC): %s. The most that such a window held: %s, at %s.", measure.Hours(e.Window),
-		strings.TrimSuffix(t.c.About.AsOf, "Z"), measure.Bytes(e.Current), measure.Bytes(e.Peak), second(e.PeakAt))
+	t.line("- Recordings: %s in all, of which %s came again or were broken off.",
+		measure.Bytes(e.Total), measure.Bytes(wasted))
+	t.line("- In the %s before %s (UTC): %s. The most that such a window held: %s, at %s.",
+		measure.Hours(e.Window), strings.TrimSuffix(t.c.About.AsOf, "Z"), measure.Bytes(e.Current),
+		measure.Bytes(e.Peak), second(e.PeakAt))
 	t.line("- The cap: %s.", t.cap())
 	for _, reset := range t.r.Resets {
 		t.line("- Reset before: %s (UTC).", second(reset.At))
@@ -145,22 +157,26 @@ func (t *ticket) cap() string {
 		}
 		return words
 	case egress.CapLearned:
-		return measure.Bytes(limit.Bytes) + ", learned from what was refused and what was served in these calls"
+		return measure.Bytes(
+			limit.Bytes) + ", learned from what was refused and what was served in these calls"
 	}
-	return fmt.Sprintf("about %s, estimated from %s; please tell us the right one", measure.Bytes(limit.Bytes), measure.Count(int64(t.r.Facts.Agents), "recorded agent"))
+	return fmt.Sprintf("about %s, estimated from %s; please tell us the right one",
+		measure.Bytes(limit.Bytes), measure.Count(int64(t.r.Facts.Agents), "recorded agent"))
 }
 
 // requests is the table of what to look up.
 func (t *ticket) requests() {
 	rows := t.chosen()
 	t.line("\n## Requests to look up\n")
-	t.line("| started (UTC) | status | bytes | recording key | your request id |\n|---|---|---|---|---|")
+	t.line(
+		"| started (UTC) | status | bytes | recording key | your request id |\n|---|---|---|---|---|")
 	for _, l := range rows {
 		key, _ := l.Value(FieldKey)
-		t.line("| %s | %d | %d | %s | %s |", second(l.Request.StartedAt), l.Request.Status, l.Request.ResponseBytes,
-			cell(cmp.Or(key, l.Request.Template)), cell(l.Request.VendorID))
+		t.line("| %s | %d | %d | %s | %s |", second(l.Request.StartedAt), l.Request.Status,
+			l.Request.ResponseBytes, cell(cmp.Or(key, l.Request.Template)), cell(l.Request.VendorID))
 	}
-	t.line("\nAll %s, with their keys, are in requests.csv.", measure.Count(t.c.Facts().Requests, "request"))
+	t.line("\nAll %s, with their keys, are in requests.csv.",
+		measure.Count(t.c.Facts().Requests, "request"))
 }
 
 // chosen are refused requests first, then those without an answer, then the largest; in order of
@@ -186,23 +202,30 @@ func (t *ticket) chosen() []*DisclosedLeaf {
 		return 0
 	}
 	slices.SortStableFunc(rows, func(a, b *DisclosedLeaf) int {
-		return cmp.Or(cmp.Compare(weight(b), weight(a)), cmp.Compare(b.Request.ResponseBytes, a.Request.ResponseBytes), cmp.Compare(a.Request.StartedAt, b.Request.StartedAt))
+		return cmp.Or(cmp.Compare(weight(b), weight(a)),
+			cmp.Compare(b.Request.ResponseBytes, a.Request.ResponseBytes),
+			cmp.Compare(a.Request.StartedAt, b.Request.StartedAt))
 	})
 	rows = rows[:min(len(rows), ticketRequests)]
-	slices.SortStableFunc(rows, func(a, b *DisclosedLeaf) int { return cmp.Compare(a.Request.StartedAt, b.Request.StartedAt) })
+	slices.SortStableFunc(rows,
+		func(a, b *DisclosedLeaf) int { return cmp.Compare(a.Request.StartedAt, b.Request.StartedAt) })
 	return rows
 }
 
 // check says how far this can be relied on.
 func (t *ticket) check() {
 	t.line("\n## How to check this\n")
-	t.line("This file, report.html and requests.csv follow from leaves.tsv, which cannot be changed without breaking its signature.")
-	t.line("VERIFY.md tells how to check that by hand; the times are our clock's. Your own log, by the ids above, is the best check.")
+	t.line(
+		"This file, report.html and requests.csv follow from leaves.tsv, which cannot be changed without breaking its signature.")
+	t.line(
+		"VERIFY.md tells how to check that by hand; the times are our clock's. Your own log, by the ids above, is the best check.")
 }
 
 // plain keeps text from outside from being markup, and on one line.
 func plain(s string) string {
-	return strings.NewReplacer("\n", " ", "\r", " ", "<", "&lt;", "`", "'", "[", "(", "]", ")", "*", "\\*", "_", "\\_", "#", "\\#").Replace(s)
+	return strings.NewReplacer("\n", " ", "\r", " ", "<", "&lt;", "`", "'",
+		"[", "(", "]", ")", "*", "\\*", "_", "\\_", "#", "\\#").
+		Replace(s)
 }
 
 // cell is plain, for a table.

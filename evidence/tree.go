@@ -88,7 +88,11 @@ type Range struct {
 // NewRange builds the nodes over leaves[0], which is the leaf with the index before.Size, and the
 // ones after it.
 func NewRange(before Peaks, leaves []tlog.Hash) *Range {
-	r := &Range{Start: before.Size, end: before.Size + int64(len(leaves)), before: make([]tlog.Hash, 64)}
+	r := &Range{
+		Start:  before.Size,
+		end:    before.Size + int64(len(leaves)),
+		before: make([]tlog.Hash, 64),
+	}
 	peak := len(before.Hashes)
 	row := leaves
 	for level := 0; ; level++ {
@@ -125,7 +129,8 @@ func (r *Range) node(level int, index int64) (tlog.Hash, error) {
 	case index == first-1 && first&1 == 1:
 		return r.before[level], nil
 	}
-	return tlog.Hash{}, fmt.Errorf("leaf range from %d does not know subtree %d of %d leaves", r.Start, index, int64(1)<<level)
+	return tlog.Hash{}, fmt.Errorf("leaf range from %d does not know subtree %d of %d leaves", r.Start,
+		index, int64(1)<<level)
 }
 
 // RootAt is the hash of the log's first size leaves, with size from Start to End.

@@ -64,7 +64,12 @@ type alteredError struct{ what string }
 
 func (e *alteredError) Error() string { return e.what }
 
-func altered(format string, args ...any) error { return &alteredError{fmt.Sprintf(format, args...)} }
+func altered(
+	format string,
+	args ...any,
+) error {
+	return &alteredError{fmt.Sprintf(format, args...)}
+}
 
 // logVerifier walks through all runs.
 type logVerifier struct {
@@ -103,7 +108,8 @@ func (v *logVerifier) verify(ctx context.Context) error {
 
 // follows says that a run covers no less than the one before it.
 func follows(a, b *store.RowIDs) bool {
-	return a.Request <= b.Request && a.Event <= b.Event && a.Recording <= b.Recording && a.Capture <= b.Capture
+	return a.Request <= b.Request && a.Event <= b.Event && a.Recording <= b.Recording &&
+		a.Capture <= b.Capture
 }
 
 // finish grades what held together.
@@ -112,7 +118,8 @@ func (v *logVerifier) finish() error {
 		v.result.Sealed += b.seq()
 		v.result.Pruned += b.skips
 		if b.skips != v.pruned[tenant] || len(b.pruned) > 0 {
-			return altered("log of %q: the rows of %d leaves are gone, while prunes tell of %d", tenant, b.skips, v.pruned[tenant])
+			return altered("log of %q: the rows of %d leaves are gone, while prunes tell of %d", tenant,
+				b.skips, v.pruned[tenant])
 		}
 		fingerprint := Fingerprint(publicKey(&b.log))
 		if v.result.Fingerprint != "" && v.result.Fingerprint != fingerprint {
@@ -134,7 +141,8 @@ func (v *logVerifier) finish() error {
 		v.result.Grade = SelfSigned
 	}
 	if v.o.Key == nil && v.result.Runs > 0 {
-		v.result.Notes = append(v.result.Notes, "without the key the rows' contents were not checked, only how many there are; name it with --key")
+		v.result.Notes = append(v.result.Notes,
+			"without the key the rows' contents were not checked, only how many there are; name it with --key")
 	}
 	return nil
 }
@@ -197,7 +205,8 @@ func (w *runWalk) begin(ctx context.Context, head *store.SealHead) error {
 	if b == nil {
 		b = newLogBuilder(head.Tenant, head.Log, w.keyOrNone())
 		if w.o.Key != nil && !publicKey(&head.Log).Equal(w.o.Key.Public()) {
-			return fmt.Errorf("%w: %s, not %s; name that key with --key", ErrOtherKey, Fingerprint(publicKey(&head.Log)), Fingerprint(w.o.Key.Public()))
+			return fmt.Errorf("%w: %s, not %s; name that key with --key", ErrOtherKey,
+				Fingerprint(publicKey(&head.Log)), Fingerprint(w.o.Key.Public()))
 		}
 		var err error
 		if b.pruned, err = w.in.Pruned(ctx, head.Tenant); err != nil {
@@ -215,7 +224,8 @@ func (w *runWalk) begin(ctx context.Context, head *store.SealHead) error {
 		return altered("log of %q does not begin with its tenant", head.Tenant)
 	}
 	first, err := ParseLeaf([]byte(p.lines[0].Line))
-	if err != nil || first.Kind != KindTenant || first.Fields[0] != head.Tenant || first.Fields[3] != Fingerprint(publicKey(&head.Log)) {
+	if err != nil || first.Kind != KindTenant || first.Fields[0] != head.Tenant ||
+		first.Fields[3] != Fingerprint(publicKey(&head.Log)) {
 		return altered("log of %q begins with another tenant or key", head.Tenant)
 	}
 	b.addLine(p.lines[0].Line)
@@ -308,7 +318,8 @@ func (w *runWalk) captures(ctx context.Context) error {
 }
 
 func (w *runWalk) inserted(name string) error {
-	return altered("%s was inserted, or moved to another tenant, after seal %d was made", name, w.run.N)
+	return altered("%s was inserted, or moved to another tenant, after seal %d was made", name,
+		w.run.N)
 }
 
 // delay keeps the longest time from the end of a request that was recorded live to its seal.
@@ -330,7 +341,8 @@ func (w *runWalk) end(ctx context.Context, p *part) error {
 		return altered("log of %q, seal %d: %v", p.head.Tenant, w.run.N, err)
 	}
 	if c.Log != p.b.log.ID || c.Size != p.head.Size || c.Size <= p.from || p.head.Log != p.b.log {
-		return altered("log of %q, seal %d: its checkpoint is of another log or size", p.head.Tenant, w.run.N)
+		return altered("log of %q, seal %d: its checkpoint is of another log or size", p.head.Tenant,
+			w.run.N)
 	}
 	if err := w.checkLines(p); err != nil {
 		return err
@@ -339,7 +351,8 @@ func (w *runWalk) end(ctx context.Context, p *part) error {
 	for i, a := range w.o.Anchors {
 		if a.Checkpoint != nil && a.Checkpoint.Log == c.Log && a.Checkpoint.Size == c.Size {
 			if *a.Checkpoint != c {
-				return altered("%s: contradicts the log of %q: its first %d leaves were others", a.Name, p.head.Tenant, c.Size)
+				return altered("%s: contradicts the log of %q: its first %d leaves were others", a.Name,
+					p.head.Tenant, c.Size)
 			}
 			w.met[i] = true
 		}
@@ -364,11 +377,14 @@ func (w *runWalk) end(ctx context.Context, p *part) error {
 func (w *runWalk) checkCache(p *part) error {
 	peaks, err := headPeaks(p.head)
 	if err != nil || !slices.Equal(peaks.Hashes, p.b.peaks.Hashes) {
-		return altered("log of %q, seal %d: the hashes to go on from were changed", p.head.Tenant, w.run.N)
+		return altered("log of %q, seal %d: the hashes to go on from were changed", p.head.Tenant,
+			w.run.N)
 	}
 	for i := 0; i+hintSize <= len(p.b.hints); i += hintSize {
-		if got := p.b.hints[i : i+hintSize]; !bytes.Equal(got, make([]byte, hintSize)) && (i+hintSize > len(p.head.Hints) || !bytes.Equal(got, p.head.Hints[i:i+hintSize])) {
-			return altered("log of %q, seal %d: the hint of leaf %d was changed", p.head.Tenant, w.run.N, p.from+int64(i/hintSize))
+		if got := p.b.hints[i : i+hintSize]; !bytes.Equal(got, make([]byte, hintSize)) &&
+			(i+hintSize > len(p.head.Hints) || !bytes.Equal(got, p.head.Hints[i:i+hintSize])) {
+			return altered("log of %q, seal %d: the hint of leaf %d was changed", p.head.Tenant, w.run.N,
+				p.from+int64(i/hintSize))
 		}
 	}
 	if len(p.b.hints) != len(p.head.Hints) {
@@ -392,7 +408,8 @@ func (w *runWalk) checkLines(p *part) error {
 				return altered("log of %q, leaf %d: is not as it was sealed", p.head.Tenant, l.Seq)
 			}
 			w.pruned[p.head.Tenant] += rows
-		case isLast != (leaf.Kind == KindSeal), isLast && (leaf.Seq != p.head.Size-1 || leaf.Time != w.run.SealedAt):
+		case isLast != (leaf.Kind == KindSeal),
+			isLast && (leaf.Seq != p.head.Size-1 || leaf.Time != w.run.SealedAt):
 			return altered("log of %q, leaf %d: is not the seal %d", p.head.Tenant, l.Seq, w.run.N)
 		}
 	}
@@ -412,11 +429,13 @@ func (w *runWalk) count(p *part) error {
 	p.b.skips += skipped
 	want := p.head.Size - p.from - int64(len(p.head.Lines)) - skipped
 	if p.count != want {
-		return altered("log of %q, seal %d: has %d rows, while %d were sealed", p.head.Tenant, w.run.N, p.count, want)
+		return altered("log of %q, seal %d: has %d rows, while %d were sealed", p.head.Tenant, w.run.N,
+			p.count, want)
 	}
 	peaks, err := headPeaks(p.head)
 	if err != nil || peaks.Root() != mustRoot(p.head.Checkpoint) {
-		return altered("log of %q, seal %d: the hashes to go on from were changed", p.head.Tenant, w.run.N)
+		return altered("log of %q, seal %d: the hashes to go on from were changed", p.head.Tenant,
+			w.run.N)
 	}
 	p.b.peaks = peaks
 	return nil

@@ -55,8 +55,11 @@ func readZip(data []byte) ([]file, error) {
 	}
 	again := writeZip(files)
 	if !bytes.Equal(data, again) {
-		return nil, fmt.Errorf("ZIP: differs at byte %d from the one form of a bundle: its headers do not agree, "+
-			"or it holds something between its files", firstDifference(data, again))
+		return nil, fmt.Errorf(
+			"ZIP: differs at byte %d from the one form of a bundle: its headers do not agree, "+
+				"or it holds something between its files",
+			firstDifference(data, again),
+		)
 	}
 	return files, nil
 }

@@ -5,7 +5,8 @@
 //
 //	rec := store.NewRecorder(db)
 //	defer rec.Close()
-//	client := &http.Client{Transport: ingest.NewTransport(nil, rec, ingest.WithHashKey(db.HashKey()))}
+//	transport := ingest.NewTransport(nil, rec, ingest.WithHashKey(db.HashKey()))
+//	client := &http.Client{Transport: transport}
 //
 // Put the Transport innermost: a retrying or caching layer above it then makes one row of each
 // attempt.

@@ -30,9 +30,11 @@ func errorClass(err error, req *http.Request) string {
 		return "dns"
 	case isTimeout(err):
 		return "timeout"
-	case isTLS(err), isOp && (op.Op == "remote error" || op.Op == "local error"): // those of crypto/tls's alerts
+	case isTLS(err),
+		isOp && (op.Op == "remote error" || op.Op == "local error"): // those of crypto/tls's alerts
 		return "tls"
-	case isOp && (op.Op == "read" || op.Op == "write" || op.Op == "readfrom"): // the last of a body that is sent
+	// "readfrom" is a body that is sent.
+	case isOp && (op.Op == "read" || op.Op == "write" || op.Op == "readfrom"):
 		return "reset"
 	case isOp: // dial, and through a proxy: proxyconnect, socks connect
 		return "connect"
@@ -54,7 +56,8 @@ func abandonedClass(req *http.Request) string {
 		return "other"
 	}
 	deadline, ok := ctx.Deadline()
-	if ctx.Err() == context.DeadlineExceeded || ctx.Err() == nil && ok && !time.Now().Before(deadline) {
+	if ctx.Err() == context.DeadlineExceeded ||
+		ctx.Err() == nil && ok && !time.Now().Before(deadline) {
 		return "timeout"
 	}
 	return "cancelled"
@@ -98,7 +101,8 @@ func RetryAfter(value string, now func() time.Time) int64 {
 	if n, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return int64(n)
 	}
-	if whole, part, ok := strings.Cut(value, "."); ok && part != "" && strings.Trim(whole+part, "0123456789") == "" {
+	if whole, part, ok := strings.Cut(value, "."); ok && part != "" &&
+		strings.Trim(whole+part, "0123456789") == "" {
 		x, err := strconv.ParseFloat(value, 64) // not of the standard, but some send a fraction
 		if err == nil && x < 1<<31 {
 			return int64(math.Ceil(x))

@@ -13,7 +13,8 @@ import (
 
 // Slots hands out the right to start a request to all processes that share it; an open store does.
 type Slots interface {
-	TakeSlot(ctx context.Context, tenant, class string, lease time.Duration) (s store.Slot, wait time.Duration, ok bool, err error)
+	TakeSlot(ctx context.Context, tenant, class string,
+		lease time.Duration) (s store.Slot, wait time.Duration, ok bool, err error)
 	SettleSlot(ctx context.Context, s store.Slot, next time.Time) error
 }
 
@@ -93,7 +94,11 @@ func WithPacer(p *Pacer) Option { return func(t *Transport) { t.pacer = p } }
 // request whose context ends while it waits fails with the context's error; it was not sent, so it
 // is not recorded. The function trouble is as in NewPacer. By default, nothing is held back.
 func WithPace(s Slots, trouble func(error)) Option {
-	return func(t *Transport) { t.pace = func(p *limits.Policy) *Pacer { return NewPacer(p, s, trouble) } }
+	return func(t *Transport) {
+		t.pace = func(p *limits.Policy) *Pacer {
+			return NewPacer(p, s, trouble)
+		}
+	}
 }
 
 // Held is what was held back so far, by tenant. Requests that need not wait are not in it.
@@ -202,7 +207,10 @@ func (p *Pacer) take(ctx context.Context, tenant string) (*store.Slot, error) {
 
 // ask asks the slots for one; wait is 0 where the request may start. The slot is nil where the
 // slots are in trouble: the interval is then kept in this process. The only error is the context's.
-func (p *Pacer) ask(ctx context.Context, tenant string) (slot *store.Slot, wait time.Duration, err error) {
+func (p *Pacer) ask(
+	ctx context.Context,
+	tenant string,
+) (slot *store.Slot, wait time.Duration, err error) {
 	if p.resting() {
 		return nil, 0, nil
 	}
@@ -260,7 +268,8 @@ func (p *Pacer) rest(err error) {
 	p.trouble = nil
 	p.mu.Unlock()
 	if trouble != nil {
-		trouble(fmt.Errorf("share the pace with other processes: %w; it is kept in this process alone", err))
+		trouble(
+			fmt.Errorf("share the pace with other processes: %w; it is kept in this process alone", err))
 	}
 }
 

@@ -15,7 +15,8 @@ const paramsBytes = 16
 // Params computes store.Request.Params, by which the audit tells "the same parameters" without
 // knowing them:
 //
-//	first 16 bytes of HMAC-SHA-256(key, method NUL path NUL query NUL body), in lower-case hexadecimal
+//	first 16 bytes of HMAC-SHA-256(key, method NUL path NUL query NUL body),
+//	in lower-case hexadecimal
 //
 // The key belongs to one database file, so the digests of two files cannot be compared, and nobody
 // without the file can test a guess of a phone number against them. Scheme, host, userinfo and

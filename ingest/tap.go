@@ -33,11 +33,13 @@ type tap struct {
 // tapped says whether an answer is a recording list that can be read.
 func (t *Transport) tapped(route *store.Route, resp *http.Response) bool {
 	rule := &t.policy.Listing
-	if t.lists == nil || rule.Class == "" || route.Class != rule.Class || t.policy.Role(resp.StatusCode) != limits.RoleOK {
+	if t.lists == nil || rule.Class == "" || route.Class != rule.Class ||
+		t.policy.Role(resp.StatusCode) != limits.RoleOK {
 		return false
 	}
 	encoding := resp.Header.Get("Content-Encoding")
-	return encoding == "" || strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "identity")
+	return encoding == "" || strings.EqualFold(encoding, "gzip") ||
+		strings.EqualFold(encoding, "identity")
 }
 
 // newTap starts to read a list of a tenant.

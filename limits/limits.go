@@ -42,7 +42,8 @@ var builtin embed.FS
 func BuiltinText(name string) ([]byte, error) {
 	data, err := builtin.ReadFile(name + ".toml")
 	if err != nil {
-		return nil, fmt.Errorf("find policy %q: headroom comes with %s only", name, strings.Join(BuiltinNames(), ", "))
+		return nil, fmt.Errorf("find policy %q: headroom comes with %s only", name,
+			strings.Join(BuiltinNames(), ", "))
 	}
 	return data, nil
 }

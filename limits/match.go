@@ -105,7 +105,8 @@ func splitPath(segments []string, path string) []string {
 // the whole host.
 func (p *Policy) tenant(host string) string {
 	for _, h := range p.rules.hosts {
-		if len(host) <= len(h.before)+len(h.after) || !strings.HasPrefix(host, h.before) || !strings.HasSuffix(host, h.after) {
+		if len(host) <= len(h.before)+len(h.after) || !strings.HasPrefix(host, h.before) ||
+			!strings.HasSuffix(host, h.after) {
 			continue
 		}
 		t := host[len(h.before) : len(host)-len(h.after)]
@@ -209,7 +210,8 @@ func (p *Policy) keepSegment(m *Match, t *segment, s string) string {
 // allows.
 func (p *Policy) MayKeep(name, value string) bool {
 	keep := p.rules.keep[name]
-	return keep != nil && keep.match(value) && (keep.plain || allIn(value, &valueBytes)) && !p.refused(value)
+	return keep != nil && keep.match(value) && (keep.plain || allIn(value, &valueBytes)) &&
+		!p.refused(value)
 }
 
 // maxVendorID is the longest id of a vendor that is kept, in bytes.

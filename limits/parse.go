@@ -86,7 +86,8 @@ func (c *checker) names() {
 		c.failf("name", "the policy has no name")
 	}
 	if c.p.Version == "" {
-		c.failf("version", "the policy has no version: reports must be able to say which one they went by")
+		c.failf("version",
+			"the policy has no version: reports must be able to say which one they went by")
 	}
 }
 
@@ -101,7 +102,8 @@ func (c *checker) hosts() {
 		case strings.Count(h, "{tenant}") != 1:
 			c.failf(key, "host pattern %q must hold {tenant} exactly once", h)
 		case !allIn(before, &plainHostBytes) || !allIn(after, &plainHostBytes):
-			c.failf(key, "host pattern %q must be a host name in lower case, without scheme, port or path", h)
+			c.failf(key, "host pattern %q must be a host name in lower case, without scheme, port or path",
+				h)
 		case slices.Index(c.p.Hosts, h) < i:
 			c.failf(key, "host pattern %q is there twice", h)
 		}
@@ -177,7 +179,8 @@ func (c *checker) status(key string, st Status) {
 		for i, r := range roles {
 			known[i] = string(r)
 		}
-		c.failf(key+".role", "status %d: role %q is not known; it must be one of %s", st.Code, st.Role, strings.Join(known, ", "))
+		c.failf(key+".role", "status %d: role %q is not known; it must be one of %s", st.Code, st.Role,
+			strings.Join(known, ", "))
 	}
 	if len(st.Methods) == 0 {
 		c.failf(key+".methods", "status %d names no methods", st.Code)
@@ -247,10 +250,12 @@ func (c *checker) listing(l *Listing) {
 		}
 	}
 	if _, ok := c.p.Keep[l.KeptAs]; !ok {
-		c.failf("listing.kept_as", "there is no pattern %q under [keep]%s", l.KeptAs, didYouMean(l.KeptAs, sortedKeys(c.p.Keep)))
+		c.failf("listing.kept_as", "there is no pattern %q under [keep]%s", l.KeptAs,
+			didYouMean(l.KeptAs, sortedKeys(c.p.Keep)))
 	}
 	if l.KeyTime != KeyTimeNone && l.KeyTime != KeyTimeUnixMS {
-		c.failf("listing.key_time", "key_time %q is not known; it must be %q, or left out", l.KeyTime, KeyTimeUnixMS)
+		c.failf("listing.key_time", "key_time %q is not known; it must be %q, or left out", l.KeyTime,
+			KeyTimeUnixMS)
 	}
 	c.p.Listing = *l
 }
@@ -266,7 +271,14 @@ func (c *checker) headers() {
 
 // header refuses what is no header's name, and the headers that hold secrets.
 func (c *checker) header(key, name string) {
-	secret := []string{"authorization", "cookie", "set-cookie", "proxy-authorization", "www-authenticate", "location"}
+	secret := []string{
+		"authorization",
+		"cookie",
+		"set-cookie",
+		"proxy-authorization",
+		"www-authenticate",
+		"location",
+	}
 	switch {
 	case !isHeader(name):
 		c.failf(key, "header %q must be a name of letters, digits and -", name)
@@ -283,7 +295,9 @@ func (c *checker) notes() {
 
 func (c *checker) basis(key string, b Basis) {
 	if !slices.Contains(bases, b) {
-		c.failf(key, "basis %q is not known; it must be %q or %q, or left out where the vendor's page says it", b, BasisReading, BasisOurs)
+		c.failf(key,
+			"basis %q is not known; it must be %q or %q, or left out where the vendor's page says it", b,
+			BasisReading, BasisOurs)
 	}
 }
 
@@ -321,7 +335,8 @@ func (c *checker) duration(key, s string) time.Duration {
 		}
 	}
 	if err != nil || d <= 0 {
-		c.failf(key, "%s must be a time above 0 such as \"3s\", \"120h\" or \"5d\", and is %q", lastPart(key), s)
+		c.failf(key, "%s must be a time above 0 such as \"3s\", \"120h\" or \"5d\", and is %q",
+			lastPart(key), s)
 	}
 	return d
 }

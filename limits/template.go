@@ -54,7 +54,8 @@ func (c *checker) routes() {
 			c.failf(key+".class", "class %q must be a word of small letters, digits, _ and -", r.Class)
 		}
 		if r.Method != "" && !isMethod(r.Method) {
-			c.failf(key+".method", "method %q must be a word in capitals; leave it out for any method", r.Method)
+			c.failf(key+".method", "method %q must be a word in capitals; leave it out for any method",
+				r.Method)
 		}
 		if id := r.Method + " " + r.Path; seen[id] {
 			c.failf(key+".path", "route %q is there twice", strings.TrimSpace(id))
@@ -95,7 +96,8 @@ func (c *checker) route(key string, r *Route) route {
 func (c *checker) queries(key string, r *Route, compiled *route) {
 	for j, name := range r.Query {
 		if c.p.rules.keep[name] == nil {
-			c.failf(fmt.Sprintf("%s.query[%d]", key, j), "query value %q may only be kept with a pattern in [keep]", name)
+			c.failf(fmt.Sprintf("%s.query[%d]", key, j),
+				"query value %q may only be kept with a pattern in [keep]", name)
 		}
 		compiled.query = append(compiled.query, c.p.rules.keep[name])
 	}
@@ -105,14 +107,17 @@ func (c *checker) segment(key, path, text string, names map[string]bool) segment
 	inner, isName := strings.CutPrefix(text, "{")
 	if !isName {
 		if !isLiteral(text) && path != "/" {
-			c.failf(key, "path %q: segment %q is neither a plain text nor {name}, {+name} or a single **", path, text)
+			c.failf(key, "path %q: segment %q is neither a plain text nor {name}, {+name} or a single **",
+				path, text)
 		}
 		return segment{text: text}
 	}
 	inner, closed := strings.CutSuffix(inner, "}")
 	name, kept := strings.CutPrefix(inner, "+")
 	if !closed || name == "" || !allIn(name, &nameBytes) {
-		c.failf(key, "path %q: placeholder %q must be {name} or {+name}, of small letters, digits, _ and -", path, text)
+		c.failf(key,
+			"path %q: placeholder %q must be {name} or {+name}, of small letters, digits, _ and -", path,
+			text)
 	}
 	if names[name] {
 		c.failf(key, "path %q: placeholder {%s} is there twice", path, name)

@@ -77,7 +77,8 @@ func hasControl(s string) bool {
 // setOrigin takes "scheme://authority". In nearly all logs it is already as it should be, and is
 // kept as it is.
 func (u *urlParts) setOrigin(s string, colon int) error {
-	if host := s[colon+3:]; host != "" && allIn(host, &plainHostBytes) && allIn(s[:colon], &lowerBytes) {
+	if host := s[colon+3:]; host != "" && allIn(host, &plainHostBytes) &&
+		allIn(s[:colon], &lowerBytes) {
 		u.origin, u.host = s, host
 		return nil
 	}
@@ -125,11 +126,14 @@ var (
 	plainHostBytes = setOfString("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 	addressBytes   = setOfString("abcdef0123456789:.")
 	schemeBytes    = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
-	idBytes        = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:=+/")
+	idBytes        = setOfString(
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:=+/")
 	// valueBytes may stand unescaped in a path segment (RFC 3986, pchar).
-	valueBytes = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@")
+	valueBytes = setOfString(
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@")
 	// pairBytes may stand in a query pair; "%" begins an escape.
-	pairBytes = setOfString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$'()*+,;=:@/?%")
+	pairBytes = setOfString(
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$'()*+,;=:@/?%")
 )
 
 func setOfString(s string) (set byteSet) {

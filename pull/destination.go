@@ -134,7 +134,11 @@ func (f *folder) Kept(_ context.Context, dir string) (map[string]string, error) 
 // addKept adds a file's name where it is that of a recording.
 func addKept(kept map[string]string, name string) {
 	switch ending := path.Ext(name); {
-	case name == manifestName, name == sumsName, ending == partial, ending == sidecarEnding, ending == "":
+	case name == manifestName,
+		name == sumsName,
+		ending == partial,
+		ending == sidecarEnding,
+		ending == "":
 	default:
 		kept[strings.TrimSuffix(name, ending)] = name
 	}

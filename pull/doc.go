@@ -4,7 +4,8 @@
 // For most uses, make a Destination with Folder or S3, give Run the tenants and a Log, and look at
 // each Result: Missing is empty when every listed recording is accounted for.
 //
-//	results, err := pull.Run(ctx, tenants, pull.Options{Policy: p, Log: log, To: pull.Folder("calls")})
+//	how := pull.Options{Policy: p, Log: log, To: pull.Folder("calls")}
+//	results, err := pull.Run(ctx, tenants, how)
 //
 // # Guarantees
 //

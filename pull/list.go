@@ -55,7 +55,11 @@ func (r *runner) list(ctx context.Context, from, before time.Time) (listing, err
 
 // listPart lists one part. A list whose length is a suspicious round number is asked for again in
 // halves: where these hold more, the vendor cuts lists off, and the halves count.
-func (r *runner) listPart(ctx context.Context, from, to time.Time, l *listing) ([]api.Recording, error) {
+func (r *runner) listPart(
+	ctx context.Context,
+	from, to time.Time,
+	l *listing,
+) ([]api.Recording, error) {
 	whole, err := r.t.API.Recordings(ctx, from, to)
 	if err != nil || len(whole) == 0 || len(whole)%roundCount != 0 {
 		return whole, err
@@ -77,7 +81,12 @@ func (r *runner) listPart(ctx context.Context, from, to time.Time, l *listing) (
 
 // checkShort tells of a part that can be split no further, where more is known of it than its
 // list has.
-func (r *runner) checkShort(ctx context.Context, from, to time.Time, list []api.Recording, l *listing) error {
+func (r *runner) checkShort(
+	ctx context.Context,
+	from, to time.Time,
+	list []api.Recording,
+	l *listing,
+) error {
 	known, err := r.o.Log.Recordings(ctx, r.t.Name, from.UnixMicro(), to.UnixMicro())
 	if err != nil {
 		return err
@@ -87,8 +96,11 @@ func (r *runner) checkShort(ctx context.Context, from, to time.Time, list []api.
 		listed[rec.Key] = true
 	}
 	if slices.ContainsFunc(known, func(k store.Recording) bool { return !listed[k.Key] }) {
-		l.short = append(l.short, fmt.Sprintf("the list of %s to %s ends at %d entries, and more are known",
-			from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), len(list)))
+		l.short = append(
+			l.short,
+			fmt.Sprintf("the list of %s to %s ends at %d entries, and more are known",
+				from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), len(list)),
+		)
 	}
 	return nil
 }

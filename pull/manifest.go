@@ -65,7 +65,11 @@ func (r *runner) writeManifests(ctx context.Context, from, before time.Time) err
 	return nil
 }
 
-func (r *runner) writeManifest(ctx context.Context, folder string, byKey map[string]store.LedgerEntry) error {
+func (r *runner) writeManifest(
+	ctx context.Context,
+	folder string,
+	byKey map[string]store.LedgerEntry,
+) error {
 	entries := make([]store.LedgerEntry, 0, len(byKey))
 	for _, e := range byKey {
 		entries = append(entries, e)

@@ -166,8 +166,8 @@ func (p Plan) String() string {
 	if p.Recordings == 0 {
 		return "nothing to fetch"
 	}
-	s := fmt.Sprintf("%s, %s, %s", measure.Count(int64(p.Recordings), "recording"), measure.Bytes(p.Bytes),
-		measure.Duration(p.Takes.Microseconds()))
+	s := fmt.Sprintf("%s, %s, %s", measure.Count(int64(p.Recordings), "recording"),
+		measure.Bytes(p.Bytes), measure.Duration(p.Takes.Microseconds()))
 	switch {
 	case p.Fits == p.Recordings:
 		return s + ", fits"

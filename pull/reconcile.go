@@ -28,7 +28,11 @@ type account struct {
 // reconcile compares a window's recordings, those listed now and those that earlier lists named,
 // with the ledger. What is new is added to the list of recordings, so that it is accounted for
 // even when the next list does not name it any more.
-func (r *runner) reconcile(ctx context.Context, l listing, from, before time.Time) (account, error) {
+func (r *runner) reconcile(
+	ctx context.Context,
+	l listing,
+	from, before time.Time,
+) (account, error) {
 	lo, hi := from.UnixMicro(), before.UnixMicro()
 	known, err := r.o.Log.Recordings(ctx, r.t.Name, lo, hi)
 	if err != nil {

@@ -133,7 +133,13 @@ func (r *runner) fetchAll(ctx context.Context, items []item, a account, b *budge
 	return err
 }
 
-func (r *runner) fetchEach(ctx context.Context, items []item, a account, b *budget, k *keeper) error {
+func (r *runner) fetchEach(
+	ctx context.Context,
+	items []item,
+	a account,
+	b *budget,
+	k *keeper,
+) error {
 	var bytes int64
 	for i, it := range items {
 		if why := r.unfetchable(it); why != "" {
@@ -218,7 +224,8 @@ func (r *runner) bindsBecause(binds string, it item, b *budget, now time.Time) s
 	if binds != BindsEgress {
 		return binds + " is used up"
 	}
-	why := fmt.Sprintf("the egress cap of %s, less the reserve, leaves no room", measure.Bytes(r.t.Cap))
+	why := fmt.Sprintf("the egress cap of %s, less the reserve, leaves no room",
+		measure.Bytes(r.t.Cap))
 	if at, ok := b.roomAt(now, it.Size, r.o.Cutoff); ok {
 		why += " before " + measure.Stamp(at, time.UTC)
 	}

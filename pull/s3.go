@@ -126,7 +126,10 @@ func (b *bucketFolder) Kept(ctx context.Context, dir string) (map[string]string,
 	return kept, nil
 }
 
-func (b *bucketFolder) Inspect(ctx context.Context, name string) (sum string, size int64, err error) {
+func (b *bucketFolder) Inspect(
+	ctx context.Context,
+	name string,
+) (sum string, size int64, err error) {
 	st, err := b.client.StatObject(ctx, b.bucket, b.object(name), minio.StatObjectOptions{})
 	if err != nil {
 		return "", 0, fmt.Errorf("look at a recording in %s: %w", b, err)
@@ -135,8 +138,8 @@ func (b *bucketFolder) Inspect(ctx context.Context, name string) (sum string, si
 }
 
 func (b *bucketFolder) Put(ctx context.Context, name string, data []byte) error {
-	_, err := b.client.PutObject(ctx, b.bucket, b.object(name), bytes.NewReader(data), int64(len(data)),
-		minio.PutObjectOptions{SendContentMd5: true})
+	_, err := b.client.PutObject(ctx, b.bucket, b.object(name), bytes.NewReader(data),
+		int64(len(data)), minio.PutObjectOptions{SendContentMd5: true})
 	if err != nil {
 		return fmt.Errorf("upload to %s: %w", b, err)
 	}

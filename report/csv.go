@@ -112,8 +112,10 @@ func auditCSV(b *bytes.Buffer, r *analyze.Report, o Options) error {
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
 		for _, row := range tenantRecords(t) {
-			row["as_of"], row["tenant"], row["verdict"] = cell(measure.Exact(r.AsOf)), words(t.Tenant), words(string(t.Verdict))
-			row["about"], row["since"], row["until"] = words(string(aboutOf(r))), moment(r.Since), moment(r.Until)
+			row["as_of"], row["tenant"], row["verdict"] = cell(measure.Exact(r.AsOf)), words(
+				t.Tenant), words(string(t.Verdict))
+			row["about"], row["since"], row["until"] = words(string(aboutOf(r))), moment(
+				r.Since), moment(r.Until)
 			row["program"] = words(o.Program)
 			if d := o.Database; d != nil {
 				row["database"], row["rows"] = words(d.ID), whole(d.Rows)
@@ -129,7 +131,8 @@ func auditCSV(b *bytes.Buffer, r *analyze.Report, o Options) error {
 func tenantRecords(t *analyze.Result) []map[string]cell {
 	rows := []map[string]cell{tenantRecord(t)}
 	for _, r := range t.Resets {
-		rows = append(rows, map[string]cell{"kind": "reset", "reset_at": instant(r.At), "detail": words(r.Note)})
+		rows = append(rows,
+			map[string]cell{"kind": "reset", "reset_at": instant(r.At), "detail": words(r.Note)})
 	}
 	for i := range t.Incidents {
 		rows = append(rows, incidentRecord(&t.Incidents[i]))

@@ -51,8 +51,26 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 			{head: "Client", spare: true},
 			{head: "Why", wrap: true},
 		},
-		squeeze: []squeeze{{whyColumn, 32}, {clientColumn, 12}, {startColumn, 13}, {urlColumn, 24}, {whyColumn, 20}, {urlColumn, 10}, {methodColumn, 6}},
-		head:    []string{"id", "started_at", "tenant", "method", "url", "status", "response_bytes", "client", "why"},
+		squeeze: []squeeze{
+			{whyColumn, 32},
+			{clientColumn, 12},
+			{startColumn, 13},
+			{urlColumn, 24},
+			{whyColumn, 20},
+			{urlColumn, 10},
+			{methodColumn, 6},
+		},
+		head: []string{
+			"id",
+			"started_at",
+			"tenant",
+			"method",
+			"url",
+			"status",
+			"response_bytes",
+			"client",
+			"why",
+		},
 	}
 	doc := explainDoc{Schema: "headroom.explain/v1", Requests: []explainedDoc{}}
 	for i := range rows {

@@ -31,7 +31,8 @@ func Forecast(w io.Writer, r *outlook.Report, detail bool, o Options) error {
 const noForecast = "Nothing to forecast: no tenant is known."
 
 func forecastTitle(r *outlook.Report, loc *time.Location) string {
-	return fmt.Sprintf("Forecast as of %s, %s ahead", measure.Stamp(r.AsOf, loc), measure.Count(int64(r.Horizon), "day"))
+	return fmt.Sprintf("Forecast as of %s, %s ahead", measure.Stamp(r.AsOf, loc),
+		measure.Count(int64(r.Horizon), "day"))
 }
 
 // whatIfWords says under which changes a forecast was made; "" for none.
@@ -47,7 +48,11 @@ func whatIfWords(w outlook.WhatIf) string {
 		parts = append(parts, fmt.Sprintf("a volume of %+.4g%%", 100*w.Growth))
 	}
 	for _, b := range w.Backfills {
-		parts = append(parts, fmt.Sprintf("a backfill of %s on %s", measure.Bytes(wholeBytes(b.Bytes)), measure.Date(b.Date, time.UTC)))
+		parts = append(
+			parts,
+			fmt.Sprintf("a backfill of %s on %s", measure.Bytes(wholeBytes(b.Bytes)),
+				measure.Date(b.Date, time.UTC)),
+		)
 	}
 	if parts == nil {
 		return ""
@@ -77,7 +82,15 @@ func forecastCells(p *outlook.Projection, loc *time.Location) []string {
 	if p.Budget != nil {
 		budget = measure.Bytes(p.Budget.Tonight)
 	}
-	return []string{p.Tenant, measure.Bytes(p.Current), limit, measure.Chance(p.Chance), crossWords(p, loc), budget, sparkline(p)}
+	return []string{
+		p.Tenant,
+		measure.Bytes(p.Current),
+		limit,
+		measure.Chance(p.Chance),
+		crossWords(p, loc),
+		budget,
+		sparkline(p),
+	}
 }
 
 // crossWords is the expected date with its range: "3 Dec (29 Nov – …)". An end that lies beyond the
@@ -93,7 +106,8 @@ func crossWords(p *outlook.Projection, loc *time.Location) string {
 	case p.Early.IsZero():
 		return "not in sight"
 	}
-	return fmt.Sprintf("%s (%s – %s)", shortDay(p.Likely, loc), shortDay(p.Early, loc), shortDay(p.Late, loc))
+	return fmt.Sprintf("%s (%s – %s)", shortDay(p.Likely, loc), shortDay(p.Early, loc),
+		shortDay(p.Late, loc))
 }
 
 func shortDay(t time.Time, loc *time.Location) string {
@@ -215,8 +229,12 @@ func forecastNotes(r *outlook.Report, detail bool) []string {
 	if s := heldWords(r); s != "" {
 		all = append(all, s)
 	}
-	all = append(all, fmt.Sprintf("Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: adds at most 5 points to the chance. The bars fill up to the cap; %c marks days at or over it.",
-		measure.Count(int64(min(r.Horizon, outlook.ChanceDays)), "day"), sparkOver))
+	all = append(
+		all,
+		fmt.Sprintf(
+			"Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: adds at most 5 points to the chance. The bars fill up to the cap; %c marks days at or over it.",
+			measure.Count(int64(min(r.Horizon, outlook.ChanceDays)), "day"), sparkOver),
+	)
 	for _, s := range sourceNotes {
 		if sources[s.source] {
 			all = append(all, s.note)
@@ -265,7 +283,8 @@ func heldWords(r *outlook.Report) string {
 	if origins == 0 {
 		return ""
 	}
-	return fmt.Sprintf("On your last %s the 80%% band held %s.", measure.Count(int64(most), "day"), measure.Percent(held/float64(origins)))
+	return fmt.Sprintf("On your last %s the 80%% band held %s.", measure.Count(int64(most), "day"),
+		measure.Percent(held/float64(origins)))
 }
 
 // fanTable has all days of a tenant, then how room frees.
@@ -286,11 +305,16 @@ func fanTable(b *bytes.Buffer, p *outlook.Projection, o Options) {
 func detailLines(p *outlook.Projection) []string {
 	var lines []string
 	if p.Method != "" {
-		lines = append(lines, fmt.Sprintf("Method: %s, from %s of history.", p.Method, measure.Count(int64(p.History), "day")))
+		lines = append(lines,
+			fmt.Sprintf("Method: %s, from %s of history.", p.Method, measure.Count(int64(p.History), "day")))
 	}
 	if p.Budget != nil {
-		lines = append(lines, fmt.Sprintf("At most %s tonight (bound by %s), for 5 more points of chance; or %s every night from now on, for a chance under 5%%.",
-			measure.Bytes(p.Budget.Tonight), p.Budget.Binds, measure.Bytes(p.Budget.Daily)))
+		lines = append(
+			lines,
+			fmt.Sprintf(
+				"At most %s tonight (bound by %s), for 5 more points of chance; or %s every night from now on, for a chance under 5%%.",
+				measure.Bytes(p.Budget.Tonight), p.Budget.Binds, measure.Bytes(p.Budget.Daily)),
+		)
 	}
 	if len(p.Scores) > 0 {
 		s := p.Scores[0]
@@ -332,11 +356,18 @@ func fanListing(p *outlook.Projection, loc *time.Location) *listing {
 
 // roomListing leaves out the hours in which nothing leaves the window.
 func roomListing(p *outlook.Projection, loc *time.Location) *listing {
-	l := &listing{columns: []column{{head: "Room frees up to, " + loc.String()}, {head: "Leaves", right: true}, {head: "Still in the window", right: true}}}
+	l := &listing{
+		columns: []column{
+			{head: "Room frees up to, " + loc.String()},
+			{head: "Leaves", right: true},
+			{head: "Still in the window", right: true},
+		},
+	}
 	left := p.Current
 	for _, h := range p.Room {
 		if left -= h.Bytes; h.Bytes > 0 {
-			l.rows = append(l.rows, []string{measure.Weekday(h.At, loc), measure.Bytes(h.Bytes), measure.Bytes(left)})
+			l.rows = append(l.rows,
+				[]string{measure.Weekday(h.At, loc), measure.Bytes(h.Bytes), measure.Bytes(left)})
 		}
 	}
 	return l

@@ -77,7 +77,12 @@ type backtestDoc struct {
 }
 
 func newForecastDoc(r *outlook.Report) forecastDoc {
-	doc := forecastDoc{Schema: "headroom.forecast/v1", AsOf: measure.Exact(r.AsOf), Horizon: r.Horizon, Tenants: []projectionDoc{}}
+	doc := forecastDoc{
+		Schema:  "headroom.forecast/v1",
+		AsOf:    measure.Exact(r.AsOf),
+		Horizon: r.Horizon,
+		Tenants: []projectionDoc{},
+	}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newProjectionDoc(&r.Tenants[i]))
 	}
@@ -102,7 +107,13 @@ func newProjectionDoc(p *outlook.Projection) projectionDoc {
 	}
 	if len(p.Scores) > 0 {
 		s := p.Scores[0]
-		doc.Backtest = &backtestDoc{s.Origins, rounded(s.MASE), rounded(s.Pinball), rounded(s.Cover80), rounded(s.Cover95)}
+		doc.Backtest = &backtestDoc{
+			s.Origins,
+			rounded(s.MASE),
+			rounded(s.Pinball),
+			rounded(s.Cover80),
+			rounded(s.Cover95),
+		}
 	}
 	return doc
 }
@@ -174,7 +185,8 @@ func projectionRecord(p *outlook.Projection) map[string]cell {
 		row["p_cross"] = cell(rounded(p.Chance))
 	}
 	if p.Budget != nil {
-		row["tonight_bytes"], row["daily_bytes"], row["binds"] = whole(p.Budget.Tonight), whole(p.Budget.Daily), words(p.Budget.Binds)
+		row["tonight_bytes"], row["daily_bytes"], row["binds"] = whole(p.Budget.Tonight), whole(
+			p.Budget.Daily), words(p.Budget.Binds)
 	}
 	if len(p.Scores) > 0 {
 		scoreCells(row, p.Scores[0])
@@ -289,7 +301,16 @@ func Scores(w io.Writer, all []Scored, o Options) error {
 			{head: "Pinball", right: true}, {head: "80% held", right: true}, {head: "95% held", right: true},
 		},
 		squeeze: []squeeze{{0, 16}, {1, 14}},
-		head:    []string{"series_id", "method", "origins", "mase", "pinball", "coverage80", "coverage95", "reason"},
+		head: []string{
+			"series_id",
+			"method",
+			"origins",
+			"mase",
+			"pinball",
+			"coverage80",
+			"coverage95",
+			"reason",
+		},
 	}
 	doc := scoresDoc{Schema: "headroom.backtest/v1", Series: []scoreDoc{}}
 	for _, s := range all {
@@ -298,8 +319,20 @@ func Scores(w io.Writer, all []Scored, o Options) error {
 		}
 		if len(s.Scores) == 0 {
 			doc.Series = append(doc.Series, scoreDoc{Series: s.Name, Reason: textOrNull(s.Reason)})
-			l.rows = append(l.rows, []string{s.Name, s.Reason, measure.None, measure.None, measure.None, measure.None, measure.None})
-			l.records = append(l.records, map[string]cell{"series_id": words(s.Name), "reason": words(s.Reason)})
+			l.rows = append(
+				l.rows,
+				[]string{
+					s.Name,
+					s.Reason,
+					measure.None,
+					measure.None,
+					measure.None,
+					measure.None,
+					measure.None,
+				},
+			)
+			l.records = append(l.records,
+				map[string]cell{"series_id": words(s.Name), "reason": words(s.Reason)})
 		}
 	}
 	l.doc = doc
@@ -317,6 +350,12 @@ func addScore(l *listing, name string, s *forecast.Score) scoreDoc {
 	l.records = append(l.records, row)
 	return scoreDoc{
 		Series: name, Method: textOrNull(s.Name),
-		backtestDoc: &backtestDoc{s.Origins, rounded(s.MASE), rounded(s.Pinball), rounded(s.Cover80), rounded(s.Cover95)},
+		backtestDoc: &backtestDoc{
+			s.Origins,
+			rounded(s.MASE),
+			rounded(s.Pinball),
+			rounded(s.Cover80),
+			rounded(s.Cover95),
+		},
 	}
 }

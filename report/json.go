@@ -262,7 +262,8 @@ func newEgressDoc(e analyze.Egress) egressDoc {
 	doc := egressDoc{
 		Window: json.Number(measure.Decimal(e.Window.Hours())), Current: e.Current, Peak: e.Peak,
 		PeakAt: microsOrNull(e.PeakAt),
-		Cap:    positiveOrNull(e.Cap.Bytes), CapSource: capSource(e.Cap), CapLow: positiveOrNull(e.Cap.Low),
+		Cap:    positiveOrNull(e.Cap.Bytes), CapSource: capSource(e.Cap),
+		CapLow:  positiveOrNull(e.Cap.Low),
 		CapHigh: positiveOrNull(e.Cap.High),
 		Total:   e.Total,
 	}

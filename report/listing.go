@@ -33,7 +33,11 @@ func (l *listing) table(b *bytes.Buffer, o Options) {
 		paragraph(b, l.empty, "", o)
 		return
 	}
-	g := &grid{columns: l.columns, squeezes: l.squeeze, rows: mapCells(l.rows, func(s string) string { return text.Brief(s, text.MaxDetail) })}
+	g := &grid{
+		columns:  l.columns,
+		squeezes: l.squeeze,
+		rows:     mapCells(l.rows, func(s string) string { return text.Brief(s, text.MaxDetail) }),
+	}
 	b.WriteString(g.render(o.width()))
 }
 

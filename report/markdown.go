@@ -77,7 +77,17 @@ func auditMarkdown(b *bytes.Buffer, r *analyze.Report, o Options) {
 	for i := range v.Tenants {
 		rows = append(rows, markdownVerdict(&v.Tenants[i]))
 	}
-	head := []string{"Verdict", "Tenant", "Requests", "Too close", "Gap p50", "Egress in " + v.Window + " of cap", "Peak", "Bad answers", "Last pull"}
+	head := []string{
+		"Verdict",
+		"Tenant",
+		"Requests",
+		"Too close",
+		"Gap p50",
+		"Egress in " + v.Window + " of cap",
+		"Peak",
+		"Bad answers",
+		"Last pull",
+	}
 	markdownTable(b, head, "llrrrrrll", rows)
 	for i := range v.Tenants {
 		markdownFindings(b, &v.Tenants[i])
@@ -103,10 +113,16 @@ func markdownBrief(b *bytes.Buffer, v *view) {
 
 // columnWords define the table's words for somebody who was sent it and never saw headroom.
 func columnWords(r *analyze.Report) []string {
-	all := []string{"Cap: the most bytes that may be downloaded in the window; the word at the end says how it is known, the percentage how much of it lies in the window that ends now. Peak: the largest window."}
+	all := []string{
+		"Cap: the most bytes that may be downloaded in the window; the word at the end says how it is known, the percentage how much of it lies in the window that ends now. Peak: the largest window.",
+	}
 	if s := r.Tenants[0].Spacing; s.MinInterval > 0 {
-		all = append(all, fmt.Sprintf("Too close: %s requests that started less than %s after the one before. Gap p50: the median of these gaps.",
-			s.Class, measure.Duration(s.MinInterval.Microseconds())))
+		all = append(
+			all,
+			fmt.Sprintf(
+				"Too close: %s requests that started less than %s after the one before. Gap p50: the median of these gaps.",
+				s.Class, measure.Duration(s.MinInterval.Microseconds())),
+		)
 	}
 	return append(all,
 		"Bad answers: HTTP statuses from 400 on, others that the vendor does not list, and none, each × how often. Verdict: fail with a violation, else warn with a warning, else pass.",
@@ -144,15 +160,19 @@ func markdownFindings(b *bytes.Buffer, t *tenantView) {
 		if i.Open {
 			word = Sign(string(i.Severity)) + " Open"
 		}
-		fmt.Fprintf(b, "- **%s**: %s\n  - Figures: %s\n  - Incident: %s\n", word, markdown(i.Title), markdown(i.Facts), markdown(i.ID))
+		fmt.Fprintf(b, "- **%s**: %s\n  - Figures: %s\n  - Incident: %s\n", word, markdown(i.Title),
+			markdown(i.Facts), markdown(i.ID))
 	}
 	for _, f := range t.Findings {
 		when := f.First
 		if f.Last != f.First {
 			when += " – " + f.Last
 		}
-		fmt.Fprintf(b, "- %s %s **%s** ×%s, %s\n", Sign(string(f.Severity)), markdown(string(f.Severity)), markdown(f.Rule), f.Count, when)
-		for _, part := range [][2]string{{"What happened", f.Detail}, {"What to do", f.Advice}, {"Source", f.Section}, {"Rows", f.Rows}} {
+		fmt.Fprintf(b, "- %s %s **%s** ×%s, %s\n", Sign(string(f.Severity)), markdown(string(f.Severity)),
+			markdown(f.Rule), f.Count, when)
+		for _, part := range [][2]string{
+			{"What happened", f.Detail}, {"What to do", f.Advice}, {"Source", f.Section}, {"Rows", f.Rows},
+		} {
 			if part[1] != "" {
 				fmt.Fprintf(b, "  - %s: %s\n", part[0], markdown(part[1]))
 			}

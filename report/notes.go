@@ -13,20 +13,40 @@ var sourceNotes = []struct {
 	note   string
 }{
 	{egress.CapTold, "Cap told: as the vendor's support said."},
-	{egress.CapLearned, "Cap learned: from the rolling sums at which requests were refused or still served."},
-	{egress.CapMeasured, "Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour, configured or from its recording lists."},
-	{egress.CapAssumed, "Cap assumed: an estimate from the number of agents and the policy's bytes per recorded hour; ask support for the real one."},
-	{egress.CapUnknown, "Cap unknown: neither support's word nor the number of licensed agents is configured; \"headroom init\" writes the file for them."},
+	{
+		egress.CapLearned,
+		"Cap learned: from the rolling sums at which requests were refused or still served.",
+	},
+	{
+		egress.CapMeasured,
+		"Cap measured: an estimate from the number of agents and the tenant's own bytes per recorded hour, configured or from its recording lists.",
+	},
+	{
+		egress.CapAssumed,
+		"Cap assumed: an estimate from the number of agents and the policy's bytes per recorded hour; ask support for the real one.",
+	},
+	{
+		egress.CapUnknown,
+		"Cap unknown: neither support's word nor the number of licensed agents is configured; \"headroom init\" writes the file for them.",
+	},
 }
 
 // Notes are what a reader must know to trust the figures.
 func Notes(r *analyze.Report) []string {
 	var all []string
 	if r.Dropped > 0 {
-		all = append(all, measure.Count(r.Dropped, "request")+was(r.Dropped)+" dropped while recording: the figures are too low by them.")
+		all = append(
+			all,
+			measure.Count(r.Dropped, "request")+was(
+				r.Dropped)+" dropped while recording: the figures are too low by them.",
+		)
 	}
 	if r.Later > 0 {
-		all = append(all, measure.Count(r.Later, "request")+is(r.Later)+" left out, being later than the moment of the audit.")
+		all = append(
+			all,
+			measure.Count(r.Later, "request")+is(
+				r.Later)+" left out, being later than the moment of the audit.",
+		)
 	}
 	var silent []string
 	var undecided, opaque, foreign, held int64
@@ -42,22 +62,47 @@ func Notes(r *analyze.Report) []string {
 		}
 	}
 	if silent != nil {
-		all = append(all, "No request to judge, so that a pass says nothing: "+firstFew(silent)+". \"headroom tenants\" tells when their last one was.")
+		all = append(
+			all,
+			"No request to judge, so that a pass says nothing: "+firstFew(
+				silent)+". \"headroom tenants\" tells when their last one was.",
+		)
 	}
 	if over := overTenants(r); over != nil {
-		all = append(all, "What happened in incidents that are over does not count against now: "+firstFew(over)+". \"--tenant NAME\" tells of them.")
+		all = append(
+			all,
+			"What happened in incidents that are over does not count against now: "+firstFew(
+				over)+". \"--tenant NAME\" tells of them.",
+		)
 	}
 	if undecided > 0 {
-		all = append(all, measure.Count(undecided, "gap")+is(undecided)+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")
+		all = append(
+			all,
+			measure.Count(undecided, "gap")+is(
+				undecided,
+			)+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.",
+		)
 	}
 	if opaque > 0 {
-		all = append(all, measure.Count(opaque, "connection")+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.")
+		all = append(
+			all,
+			measure.Count(opaque,
+				"connection")+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.",
+		)
 	}
 	if foreign > 0 {
-		all = append(all, measure.Count(foreign, "request")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).")
+		all = append(
+			all,
+			measure.Count(foreign,
+				"request")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).",
+		)
 	}
 	if held > 0 {
-		all = append(all, measure.Count(held, "request")+was(held)+" held back by --pace, so that the minimum interval was kept.")
+		all = append(
+			all,
+			measure.Count(held, "request")+was(
+				held)+" held back by --pace, so that the minimum interval was kept.",
+		)
 	}
 	for _, s := range sourceNotes {
 		if sources[s.source] {

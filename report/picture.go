@@ -61,9 +61,11 @@ func WritePicture(w io.Writer, p *Picture, o Options) error {
 			return nil
 		})
 	case "json":
-		return flush(w, "report", func(b *bytes.Buffer) error { return writeJSON(b, newPictureDoc(p, o)) })
+		return flush(w, "report",
+			func(b *bytes.Buffer) error { return writeJSON(b, newPictureDoc(p, o)) })
 	}
-	return fmt.Errorf("write report: %w %q: it must be one of %s", ErrFormat, o.Format, strings.Join(PictureFormats(), ", "))
+	return fmt.Errorf("write report: %w %q: it must be one of %s", ErrFormat, o.Format,
+		strings.Join(PictureFormats(), ", "))
 }
 
 func newPictureDoc(p *Picture, o Options) pictureDoc {

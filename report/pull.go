@@ -233,7 +233,8 @@ func (p *PullPlan) rest(loc *time.Location) string {
 	if p.DoneOn.IsZero() {
 		return strings.Join(append(parts, "the backlog never ends at this rate"), "; ")
 	}
-	return strings.Join(append(parts, fmt.Sprintf("done on %s, night %d", measure.Date(p.DoneOn, loc), p.Nights)), "; ")
+	return strings.Join(
+		append(parts, fmt.Sprintf("done on %s, night %d", measure.Date(p.DoneOn, loc), p.Nights)), "; ")
 }
 
 func newPullTenantDoc(r *PullRow) pullTenantDoc {

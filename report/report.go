@@ -99,7 +99,8 @@ func (r renderers) write(w io.Writer, what string, o Options) error {
 		render = r.markdown
 	}
 	if render == nil {
-		return fmt.Errorf("write %s: %w %q: it must be one of %s", what, ErrFormat, o.Format, strings.Join(r.formats(), ", "))
+		return fmt.Errorf("write %s: %w %q: it must be one of %s", what, ErrFormat, o.Format,
+			strings.Join(r.formats(), ", "))
 	}
 	return flush(w, what, render)
 }

@@ -38,7 +38,12 @@ type ruleDoc struct {
 func Rules(w io.Writer, rows []RuleRow, o Options) error {
 	l := &listing{
 		what: "rules", empty: "There are no rules.",
-		columns: []column{{head: "Rule"}, {head: "Severity"}, {head: "Counts", wrap: true}, {head: "Said by", wrap: true}},
+		columns: []column{
+			{head: "Rule"},
+			{head: "Severity"},
+			{head: "Counts", wrap: true},
+			{head: "Said by", wrap: true},
+		},
 		squeeze: []squeeze{{3, 16}, {2, 24}},
 		head:    []string{"rule", "severity", "counts", "advice", "causes", "section", "page", "basis"},
 	}

@@ -12,7 +12,8 @@ import (
 
 // The colours, all that a table may send to a terminal beside text.
 const (
-	red, yellow, green, dim, bold, plain = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+	red, yellow, green = "\x1b[31m", "\x1b[33m", "\x1b[32m"
+	dim, bold, plain   = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 )
 
 // maxHeading leaves room for the verdict beside a tenant's name.
@@ -57,11 +58,22 @@ func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
 	g := verdictGrid(v, o)
 	b.WriteString(g.render(o.width()))
 	if more := len(v.Tenants) - listed(v.Tenants); more > 0 {
-		paragraph(b, fmt.Sprintf("… and %d more tenants that pass: --format csv and --format json list all, --tenant NAME one.", more), "", o)
+		paragraph(
+			b,
+			fmt.Sprintf(
+				"… and %d more tenants that pass: --format csv and --format json list all, --tenant NAME one.",
+				more),
+			"",
+			o,
+		)
 	}
 	hidden := findingBlocks(b, v, o)
 	if hidden > 0 {
-		v.Notes = append(v.Notes, measure.Count(hidden, "notice")+" about tenants that pass: --tenant NAME or --format json shows them.")
+		v.Notes = append(
+			v.Notes,
+			measure.Count(hidden,
+				"notice")+" about tenants that pass: --tenant NAME or --format json shows them.",
+		)
 	}
 	if v.Origin != "" {
 		v.Notes = append(v.Notes, v.Origin+".")
@@ -87,7 +99,14 @@ func briefLines(v *view) (lines []briefLine) {
 			continue
 		}
 		verdict := text.Clean(string(t.Verdict))
-		lines = append(lines, briefLine{Sign(verdict), verdict, text.ShortenMiddle(t.Name, text.MaxName) + ": " + needWords(t)})
+		lines = append(
+			lines,
+			briefLine{
+				Sign(verdict),
+				verdict,
+				text.ShortenMiddle(t.Name, text.MaxName) + ": " + needWords(t),
+			},
+		)
 	}
 	switch pass := string(analyze.Pass); {
 	case passing == len(v.Tenants):
@@ -187,7 +206,13 @@ func verdictGrid(v *view, o Options) *grid {
 			{head: "Pulled\nago", right: true},
 		},
 		// A tenant that passes has nothing in the columns that are broken first, and stays on one line.
-		squeezes: []squeeze{{tenantColumn, 16}, {answersColumn, 8}, {closeColumn, 7}, {tenantColumn, 8}, {egressColumn, 12}},
+		squeezes: []squeeze{
+			{tenantColumn, 16},
+			{answersColumn, 8},
+			{closeColumn, 7},
+			{tenantColumn, 8},
+			{egressColumn, 12},
+		},
 	}
 	for i := range v.Tenants[:listed(v.Tenants)] {
 		g.rows = append(g.rows, verdictRow(&v.Tenants[i]))
@@ -240,7 +265,8 @@ func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
 		if len(t.Findings)+len(t.Incidents)+len(t.Known) == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "\n%s: %s\n", colored(text.ShortenMiddle(t.Name, maxHeading), bold, o), colored(text.Clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
+		fmt.Fprintf(b, "\n%s: %s\n", colored(text.ShortenMiddle(t.Name, maxHeading), bold, o),
+			colored(text.Clean(string(t.Verdict)), colorOf(string(t.Verdict)), o))
 		for _, line := range t.Known {
 			indented(b, line, "  ", o)
 		}
@@ -280,12 +306,19 @@ func findingBlock(b *bytes.Buffer, f findingView, o Options) {
 	if f.Last != f.First {
 		when += " – " + f.Last
 	}
-	head := fmt.Sprintf("%s %s  %s ×%s", Sign(string(f.Severity)), text.Clean(string(f.Severity)), f.Rule, f.Count)
+	head := fmt.Sprintf("%s %s  %s ×%s", Sign(string(f.Severity)), text.Clean(string(f.Severity)),
+		f.Rule, f.Count)
 	if text.Width(head)+text.Width(when)+4 <= o.width() {
 		head, when = head+"  "+when, ""
 	}
 	fmt.Fprintf(b, "  %s\n", colored(text.Shorten(head, o.width()-2), colorOf(string(f.Severity)), o))
-	lines := []string{when, text.Shorten(f.Detail, text.MaxDetail), labelled("Do: ", f.Advice), labelled("Source: ", f.Section), rowsWords(f)}
+	lines := []string{
+		when,
+		text.Shorten(f.Detail, text.MaxDetail),
+		labelled("Do: ", f.Advice),
+		labelled("Source: ", f.Section),
+		rowsWords(f),
+	}
 	for _, line := range lines {
 		if line == "" {
 			continue

@@ -63,7 +63,19 @@ func Tenants(w io.Writer, rows []TenantRow, o Options) error {
 		},
 		// tenant, bounds, cap, window, zone
 		squeeze: []squeeze{{0, 20}, {6, 9}, {5, 8}, {7, 11}, {8, 16}, {0, 10}, {8, 8}, {7, 6}},
-		head:    []string{"tenant", "requests", "first", "last", "agents", "cap_bytes", "cap_source", "cap_low_bytes", "cap_high_bytes", "window", "time_zone"},
+		head: []string{
+			"tenant",
+			"requests",
+			"first",
+			"last",
+			"agents",
+			"cap_bytes",
+			"cap_source",
+			"cap_low_bytes",
+			"cap_high_bytes",
+			"window",
+			"time_zone",
+		},
 	}
 	doc := tenantsDoc{Schema: "headroom.tenants/v1", Tenants: []knownTenantDoc{}}
 	for i := range rows {
@@ -79,7 +91,8 @@ func newKnownTenantDoc(t *TenantRow) knownTenantDoc {
 	d := knownTenantDoc{
 		Tenant: t.Tenant, Requests: t.Requests, First: microsOrNull(t.First), Last: microsOrNull(t.Last),
 		Agents: positiveOrNull(int64(t.Agents)),
-		Cap:    positiveOrNull(t.Cap.Bytes), CapSource: capSource(t.Cap), CapLow: positiveOrNull(t.Cap.Low),
+		Cap:    positiveOrNull(t.Cap.Bytes), CapSource: capSource(t.Cap),
+		CapLow:  positiveOrNull(t.Cap.Low),
 		CapHigh: positiveOrNull(t.Cap.High),
 		Zone:    zone(t.Zone),
 	}

@@ -68,7 +68,13 @@ func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 			"wasted_bytes", "busy_share",
 		},
 	}
-	doc := usageDoc{Schema: "headroom.usage/v1", By: r.By, Since: timeOrNull(r.Since), Until: timeOrNull(r.Until), Rows: []usageRowDoc{}}
+	doc := usageDoc{
+		Schema: "headroom.usage/v1",
+		By:     r.By,
+		Since:  timeOrNull(r.Since),
+		Until:  timeOrNull(r.Until),
+		Rows:   []usageRowDoc{},
+	}
 	for i := range r.Rows {
 		d := newUsageRowDoc(r.By, &r.Rows[i])
 		doc.Rows = append(doc.Rows, d)

@@ -92,7 +92,8 @@ func newView(r *analyze.Report, o Options) *view {
 func Selected(r *analyze.Report, loc *time.Location) string {
 	var parts []string
 	if aboutOf(r) == analyze.AboutNow && !r.Since.IsZero() {
-		return "Counts since " + measure.Stamp(r.Since, loc) + ", the last " + measure.Count(analyze.NowNights, "night")
+		return "Counts since " + measure.Stamp(r.Since, loc) + ", the last " + measure.Count(
+			analyze.NowNights, "night")
 	}
 	if !r.Since.IsZero() {
 		parts = append(parts, "since "+measure.Stamp(r.Since, loc))
@@ -339,7 +340,8 @@ func badAnswers(statuses []analyze.StatusCount) []string {
 	for code := range n {
 		codes = append(codes, code)
 	}
-	slices.SortFunc(codes, func(a, b int) int { return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b)) })
+	slices.SortFunc(codes,
+		func(a, b int) int { return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b)) })
 	var words []string
 	for i, code := range codes {
 		if i == shownAnswers {

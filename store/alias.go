@@ -35,7 +35,8 @@ func Unalias(s Snapshot, states []State) (Snapshot, []State) {
 	if !ok {
 		return s, states
 	}
-	return a.Snapshot, slices.DeleteFunc(slices.Clone(states), func(st State) bool { return a.parts[st.Tenant] != nil })
+	return a.Snapshot, slices.DeleteFunc(slices.Clone(states),
+		func(st State) bool { return a.parts[st.Tenant] != nil })
 }
 
 type aliased struct {
@@ -121,7 +122,8 @@ func mergeCalls(scans []iter.Seq2[[]Call, error]) iter.Seq2[[]Call, error] {
 		}
 		batch := make([]Call, 0, mergedBatch)
 		for len(heads) > 0 {
-			first := slices.MinFunc(heads, func(x, y *callHead) int { return compareCalls(&x.calls[0], &y.calls[0]) })
+			first := slices.MinFunc(heads,
+				func(x, y *callHead) int { return compareCalls(&x.calls[0], &y.calls[0]) })
 			batch = append(batch, first.calls[0])
 			first.calls = first.calls[1:]
 			if !first.fill() {
@@ -206,7 +208,11 @@ func (a *aliased) Events(ctx context.Context) ([]Event, error) {
 	return events, err
 }
 
-func (a *aliased) Recordings(ctx context.Context, tenant string, from, to int64) ([]Recording, error) {
+func (a *aliased) Recordings(
+	ctx context.Context,
+	tenant string,
+	from, to int64,
+) ([]Recording, error) {
 	var all []Recording
 	seen := map[string]bool{}
 	for _, part := range a.partsOf(tenant) {
@@ -222,11 +228,16 @@ func (a *aliased) Recordings(ctx context.Context, tenant string, from, to int64)
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(x, y Recording) int { return cmp.Compare(x.StartedAt, y.StartedAt) })
+	slices.SortStableFunc(all,
+		func(x, y Recording) int { return cmp.Compare(x.StartedAt, y.StartedAt) })
 	return all, nil
 }
 
-func (a *aliased) Recorded(ctx context.Context, tenant string, from, to int64) (sum Recorded, err error) {
+func (a *aliased) Recorded(
+	ctx context.Context,
+	tenant string,
+	from, to int64,
+) (sum Recorded, err error) {
 	parts := a.partsOf(tenant)
 	if len(parts) == 1 {
 		return a.Snapshot.Recorded(ctx, parts[0], from, to)

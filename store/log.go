@@ -120,7 +120,8 @@ type Pacer interface {
 	// TakeSlot takes the slot of a tenant's class. Only one process has it at a time. Where it is not
 	// free, ok is false, and wait is the longest until it will be; it may become free sooner, so ask
 	// again before. A slot that is never settled, because its process died, expires after lease.
-	TakeSlot(ctx context.Context, tenant, class string, lease time.Duration) (s Slot, wait time.Duration, ok bool, err error)
+	TakeSlot(ctx context.Context, tenant, class string,
+		lease time.Duration) (s Slot, wait time.Duration, ok bool, err error)
 	// SettleSlot says when the next request of the slot's class may start. A slot that has expired and
 	// was taken by another is not touched.
 	SettleSlot(ctx context.Context, s Slot, next time.Time) error

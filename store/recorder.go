@@ -72,7 +72,11 @@ func OnTrouble(f func(error)) RecorderOption { return func(r *Recorder) { r.trou
 
 // KeepCaptures has the log keep when this program was capturing: that it started, each hour that it
 // still runs, and that it stopped. By default, nothing of it is kept.
-func KeepCaptures(version string) RecorderOption { return func(r *Recorder) { r.version = version } }
+func KeepCaptures(
+	version string,
+) RecorderOption {
+	return func(r *Recorder) { r.version = version }
+}
 
 // NewRecorder starts a recorder. It must be closed before the log.
 func NewRecorder(w Writer, opts ...RecorderOption) *Recorder {
@@ -242,7 +246,8 @@ func (r *Recorder) persist(write func() error) bool {
 		}
 		if !told && time.Since(began) >= silence {
 			told = true
-			r.tell(fmt.Errorf("record requests: they wait in memory until the database can be written: %w", err))
+			r.tell(
+				fmt.Errorf("record requests: they wait in memory until the database can be written: %w", err))
 		}
 		r.tellDrop()
 		select {

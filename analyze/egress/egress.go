@@ -81,7 +81,8 @@ func ReadEvents(ctx context.Context, snap store.Snapshot, asOf int64) (Events, e
 	}
 	for tenant := range f.Resets {
 		slices.Sort(f.Resets[tenant])
-		slices.SortStableFunc(f.Notes[tenant], func(a, b store.Event) int { return cmp.Compare(a.At, b.At) })
+		slices.SortStableFunc(f.Notes[tenant],
+			func(a, b store.Event) int { return cmp.Compare(a.At, b.At) })
 	}
 	return f, err
 }

@@ -95,7 +95,8 @@ func Evaluate(s Series, window, horizon, last int) ([]Score, error) {
 }
 
 // errSteady is a reason to show, like a *ShortHistoryError.
-var errSteady = errors.New("the five-day sum is the same every week, so that there is no scale to score by")
+var errSteady = errors.New(
+	"the five-day sum is the same every week, so that there is no scale to score by")
 
 // weeklyChange is the mean |S(t) − S(t−7)| over the first n days.
 func (m *Model) weeklyChange(n int) float64 {
@@ -142,7 +143,12 @@ func (w *method) step(m *Model, count bool, horizon int) {
 	w.score.Origins++
 	for h := 1; h <= horizon; h++ {
 		known, point := m.known(h), w.record.points[t%learnHorizon][h]
-		b := Band{Known: known, parts: []part{{weight: 1, point: point, scale: m.unit * w.record.errors.scale(h, m.day(t), m.prior(h))}}}
+		b := Band{
+			Known: known,
+			parts: []part{
+				{weight: 1, point: point, scale: m.unit * w.record.errors.scale(h, m.day(t), m.prior(h))},
+			},
+		}
 		b.fill()
 		w.add(&b, m.sum(t+h))
 	}

@@ -3,7 +3,29 @@ package forecast
 import "math"
 
 // Levels are the levels of Band.Quantiles.
-var Levels = [...]float64{.025, .05, .1, .15, .2, .25, .3, .35, .4, .45, .5, .55, .6, .65, .7, .75, .8, .85, .9, .95, .975}
+var Levels = [...]float64{
+	.025,
+	.05,
+	.1,
+	.15,
+	.2,
+	.25,
+	.3,
+	.35,
+	.4,
+	.45,
+	.5,
+	.55,
+	.6,
+	.65,
+	.7,
+	.75,
+	.8,
+	.85,
+	.9,
+	.95,
+	.975,
+}
 
 // Errors of a sum, divided by their mean size, lie almost exactly on a Laplace distribution: its
 // 60, 70, 80 and 90 % quantiles are .22, .51, .92 and 1.61, measured were .24, .51, .89 and 1.56.

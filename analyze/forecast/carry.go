@@ -5,7 +5,8 @@ import "math"
 // carry knows how much of a day's surprise the next days will have too: busy and quiet spells last
 // some days, fewer than the experts need to follow.
 //
-//	r        = (v − p) / max(p, mean(p)/2) of the last day, clipped at ±.3; p is what the profile said the day before
+//	r        = (v − p) / max(p, mean(p)/2) of the last day, clipped at ±.3;
+//	           p is what the profile said the day before
 //	φ        = (n·Σ r(t)·r(t−1) / Σ ½(r(t)² + r(t−1)²) + 20·.4) / (n + 20)
 //	carry(j) = 1 + φ·r·.6^(j−1),  j days ahead
 //

@@ -104,7 +104,8 @@ func (c Cap) Added(with, without []Fan) float64 {
 			for day := range daily {
 				daily[day] = 0
 				for i := range with {
-					daily[day] = math.Max(daily[day], with[i][day].exceedIn(k, limit)-without[i][day].exceedIn(k, limit))
+					daily[day] = math.Max(daily[day],
+						with[i][day].exceedIn(k, limit)-without[i][day].exceedIn(k, limit))
 				}
 			}
 			if with[0][0].parts[k].played {

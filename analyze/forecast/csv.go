@@ -76,13 +76,19 @@ func assemble(rows []reading) (Series, error) {
 	slices.SortStableFunc(rows, func(a, b reading) int { return a.day - b.day })
 	first, last := rows[0], rows[len(rows)-1]
 	if last.day-first.day > maxSpan {
-		return Series{}, fmt.Errorf("lines %d and %d are more than 100 years apart", first.line, last.line)
+		return Series{}, fmt.Errorf("lines %d and %d are more than 100 years apart", first.line,
+			last.line)
 	}
-	s := Series{Start: dayStart(first.day), Bytes: make([]float64, 0, last.day-first.day+1), Closures: map[int]string{}}
+	s := Series{
+		Start:    dayStart(first.day),
+		Bytes:    make([]float64, 0, last.day-first.day+1),
+		Closures: map[int]string{},
+	}
 	for i, r := range rows {
 		if i > 0 && r.day == rows[i-1].day {
 			day := dayStart(r.day).Format(time.DateOnly)
-			return Series{}, fmt.Errorf("line %d: day %s was in line %d already", r.line, day, rows[i-1].line)
+			return Series{}, fmt.Errorf("line %d: day %s was in line %d already", r.line, day,
+				rows[i-1].line)
 		}
 		for len(s.Bytes) < r.day-first.day {
 			s.Bytes = append(s.Bytes, math.NaN())
@@ -131,8 +137,11 @@ func eachRow(r io.Reader, columns []string, row func(line int, fields []string) 
 	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets write a byte order mark
 	at := make([]int, len(columns))
 	for i, name := range columns {
-		if at[i] = slices.IndexFunc(header, func(s string) bool { return strings.TrimSpace(s) == name }); at[i] < 0 {
-			return fmt.Errorf("line 1: no column %q; it must name %s, with commas between", name, strings.Join(columns, ", "))
+		if at[i] = slices.IndexFunc(header, func(s string) bool {
+			return strings.TrimSpace(s) == name
+		}); at[i] < 0 {
+			return fmt.Errorf("line 1: no column %q; it must name %s, with commas between", name,
+				strings.Join(columns, ", "))
 		}
 	}
 	fields := make([]string, len(columns))
@@ -250,7 +259,8 @@ func appendBytes(buf []byte, v float64) []byte {
 
 // csvField quotes s where CSV asks for it.
 func csvField(s string) string {
-	if !slices.ContainsFunc([]rune(s), func(r rune) bool { return r == ',' || r == '"' || r == '\n' || r == '\r' }) {
+	if !slices.ContainsFunc([]rune(s),
+		func(r rune) bool { return r == ',' || r == '"' || r == '\n' || r == '\r' }) {
 		return s
 	}
 	quoted := make([]byte, 0, len(s)+2)

@@ -5,7 +5,8 @@ import "math"
 // drift is a growth, or decline, that goes on for weeks: the experts follow a volume that grows by
 // 1 % a day 15 % behind.
 //
-//	e(t) = (volume − said)/said of the week up to day t, said by the profile of the day before that week
+//	e(t) = (volume − said)/said of the week up to day t,
+//	       said by the profile of the day before that week
 //	drift = mean e · max(0, 1 − (2.5/T)²),  T = mean e/(σ/√w) over the last w = 4 to 8 weeks
 //
 // The mean of a steady volume is noise: its T is mostly below 2.5, and there is no drift.

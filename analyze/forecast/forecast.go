@@ -21,7 +21,8 @@
 // weekly shapes found elsewhere (see coldProfile).
 //
 //	point(h)  = known + Σ ratio·carry·drift·p[weekday] over the window's unknown days
-//	S(h)      ~ point(h) ± wider·scale(h) · E,  E with the piecewise exponential tails of band.go, never below known
+//	S(h)      ~ point(h) ± wider·scale(h) · E, never below known;
+//	            E with the piecewise exponential tails of band.go
 //	scale(h)  = (n·e(h) + 10·.35·√k·mean(p)) / (n + 10),  k unknown days in the window
 //
 // e(h) is the mean of the n past |errors| h days ahead, each clipped at five scales, in units of
@@ -292,7 +293,12 @@ func (s Series) last(days int) Series {
 	if cut <= 0 {
 		return s
 	}
-	out := Series{Start: s.Start.AddDate(0, 0, cut), Labelled: s.Labelled, Bytes: s.Bytes[cut:], Closures: make(map[int]string, len(s.Closures))}
+	out := Series{
+		Start:    s.Start.AddDate(0, 0, cut),
+		Labelled: s.Labelled,
+		Bytes:    s.Bytes[cut:],
+		Closures: make(map[int]string, len(s.Closures)),
+	}
 	for day, name := range s.Closures {
 		out.Closures[day-cut] = name
 	}

@@ -124,7 +124,8 @@ func (g *gaps) futures() []future {
 	off, least := g.unsure()
 	for k, i := range starts {
 		f := &out[k]
-		f.weight, f.days, f.unsure = 1/float64(len(starts)), g.path(i, since, overdue), make([]float64, mostAhead+1)
+		f.weight, f.days, f.unsure = 1/float64(len(starts)), g.path(i, since,
+			overdue), make([]float64, mostAhead+1)
 		f.least, f.played = least, true
 		for j, bytes := range f.days {
 			if bytes > 0 {

@@ -56,7 +56,14 @@ type Model struct {
 }
 
 func newModel(s *Series, window int) *Model {
-	m := &Model{growth: 1, silent: -1, s: s, window: window, weekday: (int(s.Start.Weekday()) + week - 1) % week, volume: make([]float64, 0, len(s.Bytes))}
+	m := &Model{
+		growth:  1,
+		silent:  -1,
+		s:       s,
+		window:  window,
+		weekday: (int(s.Start.Weekday()) + week - 1) % week,
+		volume:  make([]float64, 0, len(s.Bytes)),
+	}
 	if len(s.Faults) > 0 {
 		m.surplus = make(map[int]float64, len(s.Faults))
 		m.caught = map[int]float64{}
@@ -241,7 +248,8 @@ func (m *Model) point(h int) float64 { return m.known(h) + m.unknown(h) }
 func (m *Model) scale(h int, k float64) float64 {
 	far := 1 + wider*float64(max(0, h-learnHorizon))
 	h = min(h, learnHorizon)
-	return far * k / float64(min(h, m.window)) * m.unit * m.record.errors.scale(h, m.day(m.n-1), m.prior(h))
+	return far * k / float64(min(h, m.window)) * m.unit * m.record.errors.scale(h, m.day(m.n-1),
+		m.prior(h))
 }
 
 // prior is the scale of a calendar sum in short histories, in units.

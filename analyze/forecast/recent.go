@@ -4,7 +4,8 @@ import "math"
 
 // recent is how far the sums of the last days were off what was forecast of them.
 //
-//	z = (bytes − expected bytes)/scale of the days t−h+1 … t, as forecast from day t−h, h ≤ 5, faults left out
+//	z = (bytes − expected bytes)/scale of the days t−h+1 … t, as forecast from
+//	    day t−h, h ≤ 5, faults left out
 //
 // The mean |z| of the last five days widens, or narrows, the bands by its power of .2 for the first
 // day, of nothing from the eleventh on. Where the mean z is above 1, a volume may be growing (see
@@ -41,7 +42,8 @@ func (r *recent) say(m *Model) {
 	for h := 1; h <= recentReach; h++ {
 		sum += m.expected(t + h)
 		r.said[t%recentReach][h].bytes = sum
-		r.said[t%recentReach][h].scale = m.scale(h, float64(min(h, m.window))) * math.Sqrt(float64(h)/float64(min(h, m.window)))
+		r.said[t%recentReach][h].scale = m.scale(h, float64(min(h, m.window))) * math.Sqrt(
+			float64(h)/float64(min(h, m.window)))
 	}
 }
 

@@ -74,7 +74,8 @@ func (s *state) pull(own, labelled, said, dev float64) (caught float64) {
 
 // step counts the days of a new level.
 func (s *state) step(own, said, dev float64) {
-	up, down := own > math.Max(stepUp*said, said+stepSure*dev), own < math.Min(stepDown*said, said-stepSure*dev)
+	up, down := own > math.Max(stepUp*said, said+stepSure*dev), own < math.Min(stepDown*said,
+		said-stepSure*dev)
 	if !up && !down || s.run > 0 && up != s.up {
 		s.run, s.own, s.said = 0, 0, 0
 	}
@@ -149,7 +150,12 @@ func (s *state) caughtUp(out []future, usual []float64, weight float64) ([]futur
 		if more == mostMore {
 			w = left
 		}
-		f := future{weight: w, factor: 1, days: append([]float64{}, usual...), unsure: make([]float64, len(usual))}
+		f := future{
+			weight: w,
+			factor: 1,
+			days:   append([]float64{}, usual...),
+			unsure: make([]float64, len(usual)),
+		}
 		clear(f.days[:more])
 		f.days[more] += lost
 		f.unsure[more] = catchUnsure * lost

@@ -46,7 +46,11 @@ func (l *outlook) budget(limits forecast.Cap) *Budget {
 			return l.fans(nights{first: true, bytes: bytes}, ChanceDays, lean)
 		})
 	}
-	b := &Budget{Tonight: whole(math.Floor(night)), Daily: whole(math.Floor(daily)), Binds: BindsEgress}
+	b := &Budget{
+		Tonight: whole(math.Floor(night)),
+		Daily:   whole(math.Floor(daily)),
+		Binds:   BindsEgress,
+	}
 	if inTime := l.inTime(); inTime > 0 {
 		if inTime < b.Tonight {
 			b.Tonight, b.Binds = inTime, BindsTime
@@ -70,7 +74,8 @@ func tonight(limits forecast.Cap, fans func(bytes float64, lean bool) []forecast
 	if room <= 0 {
 		return 0
 	}
-	night := largest(room, func(bytes float64) bool { return limits.Added(fans(bytes, true), without) <= mostAdded })
+	night := largest(room,
+		func(bytes float64) bool { return limits.Added(fans(bytes, true), without) <= mostAdded })
 	return math.Min(math.Max(night, sure), room)
 }
 

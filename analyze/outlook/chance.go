@@ -57,7 +57,14 @@ const (
 // that it costs the same however long the log is; what Project makes of older requests, the cap,
 // the caller has made of them already. Of the options, Policy and AsOf count. What the last 35 days
 // say decides whether the others are read.
-func Chance(ctx context.Context, snap store.Snapshot, t egress.Tenant, limit egress.Cap, o Options, seen *egress.Items) (float64, error) {
+func Chance(
+	ctx context.Context,
+	snap store.Snapshot,
+	t egress.Tenant,
+	limit egress.Cap,
+	o Options,
+	seen *egress.Items,
+) (float64, error) {
 	if err := o.needed(); err != nil {
 		return -1, fmt.Errorf("forecast: %w", err)
 	}

@@ -78,7 +78,14 @@ type recorded struct {
 }
 
 // collect reads a tenant's requests from a time (microseconds since 1970 UTC) up to asOf.
-func collect(ctx context.Context, snap store.Snapshot, p *limits.Policy, t egress.Tenant, asOf, from int64, seen *egress.Items) (*collector, error) {
+func collect(
+	ctx context.Context,
+	snap store.Snapshot,
+	p *limits.Policy,
+	t egress.Tenant,
+	asOf, from int64,
+	seen *egress.Items,
+) (*collector, error) {
 	seen.Reserve(0)
 	c := newCollector(p, t, asOf, seen)
 	if learn := asOf - learnDays*dayMicros; from < learn {
@@ -114,7 +121,14 @@ func (c *collector) latest() *collector {
 }
 
 func newCollector(p *limits.Policy, t egress.Tenant, asOf int64, seen *egress.Items) *collector {
-	c := &collector{policy: p, tenant: t, asOf: asOf, seen: seen, routes: map[*store.Route]route{}, items: map[int64]float64{}}
+	c := &collector{
+		policy: p,
+		tenant: t,
+		asOf:   asOf,
+		seen:   seen,
+		routes: map[*store.Route]route{},
+		items:  map[int64]float64{},
+	}
 	c.window = egress.NewWindow()
 	return c
 }
@@ -124,7 +138,10 @@ func (c *collector) add(r *store.Call) {
 	c.lastAt = r.StartedAt
 	rt, ok := c.routes[r.Route]
 	if !ok {
-		rt = route{method: r.Route.Method, egress: egress.Class(c.policy, r.Route) == c.policy.Egress.Class}
+		rt = route{
+			method: r.Route.Method,
+			egress: egress.Class(c.policy, r.Route) == c.policy.Egress.Class,
+		}
 		c.routes[r.Route] = rt
 	}
 	if !rt.egress {

@@ -16,7 +16,12 @@ import (
 // window has. Each series is a tenant of the report; its days end at midnight UTC, and the report
 // is as of the end of the latest: the days that another one lacks are unknown. Of w, only Cap and
 // Growth count.
-func ProjectDaily(series []forecast.Named, policy *limits.Policy, horizon int, w WhatIf) (*Report, error) {
+func ProjectDaily(
+	series []forecast.Named,
+	policy *limits.Policy,
+	horizon int,
+	w WhatIf,
+) (*Report, error) {
 	o := Options{Policy: policy, Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
 	if err := o.check(); err != nil {
 		return nil, err
@@ -72,7 +77,8 @@ func (p *Projection) forecastDaily(o Options) {
 		p.Reason = err.Error()
 		return
 	case d.unknown > mostDailyUnknown:
-		p.Reason = fmt.Sprintf("its last day is %s, %d days before that of others", p.DataUntil.AddDate(0, 0, -1).Format(time.DateOnly), d.unknown)
+		p.Reason = fmt.Sprintf("its last day is %s, %d days before that of others",
+			p.DataUntil.AddDate(0, 0, -1).Format(time.DateOnly), d.unknown)
 		return
 	}
 	d.model = model
@@ -98,8 +104,12 @@ func (p *Projection) dailyNotes(unknown int) {
 		}
 	}
 	if missing > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s of the series %s missing: nothing is learned from them, and they count 0 in sums.",
-			measure.Count(int64(missing), "day"), isAre(missing)))
+		p.Notes = append(
+			p.Notes,
+			fmt.Sprintf(
+				"%s of the series %s missing: nothing is learned from them, and they count 0 in sums.",
+				measure.Count(int64(missing), "day"), isAre(missing)),
+		)
 	}
 	if unknown > 0 {
 		p.Notes = append(p.Notes, unknownNote(unknown, p.DataUntil))
@@ -117,12 +127,17 @@ func isAre(n int) string {
 // dailyBudget is that of the next day, and of every day from then on.
 func dailyBudget(d *days, limits forecast.Cap) *Budget {
 	daily := largest(limits[len(limits)-1], func(bytes float64) bool {
-		return limits.Crossing(d.fan(nights{all: true, bytes: bytes}, ChanceDays, true))[ChanceDays-1] < mostRisk
+		fan := d.fan(nights{all: true, bytes: bytes}, ChanceDays, true)
+		return limits.Crossing(fan)[ChanceDays-1] < mostRisk
 	})
 	night := tonight(limits, func(bytes float64, lean bool) []forecast.Fan {
 		return []forecast.Fan{d.fan(nights{first: true, bytes: bytes}, ChanceDays, lean)}
 	})
-	return &Budget{Tonight: whole(math.Floor(night)), Daily: whole(math.Floor(daily)), Binds: BindsEgress}
+	return &Budget{
+		Tonight: whole(math.Floor(night)),
+		Daily:   whole(math.Floor(daily)),
+		Binds:   BindsEgress,
+	}
 }
 
 // days are the coming days of plain daily totals.

@@ -56,7 +56,14 @@ type habits struct {
 
 func (c *collector) habits() *habits {
 	n := len(c.days)
-	h := &habits{c: c, missed: make([]bool, n), again: make([]float64, n), caught: make([]float64, n), back: make([]float64, n), lost: make([]float64, n)}
+	h := &habits{
+		c:      c,
+		missed: make([]bool, n),
+		again:  make([]float64, n),
+		caught: make([]float64, n),
+		back:   make([]float64, n),
+		lost:   make([]float64, n),
+	}
 	h.shares()
 	h.usualLag()
 	h.findUnknown()
@@ -299,7 +306,12 @@ func (h *habits) usualBytes(d int) float64 {
 // series is what the forecast learns from, with closure days so many days ahead.
 func (h *habits) series(ahead int) forecast.Series {
 	n := h.known()
-	s := forecast.Series{Start: h.date(0), Bytes: make([]float64, n), Closures: map[int]string{}, Labelled: true}
+	s := forecast.Series{
+		Start:    h.date(0),
+		Bytes:    make([]float64, n),
+		Closures: map[int]string{},
+		Labelled: true,
+	}
 	for d := range n {
 		s.Bytes[d] = h.c.days[d].bytes
 		for _, f := range []forecast.Fault{
@@ -371,9 +383,13 @@ func (h *habits) notes() []string {
 	}
 	switch r := h.running(); r.chance {
 	case 1:
-		say("The last two nights pulled %s bytes a night again or late, beside the usual volume: taken to go on until that ends.", r.bytes)
+		say(
+			"The last two nights pulled %s bytes a night again or late, beside the usual volume: taken to go on until that ends.",
+			r.bytes)
 	case onceMore:
-		say("The last night pulled %s bytes again or late, beside the usual volume: the chance counts as one in seven that the next three nights do so too.", r.bytes)
+		say(
+			"The last night pulled %s bytes again or late, beside the usual volume: the chance counts as one in seven that the next three nights do so too.",
+			r.bytes)
 	}
 	overdue, note := h.overdue()
 	say("%s bytes are listed and overdue: taken to come with the next pull.", overdue)

@@ -92,7 +92,8 @@ func (h *habits) late() ([]float64, string) {
 		}
 	}
 	if left > (1-completeShare)*settled {
-		return nil, fmt.Sprintf("%s of %s recordings listed in the last %d days were not downloaded within %d days: which of the others are still to come is not known, so none counts as overdue.",
+		return nil, fmt.Sprintf(
+			"%s of %s recordings listed in the last %d days were not downloaded within %d days: which of the others are still to come is not known, so none counts as overdue.",
 			measure.Grouped(whole(left)), measure.Grouped(whole(settled)), listedDays, settledDays)
 	}
 	return late, ""

@@ -11,7 +11,11 @@ import (
 // unreliable notes that the history is short.
 func (p *Projection) unreliable() {
 	if p.History < forecast.Reliable {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s of history: chances are not reliable before %d.", measure.Count(int64(p.History), "day"), forecast.Reliable))
+		p.Notes = append(
+			p.Notes,
+			fmt.Sprintf("%s of history: chances are not reliable before %d.",
+				measure.Count(int64(p.History), "day"), forecast.Reliable),
+		)
 	}
 }
 
@@ -20,7 +24,9 @@ func unknownNote(nights int, until time.Time) string {
 	if nights > 1 {
 		last = fmt.Sprintf("The last %d nights are", nights)
 	}
-	return fmt.Sprintf("The data ends at %s. %s not known yet, and forecast like the coming ones: import what has come since.", measure.Stamp(until, time.UTC), last)
+	return fmt.Sprintf(
+		"The data ends at %s. %s not known yet, and forecast like the coming ones: import what has come since.",
+		measure.Stamp(until, time.UTC), last)
 }
 
 // longSilence are the missed nights from which a reader is asked whether the pull has stopped.
@@ -34,27 +40,39 @@ func stateNotes(s forecast.State, lastPull time.Time) []string {
 	lost := measure.Grouped(whole(s.Lost))
 	switch {
 	case s.Missed >= longSilence:
-		say("Nothing was pulled since %s, in %d nights that usually have a pull. Has it stopped? That the %s bytes they lack come with the next pull counts as %.0f %% likely, less from night to night.",
+		say(
+			"Nothing was pulled since %s, in %d nights that usually have a pull. Has it stopped? That the %s bytes they lack come with the next pull counts as %.0f %% likely, less from night to night.",
 			measure.Stamp(lastPull, time.UTC), s.Missed, lost, 100*s.CatchUp)
 	case s.Missed > 1:
-		say("The last %d nights were missed, or cut off by the cap: %s bytes may come on top of a coming one.", s.Missed, lost)
+		say(
+			"The last %d nights were missed, or cut off by the cap: %s bytes may come on top of a coming one.",
+			s.Missed, lost)
 	case s.Missed == 1:
-		say("The last night was missed, or cut off by the cap: %s bytes may come on top of a coming one.", lost)
+		say("The last night was missed, or cut off by the cap: %s bytes may come on top of a coming one.",
+			lost)
 	}
 	switch {
 	case s.Steps > 1 && s.Factor > 1:
-		say("The last %d nights brought %.1f times what was expected: a new level counts as possible, and the upper quantiles hold it.", s.Steps, s.Factor)
+		say(
+			"The last %d nights brought %.1f times what was expected: a new level counts as possible, and the upper quantiles hold it.",
+			s.Steps, s.Factor)
 	case s.Steps > 1:
-		say("The last %d nights brought %.0f %% of what was expected: a new level counts as possible, and the lower quantiles hold it.", s.Steps, 100*s.Factor)
+		say(
+			"The last %d nights brought %.0f %% of what was expected: a new level counts as possible, and the lower quantiles hold it.",
+			s.Steps, 100*s.Factor)
 	}
 	if s.Surprise > mentionedSurprise {
-		say("The last sums came out %.1f mean errors above their forecasts: the volume may be growing, and the bands are raised.", s.Surprise)
+		say(
+			"The last sums came out %.1f mean errors above their forecasts: the volume may be growing, and the bands are raised.",
+			s.Surprise)
 	}
 	if off := 100 * (s.Growth - 1); off >= 1 || off <= -1 {
 		say("The volume has been changing steadily: %+.0f %% are added to what the last weeks show.", off)
 	}
 	if s.Every > 1 {
-		say("Pulls come about every %d days, on no fixed weekdays: the forecast plays the past ones again.", s.Every)
+		say(
+			"Pulls come about every %d days, on no fixed weekdays: the forecast plays the past ones again.",
+			s.Every)
 	}
 	return notes
 }

@@ -13,7 +13,8 @@ import (
 // The coming day i is the 24 hours (asOf + (i−1) d, asOf + i d]. A window that ends τ into it holds
 //
 //	S(i, τ) = bytes stored after its beginning, as far as no reset has dropped them
-//	        + Σ over coming days j of (x_j + y_j) · (F(end − day j's beginning) − F(start − day j's beginning))
+//	        + Σ over coming days j of (x_j + y_j) ·
+//	          (F(end − day j's beginning) − F(start − day j's beginning))
 //
 // where F is the share of a day's bytes pulled by a time of day (0 before the day, 1 after it), y_j
 // the forecast volume, and x_j what is known of it (pending bytes, planned backfills, what a
@@ -56,7 +57,14 @@ func (n nights) given(day int) bool { return n.all && day >= 0 || n.first && day
 func newOutlook(c *collector, h *habits, m *forecast.Model, o Options) *outlook {
 	days := max(o.Horizon, ChanceDays)
 	u := h.unknown
-	l := &outlook{c: c, model: m, growth: 1 + o.WhatIf.Growth, unknown: u, extra: make([]float64, u+days), y: make([]float64, u+days)}
+	l := &outlook{
+		c:       c,
+		model:   m,
+		growth:  1 + o.WhatIf.Growth,
+		unknown: u,
+		extra:   make([]float64, u+days),
+		y:       make([]float64, u+days),
+	}
 	l.expect()
 	l.extra[u], _ = h.overdue()
 	if l.running = h.running(); l.running.chance == 1 {

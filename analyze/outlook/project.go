@@ -188,7 +188,12 @@ func (o *Options) names(snap store.Snapshot) []string {
 	return names
 }
 
-func (o *Options) about(ctx context.Context, snap store.Snapshot, name string, resets map[string][]int64) (egress.Tenant, error) {
+func (o *Options) about(
+	ctx context.Context,
+	snap store.Snapshot,
+	name string,
+	resets map[string][]int64,
+) (egress.Tenant, error) {
 	t := egress.Tenant{Chance: -1}
 	if o.About != nil {
 		t = o.About(name)
@@ -210,7 +215,8 @@ func compareProjections(a, b Projection) int {
 		}
 		return math.Floor(100*p.Chance) / 100
 	}
-	return cmp.Or(cmp.Compare(risk(b), risk(a)), cmp.Compare(b.used(), a.used()), cmp.Compare(a.Tenant, b.Tenant))
+	return cmp.Or(cmp.Compare(risk(b), risk(a)), cmp.Compare(b.used(), a.used()),
+		cmp.Compare(a.Tenant, b.Tenant))
 }
 
 func (p *Projection) used() float64 {
@@ -286,7 +292,8 @@ func (p *Projection) fill(fans []forecast.Fan, chances []float64, horizon int) {
 	}
 	p.over()
 	p.Chance = chances[min(ChanceDays, horizon)-1]
-	p.Early, p.Likely, p.Late = p.by(chances[:horizon], .1), p.by(chances[:horizon], .5), p.by(chances[:horizon], .9)
+	p.Early, p.Likely, p.Late = p.by(chances[:horizon], .1), p.by(chances[:horizon],
+		.5), p.by(chances[:horizon], .9)
 }
 
 // over fills in since when the sum is at or over its cap and until when, to a day.
@@ -308,7 +315,8 @@ func (p *Projection) over() {
 			break
 		}
 	}
-	p.Notes = append(p.Notes, "At or over its cap since about "+measure.ShortDate(p.Over, time.UTC)+until+".")
+	p.Notes = append(p.Notes,
+		"At or over its cap since about "+measure.ShortDate(p.Over, time.UTC)+until+".")
 }
 
 // modelless gives the budget that needs no forecast.

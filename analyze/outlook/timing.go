@@ -41,7 +41,8 @@ func (l *outlook) timing(h *habits) []move {
 		}
 		usual := slices.Max(sums[:])
 		for k := range h.nights {
-			deltas[k] = l.worstOf(&sums, &h.nights[k], &h.nights[(k+leaves)%len(h.nights)], i, leaves) - usual
+			deltas[k] = l.worstOf(&sums, &h.nights[k], &h.nights[(k+leaves)%len(h.nights)], i,
+				leaves) - usual
 		}
 		moves[i] = spreadOf(deltas)
 	}
@@ -50,7 +51,11 @@ func (l *outlook) timing(h *habits) []move {
 
 // worstOf is the largest of the sums of day i when its own pull is like one night's, and the
 // leaving one's like another's.
-func (l *outlook) worstOf(sums *[slots]float64, own, leaving *profile, i, leaves int) (most float64) {
+func (l *outlook) worstOf(
+	sums *[slots]float64,
+	own, leaving *profile,
+	i, leaves int,
+) (most float64) {
 	i += l.unknown
 	enters, leavesBytes := l.extra[i]+l.y[i], 0.
 	if i >= leaves {

@@ -40,13 +40,16 @@ func (w WhatIf) check(asOf time.Time, horizon int) error {
 	case w.Cap < 0:
 		return fmt.Errorf("what if the cap were %d bytes: it must be above 0", w.Cap)
 	case !(w.Growth > -1 && w.Growth <= maxGrowth):
-		return fmt.Errorf("what if growth were %v: it must be above −100 %% and at most %d %%", w.Growth, maxGrowth*100)
+		return fmt.Errorf("what if growth were %v: it must be above −100 %% and at most %d %%", w.Growth,
+			maxGrowth*100)
 	}
 	// A day on each side, because the tenant's date may be another than the one in UTC.
 	first, last := asOf.AddDate(0, 0, -2), asOf.AddDate(0, 0, horizon+1)
 	for _, b := range w.Backfills {
 		if b.Date.Before(first) || b.Date.After(last) {
-			return fmt.Errorf("what if a backfill came on %s: it must lie within the %d days of the forecast", b.Date.Format(time.DateOnly), horizon)
+			return fmt.Errorf(
+				"what if a backfill came on %s: it must lie within the %d days of the forecast",
+				b.Date.Format(time.DateOnly), horizon)
 		}
 		if !(b.Bytes >= 0 && b.Bytes <= mostBytes*1024) {
 			return fmt.Errorf("what if a backfill of %v bytes came: that is no size", b.Bytes)
@@ -78,10 +81,15 @@ func (w WhatIf) limit(c *collector) (egress.Cap, string) {
 		return known, ""
 	}
 	if known.Source == egress.CapTold || known.High > 0 {
-		return known, fmt.Sprintf("The cap is %s, so %d agents do not change it here: give cap=… for what support would set.", known.Source, w.Agents)
+		return known, fmt.Sprintf(
+			"The cap is %s, so %d agents do not change it here: give cap=… for what support would set.",
+			known.Source, w.Agents)
 	}
 	// What was let through under the present number of agents says nothing of another.
-	changed := egress.Cap{Bytes: c.policy.Egress.Cap(w.Agents, c.tenant.Cap.BytesPerHour), Source: egress.CapAssumed}
+	changed := egress.Cap{
+		Bytes:  c.policy.Egress.Cap(w.Agents, c.tenant.Cap.BytesPerHour),
+		Source: egress.CapAssumed,
+	}
 	if c.tenant.Cap.BytesPerHour > 0 {
 		changed.Source = egress.CapMeasured
 	}

@@ -57,5 +57,6 @@ func Of(name string) *Rule {
 // HasState says whether a judge has a state to be saved.
 func HasState(j Judge) bool {
 	t := reflect.TypeOf(j).Elem()
-	return slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.IsExported() })
+	return slices.ContainsFunc(reflect.VisibleFields(t),
+		func(f reflect.StructField) bool { return f.IsExported() })
 }

@@ -20,7 +20,8 @@ var auth = Rule{
 	New:    func(*Facts) Judge { return new(authJudge) },
 	Grave:  func(h *Hits) bool { return h.Most >= AuthBurst },
 	Detail: func(f *Found) string {
-		return fmt.Sprintf("%s refused for the token or its rights, up to %d in a row", measure.Count(f.Count, "request"), f.Most)
+		return fmt.Sprintf("%s refused for the token or its rights, up to %d in a row",
+			measure.Count(f.Count, "request"), f.Most)
 	},
 }
 

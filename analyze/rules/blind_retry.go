@@ -19,7 +19,8 @@ var blindRetry = Rule{
 	Hears:  func(k *Kind) bool { return k.Role == limits.RoleBadRequest && !k.Opaque && !k.Personal },
 	New:    func(*Facts) Judge { return &blindRetryJudge{Bad: map[uint64]int64{}} },
 	Detail: func(f *Found) string {
-		return measure.Count(f.Count, "request") + " repeating parameters that had just been refused as wrong"
+		return measure.Count(f.Count,
+			"request") + " repeating parameters that had just been refused as wrong"
 	},
 }
 
@@ -35,7 +36,14 @@ func (j *blindRetryJudge) Hear(c *Call, fire Fire) bool {
 	least := c.StartedAt - blindRetryWindow.Microseconds()
 	if at, ok := j.Bad[c.ParamsHash]; ok && at >= least {
 		since := c.StartedAt - at
-		fire(hit(c, func() string { return "same parameters as a request refused " + measure.Seconds(since) + " before" }))
+		fire(
+			hit(
+				c,
+				func() string {
+					return "same parameters as a request refused " + measure.Seconds(since) + " before"
+				},
+			),
+		)
 	}
 	if c.Role == limits.RoleBadRequest && !c.Personal {
 		forgetOlder(j.Bad, least)

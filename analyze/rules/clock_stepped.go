@@ -93,12 +93,14 @@ func (j *clockSteppedJudge) judge(upto int64, fire Fire) {
 	for i := 1; i < len(sorted); i++ {
 		before, r := &sorted[i-1], &sorted[i]
 		back := before.at - r.at
-		if before.source != r.source || back <= leastStep || before.until-r.until <= leastStep || r.at > upto {
+		if before.source != r.source || back <= leastStep || before.until-r.until <= leastStep ||
+			r.at > upto {
 			continue
 		}
 		id := before.id
 		fire(Evidence{ID: r.id, At: r.at, Size: back, Classes: r.classes, Why: func() string {
-			return fmt.Sprintf("started %s before request %d, which arrived before it", measure.Seconds(back), id)
+			return fmt.Sprintf("started %s before request %d, which arrived before it",
+				measure.Seconds(back), id)
 		}})
 	}
 }

@@ -18,9 +18,13 @@ var cutShort = Rule{
 	Hears:  func(k *Kind) bool { return k.Egress && k.Broken && k.Role == limits.RoleOK },
 	New: every(func(_ *Facts, c *Call) Evidence {
 		bytes := c.ResponseBytes
-		return Evidence{Bytes: bytes, Why: func() string { return fmt.Sprintf("ended after %d bytes", bytes) }}
+		return Evidence{
+			Bytes: bytes,
+			Why:   func() string { return fmt.Sprintf("ended after %d bytes", bytes) },
+		}
 	}),
 	Detail: func(f *Found) string {
-		return fmt.Sprintf("%s broken off, which cost %s bytes", measure.Count(f.Count, "download"), measure.Grouped(f.Bytes))
+		return fmt.Sprintf("%s broken off, which cost %s bytes", measure.Count(f.Count, "download"),
+			measure.Grouped(f.Bytes))
 	},
 }

@@ -25,7 +25,9 @@ var duplicateDownload = Rule{
 		}}
 	}),
 	Detail: func(f *Found) string {
-		return fmt.Sprintf("%s of recordings that were complete already wasted %s bytes, %s of all audio bytes",
-			measure.Count(f.Count, "download"), measure.Grouped(f.Bytes), measure.PercentOf(f.Bytes, f.Egress.Total))
+		return fmt.Sprintf(
+			"%s of recordings that were complete already wasted %s bytes, %s of all audio bytes",
+			measure.Count(f.Count, "download"), measure.Grouped(f.Bytes),
+			measure.PercentOf(f.Bytes, f.Egress.Total))
 	},
 }

@@ -19,12 +19,17 @@ var egressCap = Rule{
 	Hears:  func(k *Kind) bool { return k.Role == limits.RoleEgressCap && !k.Opaque },
 	New: every(func(_ *Facts, c *Call) Evidence {
 		status, sum := c.Status, c.Sum
-		return Evidence{Why: func() string { return fmt.Sprintf("refused (%d) with %d bytes in the window", status, sum) }}
+		return Evidence{
+			Why: func() string {
+				return fmt.Sprintf("refused (%d) with %d bytes in the window", status, sum)
+			},
+		}
 	}),
 	Detail: func(f *Found) string {
 		s := measure.Count(f.Count, "request") + " refused because the rolling egress cap was reached"
 		if served := f.Egress.Survived; served > 0 {
-			s += fmt.Sprintf("; with %s bytes in the window a request was still served", measure.Grouped(served))
+			s += fmt.Sprintf("; with %s bytes in the window a request was still served",
+				measure.Grouped(served))
 		}
 		return s
 	},

@@ -41,11 +41,16 @@ const (
 func near(f *Facts) (why []string) {
 	e := f.Egress
 	if share := float64(e.Current) / float64(e.Cap.Bytes); e.Cap.Bytes > 0 && share >= NearCap {
-		why = append(why, fmt.Sprintf("%s bytes in the last %s are %s of the cap of %s (%s)", measure.Grouped(e.Current),
-			measure.Hours(f.Policy.Egress.Window), measure.Percent(share), measure.Grouped(e.Cap.Bytes), e.Cap.Source))
+		why = append(
+			why,
+			fmt.Sprintf("%s bytes in the last %s are %s of the cap of %s (%s)", measure.Grouped(e.Current),
+				measure.Hours(f.Policy.Egress.Window), measure.Percent(share), measure.Grouped(e.Cap.Bytes),
+				e.Cap.Source),
+		)
 	}
 	if chance := f.Chance(); chance >= NearChance {
-		why = append(why, fmt.Sprintf("the forecast gives %s for reaching the cap within 7 days", measure.Chance(chance)))
+		why = append(why,
+			fmt.Sprintf("the forecast gives %s for reaching the cap within 7 days", measure.Chance(chance)))
 	}
 	return why
 }

@@ -21,7 +21,8 @@ var interleaved = Rule{
 	New:    func(*Facts) Judge { return new(interleavedJudge) },
 	Detail: func(f *Found) string {
 		pairs := slices.Sorted(maps.Keys(f.Words))
-		return "the two requests came from different clients: " + strings.Join(pairs[:min(len(pairs), maxPairs)], "; ")
+		return "the two requests came from different clients: " + strings.Join(
+			pairs[:min(len(pairs), maxPairs)], "; ")
 	},
 }
 
@@ -37,7 +38,8 @@ func (interleavedJudge) Hear(c *Call, fire Fire) bool {
 	}
 	client, gap := c.Client, c.Gap
 	e := hit(c, func() string {
-		return fmt.Sprintf("sent by %s, %s after request %d of %s", client, measure.Seconds(gap), before.ID, before.Client)
+		return fmt.Sprintf("sent by %s, %s after request %d of %s", client, measure.Seconds(gap),
+			before.ID, before.Client)
 	})
 	e.Word = fmt.Sprintf("%q and %q", min(client, before.Client), max(client, before.Client))
 	fire(e)

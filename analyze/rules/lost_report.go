@@ -66,7 +66,8 @@ func (j *lostReportJudge) Hear(c *Call, fire Fire) bool {
 		delete(j.Waiting, c.ParamsHash)
 	}
 	if c.Role == limits.RoleDeferred && !c.Personal {
-		j.Deferred = append(j.Deferred, Deferral{At: c.StartedAt, ID: c.ID, Params: c.ParamsHash, Classes: c.ClassBit})
+		j.Deferred = append(j.Deferred,
+			Deferral{At: c.StartedAt, ID: c.ID, Params: c.ParamsHash, Classes: c.ClassBit})
 		j.Waiting[c.ParamsHash]++
 	}
 	return len(j.Deferred) > 0

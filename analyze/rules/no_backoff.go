@@ -20,7 +20,9 @@ var noBackoff = Rule{
 	Back:   true,
 	Hears:  func(k *Kind) bool { return k.Role == limits.RoleRateLimited && !k.Opaque },
 	New:    func(f *Facts) Judge { return &noBackoffJudge{facts: f, Runs: map[string]Backoff{}} },
-	Detail: func(f *Found) string { return measure.Count(f.Count, "request") + " sent too soon after a refusal" },
+	Detail: func(f *Found) string {
+		return measure.Count(f.Count, "request") + " sent too soon after a refusal"
+	},
 }
 
 // plainInterval is the first wait of classes that have no minimum interval.

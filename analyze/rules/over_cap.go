@@ -18,10 +18,10 @@ var overCap = Rule{
 	Title:  "More was pulled than the cap that support told",
 	New:    func(f *Facts) Judge { return &overCapJudge{f} },
 	Detail: func(f *Found) string {
-		return fmt.Sprintf("at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",
+		return fmt.Sprintf(
+			"at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",
 			measure.Count(f.Count, "request"), measure.Hours(f.Policy.Egress.Window),
-			measure.Grouped(f.Egress.Cap.Bytes),
-			measure.Grouped(f.Egress.Peak))
+			measure.Grouped(f.Egress.Cap.Bytes), measure.Grouped(f.Egress.Peak))
 	},
 }
 

@@ -34,7 +34,8 @@ var rateLimited = Rule{
 	Detail: func(f *Found) string {
 		s := measure.Count(f.Count, "request") + " refused as too frequent"
 		if kept := f.Words[keptInterval]; kept > 0 {
-			s += fmt.Sprintf("; %s of them started %s or more after the one before: either they arrived closer together, so leave a margin, or a program pulls that is not recorded here",
+			s += fmt.Sprintf(
+				"; %s of them started %s or more after the one before: either they arrived closer together, so leave a margin, or a program pulls that is not recorded here",
 				measure.Grouped(kept), measure.Seconds(f.Policy.Frequency.MinInterval.Microseconds()))
 		}
 		return s

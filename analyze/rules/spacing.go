@@ -26,11 +26,12 @@ var spacing = Rule{
 		}}
 	}),
 	Detail: func(f *Found) string {
-		s := fmt.Sprintf("%s under %s, of %s between %s requests; the shortest was %s", measure.Count(f.Count, "gap"),
-			measure.Seconds(f.Policy.Frequency.MinInterval.Microseconds()), measure.Grouped(f.Paced-1),
-			f.Policy.Frequency.Class, measure.Seconds(f.Least))
+		s := fmt.Sprintf("%s under %s, of %s between %s requests; the shortest was %s",
+			measure.Count(f.Count, "gap"), measure.Seconds(f.Policy.Frequency.MinInterval.Microseconds()),
+			measure.Grouped(f.Paced-1), f.Policy.Frequency.Class, measure.Seconds(f.Least))
 		if f.Indeterminate > 0 {
-			s += fmt.Sprintf("; %s more cannot be decided at the log's resolution", measure.Grouped(f.Indeterminate))
+			s += fmt.Sprintf("; %s more cannot be decided at the log's resolution",
+				measure.Grouped(f.Indeterminate))
 		}
 		if f.Slips > 0 {
 			s += fmt.Sprintf("; %s more are within the tolerance of %s", measure.Grouped(f.Slips),

@@ -20,7 +20,8 @@ var unexpectedStatus = Rule{
 	New: every(func(_ *Facts, c *Call) Evidence {
 		method, status := c.Method, c.Status
 		return Evidence{Word: fmt.Sprintf("%d to %s", status, method), Why: func() string {
-			return fmt.Sprintf("%s was answered %d, which the vendor's table does not list for it", method, status)
+			return fmt.Sprintf("%s was answered %d, which the vendor's table does not list for it", method,
+				status)
 		}}
 	}),
 	Detail: func(f *Found) string {

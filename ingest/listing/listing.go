@@ -66,7 +66,8 @@ func (l *Reader) Each(f func(r store.Recording, reason string) error) error {
 	if err := l.within(f, maxNesting); err != nil || l.found {
 		return err
 	}
-	return fmt.Errorf("%w: the objects of no array in it have a member %s", ErrNoList, l.policy.Listing.Key)
+	return fmt.Errorf("%w: the objects of no array in it have a member %s", ErrNoList,
+		l.policy.Listing.Key)
 }
 
 // ErrNoList says that an object holds no list of recordings.
@@ -102,7 +103,8 @@ func (l *Reader) within(f func(r store.Recording, reason string) error, depth in
 func (l *Reader) isList() bool {
 	head, _ := l.in.Peek(firstEntry) // fewer at the end of the input
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("[")), " \t\r\n")
-	return bytes.HasPrefix(text, []byte("{")) && bytes.Contains(text, []byte(`"`+l.policy.Listing.Key+`"`))
+	return bytes.HasPrefix(text, []byte("{")) &&
+		bytes.Contains(text, []byte(`"`+l.policy.Listing.Key+`"`))
 }
 
 func (l *Reader) list(f func(r store.Recording, reason string) error) error {
@@ -119,7 +121,8 @@ func (l *Reader) entry() (r store.Recording, reason string, err error) {
 	if c, err := l.json.Peek(); err != nil || c != '{' {
 		return r, "entry is not an object", errors.Join(err, l.json.Skip())
 	}
-	l.key, l.start, l.length, l.size = jsonscan.Token{}, jsonscan.Token{}, jsonscan.Token{}, jsonscan.Token{}
+	l.key, l.start = jsonscan.Token{}, jsonscan.Token{}
+	l.length, l.size = jsonscan.Token{}, jsonscan.Token{}
 	err = l.json.Object(func(name string) error {
 		to := l.members[name]
 		if to == nil {

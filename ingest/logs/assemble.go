@@ -199,7 +199,9 @@ func (a *assembler) clientOf(d *draft) privacy.Name {
 
 // routeOf returns the one Route that all requests of the same method, origin and template share.
 func (a *assembler) routeOf(method string, m limits.Match) *store.Route {
-	if r := a.route; r != nil && r.Template == m.Template && r.Origin == m.Origin && r.Method == method && r.Class == m.Class {
+	if r := a.route; r != nil && r.Template == m.Template && r.Origin == m.Origin &&
+		r.Method == method &&
+		r.Class == m.Class {
 		return r
 	}
 	r, ok := a.routes[importRoute{method, m.Origin, m.Template}]
@@ -254,7 +256,11 @@ func isParamsHash(s string) bool {
 
 // intern cleans a name once and gives the same text to all that have it, free of the input's
 // memory.
-func intern(table map[string]privacy.Name, name string, clean func(string) privacy.Name) privacy.Name {
+func intern(
+	table map[string]privacy.Name,
+	name string,
+	clean func(string) privacy.Name,
+) privacy.Name {
 	if name == "" {
 		return privacy.Name{}
 	}

@@ -28,7 +28,10 @@ var errorWords = []struct{ class, words string }{
 	{"timeout", "timeout|timed out|timed_out|etimedout|deadline"},
 	{"dns", "dns|no such host|name_not_resolved|enotfound|eai_again|getaddrinfo|resolve"},
 	{"tls", "tls|ssl|cert|x509|handshake"},
-	{"reset", "reset|broken pipe|epipe|eof|connection_closed|connection closed|connection_aborted|connection aborted|hang up|mismatch|incomplete"},
+	{
+		"reset",
+		"reset|broken pipe|epipe|eof|connection_closed|connection closed|connection_aborted|connection aborted|hang up|mismatch|incomplete",
+	},
 	{"cancelled", "cancel|abort"},
 	{"connect", "connect|refused|unreachable|no route|internet_disconnected"},
 }

@@ -130,7 +130,8 @@ func dayNumber(year, month, day int64) (int64, bool) {
 		month += 12
 	}
 	const to1970 = 719468 // days from 0000-03-01
-	return 365*year + floorDiv(year, 4) - floorDiv(year, 100) + floorDiv(year, 400) + (153*(month-3)+2)/5 + day - 1 - to1970, true
+	return 365*year + floorDiv(year, 4) - floorDiv(year,
+		100) + floorDiv(year, 400) + (153*(month-3)+2)/5 + day - 1 - to1970, true
 }
 
 // floorDiv rounds down; a is at least -1.

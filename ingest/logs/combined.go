@@ -108,7 +108,9 @@ func scanCombined(s string) (c combinedLine, reason string) {
 // name has a space.
 func (c *combinedLine) names(s string) bool {
 	first, rest, ok := strings.Cut(s, " ")
-	if ok && first != "" && strings.HasPrefix(rest, "- ") && rest != "- " && strings.IndexByte(rest[2:], ' ') < 0 && strings.IndexByte(first, ',') < 0 {
+	if ok && first != "" && strings.HasPrefix(rest, "- ") && rest != "- " &&
+		strings.IndexByte(rest[2:], ' ') < 0 &&
+		strings.IndexByte(first, ',') < 0 {
 		c.remote = first // nearly all lines
 		return true
 	}
@@ -260,7 +262,8 @@ func placeTarget(d *draft, a *assembler, target, server, origin string) (reason 
 	tenant := a.tenant
 	// A server of the user's own, in front of the vendor's, says nothing about the tenant; with
 	// --tenant, that does.
-	if own := serverOrigin(server); own != "" && (origin == "" || a.policy.Tenant(own[strings.Index(own, "//")+2:]) != "") {
+	if own := serverOrigin(server); own != "" &&
+		(origin == "" || a.policy.Tenant(own[strings.Index(own, "//")+2:]) != "") {
 		origin, tenant = own, ""
 	}
 	switch {

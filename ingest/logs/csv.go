@@ -28,13 +28,17 @@ func parseCSV(in *input, f *feeder) error {
 	}
 	columns, ok := csvHeader(header.text, separators)
 	if header.flaw != "" || !ok {
-		return fmt.Errorf("%w: the first line is not a CSV header with the columns started_at, method, url, status", ErrFormat)
+		return fmt.Errorf(
+			"%w: the first line is not a CSV header with the columns started_at, method, url, status",
+			ErrFormat)
 	}
 	if missing := columns.missing(); missing != "" {
 		return fmt.Errorf("%w: the CSV header lacks the column %s", ErrFormat, missing)
 	}
 	if twice := columns.twice(); twice != "" {
-		return fmt.Errorf("%w: the CSV header has the column %s twice: leave out or rename the one that is not meant", ErrFormat, twice)
+		return fmt.Errorf(
+			"%w: the CSV header has the column %s twice: leave out or rename the one that is not meant",
+			ErrFormat, twice)
 	}
 	t.columns = columns
 	t.commas = columns.separator != ',' && decimalComma.Match(in.head)
@@ -163,14 +167,16 @@ func (t *csvTable) record(line textLine) error {
 	}
 	cells, err := splitCSV(text, t.columns.separator, t.cells[:0])
 	t.cells = cells
-	if last.open && (err != nil || len(cells) < len(t.columns.field) || t.columns.torn(cells[len(cells)-1], text)) {
+	if last.open &&
+		(err != nil || len(cells) < len(t.columns.field) || t.columns.torn(cells[len(cells)-1], text)) {
 		return t.feeder.wait(line)
 	}
 	if err != nil {
 		return t.feeder.reject(line.number, "a quote stands where RFC 4180 allows none")
 	}
 	if len(cells) != len(t.columns.field) {
-		return t.feeder.reject(line.number, fmt.Sprintf("%d fields where the header has %d", len(cells), len(t.columns.field)))
+		return t.feeder.reject(line.number,
+			fmt.Sprintf("%d fields where the header has %d", len(cells), len(t.columns.field)))
 	}
 	t.fields = fields{}
 	for i, field := range t.columns.field {
@@ -223,8 +229,10 @@ func (t *csvTable) plainNumber(field int, s string) (plain, reason string) {
 	whole := field != fieldDurationMS && field != fieldResolutionS
 	switch {
 	case otherThousands.MatchString(s):
-		s = strings.NewReplacer(" ", "", "'", "", "\u00a0", "", "\u202f", "", "\u2019", "", ",", ".").Replace(s)
-	case pointThousands.MatchString(s) && (t.commas || strings.Count(s, ".") > 1 || whole && t.columns.separator != ','):
+		s = strings.NewReplacer(" ", "", "'", "", "\u00a0", "", "\u202f", "", "\u2019", "", ",", ".").
+			Replace(s)
+	case pointThousands.MatchString(s) &&
+		(t.commas || strings.Count(s, ".") > 1 || whole && t.columns.separator != ','):
 		s = strings.ReplaceAll(s, ".", "")
 	case pointThousands.MatchString(s) && whole:
 		return "", fieldNames[field] + " has a point: separators of thousands must be left out"
@@ -240,7 +248,12 @@ func (t *csvTable) plainNumber(field int, s string) (plain, reason string) {
 
 func isNumeric(field int) bool {
 	switch field {
-	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS, fieldResolutionS:
+	case fieldStatus,
+		fieldDurationMS,
+		fieldRequestBytes,
+		fieldResponseBytes,
+		fieldRetryAfterS,
+		fieldResolutionS:
 		return true
 	}
 	return false

@@ -19,12 +19,15 @@ func chooseFormat(in *input, o Options) (string, error) {
 	case o.Mapping != nil:
 		return FormatMapped, nil
 	case o.Format == FormatRecordings && !known:
-		return "", fmt.Errorf("%w: policy %s does not say what a recording list looks like; see [listing] in the built-in one", ErrFormat, o.Policy.Name)
+		return "", fmt.Errorf(
+			"%w: policy %s does not say what a recording list looks like; see [listing] in the built-in one",
+			ErrFormat, o.Policy.Name)
 	case o.Format != "" && o.Format != FormatAuto:
 		if slices.Contains(Formats(), o.Format) {
 			return o.Format, nil
 		}
-		return "", fmt.Errorf("%w: there is no input format of that name; use one of %s", ErrFormat, strings.Join(Formats(), ", "))
+		return "", fmt.Errorf("%w: there is no input format of that name; use one of %s", ErrFormat,
+			strings.Join(Formats(), ", "))
 	case known && isListing(in.head, o.Policy.Listing.Key):
 		return FormatRecordings, nil
 	}
@@ -100,7 +103,9 @@ func refused(head []byte) string {
 	if len(head) >= 4 && head[0] >= 0x50 && head[0] <= 0x5f && string(head[1:4]) == "\x2a\x4d\x18" {
 		return "it is compressed with zstd or lz4: decompress it first"
 	}
-	if len(head) >= 4 && (head[0] == 0 && head[1] != 0 && head[2] == 0 || head[0] != 0 && head[1] == 0 && head[3] == 0 && head[2] != 0) {
+	if len(head) >= 4 &&
+		(head[0] == 0 && head[1] != 0 && head[2] == 0 ||
+			head[0] != 0 && head[1] == 0 && head[3] == 0 && head[2] != 0) {
 		return utf16 // without a byte order mark
 	}
 	return ""
@@ -135,7 +140,9 @@ func detect(head []byte, whole bool) (string, error) {
 		}
 	}
 	if isBinary(head) { // and not a log with a few NUL bytes, as a crash leaves them
-		return "", fmt.Errorf("%w: it looks like a binary file; name the format with --input-format if it is a damaged log", ErrFormat)
+		return "", fmt.Errorf(
+			"%w: it looks like a binary file; name the format with --input-format if it is a damaged log",
+			ErrFormat)
 	}
 	cut := len(head) == len(lines[0]) && !whole
 	if text := string(head); strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && !cut {
@@ -188,7 +195,8 @@ var jsonArray = regexp.MustCompile(`^\[\s*([\[\]{"]|$)`)
 
 var jsonList = regexp.MustCompile(`:\s*\[\s*\{`)
 
-var syslogLike = regexp.MustCompile(`^(<\d+>)?([A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+\S* \S+ \S+\[\d+\]:) `)
+var syslogLike = regexp.MustCompile(
+	`^(<\d+>)?([A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+\S* \S+ \S+\[\d+\]:) `)
 
 // isBinary says whether the beginning has bytes that no text has.
 func isBinary(head []byte) bool {
@@ -198,7 +206,8 @@ func isBinary(head []byte) bool {
 	bad := 0
 	for text := head; len(text) > 0; {
 		r, size := utf8.DecodeRune(text)
-		if r == utf8.RuneError && size == 1 || r < ' ' && strings.IndexByte("\t\n\r\f\v\x1b", byte(r)) < 0 {
+		if r == utf8.RuneError && size == 1 ||
+			r < ' ' && strings.IndexByte("\t\n\r\f\v\x1b", byte(r)) < 0 {
 			bad++
 		}
 		text = text[size:]
@@ -219,7 +228,8 @@ func isHAR(head []byte) bool {
 	}
 	text := bytes.TrimLeft(head, " \t\r\n")
 	first, _, _ := bytes.Cut(text, []byte("\n"))
-	return bytes.HasPrefix(text, []byte("{")) && !json.Valid(first) && harLog.Match(head) && bytes.Contains(head, []byte(`"entries"`))
+	return bytes.HasPrefix(text, []byte("{")) && !json.Valid(first) && harLog.Match(head) &&
+		bytes.Contains(head, []byte(`"entries"`))
 }
 
 // brokenRecord is a line that was meant to be a record: each then says what is wrong with it.
@@ -235,7 +245,8 @@ func formatOfLine(line string) string {
 			}
 			return ""
 		}
-		if v[fieldStartedAt].Kind != jsonscan.Absent || v[fieldURL].Kind != jsonscan.Absent && v[fieldMethod].Kind != jsonscan.Absent {
+		if v[fieldStartedAt].Kind != jsonscan.Absent ||
+			v[fieldURL].Kind != jsonscan.Absent && v[fieldMethod].Kind != jsonscan.Absent {
 			return FormatJSONL
 		}
 		return ""
@@ -259,9 +270,11 @@ func unknownLine(line string, cut bool) string {
 		return "it looks like the status of NGINX Plus as JSON, which counts requests but does not list them: import its access log"
 	case strings.Contains(line, `"started_at"`) && jsonList.MatchString(line):
 		return "it is a JSON document that holds a list of records: write them one a line, for example with jq -c '.NAME[]'"
-	case strings.Contains(line, `"EdgeStartTimestamp"`) || strings.Contains(line, `"ClientRequestURI"`):
+	case strings.Contains(line, `"EdgeStartTimestamp"`) ||
+		strings.Contains(line, `"ClientRequestURI"`):
 		return "it looks like a Cloudflare log: name its fields with --map, such as started_at=EdgeStartTimestamp,method=ClientRequestMethod,…"
-	case strings.Contains(line, `"request"`) && strings.Contains(line, `"ts"`) && strings.Contains(line, `"uri"`):
+	case strings.Contains(line, `"request"`) && strings.Contains(line, `"ts"`) &&
+		strings.Contains(line, `"uri"`):
 		return "it looks like a log of Caddy: use --map caddy"
 	case strings.Contains(line, `"DownstreamStatus"`):
 		return "it looks like a log of Traefik: use --map traefik"

@@ -3,7 +3,8 @@
 //
 // For most uses, Import reads a file of any known format into a Sink, which the store's import is:
 //
-//	result, err := logs.Import(ctx, file, sink, logs.Options{Policy: policy, HashKey: key, Name: "access.log"})
+//	how := logs.Options{Policy: policy, HashKey: key, Name: "access.log"}
+//	result, err := logs.Import(ctx, file, sink, how)
 //
 // # Guarantees
 //

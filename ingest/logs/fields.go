@@ -209,7 +209,13 @@ func bareToken(field int, s string) jsonscan.Token {
 		return jsonscan.Token{}
 	}
 	switch field {
-	case fieldStatus, fieldDurationMS, fieldRequestBytes, fieldResponseBytes, fieldRetryAfterS, fieldDateSkewS, fieldResolutionS:
+	case fieldStatus,
+		fieldDurationMS,
+		fieldRequestBytes,
+		fieldResponseBytes,
+		fieldRetryAfterS,
+		fieldDateSkewS,
+		fieldResolutionS:
 		if jsonscan.NumberEnd(s) == len(s) {
 			return jsonscan.Token{Kind: jsonscan.Number, Text: s}
 		}

@@ -15,13 +15,16 @@ import (
 // A HAR file is one JSON document with an entry for each request that a browser or a recording
 // proxy saw. Recorders disagree on sizes, so these are the rules here:
 //
-//   - The body's size on the wire is response._transferSize less the headers (Chrome, Safari), else bodySize, else the
-//     Content-Length header. Where the size of the headers is not known, Content-Length tells what of the transfer was
-//     body. content.size is the decoded size and never taken. A size that is negative, null or left out is not known.
-//   - An answer to HEAD, a 204 and a 304 have no body, whatever the recorder wrote down: Firefox gives a 304 the size of
-//     the copy it had. A redirect's bodySize is not taken either: some recorders give it the size of the final answer.
-//   - What the cache answered and what the browser blocked never reached the vendor: no request, a reject. So is what was
-//     still under way when the file was written: a later export has it whole.
+//   - The body's size on the wire is response._transferSize less the headers (Chrome, Safari), else
+//     bodySize, else the Content-Length header. Where the size of the headers is not known,
+//     Content-Length tells what of the transfer was body. content.size is the decoded size and
+//     never taken. A size that is negative, null or left out is not known.
+//   - An answer to HEAD, a 204 and a 304 have no body, whatever the recorder wrote down: Firefox
+//     gives a 304 the size of the copy it had. A redirect's bodySize is not taken either: some
+//     recorders give it the size of the final answer.
+//   - What the cache answered and what the browser blocked never reached the vendor: no request, a
+//     reject. So is what was still under way when the file was written: a later export has it
+//     whole.
 //   - A status below 100 says that no answer came. An answer with a failure's text was cut short.
 //   - The time is startedDateTime, the duration time, both as the recorder understood them.
 //
@@ -149,7 +152,10 @@ func (h *harReader) readEntry() error {
 
 // pick reads the object that begins here: the named scalars, and other members by their functions.
 // Where there is no object, nothing is picked.
-func (h *harReader) pick(scalars map[string]*jsonscan.Token, members map[string]func() error) error {
+func (h *harReader) pick(
+	scalars map[string]*jsonscan.Token,
+	members map[string]func() error,
+) error {
 	if c, err := h.json.Peek(); err != nil || c != '{' {
 		return errors.Join(err, h.json.Skip())
 	}
@@ -189,7 +195,9 @@ func (h *harReader) readResponse(e *harEntry) error {
 		"_fromCache":  &e.fromCache,
 		"redirectURL": &e.redirect, "statusText": &e.statusText,
 	}, map[string]func() error{
-		"content": func() error { return h.pick(map[string]*jsonscan.Token{"size": &e.contentSize}, nil) },
+		"content": func() error {
+			return h.pick(map[string]*jsonscan.Token{"size": &e.contentSize}, nil)
+		},
 		"headers": func() error { return h.readHeaders(e) },
 	})
 }
@@ -217,7 +225,8 @@ func (h *harReader) readHeaders(e *harEntry) error {
 // draft makes a record of the entry, or says why it is none.
 func (e *harEntry) draft(d *draft) (reason string) {
 	var v fields
-	v[fieldStartedAt], v[fieldMethod], v[fieldURL], v[fieldStatus] = e.started, e.method, e.url, e.status
+	v[fieldStartedAt], v[fieldMethod] = e.started, e.method
+	v[fieldURL], v[fieldStatus] = e.url, e.status
 	if e.isNoStatus() {
 		v[fieldStatus] = jsonscan.Token{Kind: jsonscan.Number, Text: "0"}
 	}
@@ -232,7 +241,8 @@ func (e *harEntry) draft(d *draft) (reason string) {
 	if reason := e.neverSent(d.status); reason != "" {
 		return reason
 	}
-	if d.status == 0 && e.failure.Text == "" && size(e.time) <= 0 && e.statusText.Text == "" && e.protocol.Text == "" {
+	if d.status == 0 && e.failure.Text == "" && size(e.time) <= 0 && e.statusText.Text == "" &&
+		e.protocol.Text == "" {
 		return "still under way when the file was written: export it again when it has ended"
 	}
 	d.requestBytes = max(size(e.requestSize), 0)
@@ -247,7 +257,8 @@ func (e *harEntry) draft(d *draft) (reason string) {
 // isNoStatus says whether the status is one of the ways to write that no answer came: 0, a negative
 // number, null.
 func (e *harEntry) isNoStatus() bool {
-	return e.status.Kind == jsonscan.Absent || e.status.Kind == jsonscan.Number && (e.status.Text == "0" || e.status.Text[0] == '-')
+	return e.status.Kind == jsonscan.Absent ||
+		e.status.Kind == jsonscan.Number && (e.status.Text == "0" || e.status.Text[0] == '-')
 }
 
 // neverSent says why an entry stands for no request to the server; "" for one that does.
@@ -261,7 +272,9 @@ func (e *harEntry) neverSent(status int) string {
 	switch {
 	case cached, status != 0 && silent && noBytes:
 		return "answered from the browser's cache: never sent"
-	case e.blocked.IsSet(), strings.Contains(failure, "blocked_by"), strings.Contains(failure, "blocked:"):
+	case e.blocked.IsSet(),
+		strings.Contains(failure, "blocked_by"),
+		strings.Contains(failure, "blocked:"):
 		return "blocked in the browser: never sent"
 	}
 	return ""

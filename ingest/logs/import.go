@@ -151,7 +151,14 @@ func Import(ctx context.Context, r io.Reader, sink Sink, o Options) (Result, err
 }
 
 // runImport joins the parsing goroutine and the sink, batch by batch.
-func runImport(ctx context.Context, in *input, raw *countingReader, sink Sink, o Options, format string) (Result, error) {
+func runImport(
+	ctx context.Context,
+	in *input,
+	raw *countingReader,
+	sink Sink,
+	o Options,
+	format string,
+) (Result, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	f := newFeeder(ctx, o, format)
@@ -337,7 +344,8 @@ func (f *feeder) reject(line int64, reason string) error {
 }
 
 func (f *feeder) flushIfFull() error {
-	if max(len(f.cur.requests), len(f.cur.recordings), len(f.cur.rejects), len(f.cur.resets)) < batchSize {
+	if max(len(f.cur.requests), len(f.cur.recordings), len(f.cur.rejects),
+		len(f.cur.resets)) < batchSize {
 		return nil
 	}
 	return f.flush()

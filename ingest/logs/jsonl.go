@@ -63,7 +63,8 @@ func explainJSON(s string, err error) string {
 	if strings.HasPrefix(rest, "NaN") || strings.HasPrefix(rest, "Inf") {
 		return fmt.Sprintf("NaN and Infinity are no JSON numbers (at byte %d)", at+1)
 	}
-	if errors.Is(json.NewDecoder(strings.NewReader(s)).Decode(new(json.RawMessage)), io.ErrUnexpectedEOF) {
+	if errors.Is(json.NewDecoder(strings.NewReader(s)).Decode(new(json.RawMessage)),
+		io.ErrUnexpectedEOF) {
 		return endsEarly
 	}
 	return fmt.Sprintf("line is not valid JSON (at byte %d)", at+1)

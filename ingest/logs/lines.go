@@ -66,7 +66,8 @@ func openInput(r io.Reader) (*input, error) {
 	case bytes.HasPrefix(magic, gzipMagic):
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, fmt.Errorf("%w: it begins like gzip, but cannot be decompressed; is the file cut off?", ErrFormat)
+			return nil, fmt.Errorf(
+				"%w: it begins like gzip, but cannot be decompressed; is the file cut off?", ErrFormat)
 		}
 		b = bufio.NewReaderSize(&unpacker{z}, peekSize)
 	case bytes.HasPrefix(magic, bzip2Magic) && len(magic) == 4 && magic[3] >= '1' && magic[3] <= '9':

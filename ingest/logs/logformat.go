@@ -151,8 +151,9 @@ var (
 	nginxToken  = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
 	apacheToken = regexp.MustCompile(`%[!\d,]*[<>]?(?:\{([^}]*)\})?([A-Za-z]|%)`)
 	// directiveAround is what stands around a format string in the server's own file.
-	directiveAround = regexp.MustCompile(`(?s)^(?:log_format\s+\w+\s+(?:escape=\w+\s+)?|LogFormat\s+")|(?:;|"\s+\w+)$`)
-	betweenQuotes   = regexp.MustCompile(`'\s*'`)
+	directiveAround = regexp.MustCompile(
+		`(?s)^(?:log_format\s+\w+\s+(?:escape=\w+\s+)?|LogFormat\s+")|(?:;|"\s+\w+)$`)
+	betweenQuotes = regexp.MustCompile(`'\s*'`)
 )
 
 // isNginx says whether a format string has variables of nginx.
@@ -173,7 +174,14 @@ func ParseLogFormat(format string) (*Mapping, error) {
 		format, tail = named, true
 	}
 	format = strings.Trim(directiveAround.ReplaceAllString(strings.TrimSpace(format), ""), "'")
-	c := &formatCompiler{m: &Mapping{name: "log format", layout: layoutLine, fields: map[string][]place{}, line: &lineFormat{}}}
+	c := &formatCompiler{
+		m: &Mapping{
+			name:   "log format",
+			layout: layoutLine,
+			fields: map[string][]place{},
+			line:   &lineFormat{},
+		},
+	}
 	c.pattern.WriteString("^")
 	token := apacheToken
 	if isNginx(format) {
@@ -223,7 +231,8 @@ type formatCompiler struct {
 func (c *formatCompiler) compile(format string, token *regexp.Regexp, nginx bool) error {
 	matches := token.FindAllStringSubmatchIndex(format, -1)
 	if len(matches) == 0 {
-		return fmt.Errorf("it has neither variables of nginx, such as $request, nor directives of Apache, such as %%r")
+		return fmt.Errorf(
+			"it has neither variables of nginx, such as $request, nor directives of Apache, such as %%r")
 	}
 	at := 0
 	for i, m := range matches {
@@ -358,7 +367,8 @@ func (c *formatCompiler) write(v variable, quoted bool, next byte) {
 	if v.field == "complete" {
 		v.form = "X"
 	}
-	c.m.fields[v.field] = append(c.m.fields[v.field], place{member: strconv.Itoa(c.groups), form: v.form})
+	c.m.fields[v.field] = append(c.m.fields[v.field],
+		place{member: strconv.Itoa(c.groups), form: v.form})
 }
 
 // untilPattern is what a value looks like that ends before the byte next.

@@ -53,7 +53,9 @@ func (r *mapped) record(line textLine) error {
 
 // open gives what looks up a member of the line. Where it gives nothing, torn says that the line
 // may be half-written.
-func (r *mapped) open(line textLine) (get func(member string) jsonscan.Token, torn bool, reason string) {
+func (r *mapped) open(
+	line textLine,
+) (get func(member string) jsonscan.Token, torn bool, reason string) {
 	switch r.layout {
 	case layoutJSON:
 		return openObject(line.text)
@@ -62,7 +64,9 @@ func (r *mapped) open(line textLine) (get func(member string) jsonscan.Token, to
 		if texts == nil || line.open && !r.line.closed {
 			return nil, true, "line is not in the log format"
 		}
-		return func(member string) jsonscan.Token { return tokenOf(texts[jsonscan.Digits(member)]) }, false, ""
+		return func(member string) jsonscan.Token {
+			return tokenOf(texts[jsonscan.Digits(member)])
+		}, false, ""
 	}
 	return r.openRow(line)
 }
@@ -87,7 +91,9 @@ func openObject(text string) (get func(member string) jsonscan.Token, torn bool,
 	if before = strings.TrimSpace(before); before != "" && object["time"] == nil {
 		object["time"] = before
 	}
-	return func(member string) jsonscan.Token { return member2token(lookUp(object, member)) }, false, ""
+	return func(member string) jsonscan.Token {
+		return member2token(lookUp(object, member))
+	}, false, ""
 }
 
 // lookUp finds a member whose name may lead into objects; a name that itself has dots is found too.
@@ -132,7 +138,9 @@ func member2token(v any) jsonscan.Token {
 }
 
 // openRow reads a line of a table.
-func (r *mapped) openRow(line textLine) (get func(member string) jsonscan.Token, torn bool, reason string) {
+func (r *mapped) openRow(
+	line textLine,
+) (get func(member string) jsonscan.Token, torn bool, reason string) {
 	if r.layout == layoutW3C && strings.HasPrefix(line.text, "#") {
 		if names, ok := strings.CutPrefix(line.text, "#Fields:"); ok {
 			r.header(strings.Fields(names))
@@ -223,7 +231,10 @@ func (r *mapped) fill(d *draft, get func(member string) jsonscan.Token) (reason 
 	}
 	d.status = int(v.status())
 	d.retryAfter = v.retryAfter()
-	d.tenant, d.params, d.errorText, d.vendorID = v.text("tenant"), v.text("params_hash"), v.text("error"), v.text("vendor_id")
+	d.tenant, d.params, d.errorText, d.vendorID = v.text("tenant"), v.text(
+		"params_hash"), v.text("error"), v.text(
+		"vendor_id",
+	)
 	d.cutShort = v.isFalse("complete")
 	d.client, _, _ = strings.Cut(v.text("client"), ",")
 	if host, _, ok := strings.Cut(d.client, ":"); ok && isAddresses(host) {
@@ -250,7 +261,8 @@ func (r *mapped) place(d *draft, v *valueReader) (reason string) {
 	if d.method == "" {
 		return "method is missing"
 	}
-	if query := strings.TrimPrefix(v.text("query"), "?"); query != "" && !strings.Contains(target, "?") {
+	if query := strings.TrimPrefix(v.text("query"), "?"); query != "" &&
+		!strings.Contains(target, "?") {
 		target += "?" + query
 	}
 	if url := v.text("url"); url != "" {
@@ -375,7 +387,8 @@ func (v *valueReader) status() int64 {
 // retryAfter reads seconds; a date means nothing without the answer's own.
 func (v *valueReader) retryAfter() int64 {
 	t, _ := v.find("retry_after_s")
-	return max(t.Count(1<<31), jsonscan.Token{Kind: jsonscan.Number, Text: strings.TrimSpace(t.Text)}.Count(1<<31), 0)
+	return max(t.Count(1<<31),
+		jsonscan.Token{Kind: jsonscan.Number, Text: strings.TrimSpace(t.Text)}.Count(1<<31), 0)
 }
 
 // times reads the time of the record.
@@ -383,7 +396,10 @@ func (v *valueReader) times(d *draft) {
 	for _, c := range []struct {
 		field string
 		is    store.TimeMeaning
-	}{{"started_at", store.TimeIsStart}, {"ended_at", store.TimeIsEnd}, {"logged_at", store.TimeIsUnknown}} {
+	}{
+		{"started_at", store.TimeIsStart}, {"ended_at", store.TimeIsEnd},
+		{"logged_at", store.TimeIsUnknown},
+	} {
 		t, p := v.find(c.field)
 		if t.Kind == jsonscan.Absent {
 			continue
@@ -438,7 +454,10 @@ func readTime(t jsonscan.Token, p place) (micros int64, fraction bool, reason st
 		return at, fraction, ""
 	}
 	if p.zone != nil {
-		for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "02/Jan/2006:15:04:05.999999999"} {
+		for _, layout := range []string{
+			"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
+			"02/Jan/2006:15:04:05.999999999",
+		} {
 			if at, err := time.ParseInLocation(layout, text, p.zone); err == nil {
 				return at.UnixMicro(), strings.Contains(text, "."), ""
 			}

@@ -74,8 +74,9 @@ func ParseMapping(text string) (*Mapping, error) {
 	for pair := range strings.SplitSeq(text, ",") {
 		field, member, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		if !ok {
-			return nil, fmt.Errorf("%q is neither a built-in mapping (%s) nor a pair such as status=response.code%s",
-				pair, strings.Join(MappingNames(), ", "), didYouMean(pair, MappingNames()))
+			return nil, fmt.Errorf(
+				"%q is neither a built-in mapping (%s) nor a pair such as status=response.code%s", pair,
+				strings.Join(MappingNames(), ", "), didYouMean(pair, MappingNames()))
 		}
 		p := place{member: member}
 		if i := strings.LastIndexByte(member, ':'); i > 0 && isForm(member[i+1:]) {
@@ -111,10 +112,17 @@ func ParseMappingFile(name string, data []byte) (*Mapping, error) {
 		return nil, err
 	}
 	m := &Mapping{name: name, columns: f.Columns, fields: map[string][]place{}}
-	layouts := map[string]layout{"": layoutJSON, "json": layoutJSON, "csv": layoutCSV, "w3c": layoutW3C, "columns": layoutColumns}
+	layouts := map[string]layout{
+		"":        layoutJSON,
+		"json":    layoutJSON,
+		"csv":     layoutCSV,
+		"w3c":     layoutW3C,
+		"columns": layoutColumns,
+	}
 	known := false
 	if m.layout, known = layouts[f.Format]; !known {
-		return nil, doc.Errorf("format", "format %q is not known; it must be json, csv, w3c or columns", f.Format)
+		return nil, doc.Errorf("format", "format %q is not known; it must be json, csv, w3c or columns",
+			f.Format)
 	}
 	if len(f.Separator) > 1 {
 		return nil, doc.Errorf("separator", "separator %q must be one character", f.Separator)
@@ -123,7 +131,8 @@ func ParseMappingFile(name string, data []byte) (*Mapping, error) {
 		m.separator = f.Separator[0]
 	}
 	if (m.layout == layoutColumns) != (len(f.Columns) > 0) {
-		return nil, doc.Errorf("columns", "the names of columns belong to the format \"columns\", which has no header")
+		return nil, doc.Errorf("columns",
+			"the names of columns belong to the format \"columns\", which has no header")
 	}
 	for _, field := range slices.Sorted(maps.Keys(f.Fields)) {
 		places, err := placesOf(f.Fields[field])
@@ -185,7 +194,8 @@ func placesOf(v any) ([]place, error) {
 		}
 		return []place{p}, nil
 	}
-	return nil, fmt.Errorf("it must name a member in quotes, or be a table such as {from = \"took\", unit = \"s\"}")
+	return nil, fmt.Errorf(
+		"it must name a member in quotes, or be a table such as {from = \"took\", unit = \"s\"}")
 }
 
 func forms() []string {
@@ -200,7 +210,8 @@ func isForm(s string) bool {
 
 func (m *Mapping) add(field string, p place) error {
 	if !slices.Contains(mappingFields, field) {
-		return fmt.Errorf("there is no field %q%s; the fields are %s", field, didYouMean(field, mappingFields), strings.Join(mappingFields, ", "))
+		return fmt.Errorf("there is no field %q%s; the fields are %s", field,
+			didYouMean(field, mappingFields), strings.Join(mappingFields, ", "))
 	}
 	if p.member == "" {
 		return fmt.Errorf("%s names no member", field)
@@ -216,9 +227,11 @@ func (m *Mapping) check() error {
 	}
 	switch {
 	case !has("started_at", "ended_at", "logged_at"):
-		return fmt.Errorf("nothing gives the time: map started_at, or ended_at where the log has the end of requests")
+		return fmt.Errorf(
+			"nothing gives the time: map started_at, or ended_at where the log has the end of requests")
 	case !has("method", "request"):
-		return fmt.Errorf("nothing gives the method: map method, or request for a line such as \"GET / HTTP/1.1\"")
+		return fmt.Errorf(
+			"nothing gives the method: map method, or request for a line such as \"GET / HTTP/1.1\"")
 	case !has("url", "path", "request"):
 		return fmt.Errorf("nothing gives the URL: map url, or path with host, or request")
 	case !has("status"):
@@ -292,14 +305,21 @@ var builtinMappings = map[string]*Mapping{
 		"response_bytes": at("sc-bytes"), "content_length": at("sc-content-len"), "client": at("c-ip"),
 	}},
 	// The access logs of an AWS Application Load Balancer; sent_bytes include headers.
-	"alb": {name: "alb", layout: layoutColumns, separator: ' ', columns: strings.Fields(`type time elb client target request_processing_time
-		target_processing_time response_processing_time elb_status_code target_status_code received_bytes sent_bytes request user_agent
-		ssl_cipher ssl_protocol target_group_arn trace_id domain_name chosen_cert_arn matched_rule_priority request_creation_time`),
+	"alb": {
+		name:      "alb",
+		layout:    layoutColumns,
+		separator: ' ',
+		columns: strings.Fields(`type time elb client target request_processing_time
+		target_processing_time response_processing_time elb_status_code target_status_code received_bytes
+		sent_bytes request user_agent
+		ssl_cipher ssl_protocol target_group_arn trace_id domain_name chosen_cert_arn
+		matched_rule_priority request_creation_time`),
 		fields: map[string][]place{
 			"started_at": at("request_creation_time"), "ended_at": at("time"), "request": at("request"),
 			"status":         at("elb_status_code"),
 			"response_bytes": at("sent_bytes"), "client": at("client"),
-		}},
+		},
+	},
 	// What curl -w '%{json}' writes when a transfer is over. It has no time of day: the line must add
 	// one.
 	"curl-w": {name: "curl-w", fields: map[string][]place{

@@ -17,7 +17,8 @@ import (
 // in the next one.
 type unwrap func(line []byte) (text []byte, more, ok bool)
 
-var criLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) ([FP])(?::\S*)? `)
+var criLine = regexp.MustCompile(
+	`^\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) ([FP])(?::\S*)? `)
 
 // wrapperOf says how the beginning of a file is wrapped; nil for a plain file.
 func wrapperOf(head []byte) unwrap {

@@ -41,8 +41,12 @@ const Redacted = "(redacted)"
 // OtherMethod is stored for the methods that HTTP does not know.
 const OtherMethod = "OTHER"
 
-var methods = strings.Fields(`GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY PURGE SEARCH M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE
-	PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT ACL BIND REBIND UNBIND LINK UNLINK MERGE CHECKOUT MKACTIVITY MKCALENDAR`)
+var methods = strings.Fields(
+	`GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY PURGE SEARCH M-SEARCH NOTIFY SUBSCRIBE
+		UNSUBSCRIBE
+	PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT ACL BIND REBIND UNBIND LINK UNLINK MERGE
+	CHECKOUT MKACTIVITY MKCALENDAR`,
+)
 
 // Method returns a method in capitals, OtherMethod for one that HTTP does not know; ok is false for
 // what cannot be a method at all.
@@ -147,7 +151,8 @@ func File(s string) string {
 }
 
 // stamps are dates and times as programs put them into the names of files.
-var stamps = regexp.MustCompile(`(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:[0-2]\d|3[01])(?:[-_.T]?\d\d(?:[-_.:]?\d\d){0,2}(?:[.]?\d{3})?)?|\b1[4-9]\d{8}(?:\d{3})?\b`)
+var stamps = regexp.MustCompile(
+	`(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:[0-2]\d|3[01])(?:[-_.T]?\d\d(?:[-_.:]?\d\d){0,2}(?:[.]?\d{3})?)?|\b1[4-9]\d{8}(?:\d{3})?\b`)
 
 // Note makes what somebody wrote storable: pieces that look personal are replaced, and what a
 // terminal would act on is left out.
@@ -215,10 +220,13 @@ func Form(s string) string {
 }
 
 var (
-	emailLike  = regexp.MustCompile(`[^\s@<>"(),;:]+@[^\s@<>"(),;:]+\.[A-Za-z0-9]+|[^\s@]+%40[^\s@]+\.[A-Za-z]+`)
-	secretLike = regexp.MustCompile(`(?i)\b(?:bearer|basic|token|api[_-]?key|secret|passw(?:or)?d)[ =:]+\S+|\b(?:sk|pk|rk)_(?:live|test)_\w*|\bsk-\w{8,}` +
-		`|eyJ[A-Za-z0-9_-]{10}[A-Za-z0-9_.-]*|\bgh[opsru]_\w+|\bgithub_pat_\w+|\bxox[abeprs]-[\w-]+|\bglpat-[\w-]+|\bya29\.[\w-]+|-----BEGIN [A-Z ]+` +
-		`|\b(?-i:A(?:KIA|SIA|GPA|IDA|ROA)[0-9A-Z]{8,})|\b(?-i:AIza)[\w-]{10,}|\b(?-i:SG\.)[\w-]{10,}`)
+	emailLike = regexp.MustCompile(
+		`[^\s@<>"(),;:]+@[^\s@<>"(),;:]+\.[A-Za-z0-9]+|[^\s@]+%40[^\s@]+\.[A-Za-z]+`)
+	secretLike = regexp.MustCompile(
+		`(?i)\b(?:bearer|basic|token|api[_-]?key|secret|passw(?:or)?d)[ =:]+\S+|\b(?:sk|pk|rk)_(?:live|test)_\w*|\bsk-\w{8,}` +
+			`|eyJ[A-Za-z0-9_-]{10}[A-Za-z0-9_.-]*|\bgh[opsru]_\w+|\bgithub_pat_\w+|\bxox[abeprs]-[\w-]+|\bglpat-[\w-]+|\bya29\.[\w-]+|-----BEGIN [A-Z ]+` +
+			`|\b(?-i:A(?:KIA|SIA|GPA|IDA|ROA)[0-9A-Z]{8,})|\b(?-i:AIza)[\w-]{10,}|\b(?-i:SG\.)[\w-]{10,}`,
+	)
 	// longRun is an unbroken run of letters and digits; host names and UUIDs have shorter ones.
 	longRun   = regexp.MustCompile(`[A-Za-z0-9_+/=]{20,}`)
 	phoneLike = regexp.MustCompile(`\+?\(?\d[\d ()./_\x{2010}-\x{2015}\x{a0}\x{202f}-]{4,}\d`)
@@ -234,7 +242,8 @@ const maxRun = 32
 
 // isMixed says whether a run has small letters, capitals and digits, as random tokens have.
 func isMixed(run string) bool {
-	return strings.ContainsFunc(run, unicode.IsLower) && strings.ContainsFunc(run, unicode.IsUpper) && strings.ContainsFunc(run, unicode.IsDigit)
+	return strings.ContainsFunc(run, unicode.IsLower) && strings.ContainsFunc(run, unicode.IsUpper) &&
+		strings.ContainsFunc(run, unicode.IsDigit)
 }
 
 func isPhone(s string) bool {
@@ -263,12 +272,15 @@ func isAddress(s string) bool {
 }
 
 var (
-	hostName = regexp.MustCompile(`(?i)^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}\.?(?::\d{1,5})?$`)
-	person   = regexp.MustCompile(`^\p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?(?:,? \p{Lu}(?:[\p{L}'’]+|\.))?,? \p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?$`)
+	hostName = regexp.MustCompile(
+		`(?i)^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}\.?(?::\d{1,5})?$`)
+	person = regexp.MustCompile(
+		`^\p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?(?:,? \p{Lu}(?:[\p{L}'’]+|\.))?,? \p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?$`)
 )
 
 // extensions end the names of programs, which are no hosts.
-var extensions = strings.Fields("py sh js mjs ts rb pl php exe jar ps1 psm1 bat cmd go bin vbs lua class war dll service timer app rs tcl ksh zsh bash")
+var extensions = strings.Fields(
+	"py sh js mjs ts rb pl php exe jar ps1 psm1 bat cmd go bin vbs lua class war dll service timer app rs tcl ksh zsh bash")
 
 func isHost(s string) bool {
 	if !hostName.MatchString(s) {
@@ -278,11 +290,18 @@ func isHost(s string) bool {
 }
 
 // programWords are those of programs' names that are written like a person's.
-var programWords = strings.Fields(`proxy client inspector browser server agent export exporter tool tools bot crawler service sync pull puller job
-	script runner worker recording recordings download downloader loader web rest http api player monitor test tests kit desktop mobile edge
-	chrome firefox safari postman insomnia fiddler data report reports reporting call calls nightly backup archive archiver import importer gateway
-	engine runtime app application explorer studio playwright internet google microsoft apple amazon apache power automate query excel
-	task scheduler scheduled integration connector system batch cron daily weekly night audio voice media library toolkit framework`)
+var programWords = strings.Fields(
+	`proxy client inspector browser server agent export exporter tool tools bot crawler service sync
+		pull puller job
+	script runner worker recording recordings download downloader loader web rest http api player
+	monitor test tests kit desktop mobile edge
+	chrome firefox safari postman insomnia fiddler data report reports reporting call calls nightly
+	backup archive archiver import importer gateway
+	engine runtime app application explorer studio playwright internet google microsoft apple amazon
+	apache power automate query excel
+	task scheduler scheduled integration connector system batch cron daily weekly night audio voice
+	media library toolkit framework`,
+)
 
 // isPerson says whether a text is written like somebody's first and last name.
 func isPerson(s string) bool {

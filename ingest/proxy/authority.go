@@ -85,7 +85,8 @@ func (a *Authority) make(domains []string) (err error) {
 	if err != nil {
 		return err
 	}
-	t.IsCA, t.BasicConstraintsValid, t.MaxPathLenZero, t.KeyUsage = true, true, true, x509.KeyUsageCertSign
+	t.IsCA, t.BasicConstraintsValid = true, true
+	t.MaxPathLenZero, t.KeyUsage = true, x509.KeyUsageCertSign
 	t.PermittedDNSDomainsCritical = true
 	for _, d := range domains {
 		if d == "" {
@@ -115,7 +116,11 @@ func certificate(name string) (*x509.Certificate, error) {
 	}, nil
 }
 
-func sign(t, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecdsa.PrivateKey) (*x509.Certificate, error) {
+func sign(
+	t, parent *x509.Certificate,
+	public *ecdsa.PublicKey,
+	key *ecdsa.PrivateKey,
+) (*x509.Certificate, error) {
 	raw, err := x509.CreateCertificate(rand.Reader, t, parent, public, key)
 	if err != nil {
 		return nil, err
@@ -170,7 +175,9 @@ func (a *Authority) certificate(host string) (*tls.Certificate, error) {
 		return nil, err
 	}
 	t.DNSNames = []string{host}
-	t.KeyUsage, t.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	t.KeyUsage, t.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{
+		x509.ExtKeyUsageServerAuth,
+	}
 	c, err := sign(t, a.raw, &a.leaf.PublicKey, a.key)
 	if err != nil {
 		return nil, fmt.Errorf("sign certificate: %w", err)

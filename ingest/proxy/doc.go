@@ -4,10 +4,12 @@
 // For most uses, make an Authority for the policy's hosts and a Proxy with New, let it Serve a
 // listener on loopback, and end it with Shutdown. A program reaches it in one of three ways:
 //
-//   - reverse: it asks for http://ADDRESS/t/TENANT/PATH, which goes to the tenant's host. No certificate is involved.
+//   - reverse: it asks for http://ADDRESS/t/TENANT/PATH, which goes to the tenant's host. No
+//     certificate is involved.
 //   - forward, plain: it uses the Proxy as its HTTP proxy.
-//   - forward, CONNECT: the policy's hosts are opened with a certificate of the Authority, which the program must trust
-//     (Authority.Environment tells the usual runtimes to). All other hosts are tunnelled untouched.
+//   - forward, CONNECT: the policy's hosts are opened with a certificate of the Authority, which
+//     the program must trust (Authority.Environment tells the usual runtimes to). All other hosts
+//     are tunnelled untouched.
 //
 // # Guarantees
 //

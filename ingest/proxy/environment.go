@@ -65,7 +65,8 @@ func (a *Authority) Environment(folder, proxy string, environ []string) ([]strin
 	if err := e.setBundle(append(bundle, a.PEM()...)); err != nil {
 		return nil, fmt.Errorf("prepare environment: %w", err)
 	}
-	if err := errors.Join(e.setJava(at.Host, append(roots, a.raw)), e.setWget(), e.setNode()); err != nil {
+	err = errors.Join(e.setJava(at.Host, append(roots, a.raw)), e.setWget(), e.setNode())
+	if err != nil {
 		return nil, fmt.Errorf("prepare environment: %w", err)
 	}
 	return e.vars, nil
@@ -147,7 +148,12 @@ func (e *environment) setJava(addr string, roots []*x509.Certificate) error {
 }
 
 // wgetSystem is where wget's configuration of the whole machine may be.
-var wgetSystem = []string{"/etc/wgetrc", "/usr/local/etc/wgetrc", "/opt/homebrew/etc/wgetrc", "/opt/local/etc/wgetrc"}
+var wgetSystem = []string{
+	"/etc/wgetrc",
+	"/usr/local/etc/wgetrc",
+	"/opt/homebrew/etc/wgetrc",
+	"/opt/local/etc/wgetrc",
+}
 
 // setWget gives wget, which knows no variable for certificates, the machine's configuration and one
 // line more. It goes on to read the user's own, which may hold passwords and is not copied.
@@ -195,7 +201,9 @@ func trusted(environ []string) (roots []*x509.Certificate, bundle []byte) {
 			if sum := sha256.Sum256(block.Bytes); err == nil && !seen[sum] {
 				seen[sum] = true
 				roots = append(roots, c)
-				bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes})...)
+				bundle = append(
+					bundle,
+					pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes})...)
 			}
 		}
 	}

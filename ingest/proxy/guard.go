@@ -95,7 +95,8 @@ func (p *Proxy) admit(r *http.Request) (user string, status int, why string) {
 			return "", http.StatusProxyAuthRequired, "the password is missing or wrong: give it with Proxy-Authorization"
 		}
 	case !isOwnRequest(r.Context()):
-		p.tellOnce("user", "refused a program of another user: start the proxy with --password-env to serve it")
+		p.tellOnce("user",
+			"refused a program of another user: start the proxy with --password-env to serve it")
 		return "", http.StatusForbidden, "this proxy serves the programs of its own user only, or with a password"
 	}
 	if why := p.pageRefused(r); why != "" {
@@ -141,7 +142,8 @@ func (p *Proxy) isOrigin(from string, at *url.URL, r *http.Request) bool {
 		return false // "null" among them
 	}
 	same := func(to *url.URL) bool {
-		return u.Scheme == to.Scheme && strings.EqualFold(u.Hostname(), to.Hostname()) && portOf(u) == portOf(to)
+		return u.Scheme == to.Scheme && strings.EqualFold(u.Hostname(), to.Hostname()) &&
+			portOf(u) == portOf(to)
 	}
 	host, ok := p.reverseHost(r.URL)
 	return same(at) || ok && same(&url.URL{Scheme: "https", Host: host})

@@ -66,7 +66,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, reversePrefix):
 		p.serveReverse(w, r, p.client(user, r))
 	default:
-		refuse(w, http.StatusNotFound, "ask for "+reversePrefix+"TENANT/PATH, or use this address as a proxy")
+		refuse(w, http.StatusNotFound,
+			"ask for "+reversePrefix+"TENANT/PATH, or use this address as a proxy")
 	}
 }
 
@@ -89,7 +90,8 @@ func product(r *http.Request) string {
 
 // plainName is a name that can be kept, or "".
 func plainName(name string) string {
-	plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
+	plain := strings.Trim(name,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 	if len(name) > maxName || !plain {
 		return ""
 	}
@@ -124,7 +126,17 @@ func (p *Proxy) serveReverse(w http.ResponseWriter, r *http.Request, client stri
 		return
 	}
 	u.RawQuery, u.ForceQuery = r.URL.RawQuery, r.URL.ForceQuery
-	p.send(w, r, &target{url: u, client: client, recorded: true, prefix: reversePrefix + tenant, own: isOwnRequest(r.Context())})
+	p.send(
+		w,
+		r,
+		&target{
+			url:      u,
+			client:   client,
+			recorded: true,
+			prefix:   reversePrefix + tenant,
+			own:      isOwnRequest(r.Context()),
+		},
+	)
 }
 
 // reverseHost is the policy's host of the tenant that a path of the reverse proxy names.
@@ -156,7 +168,8 @@ func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
 	if client == "" {
 		client = p.client("", r) // not every client names itself when it asks for a tunnel
 	}
-	p.send(w, r, &target{url: as, host: r.Host, client: client, recorded: known || p.cfg.All, own: o.own})
+	p.send(w, r,
+		&target{url: as, host: r.Host, client: client, recorded: known || p.cfg.All, own: o.own})
 }
 
 // isHost says whether a request's field Host names the host that the connection leads to: the
@@ -164,13 +177,15 @@ func (p *Proxy) serveOpened(w http.ResponseWriter, r *http.Request) {
 func (o *openedConn) isHost(field string) bool {
 	u := &url.URL{Host: field}
 	name := strings.TrimSuffix(u.Hostname(), ".")
-	return field == "" || strings.EqualFold(name, strings.TrimSuffix(o.host, ".")) && (u.Port() == "" || u.Port() == o.port)
+	return field == "" ||
+		strings.EqualFold(name, strings.TrimSuffix(o.host, ".")) && (u.Port() == "" || u.Port() == o.port)
 }
 
 // send passes a request on and its answer back.
 func (p *Proxy) send(w http.ResponseWriter, r *http.Request, t *target) {
 	if !p.clean(t) {
-		refuse(w, http.StatusBadRequest, "the path hides a step up, so that nobody can tell what it asks for")
+		refuse(w, http.StatusBadRequest,
+			"the path hides a step up, so that nobody can tell what it asks for")
 		return
 	}
 	if !isWebSocket(r) {
@@ -256,7 +271,8 @@ func (p *Proxy) rewriteLocation(resp *http.Response, t *target) {
 	if err != nil || location == "" {
 		return
 	}
-	if named, err := url.Parse(location); err == nil && named.Host == "" && !strings.HasPrefix(named.Path, "/") {
+	if named, err := url.Parse(location); err == nil && named.Host == "" &&
+		!strings.HasPrefix(named.Path, "/") {
 		return // relative to where the client is
 	}
 	as, own := p.below(to, strings.ToLower(t.url.Host))
@@ -310,7 +326,8 @@ func (p *Proxy) transport(key transportKey) *ingest.Transport {
 	if p.cfg.HashKey != nil {
 		opts = append(opts, ingest.WithHashKey(p.cfg.HashKey))
 	}
-	base := roundTripper(func(r *http.Request) (*http.Response, error) { return p.steady(p.base.RoundTrip(r)) })
+	base := roundTripper(
+		func(r *http.Request) (*http.Response, error) { return p.steady(p.base.RoundTrip(r)) })
 	t := ingest.NewTransport(base, p.cfg.Recorder, opts...)
 	p.transports[key] = t
 	return t

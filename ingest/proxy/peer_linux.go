@@ -53,7 +53,8 @@ func peerSocket(local, remote net.Addr) (s socket, err error) {
 		return s, err
 	}
 	defer unix.Close(fd)
-	if err := unix.Sendto(fd, diagRequest(there, here), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK}
+	if err := unix.Sendto(fd, diagRequest(there, here), 0, to); err != nil {
 		return s, err
 	}
 	b := make([]byte, 4096)
@@ -65,7 +66,10 @@ func peerSocket(local, remote net.Addr) (s socket, err error) {
 		return s, unix.ENOENT
 	}
 	b = b[unix.SizeofNlMsghdr:]
-	return socket{user: binary.NativeEndian.Uint32(b[64:]), owned: binary.NativeEndian.Uint32(b[68:]) != 0}, nil
+	return socket{
+		user:  binary.NativeEndian.Uint32(b[64:]),
+		owned: binary.NativeEndian.Uint32(b[68:]) != 0,
+	}, nil
 }
 
 // addrPort is a TCP address with a mapped IPv4 address unmapped.

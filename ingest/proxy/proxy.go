@@ -112,7 +112,8 @@ func New(cfg Config) (*Proxy, error) {
 	for tenant, to := range cfg.Upstreams {
 		host, ok := cfg.Policy.Host(tenant)
 		if !ok {
-			return nil, fmt.Errorf("make proxy: upstream of tenant %q: the policy's host pattern %q does not fit such a name",
+			return nil, fmt.Errorf(
+				"make proxy: upstream of tenant %q: the policy's host pattern %q does not fit such a name",
 				tenant, cfg.Policy.Hosts[0])
 		}
 		p.base.redirect[host] = to
@@ -183,7 +184,8 @@ func (p *Proxy) isSelf(addr string) bool {
 	p.mu.Unlock()
 	host, port, err := net.SplitHostPort(addr)
 	ownHost, ownPort, ownErr := net.SplitHostPort(own)
-	return err == nil && ownErr == nil && port == ownPort && (host == ownHost || host == "localhost" || net.ParseIP(host).IsLoopback())
+	return err == nil && ownErr == nil && port == ownPort &&
+		(host == ownHost || host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
 // isOwn says whether a connection that the proxy made leads back to it.
@@ -196,7 +198,8 @@ func (p *Proxy) isOwn(conn net.Conn) bool {
 		return false
 	}
 	from, ok := conn.LocalAddr().(*net.TCPAddr) // of the same address: on the same machine
-	return own.Addr() == to.AddrPort().Addr().Unmap() || own.Addr().IsUnspecified() && ok && from.IP.Equal(to.IP)
+	return own.Addr() == to.AddrPort().Addr().Unmap() ||
+		own.Addr().IsUnspecified() && ok && from.IP.Equal(to.IP)
 }
 
 // work counts what must be done before a Proxy has stopped.

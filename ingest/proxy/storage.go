@@ -67,7 +67,9 @@ func (p *Proxy) noteRedirect(resp *http.Response, t *target) {
 		return
 	}
 	if p.storages.note(placeOf(to), tenant, time.Now()) {
-		p.cfg.Tell(tenant + " is redirected to " + to.Hostname() + ": what comes from there is recorded as its own, " +
-			"by TLS as opaque, and counts for no limit of the policy's")
+		p.cfg.Tell(
+			tenant + " is redirected to " + to.Hostname() + ": what comes from there is recorded as its own, " +
+				"by TLS as opaque, and counts for no limit of the policy's",
+		)
 	}
 }

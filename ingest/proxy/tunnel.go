@@ -39,7 +39,12 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 		return
 	}
 	host = strings.ToLower(host)
-	who := peer{client: client, agent: product(r), addr: remoteHost(r), host: hostPort("https", host, port)}
+	who := peer{
+		client: client,
+		agent:  product(r),
+		addr:   remoteHost(r),
+		host:   hostPort("https", host, port),
+	}
 	hosts := p.hostsAt(host, port)
 	if len(hosts) == 1 && hosts[0] != host {
 		who.host = hosts[0] // the upstream of one tenant alone is as good as the policy's host
@@ -47,7 +52,14 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 	known := len(hosts) > 0
 	isName := net.ParseIP(host) == nil // nobody signs certificates for addresses
 	if known && isName && p.cfg.Authority != nil && !p.refusals.has(who) {
-		o := &openedConn{host: host, port: port, client: client, who: who, start: time.Now(), own: isOwnRequest(r.Context())}
+		o := &openedConn{
+			host:   host,
+			port:   port,
+			client: client,
+			who:    who,
+			start:  time.Now(),
+			own:    isOwnRequest(r.Context()),
+		}
 		o.passed, _ = r.Context().Value(ringKey{}).([]string)
 		p.open(w, o)
 		return
@@ -281,7 +293,8 @@ func (t *tunnel) pass(to, from net.Conn, passed *activity) (total int64, err err
 		case err == nil:
 		case errors.Is(err, io.EOF):
 			return total, nil
-		case !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) >= 2*patience: // the latter is writing
+		// Past twice the patience it is the writing that waits.
+		case !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) >= 2*patience:
 			return total, err
 		case time.Since(time.Unix(0, passed.last.Load())) >= patience:
 			return total, err
@@ -320,7 +333,12 @@ func (t *tunnel) record(status int, class string) {
 		Duration:     max(1, time.Since(t.start).Microseconds()),
 		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client,
 		Source: t.p.source,
-		Route:  &store.Route{Method: http.MethodConnect, Origin: m.Origin, Template: "/", Class: OpaqueClass},
+		Route: &store.Route{
+			Method:   http.MethodConnect,
+			Origin:   m.Origin,
+			Template: "/",
+			Class:    OpaqueClass,
+		},
 	})
 }
 

@@ -15,7 +15,9 @@ import (
 // section 4.1).
 func isWebSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") &&
-		len(r.Header["Upgrade"]) == 1 && len(r.Header["Sec-Websocket-Key"]) == 1 && r.Header.Get("Sec-Websocket-Version") != ""
+		len(
+			r.Header["Upgrade"],
+		) == 1 && len(r.Header["Sec-Websocket-Key"]) == 1 && r.Header.Get("Sec-Websocket-Version") != ""
 }
 
 // isAccepted says whether an answer is the server's half of it (RFC 6455, section 4.2.2).
@@ -25,7 +27,9 @@ func isAccepted(resp *http.Response) bool {
 	if asked.Header.Get("Upgrade") == "" {
 		return false
 	}
-	sum := sha1.Sum([]byte(strings.TrimSpace(asked.Header.Get("Sec-Websocket-Key")) + guid)) //nolint:gosec // as above
+	sum := sha1.Sum(
+		[]byte(strings.TrimSpace(asked.Header.Get("Sec-Websocket-Key")) + guid),
+	) //nolint:gosec // as above
 	return strings.EqualFold(resp.Header.Get("Upgrade"), "websocket") &&
 		resp.Header.Get("Sec-Websocket-Accept") == base64.StdEncoding.EncodeToString(sum[:])
 }

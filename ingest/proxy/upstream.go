@@ -42,8 +42,12 @@ type upstream struct {
 
 // newUpstream makes an upstream; roots nil means the system's, proxy nil the environment's. A proxy
 // that isSelf is left out; isOwn tells a connection that leads to the proxy itself.
-func newUpstream(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error), isSelf func(addr string) bool,
-	isOwn func(net.Conn) bool) *upstream {
+func newUpstream(
+	roots *x509.CertPool,
+	proxy func(*http.Request) (*url.URL, error),
+	isSelf func(addr string) bool,
+	isOwn func(net.Conn) bool,
+) *upstream {
 	if proxy == nil {
 		proxy = http.ProxyFromEnvironment
 	}
@@ -87,7 +91,8 @@ func (u *upstream) transport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
-var errProxySetting = errors.New("the environment names a proxy in a way that cannot be read: write it like http://proxy.example.com:3128")
+var errProxySetting = errors.New(
+	"the environment names a proxy in a way that cannot be read: write it like http://proxy.example.com:3128")
 
 // RoundTrip sends a request to its host, or to where the host's requests are redirected.
 func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -129,7 +134,8 @@ func (u *upstream) close() {
 	u.http1.CloseIdleConnections()
 }
 
-var errLoop = errors.New("that is the proxy itself: correct --upstream, or what the host's name stands for on this machine")
+var errLoop = errors.New(
+	"that is the proxy itself: correct --upstream, or what the host's name stands for on this machine")
 
 // connect is the one way out of this machine, and refuses the one back in: each request would breed
 // another.
@@ -186,7 +192,8 @@ func (u *upstream) dialProxy(ctx context.Context, through *url.URL) (net.Conn, e
 		}
 		return d.DialContext(ctx, "tcp", addr)
 	}
-	return nil, fmt.Errorf("proxy %s: tunnels through a proxy of scheme %q are not possible", through.Host, through.Scheme)
+	return nil, fmt.Errorf("proxy %s: tunnels through a proxy of scheme %q are not possible",
+		through.Host, through.Scheme)
 }
 
 // dialSocks connects to an address through a SOCKS proxy.
@@ -227,7 +234,8 @@ func connectThrough(conn net.Conn, proxy *url.URL, addr string, ring []string) (
 	}
 	if user := proxy.User; user != nil {
 		password, _ := user.Password()
-		r.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
+		r.Header.Set("Proxy-Authorization",
+			"Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 	}
 	// A broken connection shows itself.
 	conn.SetDeadline(time.Now().Add(dialPatience)) //nolint:errcheck

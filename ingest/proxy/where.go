@@ -131,7 +131,8 @@ func decodeUnreserved(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if i+2 < len(s) && s[i] == '%' {
-			if c, err := url.PathUnescape(s[i : i+3]); err == nil && len(c) == 1 && strings.Contains(unreserved, c) {
+			if c, err := url.PathUnescape(s[i : i+3]); err == nil && len(c) == 1 &&
+				strings.Contains(unreserved, c) {
 				b.WriteString(c)
 				i += 2
 				continue

@@ -113,7 +113,8 @@ func ReadChanges(name string, r io.Reader) ([]Change, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read %q: %w", name, err)
 	case len(data) > maxCSV:
-		return nil, fmt.Errorf("%s: file is longer than %d bytes, which no list of tenants is", name, maxCSV)
+		return nil, fmt.Errorf("%s: file is longer than %d bytes, which no list of tenants is", name,
+			maxCSV)
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	first, _, _ := strings.Cut(text, "\n")

@@ -239,8 +239,13 @@ func (r *reader) upstream(key, text string) *url.URL {
 		return nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" {
-		r.note(key, errors.New(`upstream must be written like "https://gateway.example.com/acme", without user, password or query`))
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil ||
+		u.RawQuery != "" {
+		r.note(
+			key,
+			errors.New(
+				`upstream must be written like "https://gateway.example.com/acme", without user, password or query`),
+		)
 		return nil
 	}
 	return u
@@ -274,7 +279,8 @@ var (
 // is not repeated.
 func (r *reader) env(key, name string) {
 	if name != "" && !envName.MatchString(name) {
-		r.note(key, errors.New("token_env must be the name of an environment variable, never the token itself"))
+		r.note(key,
+			errors.New("token_env must be the name of an environment variable, never the token itself"))
 	}
 }
 

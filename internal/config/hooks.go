@@ -40,7 +40,9 @@ func (r *reader) hook(key string, v any) (h Hook) {
 	fail := func() {
 		// The value is not repeated: the address of a hook is a secret of a kind.
 		r.note("hooks."+key, fmt.Errorf(
-			"%s must be a URL such as \"https://example.com/ping\", or a list such as [\"mail\", \"-s\", \"headroom\", \"ops\"]", key))
+			"%s must be a URL such as \"https://example.com/ping\", or a list such as [\"mail\", \"-s\", \"headroom\", \"ops\"]",
+			key,
+		))
 	}
 	switch v := v.(type) {
 	case nil:

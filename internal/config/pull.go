@@ -63,7 +63,8 @@ func ParseLength(s string) (time.Duration, error) {
 		d = time.Duration(n * float64(24*time.Hour))
 	}
 	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("length of time %q must be above 0, written like \"90m\", \"5h\" or \"5d\"", s)
+		return 0, fmt.Errorf("length of time %q must be above 0, written like \"90m\", \"5h\" or \"5d\"",
+			s)
 	}
 	return d, nil
 }

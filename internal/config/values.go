@@ -35,10 +35,12 @@ func ParseBytes(s string) (float64, error) {
 	number = strings.ReplaceAll(strings.TrimSpace(number), "_", "")
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || !known || strings.ContainsAny(number, "xXpP") {
-		return 0, fmt.Errorf("size %q must be a number of bytes or an amount such as \"450GB\" or \"9.1MB\"", s)
+		return 0, fmt.Errorf(
+			"size %q must be a number of bytes or an amount such as \"450GB\" or \"9.1MB\"", s)
 	}
 	if n *= unit; !(n >= 1) || n > MaxBytes {
-		return 0, fmt.Errorf("size %q must be above 0 and at most 1000TB, in whole bytes or with a unit", s)
+		return 0, fmt.Errorf("size %q must be above 0 and at most 1000TB, in whole bytes or with a unit",
+			s)
 	}
 	return n, nil
 }
@@ -50,7 +52,8 @@ func parseZone(name string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, fmt.Errorf("time zone %q is not known; write an IANA name such as \"America/Denver\"", name)
+		return nil, fmt.Errorf("time zone %q is not known; write an IANA name such as \"America/Denver\"",
+			name)
 	}
 	return zone, nil
 }
@@ -103,7 +106,8 @@ func parseClosure(s string) (Closure, error) {
 	if t, err := time.Parse(time.DateOnly, "2024-"+s); err == nil {
 		return Closure{0, t.Month(), t.Day()}, nil
 	}
-	return Closure{}, fmt.Errorf("date %q must be a day such as \"2026-12-25\", or \"12-25\" for every year", s)
+	return Closure{}, fmt.Errorf(
+		"date %q must be a day such as \"2026-12-25\", or \"12-25\" for every year", s)
 }
 
 // parseClosures reads a list of closures: one date a line, and after a blank or a comma anything,

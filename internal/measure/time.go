@@ -22,7 +22,12 @@ func ExactMicros(us int64) string { return Exact(time.UnixMicro(us)) }
 func Stamp(t time.Time, loc *time.Location) string { return in(t, loc).Format(stampLayout) }
 
 // PreciseStamp is Stamp with milliseconds, for lists of requests.
-func PreciseStamp(t time.Time, loc *time.Location) string { return in(t, loc).Format(preciseLayout) }
+func PreciseStamp(
+	t time.Time,
+	loc *time.Location,
+) string {
+	return in(t, loc).Format(preciseLayout)
+}
 
 // StampMicros is Stamp of microseconds since 1970 UTC; 0 means that there is none.
 func StampMicros(us int64, loc *time.Location) string {

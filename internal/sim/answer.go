@@ -50,7 +50,11 @@ func inJSON(v any) *answer {
 		// Only our own plain values come here.
 		panic(fmt.Sprintf("marshal answer: %v", err))
 	}
-	return &answer{status: http.StatusOK, header: map[string]string{"Content-Type": "application/json"}, body: body}
+	return &answer{
+		status: http.StatusOK,
+		header: map[string]string{"Content-Type": "application/json"},
+		body:   body,
+	}
 }
 
 // with adds a header.

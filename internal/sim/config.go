@@ -93,13 +93,15 @@ type Fault struct {
 
 // fits says whether f decides the answer to a request of class c at time now, and counts it.
 func (f *Fault) fits(c Class, now time.Time) bool {
-	if f.Class != "" && f.Class != c || now.Before(f.From) || !f.Until.IsZero() && !now.Before(f.Until) {
+	if f.Class != "" && f.Class != c || now.Before(f.From) ||
+		!f.Until.IsZero() && !now.Before(f.Until) {
 		return false
 	}
 	f.seen++
 	if f.Share > 0 {
 		const steps = 1 << 20
-		return float64(hash(uint64(f.seen), "share", string(f.Class), fmt.Sprint(f.Status))%steps) < f.Share*steps
+		return float64(
+			hash(uint64(f.seen), "share", string(f.Class), fmt.Sprint(f.Status))%steps) < f.Share*steps
 	}
 	return f.Every < 2 || f.seen%f.Every == 0
 }

@@ -17,17 +17,19 @@
 //
 // # Decisions where the vendor's pages are silent
 //
-//   - A request is judged in this order: token (401), path (404), role (403), method (405), form of the query or body
-//     (400), frequency (429), injected faults, the key or id named in the path (404), meaning of the body (422), egress
-//     (509).
-//   - A 429 does not start a new interval: gaps are measured from the last audio request that was let through. Config's
-//     CountRefused gives the stricter reading. What fails before the frequency rule does not count for it either.
-//   - All body bytes of answers to audio requests count as egress, at the time the request arrived, whatever the status.
-//     An aborted body counts what was sent of it.
-//   - The egress cap is reached when the sum over the last 120 hours is at or over it; the request that crosses it is
-//     still answered in full.
+//   - A request is judged in this order: token (401), path (404), role (403), method (405), form of
+//     the query or body (400), frequency (429), injected faults, the key or id named in the path
+//     (404), meaning of the body (422), egress (509).
+//   - A 429 does not start a new interval: gaps are measured from the last audio request that was
+//     let through. Config's CountRefused gives the stricter reading. What fails before the
+//     frequency rule does not count for it either.
+//   - All body bytes of answers to audio requests count as egress, at the time the request arrived,
+//     whatever the status. An aborted body counts what was sent of it.
+//   - The egress cap is reached when the sum over the last 120 hours is at or over it; the request
+//     that crosses it is still answered in full.
 //   - A recording can be listed and fetched as soon as the call has ended, and for 400 days.
-//   - A report that answered 202 is ready at the next request with the same parameters, or after Config's ReportBuild.
+//   - A report that answered 202 is ready at the next request with the same parameters, or after
+//     Config's ReportBuild.
 //
 // # What it does not do
 //

@@ -14,7 +14,8 @@ import (
 func (t *tenant) judge(r *http.Request, body []byte, e *Entry) *answer {
 	name, u := t.userOf(r)
 	if u == nil {
-		return refuse(http.StatusUnauthorized, "the bearer token is missing or invalid").with("WWW-Authenticate", "Bearer")
+		return refuse(http.StatusUnauthorized,
+			"the bearer token is missing or invalid").with("WWW-Authenticate", "Bearer")
 	}
 	e.User = name
 	c, ok := route(r.URL.Path)
@@ -58,7 +59,11 @@ func (t *tenant) judgeFaults(c call, now time.Time) *answer {
 // fail answers as the fault says.
 func (t *tenant) fail(f *Fault, c call, now time.Time) *answer {
 	if f.Body != "" {
-		return &answer{status: http.StatusOK, header: map[string]string{"Content-Type": audioType}, body: []byte(f.Body)}
+		return &answer{
+			status: http.StatusOK,
+			header: map[string]string{"Content-Type": audioType},
+			body:   []byte(f.Body),
+		}
 	}
 	if f.Pause > 0 {
 		a := t.answer(c, now)
@@ -178,7 +183,11 @@ func (t *tenant) audio(c call, now time.Time) *answer {
 
 // audioFrom is a recording's bytes from an offset on.
 func audioFrom(size, from int64) *answer {
-	a := &answer{status: http.StatusOK, header: map[string]string{"Content-Type": audioType}, audio: size}
+	a := &answer{
+		status: http.StatusOK,
+		header: map[string]string{"Content-Type": audioType},
+		audio:  size,
+	}
 	if from > 0 && from < size {
 		a.status, a.audio = http.StatusPartialContent, size-from
 		a.with("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, size-1, size))

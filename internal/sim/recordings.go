@@ -48,7 +48,16 @@ func Canaries() []string { return []string{"15550100", "Canary"} }
 // canaryNumber is a telephone number that cannot belong to anyone.
 func canaryNumber(n int) string { return fmt.Sprintf("+15550100%03d", n%1000) }
 
-var surnames = []string{"Ashdown", "Birchall", "Cotterill", "Dunsmore", "Eastlake", "Fenwright", "Garrowby", "Holmsey"}
+var surnames = []string{
+	"Ashdown",
+	"Birchall",
+	"Cotterill",
+	"Dunsmore",
+	"Eastlake",
+	"Fenwright",
+	"Garrowby",
+	"Holmsey",
+}
 
 // agentName is the vendor's spelling of an agent: the name, and the extension in brackets.
 func agentName(n int) string {

@@ -30,14 +30,16 @@ func (r *reports) answer(c call, now time.Time) *answer {
 		r.ready[id] = now.Add(r.cfg.ReportBuild)
 	}
 	if !cached && r.slow(id) || cached && now.Before(ready) {
-		return refuse(http.StatusAccepted, "the report timed out and has been cached; ask again with the same parameters")
+		return refuse(http.StatusAccepted,
+			"the report timed out and has been cached; ask again with the same parameters")
 	}
 	return inJSON(reportRows(r.cfg, id))
 }
 
 // identity is the same for the same report with the same parameters, in whatever order they come.
 func (r *reports) identity(report string, q ReportQuery) uint64 {
-	slices.SortStableFunc(q.Parameters, func(a, b ReportParameter) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(q.Parameters,
+		func(a, b ReportParameter) int { return cmp.Compare(a.Name, b.Name) })
 	words, err := json.Marshal(q)
 	if err != nil {
 		panic(fmt.Sprintf("marshal report parameters: %v", err))

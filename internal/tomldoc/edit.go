@@ -24,7 +24,8 @@ func Set(data []byte, table []string, key, value string) ([]byte, error) {
 	case at > 0:
 		old := strings.TrimRight(lines[at-1], "\r\n")
 		if !regexp.MustCompile(`^\s*` + regexp.QuoteMeta(key) + `\s*=`).MatchString(old) {
-			return nil, fmt.Errorf("line %d sets %s.%s together with other things; change it by hand", at, path, key)
+			return nil, fmt.Errorf("line %d sets %s.%s together with other things; change it by hand", at,
+				path, key)
 		}
 		lines[at-1] = entry + comment(old) + "\n"
 	case header > 0:

@@ -45,7 +45,8 @@ type Document struct {
 // the struct does not have is an error that names the nearest one it has.
 func Decode(name string, data []byte, into any) (*Document, error) {
 	if len(data) > maxDocument {
-		return nil, fmt.Errorf("%s: file has %d bytes; more than %d cannot be right", name, len(data), maxDocument)
+		return nil, fmt.Errorf("%s: file has %d bytes; more than %d cannot be right", name, len(data),
+			maxDocument)
 	}
 	if len(data) > 1 && (data[0] == 0xff && data[1] == 0xfe || data[0] == 0xfe && data[1] == 0xff) {
 		return nil, fmt.Errorf("%s: file is text in UTF-16; save it as UTF-8", name)

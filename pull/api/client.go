@@ -113,13 +113,15 @@ func (c *Client) Recordings(ctx context.Context, from, to time.Time) ([]Recordin
 	}
 	names := c.query(classList)
 	if len(names) != 2 {
-		return nil, fmt.Errorf("list recordings: policy %s does not name the two query values of class %s",
-			c.policy.Name, classList)
+		return nil, fmt.Errorf(
+			"list recordings: policy %s does not name the two query values of class %s", c.policy.Name,
+			classList)
 	}
 	q := url.Values{
 		names[0]: {from.UTC().Format(time.RFC3339)}, names[1]: {to.UTC().Format(time.RFC3339)},
 	}
-	body, err := c.read(ctx, request{class: classList, method: http.MethodGet, path: path + "?" + q.Encode()})
+	body, err := c.read(ctx,
+		request{class: classList, method: http.MethodGet, path: path + "?" + q.Encode()})
 	if err != nil {
 		return nil, fmt.Errorf("list recordings: %w", err)
 	}
@@ -176,7 +178,11 @@ type Parameter struct {
 // Report runs a historical report and gives its answer in the named format, such as "json". A
 // report that the vendor has put off (202) is asked for again, with the same parameters, until it
 // is there, the policy of retries is used up or ctx ends.
-func (c *Client) Report(ctx context.Context, id, format string, parameters ...Parameter) ([]byte, error) {
+func (c *Client) Report(
+	ctx context.Context,
+	id, format string,
+	parameters ...Parameter,
+) ([]byte, error) {
 	path, err := c.path(classReport, id)
 	if err != nil {
 		return nil, err
@@ -213,7 +219,8 @@ func (c *Client) ClickToDial(ctx context.Context, extension string, d Dial) erro
 	if err != nil {
 		return err
 	}
-	return c.act(ctx, "click to dial", request{class: classDial, method: http.MethodPost, path: path}, d)
+	return c.act(ctx, "click to dial", request{class: classDial, method: http.MethodPost, path: path},
+		d)
 }
 
 // Callback schedules a callback. Its path is not published: path is the vendor's for this

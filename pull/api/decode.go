@@ -90,7 +90,8 @@ func number(v json.RawMessage) (int64, bool) {
 func newAudio(resp *http.Response, base string) (*Audio, error) {
 	a := &Audio{Status: resp.StatusCode, Total: resp.ContentLength, Body: resp.Body}
 	a.Type, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if u, err := url.Parse(base); err == nil && resp.Request != nil && resp.Request.URL.Host != u.Host {
+	if u, err := url.Parse(base); err == nil && resp.Request != nil &&
+		resp.Request.URL.Host != u.Host {
 		a.Redirected = resp.Request.URL.Host
 	}
 	if resp.StatusCode != http.StatusPartialContent {

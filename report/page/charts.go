@@ -46,7 +46,8 @@ func common(name, trigger string) []charts.GlobalOpts {
 	return []charts.GlobalOpts{
 		charts.WithInitializationOpts(opts.Initialization{ChartID: name}),
 		charts.WithAnimation(false),
-		charts.WithGridOpts(opts.Grid{Left: "8", Right: "20", Top: "26", Bottom: "8", ContainLabel: opts.Bool(true)}),
+		charts.WithGridOpts(
+			opts.Grid{Left: "8", Right: "20", Top: "26", Bottom: "8", ContainLabel: opts.Bool(true)}),
 		charts.WithTooltipOpts(opts.Tooltip{Show: opts.Bool(true), Trigger: trigger}),
 		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(false)}), // page.js writes it beside the chart
 		charts.WithAriaOpts(&opts.Aria{Enabled: opts.Bool(true)}),
@@ -67,8 +68,14 @@ func rollingChart() *charts.Line {
 	c := charts.NewLine()
 	c.SetGlobalOptions(common(chartRolling, "axis")...)
 	c.SetGlobalOptions(axes("bytes")...)
-	c.AddSeries("Rolling sum, largest of the day", nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "circle", SymbolSize: 5, ConnectNulls: opts.Bool(true)}))
-	c.AddSeries("Forecast, median", nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "none"}), charts.WithLineStyleOpts(opts.LineStyle{Type: "dashed", Width: 2}))
+	c.AddSeries(
+		"Rolling sum, largest of the day",
+		nil,
+		charts.WithLineChartOpts(
+			opts.LineChart{Symbol: "circle", SymbolSize: 5, ConnectNulls: opts.Bool(true)}),
+	)
+	c.AddSeries("Forecast, median", nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "none"}),
+		charts.WithLineStyleOpts(opts.LineStyle{Type: "dashed", Width: 2}))
 	for _, band := range []struct {
 		name    string
 		opacity float32
@@ -77,8 +84,10 @@ func rollingChart() *charts.Line {
 		if band.name == "mid" || band.opacity > .3 {
 			stack = "narrow"
 		}
-		c.AddSeries(band.name, nil, charts.WithLineChartOpts(opts.LineChart{Symbol: "none", Stack: stack}),
-			charts.WithLineStyleOpts(opts.LineStyle{Width: .01, Opacity: opts.Float(0)}), charts.WithAreaStyleOpts(opts.AreaStyle{Opacity: opts.Float(band.opacity)}))
+		c.AddSeries(band.name, nil,
+			charts.WithLineChartOpts(opts.LineChart{Symbol: "none", Stack: stack}),
+			charts.WithLineStyleOpts(opts.LineStyle{Width: .01, Opacity: opts.Float(0)}),
+			charts.WithAreaStyleOpts(opts.AreaStyle{Opacity: opts.Float(band.opacity)}))
 	}
 	return c
 }
@@ -90,7 +99,8 @@ func gapsChart() *charts.Bar {
 	c.SetGlobalOptions(common(chartGaps, "axis")...)
 	c.SetGlobalOptions(axes("gaps")...)
 	for _, name := range []string{"Gaps under the limit", "Gaps at the limit or above"} {
-		c.AddSeries(name, nil, charts.WithBarChartOpts(opts.BarChart{Stack: "gaps", BarCategoryGap: "10%"}))
+		c.AddSeries(name, nil,
+			charts.WithBarChartOpts(opts.BarChart{Stack: "gaps", BarCategoryGap: "10%"}))
 	}
 	return c
 }
@@ -117,9 +127,12 @@ func hoursChart() *charts.HeatMap {
 	c := charts.NewHeatMap()
 	c.SetGlobalOptions(common(chartHours, "item")...)
 	c.SetGlobalOptions(
-		charts.WithXAxisOpts(opts.XAxis{Type: "category", SplitArea: &opts.SplitArea{Show: opts.Bool(true)}}),
-		charts.WithYAxisOpts(opts.YAxis{Type: "category", SplitArea: &opts.SplitArea{Show: opts.Bool(true)}}),
-		charts.WithVisualMapOpts(opts.VisualMap{Type: "piecewise", Min: 1, Orient: "horizontal", Left: "0", Top: "0"}),
+		charts.WithXAxisOpts(
+			opts.XAxis{Type: "category", SplitArea: &opts.SplitArea{Show: opts.Bool(true)}}),
+		charts.WithYAxisOpts(
+			opts.YAxis{Type: "category", SplitArea: &opts.SplitArea{Show: opts.Bool(true)}}),
+		charts.WithVisualMapOpts(
+			opts.VisualMap{Type: "piecewise", Min: 1, Orient: "horizontal", Left: "0", Top: "0"}),
 	)
 	c.AddSeries("Downloads", nil)
 	return c

@@ -122,7 +122,16 @@ type outlookData struct {
 var drawnLevels = [...]float64{.1, .25, .5, .75, .9}
 
 func newPageData(p *report.Picture, a *assets, window string) *pageData {
-	d := &pageData{Window: window, AsOf: p.Audit.AsOf.Unix(), Edges: []float64{}, EdgeNames: []string{}, Rules: rules.Names(), Options: json.RawMessage(a.options), Live: p.Live, Burst: rules.AuthBurst}
+	d := &pageData{
+		Window:    window,
+		AsOf:      p.Audit.AsOf.Unix(),
+		Edges:     []float64{},
+		EdgeNames: []string{},
+		Rules:     rules.Names(),
+		Options:   json.RawMessage(a.options),
+		Live:      p.Live,
+		Burst:     rules.AuthBurst,
+	}
 	for i := range p.Audit.Tenants {
 		least := p.Audit.Tenants[i].Spacing.MinInterval
 		d.Limit, d.LimitName = least.Seconds(), measure.Span(least)
@@ -165,7 +174,13 @@ func adviceOf(r *analyze.Report, rules []string) []string {
 	return all
 }
 
-func newTenantData(p *report.Picture, r *analyze.Result, about egress.Tenant, f *outlook.Projection, all *pageData) *tenantData {
+func newTenantData(
+	p *report.Picture,
+	r *analyze.Result,
+	about egress.Tenant,
+	f *outlook.Projection,
+	all *pageData,
+) *tenantData {
 	d := &tenantData{
 		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict),
 		Cap: r.Egress.Cap.Bytes, P50: r.Spacing.P50, P95: r.Spacing.P95,
@@ -186,7 +201,8 @@ func newTenantData(p *report.Picture, r *analyze.Result, about egress.Tenant, f 
 	}
 	d.Outlook = newOutlookData(f)
 	const day = 86400 // seconds
-	d.Clocks = zoneClocks(about.Zone, time.Unix(int64(all.From)*day, 0), time.Unix(int64(all.To+forecast.MaxHorizon+1)*day, 0))
+	d.Clocks = zoneClocks(about.Zone, time.Unix(int64(all.From)*day, 0),
+		time.Unix(int64(all.To+forecast.MaxHorizon+1)*day, 0))
 	return d
 }
 
@@ -233,7 +249,8 @@ func weekOf(about egress.Tenant, asOf time.Time) string {
 
 func (d *tenantData) fill(t *analyze.TenantDays, from int) {
 	for _, k := range t.Kinds {
-		d.Kinds = append(d.Kinds, kindData{text.Clean(k.Method), text.Clean(k.Class), k.Status, k.Expected})
+		d.Kinds = append(d.Kinds,
+			kindData{text.Clean(k.Method), text.Clean(k.Class), k.Status, k.Expected})
 	}
 	for i := range t.Days {
 		d.add(&t.Days[i], from)
@@ -242,10 +259,20 @@ func (d *tenantData) fill(t *analyze.TenantDays, from int) {
 		d.Largest = append(d.Largest, []int64{l.ID, l.At / 1e6, l.Bytes, int64(l.Status)})
 	}
 	for _, x := range t.Repeated {
-		d.Repeated = append(d.Repeated, []int64{x.FirstID, x.FirstAt / 1e6, x.LastID, x.LastAt / 1e6, x.Downloads, x.Wasted})
+		d.Repeated = append(d.Repeated,
+			[]int64{x.FirstID, x.FirstAt / 1e6, x.LastID, x.LastAt / 1e6, x.Downloads, x.Wasted})
 	}
 	for _, o := range t.Origins[:min(len(t.Origins), maxOrigins)] {
-		d.Origins = append(d.Origins, originData{text.Clean(o.Kind), text.Brief(o.Source, text.MaxName), text.Brief(o.Client, text.MaxName), o.Resolution.Seconds(), o.Requests})
+		d.Origins = append(
+			d.Origins,
+			originData{
+				text.Clean(o.Kind),
+				text.Brief(o.Source, text.MaxName),
+				text.Brief(o.Client, text.MaxName),
+				o.Resolution.Seconds(),
+				o.Requests,
+			},
+		)
 	}
 }
 

@@ -32,7 +32,12 @@ type pageRequest struct {
 	Worst                                                   bool // one of the worst, not of the first
 }
 
-func newPageIncident(p *report.Picture, i *analyze.Incident, t *analyze.Result, c clock) pageIncident {
+func newPageIncident(
+	p *report.Picture,
+	i *analyze.Incident,
+	t *analyze.Result,
+	c clock,
+) pageIncident {
 	v := pageIncident{
 		Severity: i.Severity, Open: i.Open, Title: text.Clean(i.Title), ID: text.Clean(i.ID),
 		Facts: report.IncidentFacts(i, c.zone), State: "still going on",
@@ -84,7 +89,12 @@ const (
 
 // strip draws the days around an incident: those with its cause, those with its effects, those with
 // requests and neither, those without a request, and the resets.
-func strip(i *analyze.Incident, t *analyze.TenantDays, resets []analyze.Reset, asOf time.Time) template.HTML {
+func strip(
+	i *analyze.Incident,
+	t *analyze.TenantDays,
+	resets []analyze.Reset,
+	asOf time.Time,
+) template.HTML {
 	from, to := int(i.First/dayMicros)-daysBefore, int(asOf.UnixMicro()/dayMicros)
 	to = min(to, from+mostDays-1)
 	if t == nil || to < from {
@@ -95,12 +105,20 @@ func strip(i *analyze.Incident, t *analyze.TenantDays, resets []analyze.Reset, a
 		days[t.Days[k].Day] = &t.Days[k]
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="strip" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="Days of the incident, UTC">`,
-		(to-from+1)*cellWidth, cellHeight+6, (to-from+1)*cellWidth, cellHeight+6)
+	fmt.Fprintf(
+		&b,
+		`<svg class="strip" viewBox="0 0 %d %d" width="%d" height="%d" `+
+			`role="img" aria-label="Days of the incident, UTC">`,
+		(to-from+1)*cellWidth,
+		cellHeight+6,
+		(to-from+1)*cellWidth,
+		cellHeight+6,
+	)
 	for d := from; d <= to; d++ {
 		class, words := dayOfIncident(i, days[d], d)
-		fmt.Fprintf(&b, `<rect class="%s" x="%d" y="3" width="%d" height="%d"><title>%s: %s</title></rect>`,
-			class, (d-from)*cellWidth, cellWidth-2, cellHeight, dayText(d), template.HTMLEscapeString(words))
+		fmt.Fprintf(&b,
+			`<rect class="%s" x="%d" y="3" width="%d" height="%d"><title>%s: %s</title></rect>`, class,
+			(d-from)*cellWidth, cellWidth-2, cellHeight, dayText(d), template.HTMLEscapeString(words))
 	}
 	for _, r := range resets {
 		if d := int(r.At / dayMicros); d >= from && d <= to {

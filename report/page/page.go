@@ -63,7 +63,10 @@ var loadAssets = sync.OnceValue(func() *assets {
 		return strings.ReplaceAll(string(b), "</script", `<\/script`)
 	}
 	a := &assets{style: text("page.css")}
-	for _, name := range []string{"echarts.min.js", "words.js", "sums.js", "charts.js", "parts.js", "tenant.js", "fleet.js", "page.js"} {
+	for _, name := range []string{
+		"echarts.min.js", "words.js", "sums.js", "charts.js", "parts.js", "tenant.js", "fleet.js",
+		"page.js",
+	} {
 		a.scripts = append(a.scripts, text(name))
 	}
 	for _, s := range a.scripts {
@@ -79,7 +82,8 @@ var loadAssets = sync.OnceValue(func() *assets {
 		panic(err)
 	}
 	a.options = string(mustJSON(options))
-	a.tmpl = template.Must(template.New("page").Funcs(pageWords).Parse(string(must(pageFiles.ReadFile("page.html.tmpl")))))
+	a.tmpl = template.Must(
+		template.New("page").Funcs(pageWords).Parse(string(must(pageFiles.ReadFile("page.html.tmpl")))))
 	return a
 })
 

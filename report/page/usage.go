@@ -31,10 +31,16 @@ func usageWords(all []*analyze.UsageReport) string {
 		return ""
 	}
 	t := &all[0].Total
-	s := measure.Count(t.Requests, "request") + ", " + measure.Bytes(t.ResponseBytes) + " down; wasted: " +
-		measure.Count(t.WastedRequests, "request") + ", " + measure.Bytes(t.WastedBytes)
+	s := measure.Count(t.Requests, "request") + ", " + measure.Bytes(
+		t.ResponseBytes) + " down; wasted: " +
+		measure.Count(t.WastedRequests, "request") + ", " + measure.Bytes(
+		t.WastedBytes,
+	)
 	if t.Duration.N > 0 {
-		s += "; half of the answers within " + measure.Duration(t.Duration.P50) + ", 95% within " + measure.Duration(t.Duration.P95)
+		s += "; half of the answers within " + measure.Duration(
+			t.Duration.P50) + ", 95% within " + measure.Duration(
+			t.Duration.P95,
+		)
 	}
 	if t.BusyShare >= 0 {
 		s += "; the nightly window is busy for " + measure.Percent(t.BusyShare)

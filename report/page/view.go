@@ -60,8 +60,16 @@ func shareBar(share float64) template.HTML {
 	case share >= nearShare:
 		tone = "warn"
 	}
-	return template.HTML(fmt.Sprintf(`<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">`+
-		`<rect class="track" width="100" height="10"/><rect class="%s" width="%.1f" height="10"/><path class="mark" d="M%.0f 0V10"/></svg>`, tone, 100*math.Min(share, 1), 100*nearShare))
+	return template.HTML(
+		fmt.Sprintf(
+			`<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">`+
+				`<rect class="track" width="100" height="10"/><rect class="%s" width="%.1f" height="10"/>`+
+				`<path class="mark" d="M%.0f 0V10"/></svg>`,
+			tone,
+			100*math.Min(share, 1),
+			100*nearShare,
+		),
+	)
 }
 
 // pageView is the picture in words and data.
@@ -270,7 +278,8 @@ func answer(r *analyze.Report) string {
 		return fmt.Sprintf("No: %s broke a rule, %s more should change something, %s fine.",
 			ofTenants(n[analyze.Fail], all), measure.Grouped(others), are(n[analyze.Pass]))
 	case n[analyze.Fail] > 0:
-		return fmt.Sprintf("No: %s broke a rule, %s fine.", ofTenants(n[analyze.Fail], all), are(n[analyze.Pass]))
+		return fmt.Sprintf("No: %s broke a rule, %s fine.", ofTenants(n[analyze.Fail], all),
+			are(n[analyze.Pass]))
 	case others > 0:
 		return fmt.Sprintf("Yes, but %s should change something.", ofTenants(others, all))
 	case over > 0:
@@ -391,7 +400,8 @@ func (t *pageTenant) expect(f *outlook.Projection, since time.Time, c clock) {
 		return
 	}
 	if f.Chance >= 0 {
-		t.HitNote = strings.TrimPrefix(t.HitNote+", "+measure.Chance(f.Chance)+" in "+measure.Count(outlook.ChanceDays, "day"), ", ")
+		t.HitNote = strings.TrimPrefix(
+			t.HitNote+", "+measure.Chance(f.Chance)+" in "+measure.Count(outlook.ChanceDays, "day"), ", ")
 	}
 	t.Outlook = outlookWords(f, c)
 }
@@ -470,12 +480,21 @@ func outlookWords(f *outlook.Projection, c clock) (all []string) {
 		all = append(all, "No forecast: "+text.Clean(f.Reason)+".")
 	}
 	if f.Chance >= 0 {
-		all = append(all, "The chance of reaching the cap within "+measure.Count(outlook.ChanceDays, "day")+" is "+measure.Chance(f.Chance)+".")
+		all = append(
+			all,
+			"The chance of reaching the cap within "+measure.Count(outlook.ChanceDays,
+				"day")+" is "+measure.Chance(
+				f.Chance,
+			)+".",
+		)
 	}
 	for _, at := range []struct {
 		t    time.Time
 		word string
-	}{{f.Early, "at the earliest (10%)"}, {f.Likely, "most likely (50%)"}, {f.Late, "almost surely (90%)"}} {
+	}{
+		{f.Early, "at the earliest (10%)"}, {f.Likely, "most likely (50%)"},
+		{f.Late, "almost surely (90%)"},
+	} {
 		if !at.t.IsZero() {
 			all = append(all, "The cap is reached by "+both(c, at.t.UnixMicro())+" "+at.word+".")
 		}
@@ -517,14 +536,33 @@ func vendorRules(p *limits.Policy) (all []pageRule) {
 		return nil
 	}
 	if f := p.Frequency; f.MinInterval > 0 {
-		all = append(all, pageRule{text.Clean(f.Section), fmt.Sprintf("Requests of class %s start at least %s s apart, per tenant. %s",
-			text.Clean(f.Class), measure.Decimal(f.MinInterval.Seconds()), text.Clean(f.BestPractice))})
+		all = append(
+			all,
+			pageRule{
+				text.Clean(f.Section),
+				fmt.Sprintf("Requests of class %s start at least %s s apart, per tenant. %s",
+					text.Clean(f.Class), measure.Decimal(f.MinInterval.Seconds()), text.Clean(f.BestPractice)),
+			},
+		)
 	}
 	if e := p.Egress; e.Window > 0 {
-		all = append(all, pageRule{text.Clean(e.Section), fmt.Sprintf("The answers of class %s are capped in bytes, summed over any %s, per tenant.", text.Clean(e.Class), measure.Span(e.Window))})
+		all = append(
+			all,
+			pageRule{
+				text.Clean(e.Section),
+				fmt.Sprintf("The answers of class %s are capped in bytes, summed over any %s, per tenant.",
+					text.Clean(e.Class), measure.Span(e.Window)),
+			},
+		)
 	}
 	for _, s := range p.Statuses {
-		all = append(all, pageRule{strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, text.Clean(s.Name))), "Expected as an answer to " + text.Clean(strings.Join(s.Methods, ", ")) + "."})
+		all = append(
+			all,
+			pageRule{
+				strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, text.Clean(s.Name))),
+				"Expected as an answer to " + text.Clean(strings.Join(s.Methods, ", ")) + ".",
+			},
+		)
 	}
 	return all
 }
@@ -534,8 +572,7 @@ func pageNotes(p *report.Picture) []string {
 		"Days are UTC days. A range counts the requests that start in it; rolling sums look back past its beginning, as the vendor's do.",
 		"The gap before the first request of a range, and a download repeated from before it, do not count in the range. Other findings count on the day of the request that made them fire, with what was known at the moment of the report.",
 		"How full the window is, what the forecast expects and how long nothing was pulled is said of the moment of the report only; the verdict of a range leaves them out.",
-		"Sizes are decimal: 1 GB is 1,000,000,000 bytes, as sent on the wire.",
-	)
+		"Sizes are decimal: 1 GB is 1,000,000,000 bytes, as sent on the wire.")
 }
 
 func dayText(day int) string { return time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly) }

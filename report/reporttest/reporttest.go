@@ -26,8 +26,17 @@ func Sample() *analyze.Report {
 		Later: 1, Dropped: 4,
 		Tenants: []analyze.Result{failing(), warning(), {
 			Tenant: "cedar", Verdict: analyze.Pass, Requests: 1_234_567, LastPull: At("2026-11-06 02:00:07"),
-			Spacing:  analyze.Spacing{Class: "recording_audio", Requests: 900_000, MinInterval: 3 * time.Second, Min: 3_000_001, P50: 3_100_000, P95: 4_000_000},
-			Statuses: []analyze.StatusCount{{Method: "GET", Class: "recording_audio", Status: 200, Requests: 1_234_567, Expected: true}},
+			Spacing: analyze.Spacing{
+				Class:       "recording_audio",
+				Requests:    900_000,
+				MinInterval: 3 * time.Second,
+				Min:         3_000_001,
+				P50:         3_100_000,
+				P95:         4_000_000,
+			},
+			Statuses: []analyze.StatusCount{
+				{Method: "GET", Class: "recording_audio", Status: 200, Requests: 1_234_567, Expected: true},
+			},
 			Egress: analyze.Egress{
 				Window: 120 * time.Hour, Current: 1_500_000_000, Peak: 2_000_000_000,
 				PeakAt: At("2026-11-03 02:10:00"), Total: 9_000_000_000,
@@ -51,7 +60,11 @@ func failing() analyze.Result {
 	return analyze.Result{
 		Tenant: "acme", Verdict: analyze.Fail, Requests: 5210, LastPull: At("2026-11-05 02:00:07"),
 		AtFault: 1311, FirstRequest: At("2026-10-01 02:00:00"), LastRequest: At("2026-11-05 02:10:00"),
-		Facts:  egress.CapFacts{Agents: 120, ToldBy: "support", ToldOn: time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC)},
+		Facts: egress.CapFacts{
+			Agents: 120,
+			ToldBy: "support",
+			ToldOn: time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC),
+		},
 		Resets: []analyze.Reset{{At: At("2026-10-28 09:00:00"), Note: "ticket 4711"}},
 		Incidents: []analyze.Incident{{
 			ID: "acme-2026-10-31-spacing", Cause: "spacing", Open: true, First: At("2026-11-01 02:00:07"),
@@ -82,7 +95,12 @@ func failing() analyze.Result {
 		Egress: analyze.Egress{
 			Window: 120 * time.Hour, Current: 34_499_000_000, Peak: 34_600_000_001,
 			PeakAt: At("2026-11-05 02:00:07.000001"), Total: 80_000_000_000,
-			Cap: egress.Cap{Bytes: 34_500_000_000, Low: 34_000_000_000, High: 35_000_000_000, Source: egress.CapLearned},
+			Cap: egress.Cap{
+				Bytes:  34_500_000_000,
+				Low:    34_000_000_000,
+				High:   35_000_000_000,
+				Source: egress.CapLearned,
+			},
 		},
 		Findings: []analyze.Finding{
 			{
@@ -105,7 +123,13 @@ func failing() analyze.Result {
 func warning() analyze.Result {
 	return analyze.Result{
 		Tenant: "birch & sons", Verdict: analyze.Warn, Requests: 3,
-		Spacing:  analyze.Spacing{Class: "recording_audio", MinInterval: 3 * time.Second, Min: -1, P50: -1, P95: -1},
+		Spacing: analyze.Spacing{
+			Class:       "recording_audio",
+			MinInterval: 3 * time.Second,
+			Min:         -1,
+			P50:         -1,
+			P95:         -1,
+		},
 		Statuses: nil,
 		Egress:   analyze.Egress{Window: 120 * time.Hour, Cap: egress.Cap{Source: egress.CapUnknown}},
 		Findings: []analyze.Finding{{
@@ -144,7 +168,10 @@ func Spoil(name string) *analyze.Report {
 			t.Resets[k].Note = name
 		}
 		for k := range t.Incidents {
-			t.Incidents[k].ID, t.Incidents[k].Cause, t.Incidents[k].Title, t.Incidents[k].Rules = name, name, name, []string{name}
+			t.Incidents[k].ID, t.Incidents[k].Cause = name, name
+			t.Incidents[k].Title, t.Incidents[k].Rules = name, []string{
+				name,
+			}
 		}
 		for k := range t.Statuses {
 			t.Statuses[k].Method, t.Statuses[k].Class = name, name

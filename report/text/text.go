@@ -143,7 +143,8 @@ func ShellQuote(s string) (quoted string, ok bool) {
 		return "", false
 	}
 	plain := func(r rune) bool {
-		return r == '-' || r == '_' || r == '.' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r))
+		return r == '-' || r == '_' || r == '.' ||
+			r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r))
 	}
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s, true

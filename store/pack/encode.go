@@ -15,7 +15,8 @@ import "encoding/binary"
 //	items       8 bytes for each row whose kind has hasItem
 //	params      8 bytes for each row whose kind has hasParams
 //	duration, first byte, request bytes, Retry-After   for each row whose kind has them
-//	item times  seconds from the item's time to the request, zigzag, for each row whose kind has hasItemAt
+//	item times  seconds from the item's time to the request, zigzag, for each row whose kind
+//	            has hasItemAt
 //
 // Numbers are varints. A request with a recording key takes some 21 bytes, of which the key's hash
 // is 8, and some 6 more where its durations are known. It is a cache: a chunk that does not decode

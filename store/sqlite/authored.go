@@ -53,8 +53,12 @@ func checkSchema(ctx context.Context, q queryer, version int) error {
 	}
 	if version != formatVersion {
 		if digest(got) != olderSchemas[version] {
-			return fmt.Errorf("%w of format %d: something was added to it, or changed; its tables, indexes, "+
-				"views and triggers must be as headroom made them", store.ErrNotOurs, version)
+			return fmt.Errorf(
+				"%w of format %d: something was added to it, or changed; its tables, indexes, "+
+					"views and triggers must be as headroom made them",
+				store.ErrNotOurs,
+				version,
+			)
 		}
 		return nil
 	}
@@ -64,7 +68,8 @@ func checkSchema(ctx context.Context, q queryer, version int) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(got)) {
 		if _, ok := want[name]; !ok {
-			return fmt.Errorf("%w: it has a %s that headroom did not make; if it is yours, drop it with sqlite3",
+			return fmt.Errorf(
+				"%w: it has a %s that headroom did not make; if it is yours, drop it with sqlite3",
 				store.ErrNotOurs, name)
 		}
 	}

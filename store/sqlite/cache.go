@@ -82,9 +82,11 @@ func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 func mark(ctx context.Context, q queryer) (upto int64, err error) {
 	var rows, packed, last int64
 	var checksum []byte
-	err = q.QueryRowContext(ctx, `SELECT upto, rows, checksum, (SELECT coalesce(max(id), 0) FROM request),
+	err = q.QueryRowContext(ctx, `SELECT upto, rows, checksum, (SELECT coalesce(max(id), 0) FROM
+		request),
 		(SELECT coalesce(sum(rows), 0) FROM cache_chunk INDEXED BY cache_chunk_tenant) FROM cache_mark`,
-	).Scan(&upto, &rows, &checksum, &last, &packed)
+	).
+		Scan(&upto, &rows, &checksum, &last, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -96,7 +98,8 @@ func mark(ctx context.Context, q queryer) (upto int64, err error) {
 
 // setMark says that all requests up to an id are in chunks, and how many those are.
 func (w *writer) setMark(ctx context.Context, upto, rows int64) error {
-	_, err := w.conn.ExecContext(ctx, "REPLACE INTO cache_mark VALUES (1, ?, ?, ?)", upto, rows, pack.Seal(nil, upto, rows))
+	_, err := w.conn.ExecContext(ctx, "REPLACE INTO cache_mark VALUES (1, ?, ?, ?)", upto, rows,
+		pack.Seal(nil, upto, rows))
 	return err
 }
 
@@ -168,20 +171,29 @@ func (w *writer) flushTenant(ctx context.Context, tenant int64, entries []pack.E
 
 // chunksFrom gives the tenant's chunks, latest first, as far back as packing requests from a time
 // on may need them.
-func (w *writer) chunksFrom(ctx context.Context, tenant, from int64) (chunks []chunkMeta, err error) {
-	err = each(ctx, w.conn, `SELECT id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant
-		WHERE tenant_id = ? ORDER BY first_at DESC, first_id DESC`, func(scan func(...any) error) error {
-		var c chunkMeta
-		if err := scan(&c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
-			return err
-		}
-		c.tenant = tenant
-		if c.lastAt < from && c.rows >= pack.MaxRows {
-			return errStopped
-		}
-		chunks = append(chunks, c)
-		return nil
-	}, tenant)
+func (w *writer) chunksFrom(
+	ctx context.Context,
+	tenant, from int64,
+) (chunks []chunkMeta, err error) {
+	err = each(
+		ctx,
+		w.conn,
+		`SELECT id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant
+		WHERE tenant_id = ? ORDER BY first_at DESC, first_id DESC`,
+		func(scan func(...any) error) error {
+			var c chunkMeta
+			if err := scan(&c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
+				return err
+			}
+			c.tenant = tenant
+			if c.lastAt < from && c.rows >= pack.MaxRows {
+				return errStopped
+			}
+			chunks = append(chunks, c)
+			return nil
+		},
+		tenant,
+	)
 	if errors.Is(err, errStopped) {
 		err = nil
 	}
@@ -209,7 +221,13 @@ func groupEnd(chunks []chunkMeta, entries []pack.Entry) int {
 // where those begin later than the group before. So a request is packed again at most
 // log2(chunkRows) times however small the flushes are, and a tenant has few small chunks. At the
 // end of the log chunks are filled; amid others they are halved, for the next late one.
-func (w *writer) flushGroup(ctx context.Context, tenant int64, entries []pack.Entry, chunks []chunkMeta, after int64) error {
+func (w *writer) flushGroup(
+	ctx context.Context,
+	tenant int64,
+	entries []pack.Entry,
+	chunks []chunkMeta,
+	after int64,
+) error {
 	met, amid := touched(chunks, entries, after)
 	if len(met) > 0 {
 		old, err := w.takeChunks(ctx, met)
@@ -254,7 +272,8 @@ func (w *writer) takeChunks(ctx context.Context, chunks []chunkMeta) ([]pack.Ent
 	c := &w.columns
 	for _, meta := range chunks {
 		var data []byte
-		err := w.conn.QueryRowContext(ctx, "DELETE FROM cache_chunk WHERE id = ? RETURNING data", meta.id).Scan(&data)
+		err := w.conn.QueryRowContext(ctx, "DELETE FROM cache_chunk WHERE id = ? RETURNING data", meta.id).
+			Scan(&data)
 		if err == nil {
 			_, err = w.conn.ExecContext(ctx, "DELETE FROM cache_filter WHERE chunk_id = ?", meta.id)
 		}
@@ -278,14 +297,18 @@ func (w *writer) putChunk(ctx context.Context, tenant int64, part []pack.Entry) 
 	first, last := part[0], part[len(part)-1]
 	meta := chunkMeta{tenant: tenant, rows: int64(len(part)), firstAt: first.At, lastAt: last.At}
 	var id int64
-	err := w.conn.QueryRowContext(ctx, `INSERT INTO cache_chunk (tenant_id, rows, first_at, first_id, last_at, last_id, data)
-		VALUES (?,?,?,?,?,?,?) RETURNING id`, tenant, len(part), first.At, first.ID, last.At, last.ID, meta.seal(pack.Encode(part))).Scan(&id)
+	err := w.conn.QueryRowContext(ctx, `INSERT INTO cache_chunk (tenant_id, rows, first_at, first_id,
+		last_at, last_id, data)
+		VALUES (?,?,?,?,?,?,?) RETURNING id`, tenant, len(part), first.At, first.ID, last.At, last.ID,
+		meta.seal(pack.Encode(part))).
+		Scan(&id)
 	if err != nil {
 		return err
 	}
 	// REPLACE: somebody who empties cache_chunk by hand leaves the filters of chunks that had these
 	// ids.
-	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_filter VALUES (?, ?)", id, pack.Seal(pack.MakeFilter(part), id))
+	_, err = w.conn.ExecContext(ctx, "REPLACE INTO cache_filter VALUES (?, ?)", id,
+		pack.Seal(pack.MakeFilter(part), id))
 	return err
 }
 
@@ -295,7 +318,8 @@ func (s *Store) DropCache(ctx context.Context) error {
 }
 
 func (w *writer) clearCache(ctx context.Context) error {
-	_, err := w.conn.ExecContext(ctx, "DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state")
+	_, err := w.conn.ExecContext(ctx,
+		"DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state")
 	if err == nil {
 		err = w.setMark(ctx, 0, 0)
 	}

@@ -11,8 +11,9 @@ import (
 func (s *Store) AddCapture(ctx context.Context, c store.Capture) error {
 	return s.write(ctx, func(w *writer) error {
 		return w.aboveSealed(ctx, "capture", func() error {
-			_, err := w.conn.ExecContext(ctx, "INSERT INTO capture (span, kind, at, version) VALUES (?,?,?,?)",
-				c.Span, c.Kind, c.At, c.Version)
+			_, err := w.conn.ExecContext(ctx,
+				"INSERT INTO capture (span, kind, at, version) VALUES (?,?,?,?)", c.Span, c.Kind, c.At,
+				c.Version)
 			return err
 		})
 	})

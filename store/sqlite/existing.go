@@ -30,11 +30,20 @@ const matchedPage = 1 << 16
 const keepChunks = 256
 
 func newExisting(snap *Snapshot, upto int64) *existing {
-	return &existing{snap: snap, upto: upto, matched: map[int64]*[matchedPage / 64]uint64{}, chunks: map[int64][]pack.Entry{}}
+	return &existing{
+		snap:    snap,
+		upto:    upto,
+		matched: map[int64]*[matchedPage / 64]uint64{},
+		chunks:  map[int64][]pack.Entry{},
+	}
 }
 
 // match finds a row like the given one that was not matched before, and matches it.
-func (x *existing) match(ctx context.Context, tenant int64, like pack.Entry) (found bool, err error) {
+func (x *existing) match(
+	ctx context.Context,
+	tenant int64,
+	like pack.Entry,
+) (found bool, err error) {
 	key := momentKey{tenant, like.At}
 	if m, ok := x.moments[key]; ok {
 		return x.take(m, like), nil
@@ -55,7 +64,11 @@ func (x *existing) match(ctx context.Context, tenant int64, like pack.Entry) (fo
 }
 
 // matchAnswered finds a row of a HAR like the given one but for its answer, and matches it.
-func (x *existing) matchAnswered(ctx context.Context, tenant int64, like pack.Entry) (found bool, err error) {
+func (x *existing) matchAnswered(
+	ctx context.Context,
+	tenant int64,
+	like pack.Entry,
+) (found bool, err error) {
 	err = x.eachAt(ctx, tenant, like.At, func(e *pack.Entry) bool {
 		other := likeness(tenant, e)
 		other.Bytes, other.Kind.Status = like.Bytes, like.Kind.Status
@@ -68,7 +81,8 @@ func (x *existing) matchAnswered(ctx context.Context, tenant int64, like pack.En
 }
 
 func (x *existing) isHAR(source uint32) bool {
-	return slices.ContainsFunc(x.snap.Sources(), func(s *store.Source) bool { return s.ID == int64(source) && s.Kind == harKind })
+	return slices.ContainsFunc(x.snap.Sources(),
+		func(s *store.Source) bool { return s.ID == int64(source) && s.Kind == harKind })
 }
 
 // eachAt calls f with the tenant's entries of a time that were there before, until f has enough.

@@ -45,7 +45,12 @@ func (h *History) Find(item uint64, until int64) ([]store.Call, error) {
 	return h.pick(found, h.snap.tail[h.id], item, until), nil
 }
 
-func (h *History) pick(found []store.Call, entries []pack.Entry, item uint64, until int64) []store.Call {
+func (h *History) pick(
+	found []store.Call,
+	entries []pack.Entry,
+	item uint64,
+	until int64,
+) []store.Call {
 	for i := range entries {
 		if entries[i].Item == item && entries[i].At <= until {
 			found = append(found, h.snap.unpack(&entries[i]))
@@ -61,16 +66,22 @@ func (h *History) load() error {
 	filters := map[int64][]byte{}
 	h.snap.mu.Lock()
 	defer h.snap.mu.Unlock()
-	err := each(h.ctx, h.snap.conn, `SELECT f.chunk_id, f.bits FROM cache_chunk c INDEXED BY cache_chunk_tenant
-		JOIN cache_filter f ON f.chunk_id = c.id WHERE c.tenant_id = ?`, func(scan func(...any) error) error {
-		var id int64
-		var bits []byte
-		err := scan(&id, &bits)
-		if f, ok := pack.Unseal(bits, id); ok { // a chunk without a filter may hold any
-			filters[id] = f
-		}
-		return err
-	}, h.id)
+	err := each(
+		h.ctx,
+		h.snap.conn,
+		`SELECT f.chunk_id, f.bits FROM cache_chunk c INDEXED BY cache_chunk_tenant
+		JOIN cache_filter f ON f.chunk_id = c.id WHERE c.tenant_id = ?`,
+		func(scan func(...any) error) error {
+			var id int64
+			var bits []byte
+			err := scan(&id, &bits)
+			if f, ok := pack.Unseal(bits, id); ok { // a chunk without a filter may hold any
+				filters[id] = f
+			}
+			return err
+		},
+		h.id,
+	)
 	if err == nil {
 		h.filters = filters
 	}

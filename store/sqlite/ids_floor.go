@@ -23,7 +23,9 @@ var placeholders = map[string]string{
 // numbers above all sealed ones.
 func (w *writer) aboveSealed(ctx context.Context, table string, insert func() error) error {
 	var last, sealed int64
-	query := fmt.Sprintf("SELECT (SELECT coalesce(max(id), 0) FROM %s), coalesce((SELECT %s_upto FROM seal_run ORDER BY n DESC LIMIT 1), 0)", table, table)
+	query := fmt.Sprintf(
+		"SELECT (SELECT coalesce(max(id), 0) FROM %s), coalesce((SELECT %s_upto FROM seal_run ORDER BY n DESC LIMIT 1), 0)",
+		table, table)
 	if err := w.conn.QueryRowContext(ctx, query).Scan(&last, &sealed); err != nil {
 		return err
 	}

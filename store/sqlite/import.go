@@ -61,13 +61,17 @@ func (s *Store) beginImport(ctx context.Context) (*Import, error) {
 		if im.start, err = mark(ctx, w.conn); err != nil {
 			return err
 		}
-		return each(ctx, w.conn, "SELECT tenant_id, max(last_at) FROM cache_chunk INDEXED BY cache_chunk_tenant GROUP BY tenant_id",
+		return each(
+			ctx,
+			w.conn,
+			"SELECT tenant_id, max(last_at) FROM cache_chunk INDEXED BY cache_chunk_tenant GROUP BY tenant_id",
 			func(scan func(...any) error) error {
 				var tenant, last int64
 				err := scan(&tenant, &last)
 				im.lastAt[tenant] = last
 				return err
-			})
+			},
+		)
 	})
 	im.seen, im.build = im.start, newBuilder(im.start)
 	return im, err
@@ -137,7 +141,11 @@ func (im *Import) AddRecordings(ctx context.Context, recordings []store.Recordin
 }
 
 // add gives how many requests were new.
-func (im *Import) add(ctx context.Context, w *writer, batch []store.Request) (added int, err error) {
+func (im *Import) add(
+	ctx context.Context,
+	w *writer,
+	batch []store.Request,
+) (added int, err error) {
 	if err := im.meetOthers(ctx, w); err != nil {
 		return 0, err
 	}
@@ -186,7 +194,11 @@ func (im *Import) moveLog(ctx context.Context) {
 }
 
 // unknown gives those of the batch that are not in the store: the batch itself where none is.
-func (im *Import) unknown(ctx context.Context, batch []store.Request, refs []ref) ([]store.Request, []ref, error) {
+func (im *Import) unknown(
+	ctx context.Context,
+	batch []store.Request,
+	refs []ref,
+) ([]store.Request, []ref, error) {
 	some := false
 	for i := range batch {
 		known, err := im.known(ctx, &batch[i], refs[i])

@@ -75,7 +75,8 @@ func (n *ids) routeByName(ctx context.Context, r *store.Route) (int64, error) {
 	return lookUp(n.routes, routeKey{r.Method, r.Origin, r.Template}, func() (int64, error) {
 		id, err := n.row(ctx, "route", "method, origin, template", r.Method, r.Origin, r.Template)
 		if errors.Is(err, errMissing) {
-			return n.add(ctx, "route", "method, origin, template, class", r.Method, r.Origin, r.Template, r.Class)
+			return n.add(ctx, "route", "method, origin, template, class", r.Method, r.Origin, r.Template,
+				r.Class)
 		}
 		return id, err
 	})
@@ -83,10 +84,14 @@ func (n *ids) routeByName(ctx context.Context, r *store.Route) (int64, error) {
 
 func (n *ids) source(ctx context.Context, s *store.Source) (int64, error) {
 	return pointer(n.bySource, s, func() (int64, error) {
-		return lookUp(n.sources, sourceKey{s.Kind, s.Name, s.Resolution, s.TimeIs}, func() (int64, error) {
-			return n.row(ctx, "source", "kind, name, resolution_us, time_is",
-				s.Kind, s.Name, s.Resolution, s.TimeIs.String())
-		})
+		return lookUp(
+			n.sources,
+			sourceKey{s.Kind, s.Name, s.Resolution, s.TimeIs},
+			func() (int64, error) {
+				return n.row(ctx, "source", "kind, name, resolution_us, time_is",
+					s.Kind, s.Name, s.Resolution, s.TimeIs.String())
+			},
+		)
 	})
 }
 
@@ -132,7 +137,8 @@ func (n *ids) row(ctx context.Context, table, columns string, values ...any) (id
 }
 
 func (n *ids) add(ctx context.Context, table, columns string, values ...any) (id int64, err error) {
-	query := "INSERT INTO " + table + " (" + columns + ") VALUES (?" + strings.Repeat(",?", len(values)-1) + ") RETURNING id"
+	query := "INSERT INTO " + table + " (" + columns + ") VALUES (?" + strings.Repeat(",?",
+		len(values)-1) + ") RETURNING id"
 	if err := n.conn.QueryRowContext(ctx, query, values...).Scan(&id); err != nil {
 		return 0, fmt.Errorf("add %s: %w", table, err)
 	}
@@ -168,29 +174,45 @@ func loadNames(ctx context.Context, q queryer) (*names, error) {
 			n.clients.set(id, name)
 			return err
 		}),
-		each(ctx, q, "SELECT id, method, origin, template, class FROM route ORDER BY id", func(scan func(...any) error) error {
-			var r store.Route
-			var method, origin, template, class sql.RawBytes
-			err := scan(&r.ID, &method, &origin, &template, &class)
-			r.Method, r.Origin = shared.text(method), shared.text(origin)
-			r.Template, r.Class = shared.text(template), shared.text(class)
-			n.routes.set(r.ID, &r)
-			return err
-		}),
-		each(ctx, q, "SELECT id, kind, name, resolution_us, time_is FROM source", func(scan func(...any) error) error {
-			var s store.Source
-			var timeIs string
-			err := scan(&s.ID, &s.Kind, &s.Name, &s.Resolution, &timeIs)
-			s.TimeIs = store.ParseTimeMeaning(timeIs)
-			n.sources[s.ID] = &s
-			return err
-		}),
+		each(
+			ctx,
+			q,
+			"SELECT id, method, origin, template, class FROM route ORDER BY id",
+			func(scan func(...any) error) error {
+				var r store.Route
+				var method, origin, template, class sql.RawBytes
+				err := scan(&r.ID, &method, &origin, &template, &class)
+				r.Method, r.Origin = shared.text(method), shared.text(origin)
+				r.Template, r.Class = shared.text(template), shared.text(class)
+				n.routes.set(r.ID, &r)
+				return err
+			},
+		),
+		each(
+			ctx,
+			q,
+			"SELECT id, kind, name, resolution_us, time_is FROM source",
+			func(scan func(...any) error) error {
+				var s store.Source
+				var timeIs string
+				err := scan(&s.ID, &s.Kind, &s.Name, &s.Resolution, &timeIs)
+				s.TimeIs = store.ParseTimeMeaning(timeIs)
+				n.sources[s.ID] = &s
+				return err
+			},
+		),
 	)
 	return n, err
 }
 
 // each calls f for each row of the query.
-func each(ctx context.Context, q queryer, query string, f func(scan func(...any) error) error, args ...any) error {
+func each(
+	ctx context.Context,
+	q queryer,
+	query string,
+	f func(scan func(...any) error) error,
+	args ...any,
+) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err

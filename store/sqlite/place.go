@@ -35,7 +35,8 @@ func (a stamp) samePlace(b stamp) bool {
 
 // same says that the file was not written in between either.
 func (a stamp) same(b stamp) bool {
-	return a.samePlace(b) && a.log == b.log && a.info.Size() == b.info.Size() && a.info.ModTime().Equal(b.info.ModTime())
+	return a.samePlace(b) && a.log == b.log && a.info.Size() == b.info.Size() &&
+		a.info.ModTime().Equal(b.info.ModTime())
 }
 
 // resolved is the file that a path leads to through links: SQLite looks for the write-ahead log

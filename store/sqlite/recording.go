@@ -11,7 +11,10 @@ import (
 // AddRecordings adds those of the recordings that were not listed before, in one transaction, and
 // says how many that were. Recordings are the same when tenant, start and key are. Errors are those
 // of Append.
-func (s *Store) AddRecordings(ctx context.Context, recordings []store.Recording) (added int64, err error) {
+func (s *Store) AddRecordings(
+	ctx context.Context,
+	recordings []store.Recording,
+) (added int64, err error) {
 	if len(recordings) == 0 {
 		return 0, nil
 	}
@@ -24,8 +27,12 @@ func (s *Store) AddRecordings(ctx context.Context, recordings []store.Recording)
 	return added, err
 }
 
-func (w *writer) addRecordings(ctx context.Context, recordings []store.Recording) (added int64, err error) {
-	insert, err := w.conn.PrepareContext(ctx, "INSERT OR IGNORE INTO recording (tenant_id, started_at, key, duration_us, bytes, listed_at) VALUES (?,?,?,?,?,?)")
+func (w *writer) addRecordings(
+	ctx context.Context,
+	recordings []store.Recording,
+) (added int64, err error) {
+	insert, err := w.conn.PrepareContext(ctx,
+		"INSERT OR IGNORE INTO recording (tenant_id, started_at, key, duration_us, bytes, listed_at) VALUES (?,?,?,?,?,?)")
 	if err != nil {
 		return 0, err
 	}
@@ -55,17 +62,30 @@ func (w *writer) addRecordings(ctx context.Context, recordings []store.Recording
 
 // Recordings gives a tenant's recordings that began in [from, to), microseconds since 1970 UTC, in
 // order of time.
-func (n *Snapshot) Recordings(ctx context.Context, tenant string, from, to int64) ([]store.Recording, error) {
+func (n *Snapshot) Recordings(
+	ctx context.Context,
+	tenant string,
+	from, to int64,
+) ([]store.Recording, error) {
 	var recordings []store.Recording
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	err := each(ctx, n.conn, `SELECT r.started_at, r.key, r.duration_us, r.bytes FROM recording r JOIN tenant t ON t.id = r.tenant_id
-		WHERE t.name = ? AND r.started_at >= ? AND r.started_at < ? ORDER BY r.started_at, r.key`, func(scan func(...any) error) error {
-		r := store.Recording{Tenant: tenant}
-		err := scan(&r.StartedAt, &r.Key, &r.Duration, &r.Bytes)
-		recordings = append(recordings, r)
-		return err
-	}, tenant, from, to)
+	err := each(
+		ctx,
+		n.conn,
+		`SELECT r.started_at, r.key, r.duration_us, r.bytes FROM recording r JOIN tenant t ON t.id =
+			r.tenant_id
+		WHERE t.name = ? AND r.started_at >= ? AND r.started_at < ? ORDER BY r.started_at, r.key`,
+		func(scan func(...any) error) error {
+			r := store.Recording{Tenant: tenant}
+			err := scan(&r.StartedAt, &r.Key, &r.Duration, &r.Bytes)
+			recordings = append(recordings, r)
+			return err
+		},
+		tenant,
+		from,
+		to,
+	)
 	if err != nil {
 		return nil, fmt.Errorf("read recordings: %w", explain(err))
 	}
@@ -73,11 +93,18 @@ func (n *Snapshot) Recordings(ctx context.Context, tenant string, from, to int64
 }
 
 // Recorded sums up a tenant's recordings that began in [from, to), microseconds since 1970 UTC.
-func (n *Snapshot) Recorded(ctx context.Context, tenant string, from, to int64) (r store.Recorded, err error) {
+func (n *Snapshot) Recorded(
+	ctx context.Context,
+	tenant string,
+	from, to int64,
+) (r store.Recorded, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	err = n.conn.QueryRowContext(ctx, `SELECT count(*), total(iif(bytes > 0, duration_us, 0)) / 3600e6, total(iif(duration_us > 0, bytes, 0))
-		FROM recording r JOIN tenant t ON t.id = r.tenant_id WHERE t.name = ? AND r.started_at >= ? AND r.started_at < ?`, tenant, from, to).Scan(&r.Recordings, &r.Hours, &r.Bytes)
+	err = n.conn.QueryRowContext(ctx, `SELECT count(*), total(iif(bytes > 0, duration_us, 0)) /
+		3600e6, total(iif(duration_us > 0, bytes, 0))
+		FROM recording r JOIN tenant t ON t.id = r.tenant_id WHERE t.name = ? AND r.started_at >= ? AND
+		r.started_at < ?`, tenant, from, to).
+		Scan(&r.Recordings, &r.Hours, &r.Bytes)
 	if err != nil {
 		return store.Recorded{}, fmt.Errorf("read recordings: %w", explain(err))
 	}

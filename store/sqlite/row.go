@@ -21,7 +21,8 @@ type storedRow struct {
 	dateSkew                       sql.NullInt64
 }
 
-const rowColumns = `SELECT id, tenant_id, route_id, source_id, client_id, started_at, status, response_bytes, key, query, params,
+const rowColumns = `SELECT id, tenant_id, route_id, source_id, client_id, started_at, status,
+	response_bytes, key, query, params,
 	duration_us, first_byte_us, request_bytes, cut_short, retry_after_s, error,
 	vendor_id, date_skew_s FROM request `
 
@@ -32,11 +33,17 @@ const (
 )
 
 // readRows calls f with each row, in the order of the query, until f fails; the row is reused.
-func readRows(ctx context.Context, q queryer, query string, f func(*storedRow) error, args ...any) error {
+func readRows(
+	ctx context.Context,
+	q queryer,
+	query string,
+	f func(*storedRow) error,
+	args ...any,
+) error {
 	var r storedRow
 	return each(ctx, q, query, func(scan func(...any) error) error {
-		err := scan(&r.id, &r.tenant, &r.route, &r.source, &r.client, &r.at, &r.status, &r.bytes, &r.key, &r.query, &r.params,
-			&r.duration, &r.firstByte, &r.sentBytes, &r.cutShort, &r.retryAfter, &r.err,
+		err := scan(&r.id, &r.tenant, &r.route, &r.source, &r.client, &r.at, &r.status, &r.bytes, &r.key,
+			&r.query, &r.params, &r.duration, &r.firstByte, &r.sentBytes, &r.cutShort, &r.retryAfter, &r.err,
 			&r.vendorID, &r.dateSkew)
 		if err != nil {
 			return err

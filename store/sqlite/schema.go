@@ -59,7 +59,8 @@ func identify(path string) (identity, error) {
 	case st.IsDir():
 		return identity{}, fmt.Errorf("%w: it is a folder; name a file with --db", store.ErrNotOurs)
 	case !st.Mode().IsRegular(): // opening a pipe would wait for its other end
-		return identity{}, fmt.Errorf("%w: it is no plain file; name another one with --db", store.ErrNotOurs)
+		return identity{}, fmt.Errorf("%w: it is no plain file; name another one with --db",
+			store.ErrNotOurs)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -75,11 +76,14 @@ func identify(path string) (identity, error) {
 		return identity{}, err
 	}
 	if err != nil || string(header[:16]) != "SQLite format 3\x00" {
-		return identity{}, fmt.Errorf("%w: it is no SQLite file, and was not touched; name another one with --db", store.ErrNotOurs)
+		return identity{}, fmt.Errorf(
+			"%w: it is no SQLite file, and was not touched; name another one with --db", store.ErrNotOurs)
 	}
 	version := int(binary.BigEndian.Uint32(header[60:]))
 	if id := binary.BigEndian.Uint32(header[68:]); id != applicationID {
-		return identity{}, fmt.Errorf("%w: it is another program's SQLite file, and was not touched; name another one with --db", store.ErrNotOurs)
+		return identity{}, fmt.Errorf(
+			"%w: it is another program's SQLite file, and was not touched; name another one with --db",
+			store.ErrNotOurs)
 	}
 	if version > formatVersion {
 		return identity{}, newer(version)
@@ -88,7 +92,8 @@ func identify(path string) (identity, error) {
 }
 
 func newer(version int) error {
-	return fmt.Errorf("%w (format %d, this one knows up to %d): install the newer headroom", store.ErrNewer, version, formatVersion)
+	return fmt.Errorf("%w (format %d, this one knows up to %d): install the newer headroom",
+		store.ErrNewer, version, formatVersion)
 }
 
 func userVersion(ctx context.Context, q queryer) (version int, err error) {
@@ -109,7 +114,8 @@ func create(ctx context.Context, db *sql.DB) error {
 	}
 	return inImmediate(ctx, conn, func() error {
 		var id int
-		if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil || id == applicationID {
+		if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil ||
+			id == applicationID {
 			return err
 		}
 		return createTables(ctx, conn)
@@ -122,7 +128,8 @@ func createTables(ctx context.Context, conn *sql.Conn) error {
 	}
 	key := make([]byte, 32)
 	rand.Read(key) // never fails: crypto/rand
-	_, err := conn.ExecContext(ctx, "INSERT INTO meta VALUES ('hash_key', ?), ('created_at', ?)", key, time.Now().UnixMicro())
+	_, err := conn.ExecContext(ctx, "INSERT INTO meta VALUES ('hash_key', ?), ('created_at', ?)", key,
+		time.Now().UnixMicro())
 	return err
 }
 
@@ -157,9 +164,11 @@ func migrate(ctx context.Context, db *sql.DB, steps map[int]string, target int) 
 		for ; version < target; version++ {
 			step, ok := steps[version]
 			if !ok {
-				return fmt.Errorf("%w: its format %d is none that was ever written; restore a copy", store.ErrDamaged, version)
+				return fmt.Errorf("%w: its format %d is none that was ever written; restore a copy",
+					store.ErrDamaged, version)
 			}
-			if _, err := conn.ExecContext(ctx, step+fmt.Sprintf("; PRAGMA user_version = %d", version+1)); err != nil {
+			step += fmt.Sprintf("; PRAGMA user_version = %d", version+1)
+			if _, err := conn.ExecContext(ctx, step); err != nil {
 				return fmt.Errorf("migrate format %d: %w", version, err)
 			}
 		}
@@ -177,8 +186,13 @@ func requireCurrent(ctx context.Context, db *sql.DB) error {
 	case version > formatVersion:
 		return newer(version)
 	case version < formatVersion:
-		return fmt.Errorf("%w, and an older headroom wrote it (format %d, this one reads %d): make it and its folder "+
-			"writable once, or read a copy", store.ErrReadOnly, version, formatVersion)
+		return fmt.Errorf(
+			"%w, and an older headroom wrote it (format %d, this one reads %d): make it and its folder "+
+				"writable once, or read a copy",
+			store.ErrReadOnly,
+			version,
+			formatVersion,
+		)
 	}
 	return nil
 }

@@ -22,8 +22,10 @@ func (w *writer) addSeal(ctx context.Context, run *store.SealRun, heads []store.
 	if run.N != last+1 {
 		return store.ErrSealedMeanwhile
 	}
-	_, err := w.conn.ExecContext(ctx, "INSERT INTO seal_run (n, sealed_at, request_upto, event_upto, recording_upto, capture_upto, pad, text_sum) VALUES (?,?,?,?,?,?,?,?)",
-		run.N, run.SealedAt, run.Upto.Request, run.Upto.Event, run.Upto.Recording, run.Upto.Capture, run.Pad[:], run.TextSum[:])
+	_, err := w.conn.ExecContext(ctx,
+		"INSERT INTO seal_run (n, sealed_at, request_upto, event_upto, recording_upto, capture_upto, pad, text_sum) VALUES (?,?,?,?,?,?,?,?)",
+		run.N, run.SealedAt, run.Upto.Request, run.Upto.Event, run.Upto.Recording, run.Upto.Capture,
+		run.Pad[:], run.TextSum[:])
 	for i := range heads {
 		if err == nil {
 			err = w.addHead(ctx, &heads[i])
@@ -53,7 +55,8 @@ func (w *writer) addHead(ctx context.Context, h *store.SealHead) error {
 	if hints == nil {
 		hints = []byte{}
 	}
-	_, err = w.conn.ExecContext(ctx, "INSERT INTO seal_head (tenant_id, run, size, checkpoint, peaks, hints) VALUES (?,?,?,?,?,?)",
+	_, err = w.conn.ExecContext(ctx,
+		"INSERT INTO seal_head (tenant_id, run, size, checkpoint, peaks, hints) VALUES (?,?,?,?,?,?)",
 		tenant, h.Run, h.Size, string(h.Checkpoint), peaks, hints)
 	for _, l := range h.Lines {
 		if err == nil {
@@ -66,7 +69,9 @@ func (w *writer) addHead(ctx context.Context, h *store.SealHead) error {
 // TellSeal notes that the line of a run left this machine.
 func (s *Store) TellSeal(ctx context.Context, n int64) error {
 	return s.write(ctx, func(w *writer) error {
-		_, err := w.conn.ExecContext(ctx, "INSERT OR IGNORE INTO seal_told SELECT n FROM seal_run WHERE n = ? AND n NOT IN (SELECT n FROM seal_told)", n)
+		_, err := w.conn.ExecContext(ctx,
+			"INSERT OR IGNORE INTO seal_told SELECT n FROM seal_run WHERE n = ? AND n NOT IN (SELECT n FROM seal_told)",
+			n)
 		return err
 	})
 }
@@ -130,8 +135,9 @@ func (w *writer) prune(ctx context.Context, p *store.Pruning) error {
 		}
 	}
 	err := w.aboveSealed(ctx, "event", func() error {
-		_, err := w.conn.ExecContext(ctx, "INSERT INTO event (kind, at, count, bytes, recorded_at) VALUES (?,?,?,?,?)",
-			store.EventPrune, p.Before, count, bytes, time.Now().UnixMicro())
+		_, err := w.conn.ExecContext(ctx,
+			"INSERT INTO event (kind, at, count, bytes, recorded_at) VALUES (?,?,?,?,?)", store.EventPrune,
+			p.Before, count, bytes, time.Now().UnixMicro())
 		return err
 	})
 	if err != nil {
@@ -173,8 +179,12 @@ func (s *Store) emptyLog(ctx context.Context) error {
 		return fmt.Errorf("write database %q: %w", s.path, explain(err))
 	}
 	if busy != 0 {
-		return fmt.Errorf("write database %q: %w: another process reads the file, so that what was removed is still in its "+
-			"write-ahead log until that ends", s.path, store.ErrLocked)
+		return fmt.Errorf(
+			"write database %q: %w: another process reads the file, so that what was removed is still in its "+
+				"write-ahead log until that ends",
+			s.path,
+			store.ErrLocked,
+		)
 	}
 	return nil
 }

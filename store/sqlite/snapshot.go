@@ -39,8 +39,11 @@ type chunkMeta struct {
 }
 
 // errChunk: the cache is not what was written. The disk may have lost more than that.
-var errChunk = fmt.Errorf("the cache of packed requests %w: check the disk, then restore a copy, or have the cache made anew "+
-	"from the rows with sqlite3 FILE \"DELETE FROM cache_chunk\"", store.ErrDamaged)
+var errChunk = fmt.Errorf(
+	"the cache of packed requests %w: check the disk, then restore a copy, or have the cache made anew "+
+		"from the rows with sqlite3 FILE \"DELETE FROM cache_chunk\"",
+	store.ErrDamaged,
+)
 
 // decode unpacks a chunk's data into c; hash gives the hash of a route.
 func decode(c *pack.Columns, data []byte, hash func(route int64) uint64) error {
@@ -80,7 +83,13 @@ func (s *Store) snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
 	}
-	n := &Snapshot{store: s, conn: conn, seen: seen, chunk: map[int64][]chunkMeta{}, tail: map[int64][]pack.Entry{}}
+	n := &Snapshot{
+		store: s,
+		conn:  conn,
+		seen:  seen,
+		chunk: map[int64][]chunkMeta{},
+		tail:  map[int64][]pack.Entry{},
+	}
 	if err := n.load(ctx); err != nil {
 		n.Close()
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
@@ -117,7 +126,10 @@ func (n *Snapshot) loadChunks(ctx context.Context) error {
 	if n.mark == 0 {
 		return nil
 	}
-	return each(ctx, n.conn, "SELECT tenant_id, id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant ORDER BY tenant_id, first_at, first_id",
+	return each(
+		ctx,
+		n.conn,
+		"SELECT tenant_id, id, rows, first_at, last_at FROM cache_chunk INDEXED BY cache_chunk_tenant ORDER BY tenant_id, first_at, first_id",
 		func(scan func(...any) error) error {
 			var c chunkMeta
 			if err := scan(&c.tenant, &c.id, &c.rows, &c.firstAt, &c.lastAt); err != nil {
@@ -132,13 +144,15 @@ func (n *Snapshot) loadChunks(ctx context.Context) error {
 			}
 			n.chunk[c.tenant] = append(before, c)
 			return nil
-		})
+		},
+	)
 }
 
 func (n *Snapshot) loadTail(ctx context.Context) error {
 	err := readRows(ctx, n.conn, rowsAfter, func(r *storedRow) error {
 		q := r.request(n.names)
-		n.tail[r.tenant] = append(n.tail[r.tenant], newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64}))
+		n.tail[r.tenant] = append(n.tail[r.tenant],
+			newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64}))
 		return nil
 	}, n.mark, math.MaxInt64)
 	for _, entries := range n.tail {
@@ -203,7 +217,11 @@ func (n *Snapshot) Sources() []*store.Source {
 
 // Scan gives a tenant's calls in order of (StartedAt, ID), in batches that are valid until the next
 // one. It reads the packed columns. An unknown tenant has no calls.
-func (n *Snapshot) Scan(ctx context.Context, tenant string, r store.Range) iter.Seq2[[]store.Call, error] {
+func (n *Snapshot) Scan(
+	ctx context.Context,
+	tenant string,
+	r store.Range,
+) iter.Seq2[[]store.Call, error] {
 	id := n.names.byName[tenant]
 	return func(yield func([]store.Call, error) bool) {
 		s := scans.Get().(*scan)
@@ -290,7 +308,8 @@ func (s *scan) part(from, to int) []store.Call {
 		q := &s.batch[len(s.batch)-1]
 		q.StartedAt, q.ID, q.ResponseBytes = at, id, s.cols.Bytes[i]
 		q.ItemHash, q.ParamsHash = s.cols.Item[i], s.cols.Params[i]
-		q.Duration, q.FirstByte, q.RequestBytes = s.cols.Duration[i], s.cols.FirstByte[i], s.cols.RequestBytes[i]
+		q.Duration = s.cols.Duration[i]
+		q.FirstByte, q.RequestBytes = s.cols.FirstByte[i], s.cols.RequestBytes[i]
 		q.RetryAfter, q.ItemAt = s.cols.RetryAfter[i], s.cols.ItemAt[i]
 	}
 	return s.batch
@@ -325,7 +344,8 @@ func (n *Snapshot) template(k pack.Kind) store.Call {
 
 func (n *Snapshot) unpack(e *pack.Entry) store.Call {
 	q := n.template(e.Kind)
-	q.StartedAt, q.ID, q.ResponseBytes, q.ItemHash, q.ParamsHash = e.At, e.ID, e.Bytes, e.Item, e.Params
+	q.StartedAt, q.ID = e.At, e.ID
+	q.ResponseBytes, q.ItemHash, q.ParamsHash = e.Bytes, e.Item, e.Params
 	q.Duration, q.FirstByte, q.RequestBytes = e.Duration, e.FirstByte, e.RequestBytes
 	q.RetryAfter, q.ItemAt = e.RetryAfter, e.ItemAt
 	return q
@@ -364,14 +384,26 @@ var errStopped = errors.New("stopped")
 // Rows gives whole requests in order of arrival (ID), of one tenant, or of all where tenant is "".
 // It reads every row of the file. Until it ends, it keeps the snapshot to itself: the loop must
 // call none of the methods that take a context.
-func (n *Snapshot) Rows(ctx context.Context, tenant string, r store.Range) iter.Seq2[store.Request, error] {
+func (n *Snapshot) Rows(
+	ctx context.Context,
+	tenant string,
+	r store.Range,
+) iter.Seq2[store.Request, error] {
 	return func(yield func(store.Request, error) bool) {
-		err := n.rows(ctx, rowColumns+"WHERE started_at >= ? AND started_at < ? AND (? = '' OR tenant_id = ?) ORDER BY id", func(q store.Request) error {
-			if !yield(q, nil) {
-				return errStopped
-			}
-			return nil
-		}, r.From, r.End(), tenant, n.names.byName[tenant])
+		err := n.rows(
+			ctx,
+			rowColumns+"WHERE started_at >= ? AND started_at < ? AND (? = '' OR tenant_id = ?) ORDER BY id",
+			func(q store.Request) error {
+				if !yield(q, nil) {
+					return errStopped
+				}
+				return nil
+			},
+			r.From,
+			r.End(),
+			tenant,
+			n.names.byName[tenant],
+		)
 		if err != nil && err != errStopped {
 			yield(store.Request{}, fmt.Errorf("read requests: %w", explain(err)))
 		}
@@ -382,7 +414,8 @@ func (n *Snapshot) Rows(ctx context.Context, tenant string, r store.Range) iter.
 func (n *Snapshot) ByID(ctx context.Context, ids []int64) ([]store.Request, error) {
 	var found []store.Request
 	for _, id := range ids {
-		err := n.rows(ctx, rowByID, func(q store.Request) error { found = append(found, q); return nil }, id)
+		err := n.rows(ctx, rowByID, func(q store.Request) error { found = append(found, q); return nil },
+			id)
 		if err != nil {
 			return nil, fmt.Errorf("read request %d: %w", id, explain(err))
 		}
@@ -391,8 +424,18 @@ func (n *Snapshot) ByID(ctx context.Context, ids []int64) ([]store.Request, erro
 }
 
 // rows reads the snapshot's one connection, so f must not call the snapshot's other methods.
-func (n *Snapshot) rows(ctx context.Context, query string, f func(store.Request) error, args ...any) error {
+func (n *Snapshot) rows(
+	ctx context.Context,
+	query string,
+	f func(store.Request) error,
+	args ...any,
+) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return readRows(ctx, n.conn, query, func(r *storedRow) error { return f(r.request(n.names)) }, args...)
+	return readRows(
+		ctx,
+		n.conn,
+		query,
+		func(r *storedRow) error { return f(r.request(n.names)) },
+		args...)
 }

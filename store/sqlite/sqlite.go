@@ -60,8 +60,11 @@ func connect(path string, m mode) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := url.Values{"_busy_timeout": {strconv.Itoa(int(busyTimeout.Milliseconds()))}, "_stmt_cache_size": {"64"},
-		"_mutex": {"no"}} // database/sql gives a connection to one goroutine at a time
+	q := url.Values{
+		"_busy_timeout":    {strconv.Itoa(int(busyTimeout.Milliseconds()))},
+		"_stmt_cache_size": {"64"},
+		"_mutex":           {"no"},
+	} // database/sql gives a connection to one goroutine at a time
 	switch m {
 	case readWrite:
 		q.Set("mode", "rwc")
@@ -90,7 +93,11 @@ var sqliteDriver = &sqlite3.SQLiteDriver{
 	},
 }
 
-func (c *connector) Connect(context.Context) (driver.Conn, error) { return sqliteDriver.Open(c.dsn) }
+func (c *connector) Connect(
+	context.Context,
+) (driver.Conn, error) {
+	return sqliteDriver.Open(c.dsn)
+}
 
 func (c *connector) Driver() driver.Driver { return sqliteDriver }
 
@@ -118,20 +125,26 @@ func explain(err error) error {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return fmt.Errorf("%w: try again when it has finished (%v)", store.ErrLocked, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrAuth:
-		return fmt.Errorf("%w: check the permissions of the file and of its folder (%v)", store.ErrReadOnly, err)
+		return fmt.Errorf("%w: check the permissions of the file and of its folder (%v)",
+			store.ErrReadOnly, err)
 	case sqlite3.ErrIoErr:
-		if e.SystemErrno != syscall.ENOSPC && e.SystemErrno != syscall.EDQUOT && e.SystemErrno != syscall.EFBIG {
+		if e.SystemErrno != syscall.ENOSPC && e.SystemErrno != syscall.EDQUOT &&
+			e.SystemErrno != syscall.EFBIG {
 			return fmt.Errorf("%w: check the disk (%v)", store.ErrIO, err)
 		}
 		fallthrough // the shared-memory file beside the database found no room
 	case sqlite3.ErrFull:
-		return fmt.Errorf("%w: free some space and run it again; what was written before is intact (%v)", store.ErrFull, err)
+		return fmt.Errorf("%w: free some space and run it again; what was written before is intact (%v)",
+			store.ErrFull, err)
 	case sqlite3.ErrCorrupt, sqlite3.ErrFormat:
-		return fmt.Errorf("%w: restore a copy, or save what is readable with \"sqlite3 FILE .recover\" (%v)", store.ErrDamaged, err)
+		return fmt.Errorf(
+			"%w: restore a copy, or save what is readable with \"sqlite3 FILE .recover\" (%v)",
+			store.ErrDamaged, err)
 	case sqlite3.ErrNotADB:
 		return fmt.Errorf("%w: name another file with --db (%v)", store.ErrNotOurs, err)
 	case sqlite3.ErrCantOpen:
-		return fmt.Errorf("%w: check that its folder exists and may be written (%v)", store.ErrReadOnly, err)
+		return fmt.Errorf("%w: check that its folder exists and may be written (%v)", store.ErrReadOnly,
+			err)
 	}
 	return err
 }

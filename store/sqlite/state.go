@@ -16,21 +16,27 @@ func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.Sta
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	states := map[string]store.State{}
-	err := each(ctx, n.conn, "SELECT tenant_id, key, upto_at, state FROM cache_state", func(scan func(...any) error) error {
-		var tenant int64
-		var had []byte
-		var s store.State
-		if err := scan(&tenant, &had, &s.UptoAt, &s.Data); err != nil {
-			return err
-		}
-		s.Tenant = n.names.tenants[tenant]
-		var ok bool
-		s.Data, ok = pack.Unseal(s.Data, tenant, s.UptoAt)
-		if tail := n.tail[tenant]; ok && bytes.Equal(had, key) && (len(tail) == 0 || tail[0].At > s.UptoAt) {
-			states[s.Tenant] = s
-		}
-		return nil
-	})
+	err := each(
+		ctx,
+		n.conn,
+		"SELECT tenant_id, key, upto_at, state FROM cache_state",
+		func(scan func(...any) error) error {
+			var tenant int64
+			var had []byte
+			var s store.State
+			if err := scan(&tenant, &had, &s.UptoAt, &s.Data); err != nil {
+				return err
+			}
+			s.Tenant = n.names.tenants[tenant]
+			var ok bool
+			s.Data, ok = pack.Unseal(s.Data, tenant, s.UptoAt)
+			if tail := n.tail[tenant]; ok && bytes.Equal(had, key) &&
+				(len(tail) == 0 || tail[0].At > s.UptoAt) {
+				states[s.Tenant] = s
+			}
+			return nil
+		},
+	)
 	if err != nil {
 		return nil, fmt.Errorf("read analysis states: %w", explain(err))
 	}
@@ -40,7 +46,12 @@ func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.Sta
 // SaveStates keeps states that were computed from the snapshot n, under key. Where the cache has
 // moved on since, it keeps nothing, since a late request may lie before a state's end. It does
 // nothing to a store that cannot be written.
-func (s *Store) SaveStates(ctx context.Context, from store.Snapshot, key []byte, states []store.State) error {
+func (s *Store) SaveStates(
+	ctx context.Context,
+	from store.Snapshot,
+	key []byte,
+	states []store.State,
+) error {
 	if s.readOnly || len(states) == 0 {
 		return nil
 	}
@@ -55,8 +66,9 @@ func (s *Store) SaveStates(ctx context.Context, from store.Snapshot, key []byte,
 		}
 		for _, st := range states {
 			tenant := n.names.byName[st.Tenant]
-			_, err := w.conn.ExecContext(ctx, "REPLACE INTO cache_state (tenant_id, key, upto_at, state) VALUES (?,?,?,?)",
-				tenant, key, st.UptoAt, pack.Seal(slices.Clip(st.Data), tenant, st.UptoAt))
+			_, err := w.conn.ExecContext(ctx,
+				"REPLACE INTO cache_state (tenant_id, key, upto_at, state) VALUES (?,?,?,?)", tenant, key,
+				st.UptoAt, pack.Seal(slices.Clip(st.Data), tenant, st.UptoAt))
 			if err != nil {
 				return err
 			}

@@ -116,8 +116,11 @@ func (s *Store) open() error {
 	return nil
 }
 
-var errNoFile = fmt.Errorf("%w: name it with --db, or make it with \"headroom import\", \"headroom run\" or "+
-	"\"headroom demo\"", store.ErrNoFile)
+var errNoFile = fmt.Errorf(
+	"%w: name it with --db, or make it with \"headroom import\", \"headroom run\" or "+
+		"\"headroom demo\"",
+	store.ErrNoFile,
+)
 
 // modeFor says how a file is opened.
 func modeFor(path string, asked, empty bool) mode {

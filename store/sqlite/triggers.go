@@ -72,12 +72,17 @@ func alreadyThere(table string, key []string) string {
 // makeTriggers makes all triggers anew, inside the caller's transaction.
 func makeTriggers(ctx context.Context, q queryer) error {
 	var old []string
-	err := each(ctx, q, "SELECT name FROM sqlite_schema WHERE type = 'trigger'", func(scan func(...any) error) error {
-		var name string
-		err := scan(&name)
-		old = append(old, name)
-		return err
-	})
+	err := each(
+		ctx,
+		q,
+		"SELECT name FROM sqlite_schema WHERE type = 'trigger'",
+		func(scan func(...any) error) error {
+			var name string
+			err := scan(&name)
+			old = append(old, name)
+			return err
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -98,7 +103,8 @@ func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""
 
 // replaceGuard refuses to REPLACE a request. It costs 20 % of an import, so Import drops it after
 // maxPending rows. Close, or the next Open, recreates it.
-var replaceGuard = strings.Replace(triggers["request_no_replace"], "CREATE TRIGGER", "CREATE TRIGGER IF NOT EXISTS", 1)
+var replaceGuard = strings.Replace(triggers["request_no_replace"], "CREATE TRIGGER",
+	"CREATE TRIGGER IF NOT EXISTS", 1)
 
 // dropReplaceGuard must be in a transaction of its caller's: until that commits, nobody else sees
 // it.

@@ -37,9 +37,19 @@ var (
 // The columns of request that every row has, and the ones that rows of a plain log leave at their
 // defaults.
 var (
-	logColumns = []string{"tenant_id", "route_id", "source_id", "client_id", "started_at", "status", "response_bytes", "key"}
-	allColumns = append(logColumns[:len(logColumns):len(logColumns)], "query", "params", "duration_us", "first_byte_us",
-		"request_bytes", "cut_short", "retry_after_s", "error", "vendor_id", "date_skew_s")
+	logColumns = []string{
+		"tenant_id",
+		"route_id",
+		"source_id",
+		"client_id",
+		"started_at",
+		"status",
+		"response_bytes",
+		"key",
+	}
+	allColumns = append(logColumns[:len(logColumns):len(logColumns)], "query", "params", "duration_us",
+		"first_byte_us", "request_bytes", "cut_short", "retry_after_s", "error", "vendor_id",
+		"date_skew_s")
 )
 
 // writer is the one connection that writes. Its methods need Store.mu.
@@ -63,7 +73,8 @@ func newEntry(r *store.Request, f ref) pack.Entry {
 // writer gives the write connection, opening it at first use. Callers hold s.mu.
 func (s *Store) writer(ctx context.Context) (*writer, error) {
 	if s.readOnly {
-		return nil, fmt.Errorf("%w: check the permissions of the file and of its folder", store.ErrReadOnly)
+		return nil, fmt.Errorf("%w: check the permissions of the file and of its folder",
+			store.ErrReadOnly)
 	}
 	if s.w != nil {
 		return s.w, nil
@@ -73,7 +84,8 @@ func (s *Store) writer(ctx context.Context) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{conn: conn, ids: newIDs(conn)}
-	_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d; PRAGMA cache_size = -%d", walPages, writerCache))
+	_, err = conn.ExecContext(ctx,
+		fmt.Sprintf("PRAGMA wal_autocheckpoint = %d; PRAGMA cache_size = -%d", walPages, writerCache))
 	if err == nil {
 		w.log, err = newBulk(conn, "request", logColumns...)
 	}
@@ -96,7 +108,11 @@ func (s *Store) write(ctx context.Context, f func(w *writer) error) error {
 }
 
 // writeWithin is write with another patience.
-func (s *Store) writeWithin(ctx context.Context, patience time.Duration, f func(w *writer) error) error {
+func (s *Store) writeWithin(
+	ctx context.Context,
+	patience time.Duration,
+	f func(w *writer) error,
+) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w, err := s.writer(ctx)
@@ -145,7 +161,8 @@ func (s *Store) Append(ctx context.Context, requests []store.Request) error {
 // append inserts inside the caller's transaction requests whose names have become refs, and sets
 // their IDs.
 func (w *writer) append(ctx context.Context, requests []store.Request, refs []ref) error {
-	return w.aboveSealed(ctx, "request", func() error { return w.appendAfterLast(ctx, requests, refs) })
+	return w.aboveSealed(ctx, "request",
+		func() error { return w.appendAfterLast(ctx, requests, refs) })
 }
 
 // appendAfterLast is append, where the table's last row is that of the largest number that was ever
@@ -216,8 +233,10 @@ func (w *writer) insert(rows []store.Request, refs []ref) error {
 
 // plain says that logColumns hold all of r.
 func plain(r *store.Request) bool {
-	return r.Query == "" && r.Params == "" && r.Duration == 0 && r.FirstByte == 0 && r.RequestBytes == 0 && !r.CutShort &&
-		r.RetryAfter == 0 && r.Error == "" && r.VendorID == "" && !r.DateSkew.Known
+	return r.Query == "" && r.Params == "" && r.Duration == 0 && r.FirstByte == 0 &&
+		r.RequestBytes == 0 && !r.CutShort &&
+		r.RetryAfter == 0 && r.Error == "" && r.VendorID == "" &&
+		!r.DateSkew.Known
 }
 
 // setLog sets logColumns.

@@ -18,7 +18,16 @@ type likeness struct {
 }
 
 func likenessOf(q *store.Request) likeness {
-	return likeness{q.Tenant, q.Client, q.Route.Method, q.URL(), q.Params, q.StartedAt, q.ResponseBytes, q.Status}
+	return likeness{
+		q.Tenant,
+		q.Client,
+		q.Route.Method,
+		q.URL(),
+		q.Params,
+		q.StartedAt,
+		q.ResponseBytes,
+		q.Status,
+	}
 }
 
 // bag says how many of each request there are.
@@ -130,12 +139,23 @@ func testImportUnlike(t *testing.T, st handle) {
 		{0, func(q *store.Request) { q.Duration, q.CutShort = 9, true }},
 		{0, func(q *store.Request) { q.Source = &store.Source{Kind: "har", Name: "other"} }},
 		// A HAR has each request once: of one that it has twice, the first export stays.
-		{1, func(q *store.Request) { q.StartedAt, q.Source = q.StartedAt+9, &store.Source{Kind: "har", Name: "a"} }},
+		{
+			1,
+			func(q *store.Request) {
+				q.StartedAt, q.Source = q.StartedAt+9, &store.Source{Kind: "har", Name: "a"}
+			},
+		},
 		{0, func(q *store.Request) {
-			q.StartedAt, q.ResponseBytes, q.Source = q.StartedAt+9, q.ResponseBytes+5, &store.Source{Kind: "har", Name: "b"}
+			q.StartedAt, q.ResponseBytes, q.Source = q.StartedAt+9, q.ResponseBytes+5, &store.Source{
+				Kind: "har",
+				Name: "b",
+			}
 		}},
 		{1, func(q *store.Request) {
-			q.StartedAt, q.ResponseBytes, q.Source = q.StartedAt+9, q.ResponseBytes+6, &store.Source{Kind: "jsonl", Name: "c"}
+			q.StartedAt, q.ResponseBytes, q.Source = q.StartedAt+9, q.ResponseBytes+6, &store.Source{
+				Kind: "jsonl",
+				Name: "c",
+			}
 		}},
 	}
 	for i, e := range edits {
@@ -181,7 +201,10 @@ func testImportConcurrently(t *testing.T, st handle) {
 	defer again.Close()
 	mk := newMaker(42)
 	pool := mk.requests(6000)
-	files := [][]store.Request{append(slices.Clone(pool[:4000]), pool[:5]...), append(slices.Clone(pool[2000:]), pool[3000:3003]...)}
+	files := [][]store.Request{
+		append(slices.Clone(pool[:4000]), pool[:5]...),
+		append(slices.Clone(pool[2000:]), pool[3000:3003]...),
+	}
 	load(t, st, pool[1000:1500], 100)
 	for range 2 {
 		var wg sync.WaitGroup
@@ -231,7 +254,8 @@ func checkScans(t *testing.T, st handle) {
 		m = append(m, wholeOf(q))
 	}
 	for _, info := range n.Tenants() {
-		equal(t, "Scan of "+info.Name, scanned(t, n, info.Name, store.Range{}), m.scan(info.Name, store.Range{}))
+		equal(t, "Scan of "+info.Name, scanned(t, n, info.Name, store.Range{}),
+			m.scan(info.Name, store.Range{}))
 	}
 }
 

@@ -11,7 +11,14 @@ import (
 // time.
 func testLedger(t *testing.T, st handle) {
 	entries := []store.LedgerEntry{
-		{Tenant: "acme", Key: "b-2", StartedAt: 200, At: 900, State: store.LedgerRefused, Note: "the body was JSON"},
+		{
+			Tenant:    "acme",
+			Key:       "b-2",
+			StartedAt: 200,
+			At:        900,
+			State:     store.LedgerRefused,
+			Note:      "the body was JSON",
+		},
 		{Tenant: "acme", Key: "a-1", StartedAt: 100, At: 901, State: store.LedgerGone},
 		{Tenant: "other", Key: "b-2", StartedAt: 200, At: 902, State: store.LedgerGone},
 		{
@@ -22,7 +29,8 @@ func testLedger(t *testing.T, st handle) {
 	must(t, st.AddLedger(ctx, nil))
 	must(t, st.AddLedger(ctx, entries[:2]))
 	must(t, st.AddLedger(ctx, entries[2:]))
-	if err := st.AddLedger(ctx, []store.LedgerEntry{entries[0], {Tenant: "acme", Key: "c"}}); err == nil {
+	bad := []store.LedgerEntry{entries[0], {Tenant: "acme", Key: "c"}}
+	if err := st.AddLedger(ctx, bad); err == nil {
 		t.Error("an entry without a state was taken")
 	}
 	n, err := st.Snapshot(ctx)

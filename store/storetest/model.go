@@ -89,7 +89,12 @@ func (m model) check(t *testing.T, st handle, tenants []string, ranges ...store.
 	m.checkSnapshot(t, n, tenants, ranges...)
 }
 
-func (m model) checkSnapshot(t *testing.T, n store.Snapshot, tenants []string, ranges ...store.Range) {
+func (m model) checkSnapshot(
+	t *testing.T,
+	n store.Snapshot,
+	tenants []string,
+	ranges ...store.Range,
+) {
 	t.Helper()
 	for _, tenant := range tenants {
 		for _, r := range append(ranges, store.Range{}) {
@@ -148,7 +153,11 @@ type maker struct {
 }
 
 func newMaker(seed uint64) *maker {
-	m := &maker{Rand: rand.New(rand.NewPCG(seed, 7)), now: 1_767_225_600e6, tenants: []string{"acme", "böhm & co", "c"}}
+	m := &maker{
+		Rand:    rand.New(rand.NewPCG(seed, 7)),
+		now:     1_767_225_600e6,
+		tenants: []string{"acme", "böhm & co", "c"},
+	}
 	for i := range 4 {
 		m.routes = append(m.routes, &store.Route{
 			Method: []string{"GET", "POST"}[i%2], Origin: "https://acme.example",
@@ -173,7 +182,8 @@ func (m *maker) request() store.Request {
 		Tenant: pick(m, m.tenants...), StartedAt: m.now, Status: pick(m, 200, 200, 200, 0, 404, 429, 509),
 		ResponseBytes: pick(m, 0, m.Int64N(1<<20), m.Int64N(1<<40)),
 		Route:         pick(m, m.routes...), Source: pick(m, m.sources...),
-		Key: pick(m, "", "k1", fmt.Sprint("key-", m.IntN(1000)), fmt.Sprintf("key-%d", m.now/1000-m.Int64N(1e9))),
+		Key: pick(m, "", "k1", fmt.Sprint("key-", m.IntN(1000)),
+			fmt.Sprintf("key-%d", m.now/1000-m.Int64N(1e9))),
 	}
 	if m.IntN(10) == 0 {
 		q.StartedAt -= m.Int64N(1e9)
@@ -182,8 +192,15 @@ func (m *maker) request() store.Request {
 		q.Query, q.Params = pick(m, "", "from=1&to=2"), pick(m, "", "0123456789abcdef0123456789abcdef")
 		q.Duration, q.FirstByte, q.RequestBytes = m.Int64N(1e7), m.Int64N(1e6), m.Int64N(1e4)
 		q.CutShort, q.RetryAfter = pick(m, true, false), pick(m, 0, 0, m.Int64N(100))
-		q.Error, q.Client = pick(m, "", "", "dns", "connect", "tls", "timeout", "cancelled", "reset", "other"), pick(m, "", "cron", "10.0.0.7")
-		q.VendorID, q.DateSkew = pick(m, "", "req-1"), pick(m, store.Seconds{}, store.Seconds{Known: true}, store.Seconds{N: -3, Known: true})
+		q.Error, q.Client = pick(m, "", "", "dns", "connect", "tls", "timeout", "cancelled", "reset",
+			"other"), pick(
+			m,
+			"",
+			"cron",
+			"10.0.0.7",
+		)
+		q.VendorID, q.DateSkew = pick(m, "", "req-1"), pick(m, store.Seconds{},
+			store.Seconds{Known: true}, store.Seconds{N: -3, Known: true})
 	}
 	return q
 }

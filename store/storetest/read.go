@@ -73,7 +73,12 @@ func testNames(t *testing.T, st handle) {
 	src := &store.Source{Kind: "csv", Name: "a.csv"}
 	fill(t, st, []store.Request{
 		{Tenant: "a", StartedAt: 1, Route: route("first"), Source: src},
-		{Tenant: "a", StartedAt: 2, Route: route("second"), Source: &store.Source{Kind: "csv", Name: "a.csv"}},
+		{
+			Tenant:    "a",
+			StartedAt: 2,
+			Route:     route("second"),
+			Source:    &store.Source{Kind: "csv", Name: "a.csv"},
+		},
 	})
 	must(t, st.AddEvent(ctx, store.Event{Kind: store.EventReset, At: 1, Tenant: "only an event"}))
 	n, err := st.Snapshot(ctx)
@@ -138,12 +143,24 @@ func testRanges(t *testing.T, st handle) {
 	all := m.scan("acme", store.Range{})
 	at := func(i int) int64 { return all[i].StartedAt }
 	last := len(all) - 1
-	m.check(t, st, mk.tenants,
-		store.Range{From: at(100), To: at(100)}, store.Range{From: at(100), To: at(100) + 1},
+	m.check(
+		t,
+		st,
+		mk.tenants,
+		store.Range{From: at(100), To: at(100)},
+		store.Range{From: at(100), To: at(100) + 1},
 		store.Range{From: at(4000), To: at(4300)},
-		store.Range{To: at(0)}, store.Range{To: at(0) + 1}, store.Range{From: at(last)},
+		store.Range{To: at(0)},
+		store.Range{To: at(0) + 1},
+		store.Range{From: at(last)},
 		store.Range{From: at(last) + 1},
-		store.Range{From: at(50), To: at(last)}, store.Range{From: at(200), To: at(100)}, store.Range{From: -5, To: -1})
+		store.Range{
+			From: at(50),
+			To:   at(last),
+		},
+		store.Range{From: at(200), To: at(100)},
+		store.Range{From: -5, To: -1},
+	)
 }
 
 // testEqualTimes: more requests of one time than a pack holds still come in order of their IDs.
@@ -173,7 +190,8 @@ func testScanStops(t *testing.T, st handle) {
 	for batch, err := range n.Scan(ctx, "acme", store.Range{}) {
 		must(t, err)
 		first := batch[0].ID
-		equal(t, "a Scan inside a Scan", scanned(t, n, "acme", store.Range{}), m.scan("acme", store.Range{}))
+		equal(t, "a Scan inside a Scan", scanned(t, n, "acme", store.Range{}),
+			m.scan("acme", store.Range{}))
 		if batch[0].ID != first {
 			t.Fatal("a Scan inside a Scan changed the outer one's batch")
 		}
@@ -217,7 +235,8 @@ func testRandom(t *testing.T, st handle) {
 		}
 		if step%5 == 0 {
 			from := mk.now - mk.Int64N(1e10)
-			m.check(t, st, mk.tenants, store.Range{From: from}, store.Range{From: from, To: from + mk.Int64N(1e9)})
+			m.check(t, st, mk.tenants, store.Range{From: from},
+				store.Range{From: from, To: from + mk.Int64N(1e9)})
 		}
 	}
 	m.check(t, st, mk.tenants)
@@ -250,7 +269,8 @@ func testHistory(t *testing.T, st handle) {
 		for _, q := range found {
 			got = append(got, callOf(q))
 		}
-		slices.SortStableFunc(got, func(a, b call) int { return int(min(max(a.StartedAt-b.StartedAt, -1), 1)) })
+		slices.SortStableFunc(got,
+			func(a, b call) int { return int(min(max(a.StartedAt-b.StartedAt, -1), 1)) })
 		equal(t, "Find", got, want)
 	}
 }

@@ -55,7 +55,9 @@ func testRecordings(t *testing.T, st handle) {
 	n, err := st.Snapshot(ctx)
 	must(t, err)
 	defer n.Close()
-	for upto, want := range map[int64]store.Recorded{1000: {Recordings: 4, Hours: 1.5, Bytes: 13_000_000}, 100: {}} {
+	for upto, want := range map[int64]store.Recorded{
+		1000: {Recordings: 4, Hours: 1.5, Bytes: 13_000_000}, 100: {},
+	} {
 		if got, err := n.Recorded(ctx, "acme", 0, upto); err != nil || got != want {
 			t.Errorf("up to %d they add up to %+v, %v", upto, got, err)
 		}
@@ -63,7 +65,10 @@ func testRecordings(t *testing.T, st handle) {
 	if got, err := n.Recordings(ctx, "nobody", 0, 1000); err != nil || len(got) != 0 {
 		t.Errorf("nobody has %+v, %v", got, err)
 	}
-	for _, bad := range []store.Recording{{Key: "a"}, {Tenant: "acme"}, {Tenant: "acme", Key: "a", Bytes: -1}, {Tenant: "acme", Key: "a", StartedAt: -1}} {
+	for _, bad := range []store.Recording{
+		{Key: "a"}, {Tenant: "acme"}, {Tenant: "acme", Key: "a", Bytes: -1},
+		{Tenant: "acme", Key: "a", StartedAt: -1},
+	} {
 		if _, err := st.AddRecordings(ctx, []store.Recording{r[0], bad}); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}

@@ -57,7 +57,11 @@ func saveState(t *testing.T, st handle, upto int64) {
 	n, err := st.Snapshot(ctx)
 	must(t, err)
 	defer n.Close()
-	must(t, st.SaveStates(ctx, n, []byte("k"), []store.State{{Tenant: "acme", UptoAt: upto, Data: []byte("sum")}}))
+	must(
+		t,
+		st.SaveStates(ctx, n, []byte("k"),
+			[]store.State{{Tenant: "acme", UptoAt: upto, Data: []byte("sum")}}),
+	)
 }
 
 // at appends one request that began then.
@@ -119,7 +123,11 @@ func testStatesOfOldSnapshot(t *testing.T, st handle) {
 		if pack {
 			must(t, st.Refresh(ctx))
 		}
-		must(t, st.SaveStates(ctx, n, []byte("k"), []store.State{{Tenant: "acme", UptoAt: 1000, Data: []byte("sum")}}))
+		must(
+			t,
+			st.SaveStates(ctx, n, []byte("k"),
+				[]store.State{{Tenant: "acme", UptoAt: 1000, Data: []byte("sum")}}),
+		)
 		must(t, n.Close())
 		if stateOf(t, st) != nil {
 			t.Errorf("packed %v: a state survives a late request that it does not hold", pack)

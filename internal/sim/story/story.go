@@ -41,7 +41,9 @@ const (
 
 // Wrap puts a recorder around one program's transport. base takes simulated time, which clock
 // tells.
-type Wrap func(tenant, clientName string, clock func() time.Time, base http.RoundTripper) http.RoundTripper
+type Wrap func(
+	tenant, clientName string, clock func() time.Time, base http.RoundTripper,
+) http.RoundTripper
 
 // Story is the five tenants' month. It is run once.
 type Story struct {
@@ -106,7 +108,9 @@ func (s *Story) Vendor() *sim.Vendor { return s.vendor }
 // error that is no part of the story: an answer that did not come, or the context's.
 func (s *Story) Run(ctx context.Context, wrap Wrap) (err error) {
 	if wrap == nil {
-		wrap = func(_, _ string, _ func() time.Time, base http.RoundTripper) http.RoundTripper { return base }
+		wrap = func(_, _ string, _ func() time.Time, base http.RoundTripper) http.RoundTripper {
+			return base
+		}
 	}
 	server, err := sim.Start(s.vendor)
 	if err != nil {

@@ -56,7 +56,12 @@ func (p *program) send(ctx context.Context, r request) (int, []byte, error) {
 		return 0, nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+p.token)
-	e := event{at: p.clock.Now(), class: r.class, client: p.name, params: r.method + r.path + string(r.body)}
+	e := event{
+		at:     p.clock.Now(),
+		class:  r.class,
+		client: p.name,
+		params: r.method + r.path + string(r.body),
+	}
 	resp, err := p.http.Do(req)
 	if err != nil {
 		return 0, nil, fmt.Errorf("send request: %w", err)
@@ -123,7 +128,8 @@ func (p *program) download(ctx context.Context, key string, gap time.Duration) (
 		p.clock.Set(p.audio.Add(gap + p.jitter(400*time.Millisecond)))
 	}
 	p.audio = p.clock.Now()
-	status, _, err := p.send(ctx, request{class: sim.ClassAudio, method: http.MethodGet, path: recordings + "/" + key})
+	status, _, err := p.send(ctx,
+		request{class: sim.ClassAudio, method: http.MethodGet, path: recordings + "/" + key})
 	return status, err
 }
 
@@ -152,7 +158,8 @@ func (p *program) report(ctx context.Context, id string, day time.Time) (int, er
 	if err != nil {
 		return 0, fmt.Errorf("write report parameters: %w", err)
 	}
-	status, _, err := p.send(ctx, request{class: sim.ClassReport, method: http.MethodPost, path: reports + id, body: body})
+	status, _, err := p.send(ctx,
+		request{class: sim.ClassReport, method: http.MethodPost, path: reports + id, body: body})
 	return status, err
 }
 
@@ -163,12 +170,17 @@ func (p *program) dial(ctx context.Context, extension int, number string) error 
 		return fmt.Errorf("write number: %w", err)
 	}
 	path := fmt.Sprintf("/rest/api/v1/agents/%d/click-to-dial", extension)
-	_, _, err = p.send(ctx, request{class: sim.ClassDial, method: http.MethodPost, path: path, body: body})
+	_, _, err = p.send(ctx,
+		request{class: sim.ClassDial, method: http.MethodPost, path: path, body: body})
 	return err
 }
 
 // jitter draws a part of d.
-func (p *program) jitter(d time.Duration) time.Duration { return time.Duration(p.rng.Int64N(int64(d))) }
+func (p *program) jitter(
+	d time.Duration,
+) time.Duration {
+	return time.Duration(p.rng.Int64N(int64(d)))
+}
 
 // number is a telephone number that tests can recognise.
 func number(n int) string {

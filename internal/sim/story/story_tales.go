@@ -204,7 +204,8 @@ func pleader(_ context.Context, p *program) error {
 		}
 		p.tenant.clock.Set(p.clock.Now())
 		at := p.tenant.story.vendor.Reset(p.tenant.name)
-		p.tenant.resets = append(p.tenant.resets, Reset{At: at, Note: "re-download bug fixed, reset granted by support"})
+		p.tenant.resets = append(p.tenant.resets,
+			Reset{At: at, Note: "re-download bug fixed, reset granted by support"})
 		return errOver
 	})
 }
