@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
@@ -37,32 +38,46 @@ const (
 type clockSteppedJudge struct {
 	rows    []arrival
 	floor   int64 // the last to arrive of those that are not kept any more
-	ordered bool  // whether rows arrived in their order
+	ordered bool  // whether rows came in the order of their sources and, within one, of arrival
 }
 
-// arrival is a row as it arrived.
+// arrival is a row as it arrived. It holds no pointer, since every request writes one.
 type arrival struct {
-	source    *store.Source
+	source    int64
 	id        int64
 	at, until int64
 	classes   uint32
 }
 
+func (r *arrival) compare(o *arrival) int {
+	return cmp.Or(cmp.Compare(r.source, o.source), cmp.Compare(r.id, o.id))
+}
+
+// usedRows are the rows of judges that have settled: a judge needs them for as long as it is fed.
+var usedRows = sync.Pool{New: func() any { return new([]arrival) }}
+
 func (j *clockSteppedJudge) Hear(c *Call, fire Fire) bool {
-	n := len(j.rows)
-	if n == 0 {
-		j.ordered = true
-	} else if last := &j.rows[n-1]; c.Source != last.source || c.ID < last.id {
-		j.ordered = false
-		if c.ID < j.floor {
-			return false
-		}
+	if c.ID < j.floor {
+		return false
 	}
-	j.rows = append(j.rows, arrival{c.Source, c.ID, c.StartedAt, c.StartedAt + c.Duration, c.ClassBit})
+	source := sourceID(c.Source)
+	if n := len(j.rows); n == 0 {
+		j.start()
+	} else if last := &j.rows[n-1]; source < last.source || source == last.source && c.ID < last.id {
+		j.ordered = false
+	}
+	j.rows = append(j.rows, arrival{source, c.ID, c.StartedAt, c.StartedAt + c.Duration, c.ClassBit})
 	if len(j.rows) >= mostRows {
 		j.drop(fire)
 	}
 	return false
+}
+
+func (j *clockSteppedJudge) start() {
+	j.ordered = true
+	if j.rows == nil {
+		j.rows = *usedRows.Get().(*[]arrival)
+	}
 }
 
 // drop judges the first half of the rows, and keeps of the others those that arrived after all of
@@ -82,14 +97,13 @@ func (j *clockSteppedJudge) drop(fire Fire) {
 		}
 	}
 	j.rows = kept
+	j.ordered = slices.IsSortedFunc(kept, func(a, b arrival) int { return a.compare(&b) })
 }
 
 // judge fires for steps among the rows that started no later than upto.
 func (j *clockSteppedJudge) judge(upto int64, fire Fire) {
 	sorted := slices.Clone(j.rows)
-	slices.SortFunc(sorted, func(a, b arrival) int {
-		return cmp.Or(cmp.Compare(sourceID(a.source), sourceID(b.source)), cmp.Compare(a.id, b.id))
-	})
+	slices.SortFunc(sorted, func(a, b arrival) int { return a.compare(&b) })
 	for i := 1; i < len(sorted); i++ {
 		before, r := &sorted[i-1], &sorted[i]
 		back := before.at - r.at
@@ -121,5 +135,9 @@ func (j *clockSteppedJudge) End(_ int64, fire Fire) {
 // Settle forgets the rows.
 func (j *clockSteppedJudge) Settle(fire Fire) {
 	j.End(0, fire)
-	j.rows = j.rows[:0]
+	if j.rows != nil {
+		rows := j.rows[:0]
+		j.rows = nil
+		usedRows.Put(&rows)
+	}
 }
