@@ -99,6 +99,7 @@ type scratch struct {
 	seen   egress.Items
 	gaps   []int64
 	states stateReader
+	writer stateWriter
 }
 
 // refusedBit marks, in a mask of rules, requests that the vendor refused.

@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ import (
 type episode struct {
 	rule        int
 	first, last int32 // nights
-	nights      []int32
+	every       bool  // it is of all nights between these, else of those in which the rule fired
 	open        bool
 	until       int64 // when what was missing came; 0 else
 	hits        rules.Hits
@@ -130,7 +131,6 @@ func (v *view) runs(rule int, c calendar) (all []*episode) {
 			fallthrough
 		case h != nil:
 			e.last = n.N
-			e.nights = append(e.nights, n.N)
 			e.hits.Merge(h)
 		case e != nil && n.Classes&e.hits.Classes != 0 && !undecided[n.N]:
 			e.open = false
@@ -153,7 +153,9 @@ func (v *view) absences(c calendar) (all []*episode) {
 			e.first = min(e.first, c.night(x.e.At))
 			continue
 		}
-		e := &episode{rule: x.rule, first: c.night(x.e.At), last: v.night, open: x.e.Until == 0}
+		e := &episode{
+			rule: x.rule, first: c.night(x.e.At), last: v.night, every: true, open: x.e.Until == 0,
+		}
 		if !e.open {
 			e.last, e.until = c.night(x.e.Until), x.e.Until
 		} else {
@@ -161,11 +163,6 @@ func (v *view) absences(c calendar) (all []*episode) {
 		}
 		e.hits.Add(&x.e)
 		all = append(all, e)
-	}
-	for _, e := range all {
-		for n := e.first; n <= e.last; n++ {
-			e.nights = append(e.nights, n)
-		}
 	}
 	return all
 }
@@ -181,15 +178,11 @@ func (x *incident) weight() (s rules.Severity) {
 
 // fill tells what the episodes add up to.
 func (v *view) fill(a *Auditor, x *incident) {
-	nights, of, firstNight, lastNight := map[int32]uint64{}, uint64(
-		0), x.episodes[0].first, x.episodes[0].last
+	of, firstNight, lastNight := uint64(0), x.episodes[0].first, x.episodes[0].last
 	var classes uint32
 	for i, e := range x.episodes {
 		of |= 1 << e.rule
 		classes |= e.hits.Classes
-		for _, n := range e.nights {
-			nights[n] |= 1 << e.rule
-		}
 		lastNight = max(lastNight, e.last)
 		x.Open = x.Open || e.open
 		x.Hits += e.hits.Count
@@ -202,13 +195,14 @@ func (v *view) fill(a *Auditor, x *incident) {
 			x.Rules = append(x.Rules, name)
 		}
 	}
-	x.Nights, x.CleanNights, x.Severity = len(nights), -1, x.weight()
+	masks, count := v.masks(x)
+	x.Nights, x.CleanNights, x.Severity = count, -1, x.weight()
 	if i := slices.Index(x.Rules, x.Cause); i > 0 {
 		x.Rules = slices.Insert(slices.Delete(x.Rules, i, i+1), 0, x.Cause)
 	}
 	clean := 0
-	for _, n := range v.nights {
-		requests, refused := n.distinct(nights[n.N])
+	for i, n := range v.nights {
+		requests, refused := n.distinct(masks[i])
 		x.Requests += requests
 		x.Refused += refused
 		x.recentlyRefused = x.recentlyRefused || refused > 0 && n.N > v.night-RecentNights
@@ -222,6 +216,38 @@ func (v *view) fill(a *Auditor, x *incident) {
 	x.ID = a.tenant.Name + "-" + a.calend.date(firstNight).Format(time.DateOnly) + "-" + x.Cause
 	x.ResetAt = v.reset(a, x, lastNight)
 	x.Title = title(a, x)
+}
+
+// masks are the rules of an incident that each of v.nights is about, and of how many nights the
+// incident is; it may be about nights without a request, too.
+func (v *view) masks(x *incident) (masks []uint64, nights int) {
+	masks = make([]uint64, len(v.nights))
+	counted := int32(math.MinInt32) // the last night that is counted without a request
+	for _, e := range x.episodes {
+		from, to := v.index(e.first), v.index(e.last+1)
+		for i := from; i < to; i++ {
+			if e.every || v.nights[i].fired(e.rule) != nil {
+				masks[i] |= 1 << e.rule
+			}
+		}
+		if first := max(e.first, counted+1); e.every && first <= e.last {
+			nights += int(e.last-first) + 1 - (to - v.index(first))
+			counted = e.last
+		}
+	}
+	for _, m := range masks {
+		if m != 0 {
+			nights++
+		}
+	}
+	return masks, nights
+}
+
+// index is the place in v.nights of the first that is not before a night.
+func (v *view) index(n int32) int {
+	i, _ := slices.BinarySearchFunc(v.nights, n,
+		func(x *night, n int32) int { return cmp.Compare(x.N, n) })
+	return i
 }
 
 // any says whether one of the rules fired.

@@ -17,7 +17,7 @@ import (
 
 // engine changes whenever the same requests would lead to another state; saved states of another
 // engine are not used.
-const engine = "audit/4"
+const engine = "audit/5"
 
 // stateKey identifies what saved states depend on beside the requests: this program and the policy.
 func stateKey(p *limits.Policy) ([]byte, error) {
@@ -90,6 +90,29 @@ func emptySaved() reflect.Value {
 	return v
 }
 
+// stateWriter writes one state after another.
+type stateWriter struct {
+	buf bytes.Buffer
+	enc *gob.Encoder // nil before the first state, and after a fault
+}
+
+func (w *stateWriter) write(state reflect.Value) ([]byte, error) {
+	if w.enc == nil {
+		w.enc = gob.NewEncoder(&w.buf)
+		if err := w.enc.EncodeValue(emptySaved()); err != nil { // the types go first; see stateTypes
+			w.enc = nil
+			return nil, err
+		}
+	}
+	w.buf.Reset()
+	if err := w.enc.EncodeValue(state); err != nil {
+		w.enc = nil
+		return nil, err
+	}
+	sum := sha256.Sum256(w.buf.Bytes())
+	return append(sum[:], w.buf.Bytes()...), nil
+}
+
 // stateReader reads one saved state after another.
 type stateReader struct {
 	buf bytes.Buffer
@@ -136,17 +159,8 @@ func (a *Auditor) save() (data []byte, ok bool, err error) {
 	a.Ledger.trim(a.calend.night(a.Upto) - NowNights + 1)
 	s := a.state
 	s.Kinds, s.Resumed = a.table.rows, a.Upto
-	var b bytes.Buffer
-	enc := gob.NewEncoder(&b)
-	if err := enc.EncodeValue(emptySaved()); err != nil { // the types go first; see stateTypes
-		return nil, false, err
-	}
-	b.Reset()
-	if err := enc.EncodeValue(a.saved(&s)); err != nil {
-		return nil, false, err
-	}
-	sum := sha256.Sum256(b.Bytes())
-	return append(sum[:], b.Bytes()...), true, nil
+	data, err = a.scratch.writer.write(a.saved(&s))
+	return data, err == nil, err
 }
 
 // resume continues from a saved state; ok is false where it does not fit. Then the auditor must not

@@ -24,6 +24,9 @@ type Window struct {
 	// before one refused for egress, -1 without one. Either starts anew when the other contradicts
 	// it; see learn.
 	Survived, Refused int64
+
+	// memory is all that Cells lies in, from where it began to where it ends.
+	memory []Cell
 }
 
 // Cell is what came at one time.
@@ -52,7 +55,22 @@ func (w *Window) Add(t *Tenant, bytes int64) {
 		return // a reset drops what starts with it
 	}
 	w.Sum += bytes
+	w.room()
 	w.Cells = append(w.Cells, Cell{w.At, bytes})
+}
+
+// room moves the cells to the beginning of their memory where that is at least half empty, instead
+// of letting append copy them elsewhere.
+func (w *Window) room() {
+	n := len(w.Cells)
+	switch {
+	case n < cap(w.Cells):
+	case 2*n <= cap(w.memory):
+		w.Cells = append(w.memory[:0], w.Cells...)
+	default:
+		w.Cells = append(make([]Cell, 0, max(16, 2*n)), w.Cells...)
+		w.memory = w.Cells
+	}
 }
 
 // drop removes all cells at or before a time.

@@ -86,6 +86,10 @@ func (j *clockSteppedJudge) drop(fire Fire) {
 	old, rest := j.rows[:mostRows/2], j.rows[mostRows/2:]
 	if !j.ordered {
 		j.judge(old[len(old)-1].at, fire)
+	} else if old[0].source == rest[len(rest)-1].source { // nearly always
+		j.floor = old[len(old)-1].id
+		j.rows = j.rows[:copy(j.rows, rest)]
+		return
 	}
 	for i := range old {
 		j.floor = max(j.floor, old[i].id)
