@@ -32,10 +32,7 @@ const (
 // that broke most rules at once, then the largest. Keys are the incidents' ids. It reads the
 // requests of the tenants that have an incident once more.
 func Examples(
-	ctx context.Context,
-	snap store.Snapshot,
-	o Options,
-	r *Report,
+	ctx context.Context, snap store.Snapshot, o Options, r *Report,
 ) (map[string][]Example, error) {
 	all := map[string][]Example{}
 	o.AsOf, o.Until, o.Seen = r.AsOf, r.Until, nil

@@ -20,10 +20,7 @@ func (a *Auditor) Result(asOf int64, about About) Result {
 // result also gives all incidents. whole is the audit of the whole log where a holds a range of it,
 // seen is Options.Seen.
 func (a *Auditor) result(
-	asOf int64,
-	about About,
-	whole *Auditor,
-	seen map[string]int64,
+	asOf int64, about About, whole *Auditor, seen map[string]int64,
 ) (Result, []incident) {
 	v := a.view(asOf, about)
 	log := a

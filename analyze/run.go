@@ -108,11 +108,7 @@ type Saved struct {
 // Explain calls f for each request that made a rule fire for a tenant and counts, in order of time
 // but for rules that can only be judged later (lost-report, persistent-error).
 func Explain(
-	ctx context.Context,
-	snap store.Snapshot,
-	o Options,
-	tenant string,
-	f func(Hit),
+	ctx context.Context, snap store.Snapshot, o Options, tenant string, f func(Hit),
 ) error {
 	r, t, err := explaining(ctx, snap, o, tenant)
 	if err != nil {
@@ -135,11 +131,7 @@ func Explain(
 // ExplainIncident calls f for each request of an incident, in order of time, with why it counts.
 // The error says so where there is no such incident.
 func ExplainIncident(
-	ctx context.Context,
-	snap store.Snapshot,
-	o Options,
-	tenant, id string,
-	f func(Hit),
+	ctx context.Context, snap store.Snapshot, o Options, tenant, id string, f func(Hit),
 ) error {
 	r, t, err := explaining(ctx, snap, o, tenant)
 	if err != nil {
@@ -179,10 +171,7 @@ type explained struct {
 }
 
 func explaining(
-	ctx context.Context,
-	snap store.Snapshot,
-	o Options,
-	tenant string,
+	ctx context.Context, snap store.Snapshot, o Options, tenant string,
 ) (*runner, egress.Tenant, error) {
 	o.NoCache, o.Tenants, o.Days = true, []string{tenant}, false
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
@@ -329,10 +318,7 @@ func (x *explained) end(_ *Auditor, all []incident) { x.incidents = all }
 // tenant audits one tenant: all of its log, from a saved state where that is possible, and then a
 // range, where one is selected.
 func (r *runner) tenant(
-	ctx context.Context,
-	info store.TenantInfo,
-	scr *scratch,
-	x observer,
+	ctx context.Context, info store.TenantInfo, scr *scratch, x observer,
 ) (Result, error) {
 	if err := r.countLater(ctx, info); err != nil {
 		return Result{}, err
@@ -380,11 +366,7 @@ func (r *runner) countLater(ctx context.Context, info store.TenantInfo) error {
 
 // whole audits a tenant's log up to asOf, and saves the state where that went further.
 func (r *runner) whole(
-	ctx context.Context,
-	info store.TenantInfo,
-	t egress.Tenant,
-	scr *scratch,
-	x observer,
+	ctx context.Context, info store.TenantInfo, t egress.Tenant, scr *scratch, x observer,
 ) (*Auditor, error) {
 	s, ok := r.states[info.Name]
 	if ok = ok && s.UptoAt <= r.asOf && info.Last <= r.asOf && x == nil; ok {
@@ -463,10 +445,7 @@ func (r *runner) list(ctx context.Context, a *Auditor) error {
 
 // ranged audits a range alone. What comes around it is heard by the rules that look back.
 func (r *runner) ranged(
-	ctx context.Context,
-	t egress.Tenant,
-	scr *scratch,
-	x observer,
+	ctx context.Context, t egress.Tenant, scr *scratch, x observer,
 ) (*Auditor, error) {
 	scr.seen.Reserve(0)
 	a := r.auditor(t, scr)

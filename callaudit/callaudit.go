@@ -228,9 +228,7 @@ func (l *Log) auditOptions(s Scope) analyze.Options {
 }
 
 func (l *Log) audit(
-	ctx context.Context,
-	snap store.Snapshot,
-	o analyze.Options,
+	ctx context.Context, snap store.Snapshot, o analyze.Options,
 ) (*analyze.Report, error) {
 	r, saved, err := analyze.Run(ctx, snap, o)
 	if err != nil {

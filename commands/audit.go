@@ -187,8 +187,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 // auditedSnapshot opens the log. For --no-cache, all that was computed before is made anew from the
 // rows.
 func (s *session) auditedSnapshot(
-	ctx context.Context,
-	o auditOptions,
+	ctx context.Context, o auditOptions,
 ) (store.Snapshot, []string, error) {
 	if o.noCache {
 		if err := s.writable(); err != nil {
@@ -204,11 +203,7 @@ func (s *session) auditedSnapshot(
 
 // tellAudit writes the audit, and the metrics where they are asked for.
 func (s *session) tellAudit(
-	ctx context.Context,
-	snap store.Snapshot,
-	names []string,
-	r *analyze.Report,
-	o auditOptions,
+	ctx context.Context, snap store.Snapshot, names []string, r *analyze.Report, o auditOptions,
 ) error {
 	shown := o.shown.apply(r)
 	err := s.write(o.output,
@@ -235,18 +230,13 @@ func auditSummary(r *analyze.Report) string {
 // audit runs the analysis, with the forecast's word on the cap, and keeps its states for the next
 // run.
 func (s *session) audit(
-	ctx context.Context,
-	snap store.Snapshot,
-	sp span,
-	tenants []string,
+	ctx context.Context, snap store.Snapshot, sp span, tenants []string,
 ) (*analyze.Report, error) {
 	return s.auditWith(ctx, snap, s.analysis(sp, tenants))
 }
 
 func (s *session) auditWith(
-	ctx context.Context,
-	snap store.Snapshot,
-	o analyze.Options,
+	ctx context.Context, snap store.Snapshot, o analyze.Options,
 ) (*analyze.Report, error) {
 	o.Forecast = true
 	r, saved, err := analyze.Run(ctx, snap, o)
@@ -283,11 +273,7 @@ func fails(r *analyze.Report, failOn string) bool {
 
 // explain lists what made a rule fire for one tenant, or what an incident consists of.
 func explain(
-	ctx context.Context,
-	se *session,
-	snap store.Snapshot,
-	names []string,
-	o auditOptions,
+	ctx context.Context, se *session, snap store.Snapshot, names []string, o auditOptions,
 ) error {
 	known := names
 	if known == nil {
@@ -353,9 +339,7 @@ func checkExplain(what string) error {
 // explainedRows gives the requests in order of time, whatever the order in which a rule could judge
 // them.
 func explainedRows(
-	ctx context.Context,
-	snap store.Snapshot,
-	hits []analyze.Hit,
+	ctx context.Context, snap store.Snapshot, hits []analyze.Hit,
 ) ([]report.ExplainedRow, error) {
 	ids := make([]int64, len(hits))
 	for i, h := range hits {

@@ -43,10 +43,7 @@ func readCursor(ctx context.Context, snap store.Snapshot, cursor string) (map[st
 
 // saveCursor keeps what has been told now. It is called when that has been written.
 func (s *session) saveCursor(
-	ctx context.Context,
-	cursor string,
-	before map[string]int64,
-	r *analyze.Report,
+	ctx context.Context, cursor string, before map[string]int64, r *analyze.Report,
 ) error {
 	note := cursorNote{Cursor: cursor, Told: map[string]int64{}}
 	for id, n := range r.Seen {

@@ -186,20 +186,20 @@ func makeDemo(ctx context.Context, s *streams, dir string, o demoOptions, w io.W
 	})
 }
 
-// tape collects what the transports record.
-type tape struct {
+// memoryRecorder collects what the transports record.
+type memoryRecorder struct {
 	mu       sync.Mutex
 	requests []store.Request
 	listed   []store.Recording
 }
 
-func (t *tape) RecordListed(recordings []store.Recording) {
+func (t *memoryRecorder) RecordListed(recordings []store.Recording) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.listed = append(t.listed, recordings...)
 }
 
-func (t *tape) Record(r store.Request) {
+func (t *memoryRecorder) Record(r store.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.requests = append(t.requests, r)
@@ -209,7 +209,7 @@ func (t *tape) Record(r store.Request) {
 // time, and in the file the requests are to have the same numbers each time, so they are put in
 // order before they are stored.
 func (s *session) recordStory(ctx context.Context, tale *story.Story) error {
-	var t tape
+	var t memoryRecorder
 	source := &store.Source{Kind: "transport", Name: "demo"}
 	err := tale.Run(
 		ctx,
@@ -280,10 +280,7 @@ func (s *session) writeDemoConfig(name string, tale *story.Story) (err error) {
 
 // writeDemoReports tells of the whole month: what happened, whether it is over or not.
 func (s *session) writeDemoReports(
-	ctx context.Context,
-	html string,
-	o demoOptions,
-	w io.Writer,
+	ctx context.Context, html string, o demoOptions, w io.Writer,
 ) error {
 	if err := s.store.Refresh(ctx); err != nil {
 		return err

@@ -136,9 +136,7 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 // bundlePeriod chooses what a bundle is about. An incident's part of the log begins before its
 // first night.
 func (s *session) bundlePeriod(
-	ctx context.Context,
-	snap store.Snapshot,
-	o evidenceOptions,
+	ctx context.Context, snap store.Snapshot, o evidenceOptions,
 ) (evidence.Period, string, error) {
 	zone := s.config.About(o.tenant).Zone
 	p := evidence.Period{
@@ -233,8 +231,7 @@ func (s *session) bundle(ctx context.Context, p evidence.Period, incident string
 // pages computes a bundle's pages from its content alone: the leaves become a log of their own,
 // which is audited under the policy and the settings of the bundle.
 func (s *session) pages(
-	ctx context.Context,
-	c *evidence.Content,
+	ctx context.Context, c *evidence.Content,
 ) (pages evidence.Pages, err error) {
 	policy, err := limits.Parse("policy.toml", c.Policy)
 	if err != nil {
@@ -283,9 +280,7 @@ func aboutSpan(about *evidence.About) (sp span, err error) {
 }
 
 func (s *session) leafPages(
-	ctx context.Context,
-	c *evidence.Content,
-	sp span,
+	ctx context.Context, c *evidence.Content, sp span,
 ) (pages evidence.Pages, err error) {
 	if err := s.storeLeaves(ctx, c); err != nil {
 		return pages, err

@@ -228,10 +228,7 @@ func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
 // writeForecast writes what was asked for: a forecast, the scores of past ones, or those
 // themselves.
 func writeForecast(
-	r *outlook.Report,
-	window int,
-	o forecastOptions,
-	write func(func(io.Writer) error) error,
+	r *outlook.Report, window int, o forecastOptions, write func(func(io.Writer) error) error,
 ) error {
 	switch {
 	case o.rows():

@@ -113,8 +113,7 @@ func shown(name string) string {
 
 // openInput opens a file; size is 0 where it is not known.
 func (im *importer) openInput(
-	ctx context.Context,
-	name string,
+	ctx context.Context, name string,
 ) (in io.ReadCloser, size int64, err error) {
 	if name == standardInput {
 		return interruptible(ctx, im.in), 0, nil

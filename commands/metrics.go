@@ -242,11 +242,7 @@ func (c *requestCounts) update(ctx context.Context, snap store.Snapshot, names [
 }
 
 func (c *requestCounts) count(
-	ctx context.Context,
-	snap store.Snapshot,
-	tenant string,
-	n *tenantCount,
-	from int64,
+	ctx context.Context, snap store.Snapshot, tenant string, n *tenantCount, from int64,
 ) error {
 	classes := map[*store.Route]string{}
 	for batch, err := range snap.Scan(ctx, tenant, store.Range{From: from}) {
@@ -281,12 +277,7 @@ func textfileFlag() cli.Flag {
 
 // exportMetrics writes the metrics of an audit, with the forecast of the same tenants.
 func (s *session) exportMetrics(
-	ctx context.Context,
-	snap store.Snapshot,
-	sp span,
-	names []string,
-	r *analyze.Report,
-	file string,
+	ctx context.Context, snap store.Snapshot, sp span, names []string, r *analyze.Report, file string,
 ) error {
 	f, err := outlook.Project(ctx, snap,
 		outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: names, About: s.config.About})

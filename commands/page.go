@@ -25,10 +25,7 @@ const usagePages = 8
 
 // pageUsage is the use of the API of each of few tenants.
 func pageUsage(
-	ctx context.Context,
-	snap store.Snapshot,
-	o analyze.Options,
-	r *analyze.Report,
+	ctx context.Context, snap store.Snapshot, o analyze.Options, r *analyze.Report,
 ) (map[string][]*analyze.UsageReport, error) {
 	if len(r.Tenants) > usagePages {
 		return nil, nil
@@ -54,10 +51,7 @@ func pageUsage(
 // picture gathers what the page shows. The forecast is made of all requests, whatever range is
 // selected.
 func (s *session) picture(
-	ctx context.Context,
-	snap store.Snapshot,
-	sp span,
-	tenants []string,
+	ctx context.Context, snap store.Snapshot, sp span, tenants []string,
 ) (p *report.Picture, err error) {
 	p = &report.Picture{Policy: s.policy, About: s.config.About, Program: "headroom " + version()}
 	o := s.analysis(sp, tenants)

@@ -95,10 +95,7 @@ func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, er
 // pullable makes each tenant ready. One that cannot be called, for want of a token, has its result
 // already.
 func (s *session) pullable(
-	ctx context.Context,
-	names []string,
-	rec *store.Recorder,
-	o *pullOptions,
+	ctx context.Context, names []string, rec *store.Recorder, o *pullOptions,
 ) ([]pull.Tenant, []pull.Result, error) {
 	caps, err := s.caps(ctx, names)
 	if err != nil {
@@ -151,10 +148,7 @@ func (s *session) caps(ctx context.Context, names []string) (map[string]int64, e
 
 // spent are the bytes that count in a tenant's rolling window now.
 func (s *session) spent(
-	ctx context.Context,
-	snap store.Snapshot,
-	tenant string,
-	now time.Time,
+	ctx context.Context, snap store.Snapshot, tenant string, now time.Time,
 ) ([]pull.Spend, error) {
 	events, err := egress.ReadEvents(ctx, snap, now.UnixMicro())
 	if err != nil {
@@ -187,10 +181,7 @@ func (s *session) spent(
 
 // client calls a tenant's API, recorded and paced.
 func (s *session) client(
-	tenant string,
-	rec *store.Recorder,
-	pacer *ingest.Pacer,
-	o *pullOptions,
+	tenant string, rec *store.Recorder, pacer *ingest.Pacer, o *pullOptions,
 ) (*api.Client, error) {
 	env := defaultTokenEnv
 	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
@@ -269,9 +260,7 @@ type pullLog struct {
 }
 
 func (l pullLog) Recordings(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) ([]store.Recording, error) {
 	snap, err := l.Snapshot(ctx)
 	if err != nil {
@@ -282,9 +271,7 @@ func (l pullLog) Recordings(
 }
 
 func (l pullLog) Ledger(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) ([]store.LedgerEntry, error) {
 	snap, err := l.Snapshot(ctx)
 	if err != nil {
@@ -296,9 +283,7 @@ func (l pullLog) Ledger(
 
 // Downloaded are the items of complete answers to requests for recordings.
 func (l pullLog) Downloaded(
-	ctx context.Context,
-	tenant string,
-	since int64,
+	ctx context.Context, tenant string, since int64,
 ) (map[uint64]bool, error) {
 	snap, err := l.Snapshot(ctx)
 	if err != nil {

@@ -36,8 +36,7 @@ type session struct {
 // withFacts makes an action that runs with a session without a log. What the user typed is checked
 // by options before any file is touched.
 func withFacts[O any](
-	s *streams,
-	options func(*cli.Context, *streams) (O, error),
+	s *streams, options func(*cli.Context, *streams) (O, error),
 	run func(*cli.Context, *session, O) error,
 ) cli.ActionFunc {
 	return action(func(c *cli.Context) error {
@@ -66,10 +65,8 @@ func withFacts[O any](
 
 // withStore makes an action that runs with a session whose log is open.
 func withStore[O any](
-	s *streams,
-	options func(*cli.Context, *streams) (O, error),
-	run func(*cli.Context, *session, O) error,
-	opts ...sqlite.Option,
+	s *streams, options func(*cli.Context, *streams) (O, error),
+	run func(*cli.Context, *session, O) error, opts ...sqlite.Option,
 ) cli.ActionFunc {
 	return withFacts(s, options, func(c *cli.Context, se *session, o O) error {
 		return se.open(c.String("db"), func() error { return run(c, se, o) }, opts...)

@@ -101,9 +101,7 @@ func listTenants(c *cli.Context, se *session, o tenantsOptions) error {
 
 // tenantRows joins what log, config and audit say of the tenants; no names means all.
 func (s *session) tenantRows(
-	snap store.Snapshot,
-	r *analyze.Report,
-	names []string,
+	snap store.Snapshot, r *analyze.Report, names []string,
 ) []report.TenantRow {
 	info, caps := map[string]store.TenantInfo{}, map[string]egress.Cap{}
 	for _, t := range snap.Tenants() {

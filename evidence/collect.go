@@ -210,10 +210,7 @@ func (c *collector) run(ctx context.Context, b *logBuilder, head *store.SealHead
 
 // appendRows appends the rows of one tenant's part of a run.
 func appendRows(
-	ctx context.Context,
-	in store.Seals,
-	b *logBuilder,
-	last, run *store.SealRun,
+	ctx context.Context, in store.Seals, b *logBuilder, last, run *store.SealRun,
 ) error {
 	from := after(last)
 	for r, err := range in.Requests(ctx, b.tenant, from.Request, run.Upto.Request) {

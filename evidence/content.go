@@ -68,11 +68,7 @@ func (c *Contents) content() (*Content, error) {
 }
 
 func newContent(
-	head Checkpoint,
-	before Peaks,
-	leaves []byte,
-	disclosed []Disclosure,
-	about About,
+	head Checkpoint, before Peaks, leaves []byte, disclosed []Disclosure, about About,
 	policy, settings []byte,
 ) (*Content, error) {
 	c := &Content{

@@ -207,8 +207,7 @@ func (s *sealing) readRows(ctx context.Context) error {
 }
 
 func (s *sealing) listed(
-	ctx context.Context,
-	after int64,
+	ctx context.Context, after int64,
 ) (listed []store.ListedRecording, err error) {
 	for r, err := range s.in.Listed(ctx, "", after, s.run.Upto.Recording) {
 		if err != nil {
@@ -237,9 +236,7 @@ func (s *sealing) beginLogs(events []store.Event, listed []store.ListedRecording
 }
 
 func (s *sealing) addSmall(
-	events []store.Event,
-	captures []store.Capture,
-	listed []store.ListedRecording,
+	events []store.Event, captures []store.Capture, listed []store.ListedRecording,
 ) {
 	for i := range events {
 		e := &events[i]

@@ -224,8 +224,7 @@ func (t *ticket) check() {
 // plain keeps text from outside from being markup, and on one line.
 func plain(s string) string {
 	return strings.NewReplacer("\n", " ", "\r", " ", "<", "&lt;", "`", "'",
-		"[", "(", "]", ")", "*", "\\*", "_", "\\_", "#", "\\#").
-		Replace(s)
+		"[", "(", "]", ")", "*", "\\*", "_", "\\_", "#", "\\#").Replace(s)
 }
 
 // cell is plain, for a table.

@@ -65,8 +65,7 @@ type alteredError struct{ what string }
 func (e *alteredError) Error() string { return e.what }
 
 func altered(
-	format string,
-	args ...any,
+	format string, args ...any,
 ) error {
 	return &alteredError{fmt.Sprintf(format, args...)}
 }

@@ -208,8 +208,7 @@ func (p *Pacer) take(ctx context.Context, tenant string) (*store.Slot, error) {
 // ask asks the slots for one; wait is 0 where the request may start. The slot is nil where the
 // slots are in trouble: the interval is then kept in this process. The only error is the context's.
 func (p *Pacer) ask(
-	ctx context.Context,
-	tenant string,
+	ctx context.Context, tenant string,
 ) (slot *store.Slot, wait time.Duration, err error) {
 	if p.resting() {
 		return nil, 0, nil

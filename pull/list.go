@@ -56,9 +56,7 @@ func (r *runner) list(ctx context.Context, from, before time.Time) (listing, err
 // listPart lists one part. A list whose length is a suspicious round number is asked for again in
 // halves: where these hold more, the vendor cuts lists off, and the halves count.
 func (r *runner) listPart(
-	ctx context.Context,
-	from, to time.Time,
-	l *listing,
+	ctx context.Context, from, to time.Time, l *listing,
 ) ([]api.Recording, error) {
 	whole, err := r.t.API.Recordings(ctx, from, to)
 	if err != nil || len(whole) == 0 || len(whole)%roundCount != 0 {
@@ -82,10 +80,7 @@ func (r *runner) listPart(
 // checkShort tells of a part that can be split no further, where more is known of it than its
 // list has.
 func (r *runner) checkShort(
-	ctx context.Context,
-	from, to time.Time,
-	list []api.Recording,
-	l *listing,
+	ctx context.Context, from, to time.Time, list []api.Recording, l *listing,
 ) error {
 	known, err := r.o.Log.Recordings(ctx, r.t.Name, from.UnixMicro(), to.UnixMicro())
 	if err != nil {

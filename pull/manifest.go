@@ -66,9 +66,7 @@ func (r *runner) writeManifests(ctx context.Context, from, before time.Time) err
 }
 
 func (r *runner) writeManifest(
-	ctx context.Context,
-	folder string,
-	byKey map[string]store.LedgerEntry,
+	ctx context.Context, folder string, byKey map[string]store.LedgerEntry,
 ) error {
 	entries := make([]store.LedgerEntry, 0, len(byKey))
 	for _, e := range byKey {

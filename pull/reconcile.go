@@ -29,9 +29,7 @@ type account struct {
 // with the ledger. What is new is added to the list of recordings, so that it is accounted for
 // even when the next list does not name it any more.
 func (r *runner) reconcile(
-	ctx context.Context,
-	l listing,
-	from, before time.Time,
+	ctx context.Context, l listing, from, before time.Time,
 ) (account, error) {
 	lo, hi := from.UnixMicro(), before.UnixMicro()
 	known, err := r.o.Log.Recordings(ctx, r.t.Name, lo, hi)

@@ -134,11 +134,7 @@ func (r *runner) fetchAll(ctx context.Context, items []item, a account, b *budge
 }
 
 func (r *runner) fetchEach(
-	ctx context.Context,
-	items []item,
-	a account,
-	b *budget,
-	k *keeper,
+	ctx context.Context, items []item, a account, b *budget, k *keeper,
 ) error {
 	var bytes int64
 	for i, it := range items {

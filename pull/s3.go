@@ -127,8 +127,7 @@ func (b *bucketFolder) Kept(ctx context.Context, dir string) (map[string]string,
 }
 
 func (b *bucketFolder) Inspect(
-	ctx context.Context,
-	name string,
+	ctx context.Context, name string,
 ) (sum string, size int64, err error) {
 	st, err := b.client.StatObject(ctx, b.bucket, b.object(name), minio.StatObjectOptions{})
 	if err != nil {

@@ -209,9 +209,7 @@ func (a *aliased) Events(ctx context.Context) ([]Event, error) {
 }
 
 func (a *aliased) Recordings(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) ([]Recording, error) {
 	var all []Recording
 	seen := map[string]bool{}
@@ -234,9 +232,7 @@ func (a *aliased) Recordings(
 }
 
 func (a *aliased) Recorded(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) (sum Recorded, err error) {
 	parts := a.partsOf(tenant)
 	if len(parts) == 1 {

@@ -58,11 +58,7 @@ const (
 // the caller has made of them already. Of the options, Policy and AsOf count. What the last 35 days
 // say decides whether the others are read.
 func Chance(
-	ctx context.Context,
-	snap store.Snapshot,
-	t egress.Tenant,
-	limit egress.Cap,
-	o Options,
+	ctx context.Context, snap store.Snapshot, t egress.Tenant, limit egress.Cap, o Options,
 	seen *egress.Items,
 ) (float64, error) {
 	if err := o.needed(); err != nil {

@@ -79,11 +79,7 @@ type recorded struct {
 
 // collect reads a tenant's requests from a time (microseconds since 1970 UTC) up to asOf.
 func collect(
-	ctx context.Context,
-	snap store.Snapshot,
-	p *limits.Policy,
-	t egress.Tenant,
-	asOf, from int64,
+	ctx context.Context, snap store.Snapshot, p *limits.Policy, t egress.Tenant, asOf, from int64,
 	seen *egress.Items,
 ) (*collector, error) {
 	seen.Reserve(0)

@@ -17,10 +17,7 @@ import (
 // is as of the end of the latest: the days that another one lacks are unknown. Of w, only Cap and
 // Growth count.
 func ProjectDaily(
-	series []forecast.Named,
-	policy *limits.Policy,
-	horizon int,
-	w WhatIf,
+	series []forecast.Named, policy *limits.Policy, horizon int, w WhatIf,
 ) (*Report, error) {
 	o := Options{Policy: policy, Horizon: horizon, WhatIf: WhatIf{Cap: w.Cap, Growth: w.Growth}}
 	if err := o.check(); err != nil {

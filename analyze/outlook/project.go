@@ -189,10 +189,7 @@ func (o *Options) names(snap store.Snapshot) []string {
 }
 
 func (o *Options) about(
-	ctx context.Context,
-	snap store.Snapshot,
-	name string,
-	resets map[string][]int64,
+	ctx context.Context, snap store.Snapshot, name string, resets map[string][]int64,
 ) (egress.Tenant, error) {
 	t := egress.Tenant{Chance: -1}
 	if o.About != nil {

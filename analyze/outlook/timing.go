@@ -52,9 +52,7 @@ func (l *outlook) timing(h *habits) []move {
 // worstOf is the largest of the sums of day i when its own pull is like one night's, and the
 // leaving one's like another's.
 func (l *outlook) worstOf(
-	sums *[slots]float64,
-	own, leaving *profile,
-	i, leaves int,
+	sums *[slots]float64, own, leaving *profile, i, leaves int,
 ) (most float64) {
 	i += l.unknown
 	enters, leavesBytes := l.extra[i]+l.y[i], 0.

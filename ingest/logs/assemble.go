@@ -257,9 +257,7 @@ func isParamsHash(s string) bool {
 // intern cleans a name once and gives the same text to all that have it, free of the input's
 // memory.
 func intern(
-	table map[string]privacy.Name,
-	name string,
-	clean func(string) privacy.Name,
+	table map[string]privacy.Name, name string, clean func(string) privacy.Name,
 ) privacy.Name {
 	if name == "" {
 		return privacy.Name{}

@@ -153,8 +153,7 @@ func (h *harReader) readEntry() error {
 // pick reads the object that begins here: the named scalars, and other members by their functions.
 // Where there is no object, nothing is picked.
 func (h *harReader) pick(
-	scalars map[string]*jsonscan.Token,
-	members map[string]func() error,
+	scalars map[string]*jsonscan.Token, members map[string]func() error,
 ) error {
 	if c, err := h.json.Peek(); err != nil || c != '{' {
 		return errors.Join(err, h.json.Skip())

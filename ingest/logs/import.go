@@ -152,12 +152,7 @@ func Import(ctx context.Context, r io.Reader, sink Sink, o Options) (Result, err
 
 // runImport joins the parsing goroutine and the sink, batch by batch.
 func runImport(
-	ctx context.Context,
-	in *input,
-	raw *countingReader,
-	sink Sink,
-	o Options,
-	format string,
+	ctx context.Context, in *input, raw *countingReader, sink Sink, o Options, format string,
 ) (Result, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -117,9 +117,7 @@ func certificate(name string) (*x509.Certificate, error) {
 }
 
 func sign(
-	t, parent *x509.Certificate,
-	public *ecdsa.PublicKey,
-	key *ecdsa.PrivateKey,
+	t, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecdsa.PrivateKey,
 ) (*x509.Certificate, error) {
 	raw, err := x509.CreateCertificate(rand.Reader, t, parent, public, key)
 	if err != nil {

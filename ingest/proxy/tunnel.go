@@ -81,7 +81,7 @@ const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 
 // take takes the client's connection over. An answer to CONNECT must not have a length, which
 // net/http would give it.
-func take(w http.ResponseWriter) (*early, error) {
+func take(w http.ResponseWriter) (*bufferedConn, error) {
 	conn, b, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, err
@@ -94,17 +94,17 @@ func take(w http.ResponseWriter) (*early, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &early{Conn: conn, r: b.Reader}, nil
+	return &bufferedConn{Conn: conn, r: b.Reader}, nil
 }
 
-// early is a connection of which something has been read already.
-type early struct {
+// bufferedConn is a connection of which something has been read already.
+type bufferedConn struct {
 	net.Conn
 	r *bufio.Reader
 }
 
 // Read reads what was buffered, then the connection.
-func (e *early) Read(b []byte) (int, error) {
+func (e *bufferedConn) Read(b []byte) (int, error) {
 	if e.r.Buffered() > 0 {
 		return e.r.Read(b)
 	}
@@ -112,7 +112,7 @@ func (e *early) Read(b []byte) (int, error) {
 }
 
 // CloseWrite ends one direction.
-func (e *early) CloseWrite() error {
+func (e *bufferedConn) CloseWrite() error {
 	if c, ok := e.Conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}
@@ -240,7 +240,7 @@ func (t *tunnel) address() string {
 
 // copy passes bytes both ways until both ends have closed, or nothing passes any more. The end of
 // one direction is passed on; a broken one ends both.
-func (t *tunnel) copy(client *early, host net.Conn) {
+func (t *tunnel) copy(client *bufferedConn, host net.Conn) {
 	var passed activity
 	passed.note(time.Now())
 	var wg sync.WaitGroup

@@ -43,9 +43,7 @@ type upstream struct {
 // newUpstream makes an upstream; roots nil means the system's, proxy nil the environment's. A proxy
 // that isSelf is left out; isOwn tells a connection that leads to the proxy itself.
 func newUpstream(
-	roots *x509.CertPool,
-	proxy func(*http.Request) (*url.URL, error),
-	isSelf func(addr string) bool,
+	roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error), isSelf func(addr string) bool,
 	isOwn func(net.Conn) bool,
 ) *upstream {
 	if proxy == nil {
@@ -251,5 +249,5 @@ func connectThrough(conn net.Conn, proxy *url.URL, addr string, ring []string) (
 		return nil, fmt.Errorf("it answered %d", resp.StatusCode)
 	}
 	conn.SetDeadline(time.Time{}) //nolint:errcheck // as above
-	return &early{Conn: conn, r: b}, nil
+	return &bufferedConn{Conn: conn, r: b}, nil
 }

@@ -23,8 +23,7 @@ func Stamp(t time.Time, loc *time.Location) string { return in(t, loc).Format(st
 
 // PreciseStamp is Stamp with milliseconds, for lists of requests.
 func PreciseStamp(
-	t time.Time,
-	loc *time.Location,
+	t time.Time, loc *time.Location,
 ) string {
 	return in(t, loc).Format(preciseLayout)
 }

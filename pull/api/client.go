@@ -179,9 +179,7 @@ type Parameter struct {
 // report that the vendor has put off (202) is asked for again, with the same parameters, until it
 // is there, the policy of retries is used up or ctx ends.
 func (c *Client) Report(
-	ctx context.Context,
-	id, format string,
-	parameters ...Parameter,
+	ctx context.Context, id, format string, parameters ...Parameter,
 ) ([]byte, error) {
 	path, err := c.path(classReport, id)
 	if err != nil {

@@ -175,11 +175,7 @@ func adviceOf(r *analyze.Report, rules []string) []string {
 }
 
 func newTenantData(
-	p *report.Picture,
-	r *analyze.Result,
-	about egress.Tenant,
-	f *outlook.Projection,
-	all *pageData,
+	p *report.Picture, r *analyze.Result, about egress.Tenant, f *outlook.Projection, all *pageData,
 ) *tenantData {
 	d := &tenantData{
 		Name: text.Clean(r.Tenant), Zone: about.Zone.String(), Verdict: string(r.Verdict),

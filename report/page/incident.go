@@ -33,10 +33,7 @@ type pageRequest struct {
 }
 
 func newPageIncident(
-	p *report.Picture,
-	i *analyze.Incident,
-	t *analyze.Result,
-	c clock,
+	p *report.Picture, i *analyze.Incident, t *analyze.Result, c clock,
 ) pageIncident {
 	v := pageIncident{
 		Severity: i.Severity, Open: i.Open, Title: text.Clean(i.Title), ID: text.Clean(i.ID),
@@ -90,10 +87,7 @@ const (
 // strip draws the days around an incident: those with its cause, those with its effects, those with
 // requests and neither, those without a request, and the resets.
 func strip(
-	i *analyze.Incident,
-	t *analyze.TenantDays,
-	resets []analyze.Reset,
-	asOf time.Time,
+	i *analyze.Incident, t *analyze.TenantDays, resets []analyze.Reset, asOf time.Time,
 ) template.HTML {
 	from, to := int(i.First/dayMicros)-daysBefore, int(asOf.UnixMicro()/dayMicros)
 	to = min(to, from+mostDays-1)

@@ -13,7 +13,7 @@ import (
 )
 
 // builder collects requests that are not in chunks yet, and writes them there. It holds all rows
-// with an id in (from, upto], so that after a flush the mark may move to upto.
+// with an id in (from, upto], so that after a flush cache_mark may move to upto.
 type builder struct {
 	from, upto int64
 	pending    map[int64][]pack.Entry // by tenant
@@ -54,7 +54,7 @@ func (s *Store) refresh(ctx context.Context, patience time.Duration) error {
 // refreshSome packs at most maxPending rows, so that no transaction lasts long, and says whether
 // there are more.
 func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
-	from, err := mark(ctx, w.conn)
+	from, err := packedUpTo(ctx, w.conn)
 	if err == nil && from == 0 {
 		err = w.clearCache(ctx)
 	}
@@ -77,16 +77,15 @@ func (w *writer) refreshSome(ctx context.Context) (more bool, err error) {
 	return more, w.flush(ctx, b)
 }
 
-// mark gives the id up to which all requests are in chunks. It is 0 where chunks are missing,
+// packedUpTo gives the id up to which all requests are in chunks. It is 0 where chunks are missing,
 // because somebody emptied either table by hand or the file is damaged.
-func mark(ctx context.Context, q queryer) (upto int64, err error) {
+func packedUpTo(ctx context.Context, q queryer) (upto int64, err error) {
 	var rows, packed, last int64
 	var checksum []byte
-	err = q.QueryRowContext(ctx, `SELECT upto, rows, checksum, (SELECT coalesce(max(id), 0) FROM
-		request),
-		(SELECT coalesce(sum(rows), 0) FROM cache_chunk INDEXED BY cache_chunk_tenant) FROM cache_mark`,
-	).
-		Scan(&upto, &rows, &checksum, &last, &packed)
+	err = q.QueryRowContext(ctx, `SELECT upto, rows, checksum, 
+		(SELECT coalesce(max(id), 0) FROM request),
+		(SELECT coalesce(sum(rows), 0) FROM cache_chunk INDEXED BY cache_chunk_tenant)
+		FROM cache_mark`).Scan(&upto, &rows, &checksum, &last, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -96,8 +95,8 @@ func mark(ctx context.Context, q queryer) (upto int64, err error) {
 	return upto, err
 }
 
-// setMark says that all requests up to an id are in chunks, and how many those are.
-func (w *writer) setMark(ctx context.Context, upto, rows int64) error {
+// setPackedUpTo says that all requests up to an id are in chunks, and how many those are.
+func (w *writer) setPackedUpTo(ctx context.Context, upto, rows int64) error {
 	_, err := w.conn.ExecContext(ctx, "REPLACE INTO cache_mark VALUES (1, ?, ?, ?)", upto, rows,
 		pack.Seal(nil, upto, rows))
 	return err
@@ -106,7 +105,7 @@ func (w *writer) setMark(ctx context.Context, upto, rows int64) error {
 // flush packs what b holds and empties it, inside the caller's transaction. Where another process
 // has packed some of the rows meanwhile, those are left out.
 func (w *writer) flush(ctx context.Context, b *builder) error {
-	packed, err := mark(ctx, w.conn)
+	packed, err := packedUpTo(ctx, w.conn)
 	if err != nil {
 		return err
 	}
@@ -129,7 +128,7 @@ func (w *writer) flush(ctx context.Context, b *builder) error {
 	var before int64
 	err = w.conn.QueryRowContext(ctx, "SELECT coalesce(sum(rows), 0) FROM cache_mark").Scan(&before)
 	if err == nil {
-		err = w.setMark(ctx, b.upto, before+int64(rows))
+		err = w.setPackedUpTo(ctx, b.upto, before+int64(rows))
 	}
 	b.reset()
 	return err
@@ -172,8 +171,7 @@ func (w *writer) flushTenant(ctx context.Context, tenant int64, entries []pack.E
 // chunksFrom gives the tenant's chunks, latest first, as far back as packing requests from a time
 // on may need them.
 func (w *writer) chunksFrom(
-	ctx context.Context,
-	tenant, from int64,
+	ctx context.Context, tenant, from int64,
 ) (chunks []chunkMeta, err error) {
 	err = each(
 		ctx,
@@ -222,11 +220,7 @@ func groupEnd(chunks []chunkMeta, entries []pack.Entry) int {
 // log2(chunkRows) times however small the flushes are, and a tenant has few small chunks. At the
 // end of the log chunks are filled; amid others they are halved, for the next late one.
 func (w *writer) flushGroup(
-	ctx context.Context,
-	tenant int64,
-	entries []pack.Entry,
-	chunks []chunkMeta,
-	after int64,
+	ctx context.Context, tenant int64, entries []pack.Entry, chunks []chunkMeta, after int64,
 ) error {
 	met, amid := touched(chunks, entries, after)
 	if len(met) > 0 {
@@ -297,11 +291,10 @@ func (w *writer) putChunk(ctx context.Context, tenant int64, part []pack.Entry) 
 	first, last := part[0], part[len(part)-1]
 	meta := chunkMeta{tenant: tenant, rows: int64(len(part)), firstAt: first.At, lastAt: last.At}
 	var id int64
-	err := w.conn.QueryRowContext(ctx, `INSERT INTO cache_chunk (tenant_id, rows, first_at, first_id,
-		last_at, last_id, data)
+	err := w.conn.QueryRowContext(ctx, `INSERT INTO cache_chunk
+		(tenant_id, rows, first_at, first_id, last_at, last_id, data)
 		VALUES (?,?,?,?,?,?,?) RETURNING id`, tenant, len(part), first.At, first.ID, last.At, last.ID,
-		meta.seal(pack.Encode(part))).
-		Scan(&id)
+		meta.seal(pack.Encode(part))).Scan(&id)
 	if err != nil {
 		return err
 	}
@@ -321,7 +314,7 @@ func (w *writer) clearCache(ctx context.Context) error {
 	_, err := w.conn.ExecContext(ctx,
 		"DELETE FROM cache_chunk; DELETE FROM cache_filter; DELETE FROM cache_state")
 	if err == nil {
-		err = w.setMark(ctx, 0, 0)
+		err = w.setPackedUpTo(ctx, 0, 0)
 	}
 	return err
 }

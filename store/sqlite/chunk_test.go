@@ -42,7 +42,7 @@ func TestRefreshInParts(t *testing.T) {
 		st := openTest(t, "")
 		must(t, st.Append(ctx, numbered(0, 0, rows)))
 		must(t, st.Refresh(ctx))
-		if upto, err := mark(ctx, st.db); err != nil || upto != int64(rows) {
+		if upto, err := packedUpTo(ctx, st.db); err != nil || upto != int64(rows) {
 			t.Errorf("of %d rows, %d are packed, %v", rows, upto, err)
 		}
 		im, err := st.BeginImport(ctx)
@@ -51,7 +51,7 @@ func TestRefreshInParts(t *testing.T) {
 			must(t, im.Add(ctx, numbered(0, from, 700)))
 		}
 		must(t, im.Close(ctx))
-		if upto, err := mark(ctx, st.db); err != nil || upto != int64(len(numbers(t, st, 0))) {
+		if upto, err := packedUpTo(ctx, st.db); err != nil || upto != int64(len(numbers(t, st, 0))) {
 			t.Errorf("after an import on %d rows, %d are packed, %v", rows, upto, err)
 		}
 		checkCache(t, st)

@@ -15,11 +15,11 @@ type existing struct {
 	snap *Snapshot
 	upto int64 // rows with a higher id came later
 	// A bit for each row that a request of the file was matched with.
-	matched map[int64]*[matchedPage / 64]uint64
-	chunks  map[int64][]pack.Entry
-	order   []int64 // of unpacking, for forgetting
-	moments map[momentKey]moment
-	looked  int // entries looked at one by one, for tests
+	matched     map[int64]*[matchedPage / 64]uint64
+	chunks      map[int64][]pack.Entry
+	order       []int64 // of unpacking, for forgetting
+	timeIndexes map[timeKey]timeIndex
+	looked      int // entries looked at one by one, for tests
 }
 
 // matchedPage is how many rows share a part of existing.matched: the ids of a stranger's file may
@@ -38,42 +38,39 @@ func newExisting(snap *Snapshot, upto int64) *existing {
 	}
 }
 
-// match finds a row like the given one that was not matched before, and matches it.
+// match finds a row that equals like and was not matched before, and marks it as matched.
 func (x *existing) match(
-	ctx context.Context,
-	tenant int64,
-	like pack.Entry,
+	ctx context.Context, tenant int64, like pack.Entry,
 ) (found bool, err error) {
-	key := momentKey{tenant, like.At}
-	if m, ok := x.moments[key]; ok {
-		return x.take(m, like), nil
+	key := timeKey{tenant, like.At}
+	if m, ok := x.timeIndexes[key]; ok {
+		return x.takeFrom(m, like), nil
 	}
 	looked := 0
 	err = x.eachAt(ctx, tenant, like.At, func(e *pack.Entry) bool {
 		looked++
-		if found = !x.isMarked(e.ID) && likeness(tenant, e) == like; found {
-			x.mark(e.ID)
+		if found = !x.isMatched(e.ID) && matchKey(tenant, e) == like; found {
+			x.setMatched(e.ID)
 		}
 		return !found
 	})
 	x.looked += looked
 	if err == nil && looked > crowded {
-		err = x.index(ctx, key)
+		err = x.indexTime(ctx, key)
 	}
 	return found, err
 }
 
-// matchAnswered finds a row of a HAR like the given one but for its answer, and matches it.
+// matchAnswered finds a row of a HAR that equals like in all but status and size, was not matched
+// before, and marks it as matched.
 func (x *existing) matchAnswered(
-	ctx context.Context,
-	tenant int64,
-	like pack.Entry,
+	ctx context.Context, tenant int64, like pack.Entry,
 ) (found bool, err error) {
 	err = x.eachAt(ctx, tenant, like.At, func(e *pack.Entry) bool {
-		other := likeness(tenant, e)
+		other := matchKey(tenant, e)
 		other.Bytes, other.Kind.Status = like.Bytes, like.Kind.Status
-		if found = !x.isMarked(e.ID) && other == like && x.isHAR(e.Kind.Source); found {
-			x.mark(e.ID)
+		if found = !x.isMatched(e.ID) && other == like && x.isHAR(e.Kind.Source); found {
+			x.setMatched(e.ID)
 		}
 		return !found
 	})
@@ -115,12 +112,12 @@ func (x *existing) eachIn(entries []pack.Entry, at int64, f func(*pack.Entry) bo
 	return true
 }
 
-func (x *existing) isMarked(id int64) bool {
+func (x *existing) isMatched(id int64) bool {
 	page := x.matched[id/matchedPage]
 	return page != nil && page[id%matchedPage/64]>>(id%64)&1 == 1
 }
 
-func (x *existing) mark(id int64) {
+func (x *existing) setMatched(id int64) {
 	page := x.matched[id/matchedPage]
 	if page == nil {
 		page = new([matchedPage / 64]uint64)

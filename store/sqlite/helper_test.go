@@ -61,7 +61,7 @@ func checkCache(t *testing.T, st *Store) {
 	ctx := context.Background()
 	names, err := loadNames(ctx, st.db)
 	must(t, err)
-	upto, err := mark(ctx, st.db)
+	upto, err := packedUpTo(ctx, st.db)
 	must(t, err)
 	want := map[int64]map[int64]pack.Entry{}
 	must(t, readRows(ctx, st.db, rowsBetween, func(r *storedRow) error {

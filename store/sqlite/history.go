@@ -46,10 +46,7 @@ func (h *History) Find(item uint64, until int64) ([]store.Call, error) {
 }
 
 func (h *History) pick(
-	found []store.Call,
-	entries []pack.Entry,
-	item uint64,
-	until int64,
+	found []store.Call, entries []pack.Entry, item uint64, until int64,
 ) []store.Call {
 	for i := range entries {
 		if entries[i].Item == item && entries[i].At <= until {

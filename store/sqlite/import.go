@@ -24,23 +24,23 @@ import (
 // An Import is for one goroutine. Each Add is one or more transactions; killing the process in
 // between leaves whole batches, and importing the file again adds the rest.
 type Import struct {
-	store      *Store
-	start      int64              // rows up to here were there before; they are all in chunks
-	seen       int64              // rows up to here are ours, or accounted for
-	lastAt     map[int64]int64    // by tenant: the latest row up to start
-	others     map[pack.Entry]int // rows that other processes added after start
-	build      *builder
-	existing   *existing       // opened at the first request that could be there already
-	kept       []store.Request // scratch
-	refs       []ref           // scratch
-	added      int64
-	duplicates int64
-	rejected   int64
-	boundary   boundary
-	err        error // the first of Add
-	unguarded  bool  // the replace guard is dropped
-	mover      sync.WaitGroup
-	moving     atomic.Bool
+	store         *Store
+	start         int64              // rows up to here were there before; they are all in chunks
+	seen          int64              // rows up to here are ours, or accounted for
+	lastAt        map[int64]int64    // by tenant: the latest row up to start
+	others        map[pack.Entry]int // rows that other processes added after start
+	build         *builder
+	existing      *existing       // opened at the first request that could be there already
+	kept          []store.Request // scratch
+	refs          []ref           // scratch
+	added         int64
+	duplicates    int64
+	rejected      int64
+	boundary      boundary
+	err           error // the first of Add
+	unguarded     bool  // the replace guard is dropped
+	checkpoints   sync.WaitGroup
+	checkpointing atomic.Bool
 }
 
 // BeginImport starts the import of one file. It must be closed.
@@ -58,7 +58,7 @@ func (s *Store) beginImport(ctx context.Context) (*Import, error) {
 	}
 	im := &Import{store: s, lastAt: map[int64]int64{}, others: map[pack.Entry]int{}}
 	err := s.write(ctx, func(w *writer) (err error) {
-		if im.start, err = mark(ctx, w.conn); err != nil {
+		if im.start, err = packedUpTo(ctx, w.conn); err != nil {
 			return err
 		}
 		return each(
@@ -142,11 +142,9 @@ func (im *Import) AddRecordings(ctx context.Context, recordings []store.Recordin
 
 // add gives how many requests were new.
 func (im *Import) add(
-	ctx context.Context,
-	w *writer,
-	batch []store.Request,
+	ctx context.Context, w *writer, batch []store.Request,
 ) (added int, err error) {
-	if err := im.meetOthers(ctx, w); err != nil {
+	if err := im.countOthers(ctx, w); err != nil {
 		return 0, err
 	}
 	if err := w.resolve(ctx, batch); err != nil {
@@ -164,17 +162,18 @@ func (im *Import) add(
 		im.seen = kept[i].ID
 	}
 	if im.build.count >= maxPending {
-		err = im.another(ctx, w)
+		err = im.flushLarge(ctx, w)
 	}
 	return len(kept), err
 }
 
-// another packs what was added, in an import that has turned out to be a large one.
-func (im *Import) another(ctx context.Context, w *writer) error {
+// flushLarge packs what was added. add calls it every maxPending rows; from the first time on the
+// import counts as large, and does without the guard against REPLACE, which costs a fifth of it.
+func (im *Import) flushLarge(ctx context.Context, w *writer) error {
 	if err := w.flush(ctx, im.build); err != nil {
 		return err
 	}
-	im.moveLog(ctx)
+	im.checkpoint(ctx)
 	if im.unguarded {
 		return nil
 	}
@@ -182,12 +181,13 @@ func (im *Import) another(ctx context.Context, w *writer) error {
 	return w.dropReplaceGuard(ctx)
 }
 
-// moveLog moves the write-ahead log into the file while the import goes on, instead of a commit
-// that would wait for the disk. What fails here, such as a full disk, fails there too.
-func (im *Import) moveLog(ctx context.Context) {
-	if im.moving.CompareAndSwap(false, true) {
-		im.mover.Go(func() {
-			defer im.moving.Store(false)
+// checkpoint moves the write-ahead log into the file on another goroutine, so that no commit of the
+// import waits for it. Its error is not needed: what fails here, such as a full disk, fails in the
+// next commit too.
+func (im *Import) checkpoint(ctx context.Context) {
+	if im.checkpointing.CompareAndSwap(false, true) {
+		im.checkpoints.Go(func() {
+			defer im.checkpointing.Store(false)
 			_, _ = im.store.pool().ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 		})
 	}
@@ -195,9 +195,7 @@ func (im *Import) moveLog(ctx context.Context) {
 
 // unknown gives those of the batch that are not in the store: the batch itself where none is.
 func (im *Import) unknown(
-	ctx context.Context,
-	batch []store.Request,
-	refs []ref,
+	ctx context.Context, batch []store.Request, refs []ref,
 ) ([]store.Request, []ref, error) {
 	some := false
 	for i := range batch {
@@ -223,8 +221,9 @@ func (im *Import) unknown(
 	return batch, refs, nil
 }
 
-// meetOthers takes note of what other processes added since our last batch.
-func (im *Import) meetOthers(ctx context.Context, w *writer) error {
+// countOthers counts, by matchKey, the rows that other processes added since our last batch, so that
+// known finds them.
+func (im *Import) countOthers(ctx context.Context, w *writer) error {
 	last, err := maxID(ctx, w.conn)
 	if err != nil || last <= im.seen {
 		return err
@@ -237,15 +236,15 @@ func (im *Import) meetOthers(ctx context.Context, w *writer) error {
 		q := r.request(names)
 		e := newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
 		im.build.add(r.tenant, e)
-		im.others[likeness(r.tenant, &e)]++
+		im.others[matchKey(r.tenant, &e)]++
 		return nil
 	}, im.seen, last)
 	im.seen = last
 	return err
 }
 
-// likeness is what equal requests have in common.
-func likeness(tenant int64, e *pack.Entry) pack.Entry {
+// matchKey gives the fields that are the same in equal requests; the tenant stands in ID.
+func matchKey(tenant int64, e *pack.Entry) pack.Entry {
 	return pack.Entry{
 		At: e.At, ID: tenant, Bytes: e.Bytes, Item: e.Item, Params: e.Params,
 		Kind: pack.Kind{Route: e.Kind.Route, Status: e.Kind.Status, Client: e.Kind.Client},
@@ -260,7 +259,7 @@ func (im *Import) exportedBefore(ctx context.Context, r *store.Request, f ref) (
 		return false, nil
 	}
 	e := newEntry(r, f)
-	found, err := im.existing.matchAnswered(ctx, f.tenant, likeness(f.tenant, &e))
+	found, err := im.existing.matchAnswered(ctx, f.tenant, matchKey(f.tenant, &e))
 	if found {
 		im.rejected++
 	}
@@ -278,7 +277,7 @@ func (im *Import) known(ctx context.Context, r *store.Request, f ref) (bool, err
 		return false, nil
 	}
 	e := newEntry(r, f)
-	like := likeness(f.tenant, &e)
+	like := matchKey(f.tenant, &e)
 	if n := im.others[like]; n > 0 {
 		im.others[like] = n - 1
 		return true, nil
@@ -298,7 +297,7 @@ func (im *Import) known(ctx context.Context, r *store.Request, f ref) (bool, err
 
 // Close packs what was added and ends the import.
 func (im *Import) Close(ctx context.Context) error {
-	im.mover.Wait()
+	im.checkpoints.Wait()
 	if im.existing != nil {
 		im.existing.snap.Close()
 		im.existing = nil

@@ -43,9 +43,7 @@ func (w *writer) addLedger(ctx context.Context, entries []store.LedgerEntry) err
 // Ledger gives a tenant's entries about recordings that began in [from, to), microseconds since
 // 1970 UTC, in order of arrival.
 func (n *Snapshot) Ledger(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) ([]store.LedgerEntry, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -207,11 +207,7 @@ func loadNames(ctx context.Context, q queryer) (*names, error) {
 
 // each calls f for each row of the query.
 func each(
-	ctx context.Context,
-	q queryer,
-	query string,
-	f func(scan func(...any) error) error,
-	args ...any,
+	ctx context.Context, q queryer, query string, f func(scan func(...any) error) error, args ...any,
 ) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -15,9 +15,7 @@ import (
 // be; it may become free sooner, so ask again before. A slot that is never settled, because its
 // process died, expires after the time lease.
 func (s *Store) TakeSlot(
-	ctx context.Context,
-	tenant, class string,
-	lease time.Duration,
+	ctx context.Context, tenant, class string, lease time.Duration,
 ) (slot store.Slot, wait time.Duration, ok bool, err error) {
 	if wait, err = s.slotWait(ctx, s.pool(), tenant, class, lease); err != nil || wait > 0 {
 		return store.Slot{}, wait, false, err
@@ -41,15 +39,11 @@ func (s *Store) TakeSlot(
 // slotWait is how long a class is not free, at most. A time that is farther away than any lease
 // reaches is from before the clock was set back, and holds nobody.
 func (s *Store) slotWait(
-	ctx context.Context,
-	q queryer,
-	tenant, class string,
-	lease time.Duration,
+	ctx context.Context, q queryer, tenant, class string, lease time.Duration,
 ) (time.Duration, error) {
 	var next int64
 	err := q.QueryRowContext(ctx, `SELECT next_at FROM pace JOIN tenant ON tenant.id = tenant_id WHERE name = ? AND class = ?`,
-		tenant, class).
-		Scan(&next)
+		tenant, class).Scan(&next)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

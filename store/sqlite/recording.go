@@ -12,8 +12,7 @@ import (
 // says how many that were. Recordings are the same when tenant, start and key are. Errors are those
 // of Append.
 func (s *Store) AddRecordings(
-	ctx context.Context,
-	recordings []store.Recording,
+	ctx context.Context, recordings []store.Recording,
 ) (added int64, err error) {
 	if len(recordings) == 0 {
 		return 0, nil
@@ -28,8 +27,7 @@ func (s *Store) AddRecordings(
 }
 
 func (w *writer) addRecordings(
-	ctx context.Context,
-	recordings []store.Recording,
+	ctx context.Context, recordings []store.Recording,
 ) (added int64, err error) {
 	insert, err := w.conn.PrepareContext(ctx,
 		"INSERT OR IGNORE INTO recording (tenant_id, started_at, key, duration_us, bytes, listed_at) VALUES (?,?,?,?,?,?)")
@@ -63,9 +61,7 @@ func (w *writer) addRecordings(
 // Recordings gives a tenant's recordings that began in [from, to), microseconds since 1970 UTC, in
 // order of time.
 func (n *Snapshot) Recordings(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) ([]store.Recording, error) {
 	var recordings []store.Recording
 	n.mu.Lock()
@@ -94,17 +90,14 @@ func (n *Snapshot) Recordings(
 
 // Recorded sums up a tenant's recordings that began in [from, to), microseconds since 1970 UTC.
 func (n *Snapshot) Recorded(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) (r store.Recorded, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	err = n.conn.QueryRowContext(ctx, `SELECT count(*), total(iif(bytes > 0, duration_us, 0)) /
 		3600e6, total(iif(duration_us > 0, bytes, 0))
 		FROM recording r JOIN tenant t ON t.id = r.tenant_id WHERE t.name = ? AND r.started_at >= ? AND
-		r.started_at < ?`, tenant, from, to).
-		Scan(&r.Recordings, &r.Hours, &r.Bytes)
+		r.started_at < ?`, tenant, from, to).Scan(&r.Recordings, &r.Hours, &r.Bytes)
 	if err != nil {
 		return store.Recorded{}, fmt.Errorf("read recordings: %w", explain(err))
 	}

@@ -34,11 +34,7 @@ const (
 
 // readRows calls f with each row, in the order of the query, until f fails; the row is reused.
 func readRows(
-	ctx context.Context,
-	q queryer,
-	query string,
-	f func(*storedRow) error,
-	args ...any,
+	ctx context.Context, q queryer, query string, f func(*storedRow) error, args ...any,
 ) error {
 	var r storedRow
 	return each(ctx, q, query, func(scan func(...any) error) error {

@@ -94,9 +94,7 @@ func (in *seals) Runs(ctx context.Context, from int64) ([]store.SealRun, error) 
 }
 
 func (in *seals) runs(
-	ctx context.Context,
-	query string,
-	args ...any,
+	ctx context.Context, query string, args ...any,
 ) (runs []store.SealRun, err error) {
 	err = each(ctx, in.conn, query, func(scan func(...any) error) error {
 		var r store.SealRun
@@ -121,9 +119,7 @@ const headColumns = "SELECT h.tenant_id, h.run, l.log_id, l.public_key, h.size, 
 // heads reads heads with or without their hints. A head of a tenant without a log, or of a tenant
 // that is gone, has an empty log, which no check takes for the right one.
 func (in *seals) heads(
-	ctx context.Context,
-	query string,
-	args ...any,
+	ctx context.Context, query string, args ...any,
 ) (heads []store.SealHead, err error) {
 	err = each(ctx, in.conn, query, func(scan func(...any) error) error {
 		var h store.SealHead
@@ -168,8 +164,7 @@ func (in *seals) Heads(ctx context.Context, run int64) ([]store.SealHead, error)
 // sizeBefore is the size of a tenant's log before a run.
 func (in *seals) sizeBefore(ctx context.Context, tenant string, run int64) (size int64, err error) {
 	err = in.conn.QueryRowContext(ctx, "SELECT size FROM seal_head WHERE tenant_id = ? AND run < ? ORDER BY run DESC LIMIT 1",
-		in.names.byName[tenant], run).
-		Scan(&size)
+		in.names.byName[tenant], run).Scan(&size)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -200,9 +195,7 @@ func (in *seals) Lines(ctx context.Context, tenant string, from int64) ([]store.
 }
 
 func (in *seals) lines(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) (lines []store.SealLine, err error) {
 	err = each(
 		ctx,
@@ -249,9 +242,7 @@ func (in *seals) Pruned(ctx context.Context, tenant string) (pruned []store.Prun
 var errName = fmt.Errorf("a row names what is not there: %w", store.ErrDamaged)
 
 func (in *seals) Requests(
-	ctx context.Context,
-	tenant string,
-	after, upto int64,
+	ctx context.Context, tenant string, after, upto int64,
 ) iter.Seq2[*store.Request, error] {
 	return func(yield func(*store.Request, error) bool) {
 		query, args := rowColumns+"WHERE id > ? AND id <= ? ORDER BY id", []any{after, upto}
@@ -286,9 +277,7 @@ func (in *seals) request(r *storedRow, q *store.Request) error {
 }
 
 func (in *seals) Events(
-	ctx context.Context,
-	tenant string,
-	after, upto int64,
+	ctx context.Context, tenant string, after, upto int64,
 ) (events []store.Event, err error) {
 	query, args := "SELECT id, kind, at, tenant_id, count, bytes, note, recorded_at FROM event WHERE id > ? AND id <= ?", []any{
 		after,
@@ -318,9 +307,7 @@ func (in *seals) Events(
 }
 
 func (in *seals) Listed(
-	ctx context.Context,
-	tenant string,
-	after, upto int64,
+	ctx context.Context, tenant string, after, upto int64,
 ) iter.Seq2[store.ListedRecording, error] {
 	return func(yield func(store.ListedRecording, error) bool) {
 		query, args := "SELECT id, tenant_id, started_at, key, duration_us, bytes, listed_at FROM recording WHERE id > ? AND id <= ?", []any{
@@ -352,8 +339,7 @@ func (in *seals) Listed(
 }
 
 func (in *seals) Captures(
-	ctx context.Context,
-	after, upto int64,
+	ctx context.Context, after, upto int64,
 ) (captures []store.Capture, err error) {
 	err = each(
 		ctx,
@@ -375,9 +361,7 @@ func (in *seals) Captures(
 }
 
 func (in *seals) FirstIn(
-	ctx context.Context,
-	tenant string,
-	from, to int64,
+	ctx context.Context, tenant string, from, to int64,
 ) (first store.RowIDs, err error) {
 	err = in.conn.QueryRowContext(ctx, `SELECT
 		(SELECT coalesce(min(id), 0) FROM request WHERE tenant_id = ?1 AND started_at >= ?2 AND

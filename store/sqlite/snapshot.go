@@ -19,13 +19,13 @@ import (
 // meanwhile. Its methods may be called by several goroutines. It must be closed, or the file's
 // write-ahead log keeps growing.
 type Snapshot struct {
-	store *Store
-	seen  stamp // of a file that is read as if it could not change
-	names *names
-	mark  int64                  // requests up to this id are in chunks
-	chunk map[int64][]chunkMeta  // by tenant, in order of time
-	tail  map[int64][]pack.Entry // requests after mark, by tenant, in order
-	hash  table[uint64]          // of routes
+	store      *Store
+	seen       stamp // of a file that is read as if it could not change
+	names      *names
+	packedUpTo int64                  // requests up to this id are in chunks
+	chunk      map[int64][]chunkMeta  // by tenant, in order of time
+	tail       map[int64][]pack.Entry // requests after packedUpTo, by tenant, in order
+	hash       table[uint64]          // of routes
 
 	mu   sync.Mutex // guards conn: a connection does one thing at a time
 	conn *sql.Conn
@@ -101,7 +101,7 @@ func (n *Snapshot) load(ctx context.Context) (err error) {
 	if _, err := n.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	if n.mark, err = mark(ctx, n.conn); err != nil {
+	if n.packedUpTo, err = packedUpTo(ctx, n.conn); err != nil {
 		return err
 	}
 	if n.names, err = loadNames(ctx, n.conn); err != nil {
@@ -123,7 +123,7 @@ func (n *Snapshot) load(ctx context.Context) (err error) {
 }
 
 func (n *Snapshot) loadChunks(ctx context.Context) error {
-	if n.mark == 0 {
+	if n.packedUpTo == 0 {
 		return nil
 	}
 	return each(
@@ -154,7 +154,7 @@ func (n *Snapshot) loadTail(ctx context.Context) error {
 		n.tail[r.tenant] = append(n.tail[r.tenant],
 			newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64}))
 		return nil
-	}, n.mark, math.MaxInt64)
+	}, n.packedUpTo, math.MaxInt64)
 	for _, entries := range n.tail {
 		slices.SortFunc(entries, pack.Compare)
 	}
@@ -218,9 +218,7 @@ func (n *Snapshot) Sources() []*store.Source {
 // Scan gives a tenant's calls in order of (StartedAt, ID), in batches that are valid until the next
 // one. It reads the packed columns. An unknown tenant has no calls.
 func (n *Snapshot) Scan(
-	ctx context.Context,
-	tenant string,
-	r store.Range,
+	ctx context.Context, tenant string, r store.Range,
 ) iter.Seq2[[]store.Call, error] {
 	id := n.names.byName[tenant]
 	return func(yield func([]store.Call, error) bool) {
@@ -385,9 +383,7 @@ var errStopped = errors.New("stopped")
 // It reads every row of the file. Until it ends, it keeps the snapshot to itself: the loop must
 // call none of the methods that take a context.
 func (n *Snapshot) Rows(
-	ctx context.Context,
-	tenant string,
-	r store.Range,
+	ctx context.Context, tenant string, r store.Range,
 ) iter.Seq2[store.Request, error] {
 	return func(yield func(store.Request, error) bool) {
 		err := n.rows(
@@ -425,10 +421,7 @@ func (n *Snapshot) ByID(ctx context.Context, ids []int64) ([]store.Request, erro
 
 // rows reads the snapshot's one connection, so f must not call the snapshot's other methods.
 func (n *Snapshot) rows(
-	ctx context.Context,
-	query string,
-	f func(store.Request) error,
-	args ...any,
+	ctx context.Context, query string, f func(store.Request) error, args ...any,
 ) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

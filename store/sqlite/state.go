@@ -47,10 +47,7 @@ func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.Sta
 // moved on since, it keeps nothing, since a late request may lie before a state's end. It does
 // nothing to a store that cannot be written.
 func (s *Store) SaveStates(
-	ctx context.Context,
-	from store.Snapshot,
-	key []byte,
-	states []store.State,
+	ctx context.Context, from store.Snapshot, key []byte, states []store.State,
 ) error {
 	if s.readOnly || len(states) == 0 {
 		return nil
@@ -60,8 +57,8 @@ func (s *Store) SaveStates(
 		return fmt.Errorf("save analysis states: the snapshot is a %T, none of this store's", from)
 	}
 	return s.writeWithin(ctx, cachePatience, func(w *writer) error {
-		upto, err := mark(ctx, w.conn)
-		if err != nil || upto != n.mark {
+		upto, err := packedUpTo(ctx, w.conn)
+		if err != nil || upto != n.packedUpTo {
 			return err
 		}
 		for _, st := range states {

@@ -109,9 +109,7 @@ func (s *Store) write(ctx context.Context, f func(w *writer) error) error {
 
 // writeWithin is write with another patience.
 func (s *Store) writeWithin(
-	ctx context.Context,
-	patience time.Duration,
-	f func(w *writer) error,
+	ctx context.Context, patience time.Duration, f func(w *writer) error,
 ) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -90,10 +90,7 @@ func (m model) check(t *testing.T, st handle, tenants []string, ranges ...store.
 }
 
 func (m model) checkSnapshot(
-	t *testing.T,
-	n store.Snapshot,
-	tenants []string,
-	ranges ...store.Range,
+	t *testing.T, n store.Snapshot, tenants []string, ranges ...store.Range,
 ) {
 	t.Helper()
 	for _, tenant := range tenants {
