@@ -28,17 +28,39 @@ const MaxBundle = maxUnpacked
 // large to look at.
 var ErrNoBundle = errors.New("no bundle of headroom's")
 
-// readZip reads a ZIP file in the form that writeZip makes, and refuses any other. Its errors match
-// ErrNoBundle where the file does not even begin as one.
+// readZip reads a ZIP file in the form that writeZip makes, and refuses any other. It unpacks nothing
+// before all headers are as writeZip writes them. Its errors match ErrNoBundle where the file does
+// not even begin as one.
 func readZip(data []byte) ([]file, error) {
+	files, err := readHeaders(data)
+	if err != nil {
+		return nil, err
+	}
+	if again := writeZip(files); !bytes.Equal(data, again) {
+		return nil, fmt.Errorf(
+			"ZIP: differs at byte %d from the one form of a bundle: its headers do not agree, "+
+				"or it holds something between its files",
+			firstDifference(data, again),
+		)
+	}
+	inflate := flate.NewReader(nil) // one for all files: it is large
+	for i := range files {
+		if err := files[i].unpack(inflate); err != nil {
+			return nil, fmt.Errorf("ZIP: the file %q %w", files[i].name, err)
+		}
+	}
+	return files, nil
+}
+
+// readHeaders reads all files but for their content.
+func readHeaders(data []byte) (files []file, err error) {
 	if len(data) < endSize || binary.LittleEndian.Uint32(data) != localSignature {
 		return nil, fmt.Errorf("%w: it does not begin as a ZIP file", ErrNoBundle)
 	}
-	var files []file
 	names := map[string]bool{}
-	unpacked, at := 0, 0
+	room, at := maxUnpacked, 0
 	for at+4 <= len(data) && binary.LittleEndian.Uint32(data[at:]) == localSignature {
-		f, size, err := readLocal(data[at:], maxUnpacked-unpacked)
+		f, size, err := readLocal(data[at:], room)
 		if err != nil {
 			return nil, fmt.Errorf("ZIP, file at byte %d: %w", at, err)
 		}
@@ -50,16 +72,8 @@ func readZip(data []byte) ([]file, error) {
 		}
 		names[f.name] = true
 		files = append(files, f)
-		unpacked += len(f.data)
+		room -= int(f.size)
 		at += size
-	}
-	again := writeZip(files)
-	if !bytes.Equal(data, again) {
-		return nil, fmt.Errorf(
-			"ZIP: differs at byte %d from the one form of a bundle: its headers do not agree, "+
-				"or it holds something between its files",
-			firstDifference(data, again),
-		)
 	}
 	return files, nil
 }
@@ -74,16 +88,17 @@ func firstDifference(a, b []byte) int {
 	return n
 }
 
-// readLocal reads the file at the beginning of data, which may unpack to room bytes.
+// readLocal reads the header of the file at the beginning of data, which may unpack to room bytes.
 func readLocal(data []byte, room int) (f file, size int, err error) {
 	if len(data) < localHeaderSize {
 		return f, 0, io.ErrUnexpectedEOF
 	}
 	u16 := func(at int) int { return int(binary.LittleEndian.Uint16(data[at:])) }
-	u32 := func(at int) int { return int(binary.LittleEndian.Uint32(data[at:])) }
-	packed, unpacked, name := u32(18), u32(22), u16(26)
+	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(data[at:]) }
+	packed, name := int(u32(18)), u16(26)
+	f = file{method: uint16(u16(8)), sum: u32(14), size: u32(22)}
 	size = localHeaderSize + name + packed
-	switch {
+	switch unpacked := int(f.size); {
 	case u16(6) != 0 || u16(28) != 0:
 		return f, 0, errors.New("has flags or extra fields, which a bundle's files have not")
 	case size > len(data):
@@ -93,40 +108,41 @@ func readLocal(data []byte, room int) (f file, size int, err error) {
 	}
 	f.name = string(data[localHeaderSize : localHeaderSize+name])
 	f.packed = data[localHeaderSize+name : size]
-	f.method = uint16(u16(8))
-	if f.data, err = unpack(f.method, f.packed, unpacked); err != nil {
-		return f, 0, fmt.Errorf("%q: %w", f.name, err)
-	}
-	if crc32.ChecksumIEEE(f.data) != binary.LittleEndian.Uint32(data[14:]) {
-		return f, 0, fmt.Errorf("%q: its checksum is wrong", f.name)
-	}
 	return f, size, nil
 }
 
-func unpack(method uint16, packed []byte, size int) ([]byte, error) {
-	switch method {
+// unpack fills in the content and checks it. inflate is a reader of package flate, whose state does
+// not matter.
+func (f *file) unpack(inflate io.Reader) error {
+	switch f.method {
 	case methodStored:
-		if len(packed) != size {
-			return nil, errors.New("has two sizes")
+		if len(f.packed) != int(f.size) {
+			return errors.New("has two sizes")
 		}
-		return packed, nil
+		f.data = f.packed
 	case methodDeflated:
-		source := bytes.NewReader(packed) // an io.ByteReader, so that flate reads no byte too many
-		data := make([]byte, size)
-		r := flate.NewReader(source)
-		if _, err := io.ReadFull(r, data); err != nil {
-			return nil, fmt.Errorf("does not unpack: %w", err)
+		source := bytes.NewReader(f.packed) // an io.ByteReader, so that flate reads no byte too many
+		f.data = make([]byte, f.size)
+		if err := inflate.(flate.Resetter).Reset(source, nil); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(inflate, f.data); err != nil {
+			return fmt.Errorf("does not unpack: %w", err)
 		}
 		var more [1]byte
-		if n, err := r.Read(more[:]); n != 0 || err != io.EOF {
-			return nil, errors.New("unpacks to more than it says")
+		if n, err := inflate.Read(more[:]); n != 0 || err != io.EOF {
+			return errors.New("unpacks to more than it says")
 		}
 		if source.Len() > 0 {
-			return nil, errors.New("holds more than it unpacks to")
+			return errors.New("holds more than it unpacks to")
 		}
-		return data, nil
+	default:
+		return fmt.Errorf("is packed by the method %d, which a bundle does not use", f.method)
 	}
-	return nil, fmt.Errorf("is packed by the method %d, which a bundle does not use", method)
+	if crc32.ChecksumIEEE(f.data) != f.sum {
+		return errors.New("has another content than its checksum says")
+	}
+	return nil
 }
 
 // repacked names the first file that this version would pack otherwise; "" where none is.

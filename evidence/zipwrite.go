@@ -29,12 +29,15 @@ const (
 type file struct {
 	name   string
 	data   []byte
+	size   uint32 // of data
+	sum    uint32 // CRC-32 of data
 	method uint16
 	packed []byte // data as it lies in the ZIP
 }
 
-// pack fills in method and packed. The result depends on the version of compress/flate.
+// pack fills in all but name and data. The result depends on the version of compress/flate.
 func (f *file) pack() {
+	f.size, f.sum = uint32(len(f.data)), crc32.ChecksumIEEE(f.data)
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, flate.BestCompression)
 	if err == nil {
@@ -88,9 +91,9 @@ func appendShared(b []byte, f *file) []byte {
 	b = binary.LittleEndian.AppendUint16(b, f.method)
 	b = binary.LittleEndian.AppendUint16(b, 0) // time
 	b = binary.LittleEndian.AppendUint16(b, zipDate)
-	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(f.data))
+	b = binary.LittleEndian.AppendUint32(b, f.sum)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(f.packed)))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(f.data)))
+	b = binary.LittleEndian.AppendUint32(b, f.size)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(f.name)))
 	return binary.LittleEndian.AppendUint16(b, 0) // no extra field
 }
