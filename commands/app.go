@@ -157,7 +157,7 @@ func newApp(s *streams) *cli.App {
 	return &cli.App{
 		Name:      "headroom",
 		Usage:     "how much room is left under a contact-centre vendor's API limits, and what was done under them",
-		UsageText: "headroom [--db FILE] [--config FILE] [--policy FILE|NAME] COMMAND …",
+		UsageText: "headroom [--db FILE|URL] [--config FILE] [--policy FILE|NAME] COMMAND …",
 		Version:   version(),
 		// -v is --verbose; arrange makes --version the command of that name.
 		HideVersion: true,

@@ -17,7 +17,6 @@ import (
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // failOnNever is the --fail-on that lets no finding set the exit code.
@@ -83,7 +82,7 @@ func newAuditCommand(s *streams) *cli.Command {
 			},
 			textfileFlag(),
 		}, rangeFlags()),
-		Action: withStore(s, readAuditOptions, runAudit, sqlite.MustExist()),
+		Action: withStore(s, readAuditOptions, runAudit, mustExist),
 	}
 }
 

@@ -168,7 +168,7 @@ func makeDemo(ctx context.Context, s *streams, dir string, o demoOptions, w io.W
 	if se.policyText, err = limits.BuiltinText(defaultPolicy); err != nil {
 		return err
 	}
-	return se.open(filepath.Join(dir, defaultDatabase), func() error {
+	return se.open(ctx, filepath.Join(dir, defaultDatabase), func() error {
 		s.tell("headroom: simulating %d days of five tenants …", story.Days)
 		if err := se.recordStory(ctx, tale); err != nil {
 			return err

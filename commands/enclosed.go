@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 
 	"github.com/6dcca832/headroom/store"
 )
@@ -28,8 +27,8 @@ func (s *session) outerRun() *about {
 	if addr == "" {
 		return nil
 	}
-	outer := findRun(addr, filepath.Dir(s.store.Path()))
-	if outer == nil || !sameFile(s.store.Path(), outer.DB) {
+	outer := findRun(addr, folderOf(s.store.Path()))
+	if outer == nil || !sameLog(s.store.Path(), outer.DB) {
 		return nil
 	}
 	return outer

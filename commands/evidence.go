@@ -22,7 +22,6 @@ import (
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 const (
@@ -50,7 +49,7 @@ func newEvidenceCommand(s *streams) *cli.Command {
 			&cli.StringFlag{Name: "with", Usage: "also disclose these `FIELDS`: client, source, note"},
 			neededOutputFlag(),
 		}, rangeFlags()...),
-		Action: withStore(s, readEvidenceOptions, runEvidence, sqlite.MustExist()),
+		Action: withStore(s, readEvidenceOptions, runEvidence, mustExist),
 	}
 }
 
@@ -256,7 +255,7 @@ func (s *session) pages(
 		config:     settings,
 		policyText: c.Policy,
 	}
-	err = own.open(filepath.Join(dir, "leaves.db"), func() (err error) {
+	err = own.open(ctx, filepath.Join(dir, "leaves.db"), func() (err error) {
 		pages, err = own.leafPages(ctx, c, sp)
 		return err
 	})

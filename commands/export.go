@@ -12,7 +12,6 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 func newExportCommand(s *streams) *cli.Command {
@@ -26,7 +25,7 @@ func newExportCommand(s *streams) *cli.Command {
 			"  headroom export --output requests.jsonl\n" +
 			"  headroom export --tenant acme --since 7d | jq .status",
 		Flags:  slices.Concat([]cli.Flag{tenantsFlag(), outputFlag()}, rangeFlags()),
-		Action: withStore(s, readExportOptions, runExport, sqlite.MustExist()),
+		Action: withStore(s, readExportOptions, runExport, mustExist),
 	}
 }
 

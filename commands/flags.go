@@ -22,7 +22,7 @@ func globalFlags() []cli.Flag {
 			Name:    "db",
 			EnvVars: []string{"HEADROOM_DB"},
 			Value:   defaultDatabase,
-			Usage:   "the request log, a SQLite `FILE`",
+			Usage:   "the request log, a SQLite `FILE` or postgres://USER@HOST/DATABASE",
 		},
 		&cli.StringFlag{
 			Name:    "config",

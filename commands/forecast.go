@@ -17,7 +17,6 @@ import (
 
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/report"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 func newForecastCommand(s *streams) *cli.Command {
@@ -132,7 +131,7 @@ func runForecast(c *cli.Context, se *session, o forecastOptions) error {
 	if o.daily != "" {
 		return runDaily(se, o)
 	}
-	return se.open(c.String("db"), func() error { return runStored(c, se, o) }, sqlite.MustExist())
+	return se.open(c.Context, c.String("db"), func() error { return runStored(c, se, o) }, mustExist)
 }
 
 func runStored(c *cli.Context, se *session, o forecastOptions) error {

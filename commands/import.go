@@ -132,7 +132,7 @@ func runImport(c *cli.Context, se *session, o importOptions) error {
 	if err := recognisable(c.Context, se, o, c.String("db")); err != nil {
 		return err
 	}
-	return se.open(c.String("db"), func() (err error) {
+	return se.open(c.Context, c.String("db"), func() (err error) {
 		if err := se.writable(); err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func (glance) AddRecordings(context.Context, []store.Recording) error { return e
 // recognisable refuses to make a database when none of the files is anything that could be
 // imported.
 func recognisable(ctx context.Context, se *session, o importOptions, db string) (err error) {
-	if fileExists(db) {
+	if fileExists(db) || isURL(db) {
 		return nil
 	}
 	im := importer{session: se}

@@ -106,7 +106,7 @@ func (o *proxyOptions) checkListen() error {
 
 func runProxy(c *cli.Context, se *session, o proxyOptions) error {
 	defer surviveSIGPIPE()()
-	return se.open(c.String("db"), func() error { return serveProxy(c, se, o) })
+	return se.open(c.Context, c.String("db"), func() error { return serveProxy(c, se, o) })
 }
 
 func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {

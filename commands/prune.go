@@ -12,7 +12,6 @@ import (
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 func newPruneCommand(s *streams) *cli.Command {
@@ -31,7 +30,7 @@ func newPruneCommand(s *streams) *cli.Command {
 				Usage: "remove what is from before this `TIME`: RFC 3339, \"2026-01-01\" (midnight UTC), or back from now, \"400d\"; needed",
 			},
 		},
-		Action: withStore(s, readPruneOptions, runPrune, sqlite.MustExist()),
+		Action: withStore(s, readPruneOptions, runPrune, mustExist),
 	}
 }
 

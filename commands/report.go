@@ -14,7 +14,6 @@ import (
 	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 const formatHTML = "html"
@@ -38,7 +37,7 @@ func newReportCommand(s *streams) *cli.Command {
 				Usage: "write a page for each tenant into this `FOLDER`, which holds nobody else; instead of --output",
 			},
 		}, rangeFlags()),
-		Action: withStore(s, readReportOptions, runReport, sqlite.MustExist()),
+		Action: withStore(s, readReportOptions, runReport, mustExist),
 	}
 }
 

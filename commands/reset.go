@@ -12,7 +12,6 @@ import (
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // clockSlack is how far a time may be ahead of this machine's clock and still be taken as now.
@@ -72,11 +71,11 @@ func readResetOptions(c *cli.Context, _ *streams) (o resetOptions, err error) {
 }
 
 func runReset(c *cli.Context, se *session, o resetOptions) error {
-	var opts []sqlite.Option
+	var modes []openMode
 	if _, configured := se.config.Tenants[o.tenant]; !configured {
-		opts = append(opts, sqlite.MustExist()) // a new file would not know the tenant
+		modes = append(modes, mustExist) // a new file would not know the tenant
 	}
-	return se.open(c.String("db"), func() error { return addReset(c.Context, se, o) }, opts...)
+	return se.open(c.Context, c.String("db"), func() error { return addReset(c.Context, se, o) }, modes...)
 }
 
 func addReset(ctx context.Context, se *session, o resetOptions) error {

@@ -64,7 +64,7 @@ func readRunOptions(c *cli.Context, _ *streams) (o runOptions, err error) {
 
 func runRun(c *cli.Context, se *session, o runOptions) error {
 	if kept := os.Getenv(keepVariable); kept != "" {
-		return se.open(c.String("db"), func() error { return se.keep(c.Context, o) })
+		return se.open(c.Context, c.String("db"), func() error { return se.keep(c.Context, o) })
 	}
 	defer surviveSIGPIPE()()
 	// They are the program's from here on, and do not end us before the folder is removed.
@@ -77,7 +77,7 @@ func runRun(c *cli.Context, se *session, o runOptions) error {
 	if _, err := exec.LookPath(o.command[0]); err != nil {
 		return notStarted(se.streams, err) // and no database is made
 	}
-	return se.open(c.String("db"), func() error { return se.runRecorded(o, signals) })
+	return se.open(c.Context, c.String("db"), func() error { return se.runRecorded(o, signals) })
 }
 
 // runRecorded runs the program with a proxy beside it, for as long as it and what it leaves running
@@ -92,7 +92,7 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
-	folder, err := newRunFolder(filepath.Dir(s.store.Path()))
+	folder, err := newRunFolder(folderOf(s.store.Path()))
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 // runEnvironment is what the program's environment is to be.
 func (s *session) runEnvironment(c *capture, folder *runFolder, o runOptions) ([]string, error) {
 	db := s.store.Path()
-	if abs, err := filepath.Abs(db); err == nil {
+	if abs, err := filepath.Abs(db); err == nil && folderOf(db) == filepath.Dir(db) {
 		db = abs
 	}
 	if err := folder.tell(about{c.addr(), o.pace, o.all, db, currentSettings()}); err != nil {

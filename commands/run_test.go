@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"io"
 	"path/filepath"
 	"testing"
@@ -29,7 +30,7 @@ func TestRunCountsItsOwnTenants(t *testing.T) {
 			Route: &store.Route{Method: "GET", Origin: "https://" + tenant + ".xima.cloud", Template: "/rest/api/v2/recordings/{+recording_key}"},
 		}
 	}
-	err = se.open(filepath.Join(t.TempDir(), defaultDatabase), func() error {
+	err = se.open(context.Background(), filepath.Join(t.TempDir(), defaultDatabase), func() error {
 		for want, batch := range [][]store.Request{
 			{pulled("full", began.Add(-time.Hour)), pulled("other", began.Add(time.Second))},
 			{pulled("full", began.Add(time.Second))},

@@ -19,6 +19,7 @@ import (
 	_ "github.com/mattn/go-sqlite3" // to make files that are not ours
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/6dcca832/headroom/internal/pgtest"
 	"github.com/6dcca832/headroom/internal/sim"
 	"github.com/6dcca832/headroom/limits"
 )
@@ -26,10 +27,15 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output inside the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(withServer{m}, map[string]func(){
 		"headroom": func() { os.Exit(Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
+
+// withServer stops the PostgreSQL server that tests may have started.
+type withServer struct{ m *testing.M }
+
+func (s withServer) Run() int { return pgtest.Run(s.m) }
 
 func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/internal/measure"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 func newSealCommand(s *streams) *cli.Command {
@@ -21,7 +20,7 @@ func newSealCommand(s *streams) *cli.Command {
 			"  headroom seal\n" +
 			"  headroom seal >> seals.txt",
 		Flags:  []cli.Flag{outputFlag()},
-		Action: withStore(s, readSealOptions, runSeal, sqlite.MustExist()),
+		Action: withStore(s, readSealOptions, runSeal, mustExist),
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 // errNotSealable: the log is of a kind that keeps no seals.
-var errNotSealable = errors.New("this kind of database cannot be sealed")
+var errNotSealable = errors.New("a database in PostgreSQL keeps no seals: seal, verify, prune and make " +
+	"evidence from the file in which a machine records; name it with --db")
 
 // key reads the key that signs seals, or makes it where no file is named and there is none.
 func (s *session) key() (*evidence.Key, error) {
@@ -66,7 +67,7 @@ func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {
 // autoSeal seals at the end of a command that is about something else, which it does not fail. It
 // gives the line of the newest seal, "" where nothing is sealed.
 func (s *session) autoSeal(ctx context.Context) string {
-	if s.store.ReadOnly() {
+	if _, ok := s.store.(store.Sealable); !ok || s.store.ReadOnly() {
 		return ""
 	}
 	done, err := s.seal(ctx)

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 const (
@@ -41,7 +39,7 @@ func newServeCommand(s *streams) *cli.Command {
 			},
 			textfileFlag(),
 		},
-		Action: withStore(s, readServeOptions, runServe, sqlite.MustExist()),
+		Action: withStore(s, readServeOptions, runServe, mustExist),
 	}
 }
 

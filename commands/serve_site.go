@@ -234,8 +234,15 @@ func (s *site) draw(ctx context.Context, snap store.Snapshot, content string) er
 	return nil
 }
 
-// look says what the log's files look like from outside; it changes whenever one is written.
+// askEvery is how often a log that is no file is asked whether it has changed.
+const askEvery = 10 * time.Second
+
+// look says what the log's files look like from outside; it changes whenever one is written. What is
+// no file may have changed every few seconds.
 func (s *site) look() (all string) {
+	if isURL(s.se.store.Path()) {
+		return time.Now().Truncate(askEvery).String()
+	}
 	for _, suffix := range []string{"", "-wal"} {
 		if st, err := os.Stat(s.se.store.Path() + suffix); err == nil {
 			all += fmt.Sprintf("%d %d;", st.Size(), st.ModTime().UnixNano())

@@ -15,7 +15,6 @@ import (
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // session is what most commands need: the open log, the tenants' facts and the vendor's rules.
@@ -66,19 +65,19 @@ func withFacts[O any](
 // withStore makes an action that runs with a session whose log is open.
 func withStore[O any](
 	s *streams, options func(*cli.Context, *streams) (O, error),
-	run func(*cli.Context, *session, O) error, opts ...sqlite.Option,
+	run func(*cli.Context, *session, O) error, modes ...openMode,
 ) cli.ActionFunc {
 	return withFacts(s, options, func(c *cli.Context, se *session, o O) error {
-		return se.open(c.String("db"), func() error { return run(c, se, o) }, opts...)
+		return se.open(c.Context, c.String("db"), func() error { return run(c, se, o) }, modes...)
 	})
 }
 
 // open opens the log for as long as run lasts.
-func (s *session) open(db string, run func() error, opts ...sqlite.Option) (err error) {
-	opts = append(opts, sqlite.WhenWaiting(func() {
-		s.tell("headroom: waiting for another process to finish writing to %s", db)
-	}))
-	if s.store, err = sqlite.Open(db, opts...); err != nil {
+func (s *session) open(
+	ctx context.Context, db string, run func() error, modes ...openMode,
+) (err error) {
+	waiting := func() { s.tell("headroom: waiting for another process to finish writing to the database") }
+	if s.store, err = openLog(ctx, db, waiting, modes...); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()
@@ -89,8 +88,8 @@ func (s *session) open(db string, run func() error, opts ...sqlite.Option) (err 
 // writable refuses a log that can only be read, for commands whose purpose is to write to it.
 func (s *session) writable() error {
 	if s.store.ReadOnly() {
-		return fmt.Errorf("open database %q: %w: check the permissions of the file and of its folder",
-			s.store.Path(), store.ErrReadOnly)
+		return fmt.Errorf("open database %q: %w: check the permissions of the file and of its folder, "+
+			"or the rights of the role", s.store.Path(), store.ErrReadOnly)
 	}
 	return nil
 }

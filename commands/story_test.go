@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"math"
@@ -33,7 +34,7 @@ func TestStoryIsAuditedAsItHappened(t *testing.T) {
 	}
 	db := filepath.Join(dir, defaultDatabase)
 	se := &session{streams: &streams{out: io.Discard, err: io.Discard}, policy: policy}
-	err = se.open(db, func() error {
+	err = se.open(context.Background(), db, func() error {
 		if err := se.recordStory(t.Context(), tale); err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 func newTenantsCommand(s *streams) *cli.Command {
@@ -81,7 +80,7 @@ func runTenants(c *cli.Context, se *session, o tenantsOptions) error {
 	if o.edits() {
 		return editTenants(c, se, o)
 	}
-	return se.open(c.String("db"), func() error { return listTenants(c, se, o) }, sqlite.MustExist())
+	return se.open(c.Context, c.String("db"), func() error { return listTenants(c, se, o) }, mustExist)
 }
 
 func listTenants(c *cli.Context, se *session, o tenantsOptions) error {

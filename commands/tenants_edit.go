@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/store"
 )
 
 // editTenants writes into the config what --import, --alias and --ignore say.
@@ -56,16 +58,16 @@ func editTenants(c *cli.Context, se *session, o tenantsOptions) error {
 
 // namesAnywhere are the tenants of the config and of the database, where there is one.
 func (s *session) namesAnywhere(c *cli.Context) (known []string, err error) {
-	if !fileExists(c.String("db")) {
-		return s.config.Names(), nil
-	}
-	err = s.open(c.String("db"), func() error {
+	err = s.open(c.Context, c.String("db"), func() error {
 		snap, err := s.store.Snapshot(c.Context)
 		if err != nil {
 			return err
 		}
 		known = s.knownTenants(snap)
 		return snap.Close()
-	})
+	}, mustExist)
+	if errors.Is(err, store.ErrNoFile) {
+		return s.config.Names(), nil
+	}
 	return known, err
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/report"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // usageBys are the values of --by, the first of which is the default.
@@ -35,7 +34,7 @@ func newUsageCommand(s *streams) *cli.Command {
 			tenantsFlag(), newChoiceFlag("by", "count by `WHAT`", usageBys()...),
 			formatFlag(report.Formats()...), outputFlag(),
 		}, rangeFlags()),
-		Action: withStore(s, readUsageOptions, runUsage, sqlite.MustExist()),
+		Action: withStore(s, readUsageOptions, runUsage, mustExist),
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
-	"github.com/6dcca832/headroom/store/sqlite"
 )
 
 // maxAnchor bounds a file of --against: a checkpoint, or a mail with a seal line in it.
@@ -135,8 +134,8 @@ func runVerify(c *cli.Context, se *session, o verifyOptions) error {
 	if o.bundle != "" {
 		return se.verifyBundle(c.Context, o)
 	}
-	return se.open(c.String("db"), func() error { return se.verifyLog(c.Context, o) },
-		sqlite.ReadOnly())
+	return se.open(c.Context, c.String("db"), func() error { return se.verifyLog(c.Context, o) },
+		readOnly)
 }
 
 // verifyLog checks the database.
