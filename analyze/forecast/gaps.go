@@ -8,13 +8,15 @@ import "math"
 // Then a profile of weekdays says a little of every day, where there will be all or nothing.
 // Instead, the past is played again: each of the last gaps between two pulls that is longer than
 // the present one begins a path of coming days, that goes on with the gaps and sizes that followed
-// it. The bands are the mixture of these paths.
+// it, in the proportion of what the tenant pulls in a day now to what it pulled then. The bands are
+// the mixture of these paths.
 type gaps struct {
 	day   int
 	last  int       // day of the last pull; −1 before the first
 	sizes []float64 // of the last pulls, the latest at the end
 	days  []int     // days[i] is the gap before sizes[i]
 	when  []int     // the day of sizes[i]
+	rates []float64 // rates[i] is the rate before sizes[i]
 	// active counts days with a pull by weekday, among the last gapDays days.
 	had []bool
 }
@@ -34,7 +36,13 @@ const (
 	equalGaps = 2
 	// A played size is unsure by this share of the sizes' mean deviation, and by these of their
 	// median: certain, and the other over how many there were.
-	kernel, certain, fewUnsure = .4, .02, .25
+	kernel, certain, fewUnsure = .25, .01, .2
+	// The rate is that of the last pulls: at least so many, and of at least so many days, which hold
+	// every weekday, and every fifth day, as often. What it has changed by is believed to its power of
+	// ratePower. Without, a weekly pull's Brier skill is .07 lower, that of every second and fifth day
+	// and of fortnights .03 to .06; with 1 or with eight pulls a weekly one's is .04 lower.
+	ratePulls, rateDays, ratePower = 5, 5 * week, .5
+	mostScaled                     = 2.
 )
 
 func (g *gaps) learn(bytes float64) {
@@ -50,11 +58,12 @@ func (g *gaps) learn(bytes float64) {
 		return
 	}
 	if g.last >= 0 {
+		g.rates = append(g.rates, g.rate())
 		g.days = append(g.days, t-g.last)
 		g.sizes = append(g.sizes, bytes)
 		g.when = append(g.when, t)
 		if len(g.days) > mostGaps {
-			g.days, g.sizes, g.when = g.days[1:], g.sizes[1:], g.when[1:]
+			g.days, g.sizes, g.when, g.rates = g.days[1:], g.sizes[1:], g.when[1:], g.rates[1:]
 		}
 	}
 	g.last = t
@@ -177,14 +186,39 @@ func (g *gaps) unsure() (pull, none float64) {
 // path plays the gaps and sizes from the i-th on, over and over.
 func (g *gaps) path(i, since int, overdue bool) []float64 {
 	out := make([]float64, mostAhead+1)
+	now := g.rate()
 	at := g.days[i] - since - 1
 	if overdue {
 		at = 0
 	}
 	for at < len(out) {
-		out[at] += g.sizes[i]
+		out[at] += g.sizes[i] * g.scaled(i, now)
 		i = (i + 1) % len(g.days)
 		at += g.days[i]
 	}
 	return out
+}
+
+// rate is how many bytes a day the last pulls brought; 0 before the second.
+func (g *gaps) rate() float64 {
+	var bytes float64
+	days := 0
+	for i := len(g.days) - 1; i >= 0 && (days < rateDays || len(g.days)-1-i < ratePulls); i-- {
+		bytes += g.sizes[i]
+		days += g.days[i]
+	}
+	if days == 0 {
+		return 0
+	}
+	return bytes / float64(days)
+}
+
+// scaled is by what the i-th size is multiplied: by how much the rate has changed since, as far as
+// that is believed. mostScaled bounds the change, which may come of a fault.
+func (g *gaps) scaled(i int, now float64) float64 {
+	if g.rates[i] == 0 || now == 0 {
+		return 1
+	}
+	change := math.Max(1/mostScaled, math.Min(mostScaled, now/g.rates[i]))
+	return math.Pow(change, ratePower)
 }
