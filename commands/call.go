@@ -329,7 +329,7 @@ func (s *session) exchange(client *http.Client, o callOptions) error {
 		return err
 	})
 	if broken != nil && !errors.Is(broken, context.Canceled) {
-		s.tell("headroom: call: the body broke off: %v", broken)
+		s.warn("headroom: call: the body broke off: %v", broken)
 		return errPartly
 	}
 	return err
@@ -364,7 +364,7 @@ func (h *errorReader) Read(p []byte) (int, error) {
 // refusal prints an answer that is an error, and says what it means.
 func (s *session) refusal(resp *http.Response) error {
 	if _, err := io.Copy(s.out, resp.Body); err != nil {
-		s.tell("headroom: call: the body broke off: %v", err)
+		s.warn("headroom: call: the body broke off: %v", err)
 	}
 	s.tell("headroom: call: %s", s.meaning(resp))
 	return errFindings

@@ -210,7 +210,7 @@ func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error)
 	}
 	if o.pace {
 		if c.pacer = ingest.NewPacer(s.policy, s.store, func(err error) {
-			s.tell("headroom: --pace: %v", err)
+			s.warn("headroom: --pace: %v", err)
 		}); c.pacer == nil {
 			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
 		}
@@ -253,7 +253,7 @@ func (c *capture) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if err := c.proxy.Shutdown(ctx); err != nil {
-		c.tell("headroom: what was still under way after %v was broken off, and is recorded as cut short",
+		c.warn("headroom: what was still under way after %v was broken off, and is recorded as cut short",
 			grace)
 	}
 	return errors.Join(c.recorder.Close(), c.recordHeld())

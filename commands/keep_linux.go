@@ -83,7 +83,7 @@ func pidList(pids []int) string {
 // is told.
 func (c *capture) handOver(folder *runFolder, authority *proxy.Authority) bool {
 	if err := c.startKeeper(folder, authority); err != nil {
-		c.tell("headroom: what the program left running is not recorded from now on: %v", err)
+		c.warn("headroom: what the program left running is not recorded from now on: %v", err)
 		return false
 	}
 	return true

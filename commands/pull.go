@@ -322,28 +322,38 @@ func setIfZero[T comparable](to *T, from T) {
 	}
 }
 
-// summary says in one line whether all is there, and gives the exit code.
+// summary says in one line whether all is there, to the user and to hooks, and gives the exit code.
+// Errors that no table shows on the screen are told as well, under --quiet, too.
 func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOptions) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var missing, failed, stored int
+	var missing, failed, stored, planned int
 	var bytes int64
 	for i := range results {
 		r := &results[i]
-		missing, stored, bytes = missing+len(r.Missing), stored+r.Stored, bytes+r.Bytes
-		if r.Err != nil {
-			failed++
+		missing, stored, planned = missing+len(r.Missing), stored+r.Stored, planned+r.Plan.Recordings
+		bytes += r.Bytes
+		if r.Err == nil {
+			continue
+		}
+		failed++
+		if o.output != "" || o.look.Format != "table" {
+			s.warn("headroom: pull: %s: %v", r.Tenant, r.Err)
 		}
 	}
 	if o.DryRun {
-		if failed > 0 {
-			return errPartly
-		}
-		return nil
+		s.outcome = measure.Count(int64(planned), "recording") + " to fetch"
+		missing = 0
+	} else {
+		s.outcome = fmt.Sprintf("%s stored (%s); %d missing", measure.Count(int64(stored), "recording"),
+			measure.Bytes(bytes), missing)
+		s.tell("headroom: pull: %s stored (%s) in %s; %d missing", measure.Count(int64(stored), "recording"),
+			measure.Bytes(bytes), o.To, missing)
 	}
-	s.tell("headroom: pull: %s stored (%s) in %s; %d missing",
-		measure.Count(int64(stored), "recording"), measure.Bytes(bytes), o.To, missing)
+	if failed > 0 {
+		s.outcome += fmt.Sprintf("; %s failed", measure.Count(int64(failed), "tenant"))
+	}
 	if missing > 0 || failed > 0 {
 		return errPartly
 	}

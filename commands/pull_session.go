@@ -118,7 +118,7 @@ func (s *session) pullable(
 			failed = append(failed, pull.Result{Tenant: name, Err: err, Started: now, Ended: now})
 			continue
 		}
-		if t.Spent, err = s.spent(ctx, snap, name, now); err != nil {
+		if err := s.window(ctx, snap, &t, now); err != nil {
 			return nil, nil, err
 		}
 		ready = append(ready, t)
@@ -146,23 +146,22 @@ func (s *session) caps(ctx context.Context, names []string) (map[string]int64, e
 	return caps, nil
 }
 
-// spent are the bytes that count in a tenant's rolling window now.
-func (s *session) spent(
-	ctx context.Context, snap store.Snapshot, tenant string, now time.Time,
-) ([]pull.Spend, error) {
+// window fills in what counts in a tenant's rolling window now: bytes, and the last refusal.
+func (s *session) window(
+	ctx context.Context, snap store.Snapshot, t *pull.Tenant, now time.Time,
+) error {
 	events, err := egress.ReadEvents(ctx, snap, now.UnixMicro())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	from := now.Add(-s.policy.Egress.Window).UnixMicro() + 1
-	for _, at := range events.Resets[tenant] {
+	for _, at := range events.Resets[t.Name] {
 		from = max(from, at+1)
 	}
 	class := map[*store.Route]bool{}
-	var spent []pull.Spend
-	for batch, err := range snap.Scan(ctx, tenant, store.Range{From: from, To: math.MaxInt64}) {
+	for batch, err := range snap.Scan(ctx, t.Name, store.Range{From: from, To: math.MaxInt64}) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range batch {
 			c := &batch[i]
@@ -171,12 +170,16 @@ func (s *session) spent(
 				counts = egress.Class(s.policy, c.Route) == s.policy.Egress.Class
 				class[c.Route] = counts
 			}
+			at := time.UnixMicro(c.StartedAt)
 			if counts && c.ResponseBytes > 0 {
-				spent = append(spent, pull.Spend{At: time.UnixMicro(c.StartedAt), Bytes: c.ResponseBytes})
+				t.Spent = append(t.Spent, pull.Spend{At: at, Bytes: c.ResponseBytes})
+			}
+			if counts && s.policy.Role(c.Status) == limits.RoleEgressCap {
+				t.Refused = at
 			}
 		}
 	}
-	return spent, nil
+	return nil
 }
 
 // client calls a tenant's API, recorded and paced.

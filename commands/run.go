@@ -120,7 +120,7 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 		}
 	}
 	if err = errors.Join(err, capture.stop(runGrace)); err != nil {
-		s.tell("headroom: %v", err)
+		s.warn("headroom: %v", err)
 	}
 	capture.tellEnd(started)
 	s.autoSeal(context.Background()) // whatever ended the program
@@ -202,7 +202,7 @@ func runChild(s *streams, command, env []string, signals <-chan os.Signal) error
 
 // notStarted tells why there is no program, and gives the exit code that shells give then.
 func notStarted(s *streams, err error) error {
-	s.tell("headroom: run: %v", err)
+	s.warn("headroom: run: %v", err)
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return exitCode(exitNotFound)
 	}

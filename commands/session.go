@@ -154,7 +154,7 @@ func (s *session) write(output string, f func(io.Writer) error) error {
 
 // record starts a recorder that tells at once when it cannot write.
 func (s *session) record(opts ...store.RecorderOption) *store.Recorder {
-	tell := store.OnTrouble(func(err error) { s.tell("headroom: %v", err) })
+	tell := store.OnTrouble(func(err error) { s.warn("headroom: %v", err) })
 	return store.NewRecorder(s.store, append(opts, tell)...)
 }
 

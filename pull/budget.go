@@ -11,6 +11,8 @@ type budget struct {
 	window time.Duration
 	spent  []Spend // in order of time
 	sum    int64
+	// notBefore is until when a refusal holds, the zero time without one.
+	notBefore time.Time
 }
 
 func newBudget(t Tenant, window time.Duration, reserve float64) *budget {
@@ -20,6 +22,9 @@ func newBudget(t Tenant, window time.Duration, reserve float64) *budget {
 	}
 	for _, s := range b.spent {
 		b.sum += s.Bytes
+	}
+	if !t.Refused.IsZero() {
+		b.notBefore = t.Refused.Add(RefusedWait)
 	}
 	return b
 }
@@ -52,6 +57,9 @@ func (b *budget) spend(now time.Time, bytes int64) {
 // fits says whether a recording of a size may be begun now.
 func (b *budget) fits(now time.Time, size int64, mode Cutoff) bool {
 	sum := b.at(now)
+	if now.Before(b.notBefore) {
+		return false
+	}
 	if b.limit == 0 {
 		return true
 	}
@@ -71,9 +79,16 @@ func (b *budget) roomAt(now time.Time, size int64, mode Cutoff) (at time.Time, o
 		size = 1
 	}
 	sum := b.sum
+	if b.limit == 0 || sum+size <= b.limit {
+		return b.notBefore, true
+	}
 	for _, s := range b.spent {
 		if sum -= s.Bytes; sum+size <= b.limit {
-			return s.At.Add(b.window), true
+			at := s.At.Add(b.window)
+			if at.Before(b.notBefore) {
+				at = b.notBefore
+			}
+			return at, true
 		}
 	}
 	return time.Time{}, false

@@ -13,8 +13,14 @@ import (
 	"time"
 )
 
-// partial is how the names of files end that are not whole.
-const partial = ".partial"
+const (
+	// partial is how the names of files end that are not whole.
+	partial = ".partial"
+	// whole is how those end that are, and that wait to be kept: the final name, the SHA-256 in hex,
+	// and this. A run that is killed leaves them to the next, which believes the hash alone: the
+	// system may have lost what was not flushed yet.
+	whole = ".whole"
+)
 
 // Destination is where recordings are kept: a folder, or a bucket with a folder for what is not
 // whole yet. Names are relative, with slashes:
@@ -25,8 +31,8 @@ const partial = ".partial"
 type Destination interface {
 	// String names the destination to the user.
 	String() string
-	// Prepare makes it ready for a tenant, finds out that it can be written, and removes what a killed
-	// run left.
+	// Prepare makes it ready for a tenant and finds out that it can be written. Of what a killed run
+	// left it keeps the files that are whole, and removes the others.
 	Prepare(ctx context.Context, tenant string) error
 	// Stage is the local file that a recording is written to until it is whole.
 	Stage(tenant string, start time.Time, key string) string
@@ -79,19 +85,42 @@ func (f *folder) Prepare(_ context.Context, tenant string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("prepare destination: %w", err)
 	}
-	return removePartials(dir)
+	err := sweep(dir, func(file, final, _ string, _ int64) error {
+		err := syncFile(file)
+		if err == nil {
+			err = os.Rename(file, final)
+		}
+		return errors.Join(err, syncFolder(filepath.Dir(final)))
+	})
+	if err != nil {
+		return fmt.Errorf("prepare destination: %w", err)
+	}
+	return nil
 }
 
-// removePartials deletes what killed runs left in a folder and those below it.
-func removePartials(dir string) error {
+// sweep deletes what killed runs left in a folder and those below it, and gives keep the files that
+// are whole: where they lie, the final path that their name tells, their hash and size.
+func sweep(dir string, keep func(file, final, sum string, size int64) error) error {
 	return filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() && strings.HasSuffix(name, partial) {
-			err = os.Remove(name)
+		if err != nil || !e.Type().IsRegular() {
+			return err
 		}
+		if strings.HasSuffix(name, partial) {
+			return os.Remove(name)
+		}
+		named, ok := strings.CutSuffix(name, whole)
+		if !ok {
+			return nil
+		}
+		sum, size, err := hashFile(name)
 		if err != nil {
-			return fmt.Errorf("prepare destination: %w", err)
+			return err
 		}
-		return nil
+		final, ok := strings.CutSuffix(named, "."+sum)
+		if !ok {
+			return os.Remove(name)
+		}
+		return keep(name, final, sum, size)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -71,21 +72,17 @@ func (r *runner) fetch(ctx context.Context, it item) (s staged, err error) {
 		return staged{}, err
 	}
 	defer func() {
-		err = errors.Join(err, d.file.Close())
+		err = errors.Join(err, d.close())
 		if err != nil {
 			os.Remove(name)
 		}
 	}()
-	note := ""
 	for again := false; ; again = true {
 		if err := r.transfer(ctx, it.Key, d); err != nil {
 			return staged{}, err
 		}
-		if it.Size <= 0 || d.size == it.Size {
-			break
-		}
-		if again { // it came twice in this size, so the list is wrong for good
-			note = fmt.Sprintf("the list says %d bytes, %d came", it.Size, d.size)
+		// What came twice in another size than the list's is listed wrongly for good.
+		if again || it.sizeNote(d.size) == "" {
 			break
 		}
 		r.result.Wasted += d.size
@@ -93,10 +90,23 @@ func (r *runner) fetch(ctx context.Context, it item) (s staged, err error) {
 			return staged{}, err
 		}
 	}
-	return staged{
-		item: it, file: name, ending: d.ending, size: d.size, note: note,
+	s = staged{
+		item: it, ending: d.ending, size: d.size, note: it.sizeNote(d.size),
 		sum: hex.EncodeToString(d.hash.Sum(nil)),
-	}, nil
+	}
+	s.file = strings.TrimSuffix(name, partial) + s.ending + "." + s.sum + whole
+	if err := errors.Join(d.close(), os.Rename(name, s.file)); err != nil {
+		return staged{}, diskError(err)
+	}
+	return s, nil
+}
+
+// sizeNote says what is odd about a recording's size, "" where the list says it or says nothing.
+func (it item) sizeNote(size int64) string {
+	if it.Size <= 0 || it.Size == size {
+		return ""
+	}
+	return fmt.Sprintf("the list says %d bytes, %d came", it.Size, size)
 }
 
 // transfer asks for a recording until its body has come whole. A body that broke off is asked for
@@ -198,6 +208,16 @@ func openDownload(name string) (*download, error) {
 		return nil, diskError(err)
 	}
 	return &download{file: f, out: bufio.NewWriterSize(f, fileBuffer), hash: sha256.New()}, nil
+}
+
+// close closes the file, once.
+func (d *download) close() error {
+	if d.file == nil {
+		return nil
+	}
+	err := d.file.Close()
+	d.file = nil
+	return err
 }
 
 // Write writes to the file and into the hash.

@@ -16,6 +16,9 @@ const (
 	MinLookback = 48 * time.Hour
 	// DefaultReserve is the share of the cap that a pull leaves free.
 	DefaultReserve = 0.05
+	// RefusedWait is how long a refusal for egress holds: the audit calls requests within it
+	// pointless.
+	RefusedWait = 15 * time.Minute
 	// DefaultParallel is how many tenants are pulled at the same time.
 	DefaultParallel = 16
 )
@@ -49,6 +52,9 @@ type Tenant struct {
 	Cap int64
 	// Spent are the bytes that count against the cap now, in order of time.
 	Spent []Spend
+	// Refused is when the vendor last refused for egress, by a status of the policy's role, with no
+	// reset since: for RefusedWait nothing is asked for. The zero time means never.
+	Refused time.Time
 	// Until is when the tenant's nightly window ends; the zero time means no end.
 	Until time.Time
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/pull/api"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -83,6 +85,10 @@ func (r *runner) pull(ctx context.Context) error {
 	}
 	r.result.From, r.result.Before = from, before
 	l, err := r.list(ctx, from, before)
+	var e *api.Error
+	if errors.As(err, &e) && e.Role == limits.RoleAuth {
+		return fmt.Errorf("%w: %w", errToken, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -220,6 +226,11 @@ func (r *runner) bindsBecause(binds string, it item, b *budget, now time.Time) s
 	if binds != BindsEgress {
 		return binds + " is used up"
 	}
+	if until := b.notBefore; now.Before(until) {
+		return fmt.Sprintf("the vendor refused for egress at %s; nothing is asked for before %s, "+
+			"unless a reset is recorded", measure.Stamp(r.t.Refused, time.UTC),
+			measure.Stamp(until, time.UTC))
+	}
 	why := fmt.Sprintf("the egress cap of %s, less the reserve, leaves no room",
 		measure.Bytes(r.t.Cap))
 	if at, ok := b.roomAt(now, it.Size, r.o.Cutoff); ok {
@@ -260,8 +271,11 @@ func (r *runner) adopt(ctx context.Context, it item, k *keeper) (adopted bool, e
 		return false, nil
 	}
 	sum, size, err := r.o.To.Inspect(ctx, path.Join(folder, name))
-	if err != nil {
+	if err != nil || sum == "" { // an object that somebody else put there
 		return false, err
 	}
-	return true, k.add(staged{item: it, whole: true, ending: name[len(it.Key):], sum: sum, size: size})
+	return true, k.add(staged{
+		item: it, whole: true, ending: name[len(it.Key):], sum: sum, size: size,
+		note: it.sizeNote(size),
+	})
 }

@@ -16,9 +16,6 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// whole is how the names of staged files end that are whole and wait to be uploaded.
-const whole = ".whole"
-
 // sumKey is the name of the object's metadata that holds the SHA-256 of a recording in hex.
 const sumKey = "Sha256"
 
@@ -56,18 +53,8 @@ func (b *bucketFolder) Prepare(ctx context.Context, tenant string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("prepare the folder for downloads: %w", err)
 	}
-	if err := removePartials(dir); err != nil {
-		return err
-	}
-	return filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() || !strings.HasSuffix(file, whole) {
-			return err
-		}
-		sum, size, err := hashFile(file)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(b.staging, strings.TrimSuffix(file, whole))
+	return sweep(dir, func(file, final, sum string, size int64) error {
+		name, err := filepath.Rel(b.staging, final)
 		if err != nil {
 			return err
 		}
@@ -82,14 +69,7 @@ func (b *bucketFolder) Stage(tenant string, start time.Time, key string) string 
 }
 
 func (b *bucketFolder) Keep(ctx context.Context, file, name, sum string, size int64) error {
-	if err := syncFile(file); err != nil {
-		return diskError(err)
-	}
-	ready := b.local(name) + whole
-	if err := os.Rename(file, ready); err != nil {
-		return diskError(err)
-	}
-	return b.upload(ctx, ready, name, sum, size)
+	return b.upload(ctx, file, name, sum, size)
 }
 
 // upload puts a file, asks the server what it holds, and only then deletes the local copy.

@@ -1,12 +1,9 @@
 package pull
 
 import (
-	"bytes"
 	"io/fs"
 	"net/http/httptest"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,33 +53,6 @@ func TestS3KeepsEachRecordingOnce(t *testing.T) {
 	}
 	if again := w.run(w.tenant(), func(o *Options) { o.To = to }); again.Stored != 0 || !again.Complete() {
 		t.Errorf("second run: %+v", again)
-	}
-}
-
-// What a killed run had downloaded whole is uploaded by the next, not downloaded again.
-func TestS3UploadsWhatAKilledRunLeft(t *testing.T) {
-	w := newWorld(t, sim.Config{})
-	client, bucket := newBucket(t)
-	to := S3(client, bucket, "", w.dir)
-	rec := w.vendor.Recordings("acme", monday.Add(-48*3600e9), monday)[0]
-	name := path.Join(dateFolder("acme", rec.Start()), rec.RecordingKey+".wav")
-	file := filepath.Join(w.dir, filepath.FromSlash(name)+whole)
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, bytes.Repeat([]byte{1}, int(rec.Size)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	res := w.run(w.tenant(), func(o *Options) { o.To = to })
-	if !res.Complete() {
-		t.Fatalf("%+v", res)
-	}
-	whole, _ := w.completes()
-	if n := whole["/rest/api/v2/recordings/"+rec.RecordingKey]; n != 0 {
-		t.Errorf("it was downloaded %d times more", n)
-	}
-	if _, err := os.Stat(file); !os.IsNotExist(err) {
-		t.Error("the local copy is left")
 	}
 }
 

@@ -1,0 +1,122 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/sim"
+)
+
+// killedBefore is a destination whose process ends before it can keep anything.
+type killedBefore struct{ Destination }
+
+func (killedBefore) Keep(context.Context, string, string, string, int64) error {
+	return errors.New("killed")
+}
+
+// wholeFiles are the files below a folder that wait to be kept.
+func wholeFiles(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	walk(t, dir, func(name string, _ []byte) {
+		if strings.HasSuffix(name, whole) {
+			names = append(names, name)
+		}
+	})
+	return names
+}
+
+// What came whole is not fetched again, also when the process was killed before it could keep it, in
+// a folder or in a bucket.
+func TestRunKeepsWhatAKilledRunHadWhole(t *testing.T) {
+	client, bucket := newBucket(t)
+	for name, to := range map[string]func(dir string) Destination{
+		"folder": Folder,
+		"bucket": func(dir string) Destination { return S3(client, bucket, "voice", dir) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sim.Config{})
+			res := w.run(w.tenant(), func(o *Options) { o.To = killedBefore{to(w.dir)} })
+			had := wholeFiles(t, w.dir)
+			if res.Err == nil || len(had) == 0 {
+				t.Fatalf("%d files, %+v", len(had), res)
+			}
+			res = w.run(w.tenant(), func(o *Options) { o.To = to(w.dir) })
+			if !res.Complete() || res.Stored != res.Listed {
+				t.Fatalf("%+v", res)
+			}
+			downloads, _ := w.completes()
+			for path, n := range downloads {
+				if n != 1 {
+					t.Errorf("%s was downloaded %d times", path, n)
+				}
+			}
+			if left := wholeFiles(t, w.dir); len(left) > 0 {
+				t.Errorf("%d files were left", len(left))
+			}
+			if name == "folder" {
+				w.checkAll(res.From, res.Before)
+			}
+		})
+	}
+}
+
+// A machine that lost its power may have lost what was not flushed: only the hash says whether a file
+// is whole.
+func TestRunFetchesAgainWhatWasDamaged(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	w.run(w.tenant(), func(o *Options) { o.To = killedBefore{o.To} })
+	had := wholeFiles(t, w.dir)
+	if len(had) < 2 {
+		t.Fatalf("%d files", len(had))
+	}
+	st, err := os.Stat(had[0])
+	if err == nil {
+		err = os.WriteFile(had[0], make([]byte, st.Size()), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(had[1], filepath.Join(filepath.Dir(had[1]), "named by another"+whole))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := w.run(w.tenant(), nil)
+	if !res.Complete() {
+		t.Fatalf("%+v", res)
+	}
+	w.checkAll(res.From, res.Before)
+}
+
+// What is odd about a recording is told, whether this run or a killed one fetched it.
+func TestRunTellsOfWrongSizesThatAKilledRunFetched(t *testing.T) {
+	w := newWorld(t, sim.Config{Mislisted: 1})
+	w.run(w.tenant(), func(o *Options) { o.To = killedBefore{o.To} })
+	n := len(wholeFiles(t, w.dir))
+	res := w.run(w.tenant(), nil)
+	if !res.Complete() || n == 0 || len(res.Findings) != res.Listed {
+		t.Fatalf("%d files were whole: %+v", n, res)
+	}
+}
+
+// After a refusal for egress nothing is asked for until it no longer holds.
+func TestRunWaitsAfterARefusal(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	tn := w.tenant()
+	tn.Refused = w.clock.Now().Add(-5 * time.Minute)
+	dry := w.run(tn, func(o *Options) { o.DryRun = true })
+	if dry.Plan.Fits != 0 || dry.Plan.Binds != BindsEgress || dry.Plan.RestFrom != tn.Refused.Add(RefusedWait) {
+		t.Errorf("%+v", dry.Plan)
+	}
+	res := w.run(tn, nil)
+	if res.Err != nil || res.Stored != 0 || !strings.Contains(res.Stopped, "refused for egress") {
+		t.Fatalf("%+v", res)
+	}
+	w.clock.Advance(RefusedWait)
+	if res := w.run(tn, nil); !res.Complete() {
+		t.Fatalf("%+v", res)
+	}
+}
