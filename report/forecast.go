@@ -20,10 +20,10 @@ import (
 // error that is ErrFormat for an unknown format, and w's.
 func Forecast(w io.Writer, r *outlook.Report, detail bool, o Options) error {
 	return renderers{
-		table:    func(b *bytes.Buffer) error { forecastTable(b, r, detail, o); return nil },
-		json:     func(b *bytes.Buffer) error { return writeJSON(b, newForecastDoc(r)) },
-		csv:      func(b *bytes.Buffer) error { return forecastCSV(b, r) },
-		markdown: func(b *bytes.Buffer) error { forecastMarkdown(b, r, detail, o); return nil },
+		"table":    func(b *bytes.Buffer) error { forecastTable(b, r, detail, o); return nil },
+		"json":     func(b *bytes.Buffer) error { return writeJSON(b, newForecastDoc(r)) },
+		"csv":      func(b *bytes.Buffer) error { return forecastCSV(b, r) },
+		"markdown": func(b *bytes.Buffer) error { forecastMarkdown(b, r, detail, o); return nil },
 	}.write(w, "forecast", o)
 }
 

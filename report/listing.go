@@ -21,10 +21,10 @@ type listing struct {
 
 func (l *listing) write(w io.Writer, o Options) error {
 	return renderers{
-		table:    func(b *bytes.Buffer) error { l.table(b, o); return nil },
-		json:     func(b *bytes.Buffer) error { return writeJSON(b, l.doc) },
-		csv:      func(b *bytes.Buffer) error { return writeCSV(b, l.head, l.records) },
-		markdown: func(b *bytes.Buffer) error { l.markdown(b); return nil },
+		"table":    func(b *bytes.Buffer) error { l.table(b, o); return nil },
+		"json":     func(b *bytes.Buffer) error { return writeJSON(b, l.doc) },
+		"csv":      func(b *bytes.Buffer) error { return writeCSV(b, l.head, l.records) },
+		"markdown": func(b *bytes.Buffer) error { l.markdown(b); return nil },
 	}.write(w, l.what, o)
 }
 

@@ -2,9 +2,11 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +17,11 @@ import (
 // Formats.
 var ErrFormat = errors.New("unknown format")
 
+// defaultFormat is what is written where no format is named.
+const defaultFormat = "table"
+
 // Formats are the names that Options.Format may have.
-func Formats() []string { return []string{"table", "json", "csv", "markdown"} }
+func Formats() []string { return []string{defaultFormat, "json", "csv", "markdown"} }
 
 // defaultWidth is what a table keeps to when nobody says how wide the terminal is.
 const defaultWidth = 100
@@ -66,38 +71,17 @@ func (o Options) location() *time.Location {
 	return o.Location
 }
 
-// renderers write one kind of thing in each format; nil where there is no such format of it.
-type renderers struct {
-	table, json, csv, markdown func(*bytes.Buffer) error
-}
+// renderers write one kind of thing, by the name of the format; not every kind has each of Formats.
+type renderers map[string]func(*bytes.Buffer) error
 
 // formats are those that there is a renderer for.
 func (r renderers) formats() []string {
-	var names []string
-	for _, f := range []struct {
-		name   string
-		render func(*bytes.Buffer) error
-	}{{"table", r.table}, {"json", r.json}, {"csv", r.csv}, {"markdown", r.markdown}} {
-		if f.render != nil {
-			names = append(names, f.name)
-		}
-	}
-	return names
+	return slices.DeleteFunc(Formats(), func(name string) bool { return r[name] == nil })
 }
 
 // write renders the whole before it writes the first byte.
 func (r renderers) write(w io.Writer, what string, o Options) error {
-	var render func(*bytes.Buffer) error
-	switch o.Format {
-	case "", "table":
-		render = r.table
-	case "json":
-		render = r.json
-	case "csv":
-		render = r.csv
-	case "markdown":
-		render = r.markdown
-	}
+	render := r[cmp.Or(o.Format, defaultFormat)]
 	if render == nil {
 		return fmt.Errorf("write %s: %w %q: it must be one of %s", what, ErrFormat, o.Format,
 			strings.Join(r.formats(), ", "))
@@ -120,9 +104,9 @@ func flush(w io.Writer, what string, render func(*bytes.Buffer) error) error {
 // w's.
 func Audit(w io.Writer, r *analyze.Report, o Options) error {
 	return renderers{
-		table:    func(b *bytes.Buffer) error { auditTable(b, r, o); return nil },
-		json:     func(b *bytes.Buffer) error { return writeJSON(b, newAuditDoc(r, o)) },
-		csv:      func(b *bytes.Buffer) error { return auditCSV(b, r, o) },
-		markdown: func(b *bytes.Buffer) error { auditMarkdown(b, r, o); return nil },
+		"table":    func(b *bytes.Buffer) error { auditTable(b, r, o); return nil },
+		"json":     func(b *bytes.Buffer) error { return writeJSON(b, newAuditDoc(r, o)) },
+		"csv":      func(b *bytes.Buffer) error { return auditCSV(b, r, o) },
+		"markdown": func(b *bytes.Buffer) error { auditMarkdown(b, r, o); return nil },
 	}.write(w, "audit", o)
 }

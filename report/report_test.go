@@ -260,7 +260,7 @@ func TestColor(t *testing.T) {
 // TestFormatWithoutARenderer: a kind of thing that has no such format is refused, and says which it has.
 func TestFormatWithoutARenderer(t *testing.T) {
 	var b bytes.Buffer
-	r := renderers{json: func(*bytes.Buffer) error { return nil }}
+	r := renderers{"json": func(*bytes.Buffer) error { return nil }}
 	for _, format := range []string{"", "table", "csv", "yaml"} {
 		err := r.write(&b, "thing", Options{Format: format})
 		if !errors.Is(err, ErrFormat) || !strings.HasSuffix(err.Error(), "it must be one of json") {

@@ -49,9 +49,25 @@ const (
 
 func (t TimeOption) meaning() store.TimeMeaning { return store.ParseTimeMeaning(string(t)) }
 
+// parsers read a whole input in one of the formats that have a name of their own.
+var parsers = []struct {
+	format string
+	parse  func(*input, *feeder) error
+}{
+	{FormatJSONL, parseJSONL},
+	{FormatHAR, parseHAR},
+	{FormatCombined, parseCombined},
+	{FormatCSV, parseCSV},
+	{FormatRecordings, parseListing},
+}
+
 // Formats are the names of the formats, "auto" first.
 func Formats() []string {
-	return []string{FormatAuto, FormatJSONL, FormatHAR, FormatCombined, FormatCSV, FormatRecordings}
+	names := []string{FormatAuto}
+	for _, p := range parsers {
+		names = append(names, p.format)
+	}
+	return names
 }
 
 // Sink takes requests in the order of the input.
@@ -260,21 +276,14 @@ func sourceKind(o Options, format string) string {
 	return FormatMapped
 }
 
-// parse runs the parser of the format over the whole input.
+// parse runs the parser of the format, which chooseFormat has chosen, over the whole input.
 func (f *feeder) parse(in *input, format string) error {
-	switch format {
-	case FormatJSONL:
-		return parseJSONL(in, f)
-	case FormatCSV:
-		return parseCSV(in, f)
-	case FormatCombined:
-		return parseCombined(in, f)
-	case FormatRecordings:
-		return parseListing(in, f)
-	case FormatMapped:
-		return parseMapped(in, f, f.mapping)
+	for _, p := range parsers {
+		if p.format == format {
+			return p.parse(in, f)
+		}
 	}
-	return parseHAR(in, f)
+	return parseMapped(in, f, f.mapping)
 }
 
 // add takes a record that a parser has read.
