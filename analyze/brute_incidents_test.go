@@ -43,7 +43,7 @@ func nightOf(at int64) int64 {
 
 func (b *brute) severityOf(rule string, at []int) analyze.Severity {
 	switch rule {
-	case rules.CutShort:
+	case rules.CutShort, rules.NoAnswer, rules.OutsideWindow, rules.ClockStepped:
 		return analyze.Notice
 	case rules.Auth:
 		for _, i := range at {
@@ -117,7 +117,7 @@ func (b *brute) undecided(rule string, night int64) bool {
 func (b *brute) incidents() []string {
 	var all []*bruteEpisode
 	for rule, at := range b.hits {
-		if rule != rules.NoAnswer && rule != rules.OutsideWindow && rule != rules.ClockStepped {
+		if b.severityOf(rule, nil) != analyze.Notice || rule == rules.CutShort { // the cause of others
 			all = append(all, b.runs(rule, at)...)
 		}
 	}

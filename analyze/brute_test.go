@@ -342,7 +342,7 @@ func (b *brute) authRun(c *call) int {
 func (b *brute) faults() {
 	ids := map[int64]bool{}
 	for rule, at := range b.hits {
-		if b.severityOf(rule, nil) == analyze.Notice || rule == rules.NoAnswer || rule == rules.OutsideWindow || rule == rules.ClockStepped {
+		if b.severityOf(rule, nil) == analyze.Notice {
 			continue
 		}
 		for _, i := range at {

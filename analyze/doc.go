@@ -27,5 +27,5 @@
 //
 // It reads no clock, no file and no environment, and decides nothing that depends on a vendor:
 // paths, numbers and statuses come from the policy (see limits.Policy). The numbers that are
-// headroom's own are in rules.go.
+// headroom's own are in package rules.
 package analyze

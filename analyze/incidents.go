@@ -256,7 +256,7 @@ func (n *night) any(of uint64) bool {
 }
 
 // aboutEgress are the rules about the rolling window, which a reset empties.
-var aboutEgress = []string{rules.EgressCap, rules.OverCap, rules.EgressNear, rules.After509}
+var aboutEgress = rulesThat(func(r *rules.Rule) bool { return r.Rolling })
 
 func (v *view) reset(a *Auditor, x *incident, lastNight int32) (at int64) {
 	if !slices.ContainsFunc(x.Rules, func(r string) bool { return slices.Contains(aboutEgress, r) }) {

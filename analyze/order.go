@@ -29,11 +29,16 @@ func (r *Result) used() float64 {
 }
 
 // atRisk are the rules about data that may be lost.
-var atRisk = []string{
-	rules.StalePull,
-	rules.NeverPulled,
-	rules.LostReport,
-	rules.ListedNotDownloaded,
+var atRisk = rulesThat(func(r *rules.Rule) bool { return r.AtRisk })
+
+// rulesThat are the names of the rules that something is true of.
+func rulesThat(is func(*rules.Rule) bool) (names []string) {
+	for _, r := range rules.All {
+		if is(r) {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
 
 // urgency is from 1, act now, to 6, nothing to do.

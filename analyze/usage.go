@@ -216,10 +216,10 @@ func (t *usageTally) count(a *Auditor) {
 
 // inVain are the rules about requests that could not succeed.
 var inVain = func() (mask uint64) {
-	for _, name := range []string{
-		rules.BlindRetry, rules.HastyRetry, rules.NoBackoff, rules.After509,
-	} {
-		mask |= 1 << rules.Index(name)
+	for i, r := range rules.All {
+		if r.InVain {
+			mask |= 1 << i
+		}
 	}
 	return mask
 }()

@@ -97,7 +97,11 @@ func matchesAny(p *Policy, value string) bool {
 
 func FuzzParse(f *testing.F) {
 	f.Add(minimal)
-	for _, name := range []string{"xima.toml", "../testdata/policies/othervendor.toml"} {
+	files := []string{"../testdata/policies/othervendor.toml"}
+	for _, name := range BuiltinNames() {
+		files = append(files, name+".toml")
+	}
+	for _, name := range files {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

@@ -176,7 +176,8 @@ func TestParseRefusesFilesThatAreNoPolicy(t *testing.T) {
 
 func TestBuiltinUnknown(t *testing.T) {
 	_, err := Builtin("ximaa")
-	if err == nil || err.Error() != `find policy "ximaa": headroom comes with xima only` {
+	want := `find policy "ximaa": headroom comes with ` + strings.Join(BuiltinNames(), ", ") + " only"
+	if err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}
 }

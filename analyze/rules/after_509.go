@@ -13,6 +13,7 @@ const After509 = "after-509"
 
 var after509 = Rule{
 	Name: After509, Severity: Violation,
+	Rolling: true, InVain: true,
 	Counts: "recording-audio requests within 15 minutes after a 509, no reset between",
 	Advice: "Stop at the first refusal for egress: further requests cannot succeed before bytes leave the window or support resets it.",
 	Causes: []string{EgressNear, OverCap, EgressCap},

@@ -12,6 +12,7 @@ const BlindRetry = "blind-retry"
 
 var blindRetry = Rule{
 	Name: BlindRetry, Severity: Warning,
+	InVain: true,
 	Counts: "repeats within 10 minutes of a 400, 404, 405 or 422",
 	Advice: "The same request cannot succeed: correct its parameters, or drop it, before asking again.",
 	Title:  "Requests that cannot succeed were repeated",

@@ -12,11 +12,12 @@ const EgressCap = "egress-cap"
 
 var egressCap = Rule{
 	Name: EgressCap, Severity: Violation,
-	Counts: "509 answers",
-	Advice: "Stop pulling recordings of this tenant and contact the vendor's support: ask for a review of the usage, and for a reset if a bug caused it.",
-	Causes: []string{DuplicateDownload, StalePull},
-	Title:  "The rolling egress cap was reached",
-	Hears:  func(k *Kind) bool { return k.Role == limits.RoleEgressCap && !k.Opaque },
+	Rolling: true,
+	Counts:  "509 answers",
+	Advice:  "Stop pulling recordings of this tenant and contact the vendor's support: ask for a review of the usage, and for a reset if a bug caused it.",
+	Causes:  []string{DuplicateDownload, StalePull},
+	Title:   "The rolling egress cap was reached",
+	Hears:   func(k *Kind) bool { return k.Role == limits.RoleEgressCap && !k.Opaque },
 	New: every(func(_ *Facts, c *Call) Evidence {
 		status, sum := c.Status, c.Sum
 		return Evidence{

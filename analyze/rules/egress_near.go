@@ -12,11 +12,12 @@ const EgressNear = "egress-near"
 
 var egressNear = Rule{
 	Name: EgressNear, Severity: Warning,
-	Counts: "once, from 80 % of the cap on, or from a forecast chance of 10 % to reach it within 7 days",
-	Advice: "Plan the next nights: postpone backfills, stop repeated downloads, and tell support before a large export.",
-	Causes: []string{DuplicateDownload, StalePull},
-	Title:  "The rolling egress is close to its cap",
-	Now:    true,
+	Rolling: true,
+	Counts:  "once, from 80 % of the cap on, or from a forecast chance of 10 % to reach it within 7 days",
+	Advice:  "Plan the next nights: postpone backfills, stop repeated downloads, and tell support before a large export.",
+	Causes:  []string{DuplicateDownload, StalePull},
+	Title:   "The rolling egress is close to its cap",
+	Now:     true,
 	New: finally(func(f *Facts, asOf int64, fire Fire) {
 		if why := near(f); len(why) > 0 {
 			fire(Evidence{At: asOf, Word: strings.Join(why, "; ")})

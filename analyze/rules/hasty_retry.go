@@ -13,6 +13,7 @@ const HastyRetry = "hasty-retry"
 
 var hastyRetry = Rule{
 	Name: HastyRetry, Severity: Warning,
+	InVain: true,
 	Counts: "repeats less than 1 s after the end of a 500 or 503",
 	Advice: "Wait a moment, and longer each time, before repeating a request that failed at the server.",
 	Causes: []string{PersistentError},

@@ -13,6 +13,7 @@ const LostReport = "lost-report"
 
 var lostReport = Rule{
 	Name: LostReport, Severity: Violation,
+	AtRisk: true,
 	Counts: "202 answers not asked for again with the same parameters within 24 hours",
 	Advice: "Send the same request with the same parameters again some minutes later: the vendor has kept the finished report.",
 	Title:  "Reports were deferred and never fetched",

@@ -5,6 +5,7 @@ const NeverPulled = "never-pulled"
 
 var neverPulled = Rule{
 	Name: NeverPulled, Severity: Warning,
+	AtRisk: true,
 	Counts: "a configured tenant without a recording-audio request",
 	Advice: "See whether this tenant's pull runs at all, and under this name; remove the tenant from the configuration if nobody pulls it.",
 	Title:  "No recording of this tenant was ever pulled",

@@ -13,6 +13,7 @@ const NoBackoff = "no-backoff"
 
 var noBackoff = Rule{
 	Name: NoBackoff, Severity: Violation,
+	InVain: true,
 	Counts: "requests sooner after n 429s of their class than max(Retry-After, min(60 s, interval × 2ⁿ⁻¹))",
 	Advice: "After a refusal wait as long as Retry-After says, else double the wait with each refusal up to a minute.",
 	Causes: []string{RateLimited},

@@ -12,11 +12,12 @@ const OverCap = "over-cap"
 // The sum at a request takes in all requests of the same start, so the rule judges them together.
 var overCap = Rule{
 	Name: OverCap, Severity: Violation,
-	Counts: "requests at which the rolling sum was at or over a cap that support told",
-	Advice: "Pull less until enough bytes have left the rolling window, or ask support whether the cap still fits the number of licensed agents.",
-	Causes: []string{DuplicateDownload, StalePull},
-	Title:  "More was pulled than the cap that support told",
-	New:    func(f *Facts) Judge { return &overCapJudge{f} },
+	Rolling: true,
+	Counts:  "requests at which the rolling sum was at or over a cap that support told",
+	Advice:  "Pull less until enough bytes have left the rolling window, or ask support whether the cap still fits the number of licensed agents.",
+	Causes:  []string{DuplicateDownload, StalePull},
+	Title:   "More was pulled than the cap that support told",
+	New:     func(f *Facts) Judge { return &overCapJudge{f} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf(
 			"at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",

@@ -2,8 +2,7 @@
 // counts, its severity, its known causes, which requests it hears, how it judges them and what it
 // keeps for that, and its sentence. all.go lists them.
 //
-// To add a rule, write its file, add its line to all.go and its row to the README's table, which a
-// test compares with Counts. What the vendor's page says of a rule, and where, is in the policy
+// CONTRIBUTING lists what to touch to add one. What the vendor's page says of a rule, and where, is in the policy
 // (limits.RuleNote); the numbers that are headroom's own stand in the files.
 //
 // # How a rule is asked
@@ -89,6 +88,12 @@ type Rule struct {
 	Late bool
 	// Distinct says that different Evidence.Key are counted, not hits.
 	Distinct bool
+	// AtRisk says that what it finds may be lost for good: such incidents come before others.
+	AtRisk bool
+	// Rolling says that it is about the rolling window, which a reset by support empties.
+	Rolling bool
+	// InVain says that a hit is a request that could not succeed.
+	InVain bool
 	// Grave says whether hits weigh as a violation; nil means never more than Severity.
 	Grave func(*Hits) bool
 }

@@ -11,6 +11,7 @@ const StalePull = "stale-pull"
 
 var stalePull = Rule{
 	Name: StalePull, Severity: Warning,
+	AtRisk: true,
 	Counts: "stretches of more than five days without a recording-audio request",
 	Advice: "Pull at least as often as the vendor recommends, so that no night carries the load of many.",
 	Causes: []string{Auth},

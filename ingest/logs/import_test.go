@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -74,8 +75,9 @@ func mustImport(t testing.TB, text string, o Options) ([]store.Request, []Reject
 	return requests, rejects, result
 }
 
-// TestImportGolden imports the samples and compares everything that came of them. HEADROOM_UPDATE=1 rewrites the
-// golden files.
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestImportGolden imports the samples and compares everything that came of them; -update rewrites the golden files.
 func TestImportGolden(t *testing.T) {
 	for _, name := range []string{"records.jsonl", "access.log", "records.csv", "session.har"} {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +115,7 @@ func describeImport(t *testing.T, requests []store.Request, rejects []Reject, re
 
 func compareGolden(t *testing.T, path string, got []byte) {
 	t.Helper()
-	if os.Getenv("HEADROOM_UPDATE") != "" {
+	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}

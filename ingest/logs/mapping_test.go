@@ -2,6 +2,8 @@ package logs
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -241,4 +243,22 @@ func FuzzMapped(f *testing.F) {
 			t.Fatalf("%d of %d came back: %v", len(again), len(requests), rejects)
 		}
 	})
+}
+
+// TestFormatsPageNamesEach: FORMATS.md has every format and every built-in mapping.
+func TestFormatsPageNamesEach(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "FORMATS.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range Formats()[1:] { // without "auto"
+		if !strings.Contains(string(page), "\n| `"+format+"` | ") {
+			t.Errorf("FORMATS.md has no row for the format %s", format)
+		}
+	}
+	for _, name := range MappingNames() {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("FORMATS.md does not name the mapping %s", name)
+		}
+	}
 }
