@@ -71,31 +71,6 @@ func newCompletionCommand(s *streams) *cli.Command {
 	}
 }
 
-func newManCommand(s *streams) *cli.Command {
-	return &cli.Command{
-		Name:  "man",
-		Usage: "print the manual page",
-		Description: "Examples:\n" +
-			"  headroom man | man -l -\n" +
-			"  headroom man -o /usr/local/share/man/man1/headroom.1",
-		Flags: []cli.Flag{outputFlag()},
-		Action: action(func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
-			}
-			app := newApp(s)
-			for _, cmd := range app.Commands {
-				cmd.UsageText = cmd.Description // the library's page leaves descriptions out
-			}
-			page, err := app.ToManWithSection(1)
-			if err != nil {
-				return fmt.Errorf("make manual page: %w", err)
-			}
-			return writeText(s, c, page)
-		}),
-	}
-}
-
 // writeText writes a text to --output.
 func writeText(s *streams, c *cli.Context, text string) error {
 	return writeOutput(s.out, c.String("output"), c.String("db"), func(w io.Writer) error {

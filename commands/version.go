@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,22 +26,42 @@ func newVersionCommand(s *streams) *cli.Command {
 			if c.Bool("notices") {
 				return writeText(s, c, notices.Text)
 			}
-			return writeText(s, c, "headroom "+version()+"\n")
+			return writeText(s, c, "headroom "+version()+" ("+builtFrom()+")\n")
 		}),
 	}
 }
 
-// version is the module's, with the commit of a build from a checkout where the build recorded it.
+// version is the module's, as the go command stamps it: a tag, or a pseudo-version with the commit's
+// first digits. It is "(devel)" where the build was told to record neither.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"
 	}
-	v := info.Main.Version
+	return info.Main.Version
+}
+
+// builtFrom tells what the program was built from, and by what: the commit of a build from a checkout,
+// the module's checksum of a "go install" by version, neither where the build recorded none.
+func builtFrom() string {
+	var of []string
+	if info, ok := debug.ReadBuildInfo(); ok {
+		of = sources(info)
+	}
+	return strings.Join(append(of, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH), ", ")
+}
+
+func sources(info *debug.BuildInfo) (of []string) {
+	if info.Main.Sum != "" {
+		of = append(of, "module "+info.Main.Sum)
+	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && v == "(devel)" {
-			v += " " + s.Value
+		switch {
+		case s.Key == "vcs.revision":
+			of = append(of, "commit "+s.Value)
+		case s.Key == "vcs.modified" && s.Value == "true":
+			of = append(of, "with changes that are not committed")
 		}
 	}
-	return v
+	return of
 }
