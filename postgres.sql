@@ -58,7 +58,7 @@ CREATE TABLE source (
 -- The files whose rows were pushed here, one a machine. Number 0 is none of them: what was recorded in this database.
 CREATE TABLE machine (
   id       bigint PRIMARY KEY,                   -- from 1
-  uid      bytea NOT NULL UNIQUE,                -- 16 random bytes that the file has in its meta.machine
+  uid      bytea NOT NULL UNIQUE,                -- a hash of the file's hash key and of when it was made
   name     text NOT NULL,                        -- what its user calls it; may be ''
   same_key boolean NOT NULL,                     -- the file's hash key is this log's: equal parameters are told as such
   seen_at  bigint NOT NULL                       -- when it first came, by this server's clock

@@ -166,7 +166,7 @@ func newApp(s *streams) *cli.App {
 		Commands: []*cli.Command{
 			newDemoCommand(s), newInitCommand(s), newImportCommand(s), newExportCommand(s),
 			newAuditCommand(s), newForecastCommand(s), newUsageCommand(s),
-			newReportCommand(s), newPullCommand(s), newPlanCommand(s), newServeCommand(s),
+			newReportCommand(s), newPullCommand(s), newPlanCommand(s), newPushCommand(s), newServeCommand(s),
 			newEvidenceCommand(s), newVerifyCommand(s), newSealCommand(s), newPruneCommand(s),
 			newResetCommand(s), newTenantsCommand(s), newRunCommand(s), newProxyCommand(s),
 			newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s), newRulesCommand(s),

@@ -10,7 +10,7 @@ import (
 	"github.com/6dcca832/headroom/store/sqlite"
 )
 
-// This is the one file of the commands that chooses a kind of store.
+// This is the one file of the commands that chooses a kind of store; push has one of each.
 
 // openMode changes how openLog opens.
 type openMode int

@@ -6,6 +6,18 @@ import (
 	"iter"
 )
 
+// Forwardable is a log whose rows can be sent on to one that many machines share.
+type Forwardable interface {
+	Log
+	// Seals opens the rows as they are now, for reading. It must be closed.
+	Seals(ctx context.Context) (Seals, error)
+	// Machine is the log's own name among those that are sent to one place, 16 bytes that mean nothing
+	// else. A copy of the log has the same.
+	Machine(ctx context.Context) ([16]byte, error)
+	// LedgerAfter gives the entries of all tenants with an ID above after, by ID, at most limit.
+	LedgerAfter(ctx context.Context, after int64, limit int) ([]LedgerEntry, error)
+}
+
 // ErrSealedMeanwhile says that another process sealed since the seals were read. Read them again.
 var ErrSealedMeanwhile = errors.New("another process sealed the log meanwhile")
 

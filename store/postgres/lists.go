@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/6dcca832/headroom/store"
 )
@@ -32,11 +31,15 @@ func (s *Store) AddRecordings(
 	return added, err
 }
 
-// addRecordings sends all statements at once. A number is given to each that is new, in order.
+// addRecordings gives numbers to those that are new, in order. Of equal ones the first counts.
 func (t *tx) addRecordings(
 	ctx context.Context, listed []store.ListedRecording,
 ) (added int64, err error) {
-	batch := &pgx.Batch{}
+	if len(listed) == 0 {
+		return 0, nil
+	}
+	var tenants, starts, durations, sizes, times []int64
+	var keys []string
 	for i := range listed {
 		r := &listed[i]
 		if err := r.Check(); err != nil {
@@ -46,13 +49,21 @@ func (t *tx) addRecordings(
 		if err != nil {
 			return 0, err
 		}
-		batch.Queue(`INSERT INTO recording (tenant_id, started_at, key, id, duration_us, bytes, listed_at)
-			SELECT $1, $2, $3, (SELECT coalesce(max(id), 0) + 1 FROM recording), $4, $5, $6
-			ON CONFLICT DO NOTHING`,
-			tenant, r.StartedAt, encodeText(r.Key), r.Duration, r.Bytes, r.ListedAt).
-			Exec(func(tag pgconn.CommandTag) error { added += tag.RowsAffected(); return nil })
+		tenants, starts = append(tenants, tenant), append(starts, r.StartedAt)
+		keys, durations = append(keys, encodeText(r.Key)), append(durations, r.Duration)
+		sizes, times = append(sizes, r.Bytes), append(times, r.ListedAt)
 	}
-	return added, t.conn.SendBatch(ctx, batch).Close()
+	tag, err := t.conn.Exec(ctx, `INSERT INTO recording
+		(tenant_id, started_at, key, id, duration_us, bytes, listed_at)
+		SELECT tenant, at, key, (SELECT coalesce(max(id), 0) FROM recording) + row_number() OVER (ORDER BY n),
+		duration, bytes, listed
+		FROM (SELECT DISTINCT ON (tenant, at, key) tenant, at, key COLLATE "C" AS key, duration, bytes, listed, n
+			FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+			WITH ORDINALITY AS u (tenant, at, key, duration, bytes, listed, n) ORDER BY tenant, at, key, n) u
+		WHERE NOT EXISTS (SELECT 1 FROM recording r
+			WHERE r.tenant_id = u.tenant AND r.started_at = u.at AND r.key = u.key)`,
+		tenants, starts, keys, durations, sizes, times)
+	return tag.RowsAffected(), err
 }
 
 // Recordings gives a tenant's recordings that began in [from, to), microseconds since 1970 UTC, in
@@ -98,6 +109,9 @@ func (s *Store) AddLedger(ctx context.Context, entries []store.LedgerEntry) erro
 
 // addLedger adds a machine's entries; their IDs are its file's, or none where machine is 0.
 func (t *tx) addLedger(ctx context.Context, machine int64, entries []store.LedgerEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	last, err := t.lastID(ctx, "ledger")
 	if err != nil {
 		return err
@@ -163,6 +177,9 @@ func (s *Store) AddEvent(ctx context.Context, e store.Event) error {
 
 // addEvents is like addLedger.
 func (t *tx) addEvents(ctx context.Context, machine int64, events []store.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	last, err := t.lastID(ctx, "event")
 	if err != nil {
 		return err
@@ -212,6 +229,9 @@ func (s *Store) AddCapture(ctx context.Context, c store.Capture) error {
 
 // addCaptures is like addLedger.
 func (t *tx) addCaptures(ctx context.Context, machine int64, captures []store.Capture) error {
+	if len(captures) == 0 {
+		return nil
+	}
 	last, err := t.lastID(ctx, "capture")
 	if err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// now is the server's clock in microseconds since 1970 UTC, whatever the transaction's start.
-const now = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+// clockNow is the server's clock in microseconds since 1970 UTC, whatever the transaction's start.
+const clockNow = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 // TakeSlot takes the slot of a tenant's class, by the server's clock: machines share it through the
 // database, whatever their own say. Only one process has it at a time. Where it is not free, ok is
@@ -26,7 +26,7 @@ func (s *Store) TakeSlot(
 	// A time that is farther away than any lease reaches is from before the clock was set back, and
 	// holds nobody.
 	var until, waitUS int64
-	err = s.pool.QueryRow(ctx, `WITH clock AS MATERIALIZED (SELECT `+now+` AS t), taken AS (
+	err = s.pool.QueryRow(ctx, `WITH clock AS MATERIALIZED (SELECT `+clockNow+` AS t), taken AS (
 		INSERT INTO pace AS p (tenant_id, class, next_at) SELECT $1, $2, t + $3 FROM clock
 		ON CONFLICT (tenant_id, class) DO UPDATE SET next_at = excluded.next_at
 		WHERE p.next_at <= excluded.next_at - $3 OR p.next_at > excluded.next_at + $3 RETURNING next_at)
@@ -51,7 +51,7 @@ func (s *Store) SettleSlot(ctx context.Context, slot store.Slot, next time.Time)
 	if err != nil {
 		return err
 	}
-	_, err = s.pool.Exec(ctx, "UPDATE pace SET next_at = "+now+
+	_, err = s.pool.Exec(ctx, "UPDATE pace SET next_at = "+clockNow+
 		" + $1 WHERE tenant_id = $2 AND class = $3 AND next_at = $4",
 		time.Until(next).Microseconds(), id, slot.Class, slot.Until)
 	if err != nil {

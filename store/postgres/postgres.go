@@ -36,11 +36,16 @@ type Option func(*options)
 type options struct {
 	mustExist, readOnly bool
 	waiting             func()
+	hashKey             []byte
 }
 
 // WhenWaiting has f called when a write has waited for another process for a second. By default,
 // nobody is told while it waits.
 func WhenWaiting(f func()) Option { return func(o *options) { o.waiting = f } }
+
+// WithHashKey gives tables that Open makes the hash key of another log, so that equal parameters are
+// told as such in both. By default, new tables have a random key of their own.
+func WithHashKey(key []byte) Option { return func(o *options) { o.hashKey = key } }
 
 // MustExist makes Open fail with ErrNoFile where the schema holds no log. By default, Open makes
 // the tables.

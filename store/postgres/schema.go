@@ -57,7 +57,7 @@ func prepare(ctx context.Context, conn *pgx.Conn, o options) error {
 			return err
 		}
 		if version == 0 {
-			return create(ctx, conn)
+			return create(ctx, conn, o.hashKey)
 		}
 		return migrate(ctx, conn, version, migrations, format)
 	})
@@ -115,12 +115,14 @@ func formatOf(ctx context.Context, conn *pgx.Conn) (int, error) {
 	return version, nil
 }
 
-func create(ctx context.Context, conn *pgx.Conn) error {
+func create(ctx context.Context, conn *pgx.Conn, key []byte) error {
 	if _, err := conn.Exec(ctx, schema); err != nil {
 		return err
 	}
-	key := make([]byte, 32)
-	rand.Read(key) // never fails: crypto/rand
+	if key == nil {
+		key = make([]byte, 32)
+		rand.Read(key) // never fails: crypto/rand
+	}
 	if _, err := conn.Exec(ctx, "INSERT INTO secret VALUES ($1)", key); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func TestImmutableFileChanges(t *testing.T) {
 	must(t, w.Close())
 	st := openTest(t, path, ReadOnly())
 	pretend := func() { // that the folder cannot be written: permissions do not bind root
-		db, err := openMode(path, identity{version: formatVersion}, immutable)
+		db, err := openMode(path, identity{version: formatVersion}, immutable, nil)
 		must(t, err)
 		must(t, st.db.Close())
 		st.db, st.mode, st.seen = db, immutable, stampOf(path)

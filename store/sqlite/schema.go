@@ -102,7 +102,7 @@ func userVersion(ctx context.Context, q queryer) (version int, err error) {
 }
 
 // create makes the tables of a new file. Two processes may do so at once: the second finds it done.
-func create(ctx context.Context, db *sql.DB) error {
+func create(ctx context.Context, db *sql.DB, hashKey []byte) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -118,16 +118,19 @@ func create(ctx context.Context, db *sql.DB) error {
 			id == applicationID {
 			return err
 		}
-		return createTables(ctx, conn)
+		return createTables(ctx, conn, hashKey)
 	})
 }
 
-func createTables(ctx context.Context, conn *sql.Conn) error {
+func createTables(ctx context.Context, conn *sql.Conn, hashKey []byte) error {
 	if err := makeTables(ctx, conn); err != nil {
 		return err
 	}
-	key := make([]byte, 32)
-	rand.Read(key) // never fails: crypto/rand
+	key := hashKey
+	if key == nil {
+		key = make([]byte, 32)
+		rand.Read(key) // never fails: crypto/rand
+	}
 	_, err := conn.ExecContext(ctx, "INSERT INTO meta VALUES ('hash_key', ?), ('created_at', ?)", key,
 		time.Now().UnixMicro())
 	return err

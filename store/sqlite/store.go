@@ -36,11 +36,16 @@ type Option func(*options)
 type options struct {
 	mustExist, readOnly bool
 	waiting             func()
+	hashKey             []byte
 }
 
 // WhenWaiting has f called when a write has waited for another process's lock for a second. By
 // default, nobody is told while it waits.
 func WhenWaiting(f func()) Option { return func(o *options) { o.waiting = f } }
+
+// WithHashKey gives a file that Open makes the hash key of another log, so that equal parameters are
+// told as such in both. By default, a new file has a random key of its own.
+func WithHashKey(key []byte) Option { return func(o *options) { o.hashKey = key } }
 
 // MustExist makes Open fail with ErrNoFile where there is no file. By default, Open makes one.
 func MustExist() Option { return func(o *options) { o.mustExist = true } }
@@ -106,7 +111,7 @@ func (s *Store) open() error {
 	if s.mode == immutable {
 		s.seen = stampOf(path)
 	}
-	if s.db, err = openMode(path, id, s.mode); err != nil {
+	if s.db, err = openMode(path, id, s.mode, s.opts.hashKey); err != nil {
 		return err
 	}
 	if s.mode != immutable {
@@ -141,7 +146,7 @@ func makeFile(path string) {
 	}
 }
 
-func openMode(path string, id identity, m mode) (_ *sql.DB, err error) {
+func openMode(path string, id identity, m mode, hashKey []byte) (_ *sql.DB, err error) {
 	db, err := connect(path, m)
 	if err != nil {
 		return nil, err
@@ -162,7 +167,7 @@ func openMode(path string, id identity, m mode) (_ *sql.DB, err error) {
 	}
 	switch {
 	case m == readWrite:
-		err = prepare(ctx, db, id)
+		err = prepare(ctx, db, id, hashKey)
 	case id.empty:
 		err = errNoFile
 	default:
@@ -191,9 +196,9 @@ func checkFile(ctx context.Context, db *sql.DB) (empty bool, err error) {
 
 // prepare makes or migrates what is in the file. WAL lasts in it, but a process that was killed
 // while it made the file may not have come that far.
-func prepare(ctx context.Context, db *sql.DB, id identity) (err error) {
+func prepare(ctx context.Context, db *sql.DB, id identity, hashKey []byte) (err error) {
 	if id.empty {
-		err = create(ctx, db)
+		err = create(ctx, db, hashKey)
 	} else {
 		err = migrate(ctx, db, migrations, formatVersion)
 	}

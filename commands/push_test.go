@@ -1,0 +1,176 @@
+package commands
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/pgtest"
+	"github.com/6dcca832/headroom/store"
+)
+
+// addTo appends requests to a log.
+func addTo(t *testing.T, db string, requests []store.Request) {
+	t.Helper()
+	log, err := openLog(t.Context(), db, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), requests); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rowsIn are a log's requests by ID.
+func rowsIn(t *testing.T, db string) (all []store.Request) {
+	t.Helper()
+	log, err := openLog(t.Context(), db, nil, readOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	snap, err := log.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	for q, err := range snap.Rows(t.Context(), "", store.Range{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, q)
+	}
+	return all
+}
+
+// lines are the sorted lines of an export.
+func lines(t *testing.T, dbs ...string) (all []string) {
+	t.Helper()
+	for _, db := range dbs {
+		all = append(all, strings.Split(strings.TrimSpace(runMain(t, db, "export")), "\n")...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Three machines with files of their own, whose clocks differ, push in turns; each push may be
+// killed anywhere. Every row arrives once, and the audit is that of one file with everything.
+func TestThreeMachinesOneLog(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	dir := t.TempDir()
+	t.Chdir(dir)
+	url := pgtest.Schema(t)
+	t.Setenv("HEADROOM_PUSH_TO", url)
+	program := filepath.Join(dir, "headroom") // the test's binary under this name is headroom
+	if err := os.Symlink(os.Args[0], program); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 99))
+	var files []string
+	var waiting [][]store.Request
+	for i := range 3 {
+		files = append(files, filepath.Join(dir, "machine"+string(rune('a'+i))+".db"))
+		rows := randomLog(r, 1200)
+		for k := range rows {
+			rows[k].StartedAt += int64(i-1) * 2_500_000 // its clock
+		}
+		waiting = append(waiting, rows)
+	}
+	runMain(t, files[0], "push", "--machine", "pull-a") // nothing yet: the tables are made
+	for left := true; left; {
+		left = false
+		for i, file := range files {
+			n := min(len(waiting[i]), r.IntN(500))
+			if n > 0 {
+				addTo(t, file, waiting[i][:n])
+				waiting[i] = waiting[i][n:]
+			}
+			left = left || len(waiting[i]) > 0
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.IntN(300))*time.Millisecond)
+			_ = exec.CommandContext(ctx, program, "-q", "--db", file, "push").Run() // killed, or not
+			cancel()
+		}
+	}
+	for _, file := range files {
+		runMain(t, file, "push")
+		runMain(t, file, "push")
+	}
+	if got, want := lines(t, url), lines(t, files...); !slices.Equal(got, want) {
+		t.Fatalf("%d rows of %d arrived, or others", len(got), len(want))
+	}
+	one := filepath.Join(dir, "one.db")
+	addTo(t, one, rowsIn(t, url)) // in the order of their arrival
+	asOf := fleetNow.Format("2006-01-02T15:04:05Z")
+	for _, args := range [][]string{
+		{"audit", "--as-of", asOf, "--format", "json"}, {"forecast", "--as-of", asOf, "--format", "json"},
+	} {
+		if a, b := runMain(t, one, args...), runMain(t, url, args...); a != b {
+			t.Errorf("%v: one file says\n%s\nthe shared log says\n%s", args, a, b)
+		}
+	}
+	list := runMain(t, files[0], "push", "--list")
+	if strings.Count(list, "\n") != 4 || !strings.Contains(list, "the log's") {
+		t.Errorf("the machines are\n%s", list)
+	}
+}
+
+// What is wrong with a push is one line, with nothing sent; --every goes on.
+func TestPushRefuses(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	dir := t.TempDir()
+	t.Chdir(dir)
+	url := pgtest.Schema(t)
+	a, b := filepath.Join(dir, "a.db"), filepath.Join(dir, "b.db")
+	rows := randomLog(rand.New(rand.NewPCG(2, 2)), 100)
+	addTo(t, a, rows[:60])
+	copyFile(t, a, b)
+	addTo(t, a, rows[60:])
+	runMain(t, a, "push", "--to", url)
+	addTo(t, b, append([]store.Request(nil), rows[:90]...))
+	if line := failMain(t, b, "push", "--to", url); !strings.Contains(line, "went on by itself") ||
+		strings.Count(line, "\n") != 1 {
+		t.Error(line)
+	}
+	for want, args := range map[string][]string{
+		"--to: is needed":        {"push"},
+		"must begin with":        {"push", "--to", "mysql://u:hunter2@h/d"},
+		"flag --every":           {"push", "--to", url, "--every", "soon"},
+		"a second or more":       {"push", "--to", url, "--every", "1ms"},
+		"argument \"x\"":         {"push", "--to", url, "x"},
+		"the server does not an": {"push", "--to", "postgres://u:hunter2@127.0.0.1:1/d"},
+	} {
+		if line := failMain(t, a, args...); !strings.Contains(line, want) || strings.Contains(line, "hunter2") {
+			t.Errorf("%v: %s", args, line)
+		}
+	}
+	if line := failMain(t, url, "push", "--to", url); !strings.Contains(line, "what is pushed is a file") {
+		t.Error(line)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	defer cancel()
+	var errs strings.Builder
+	code := Main(ctx, []string{"headroom", "--db", b, "push", "--to", url, "--every", "1s"}, strings.NewReader(""), &errs, &errs)
+	if code != exitDone || strings.Count(errs.String(), "the next attempt is in") < 2 {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

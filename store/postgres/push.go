@@ -1,0 +1,405 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/6dcca832/headroom/store"
+)
+
+// A machine's rows keep the numbers they have in its file, and the database keeps how far each file
+// has been sent, in the transaction that adds the rows. So there is nothing to remember on the
+// machine, and nothing that can be lost or sent twice, whoever is killed when.
+
+// What can be wrong with a file that is pushed; Push's error matches one with errors.Is.
+var (
+	// ErrOlder: the file lacks rows that it has sent.
+	ErrOlder = errors.New("is older than what was pushed from it")
+	// ErrForked: the file has other rows than it has sent.
+	ErrForked = errors.New("is not the one that was pushed: a copy of it went on by itself")
+)
+
+const wayOut = "put the newer file back, or begin a new one and import what is missing: " +
+	"headroom export -o missing.jsonl, then headroom --db postgres://… import missing.jsonl, " +
+	"which adds no request twice"
+
+// errMeanwhile: another push of the same file was faster.
+var errMeanwhile = errors.New("another process pushed meanwhile")
+
+// pushBatch is the most rows of a kind in one transaction. It is a variable for tests only.
+var pushBatch = maxBatch
+
+// verified is how many of the last rows that were sent are compared before more are.
+const verified = 256
+
+// PushOptions say how to push. The zero value will do.
+type PushOptions struct {
+	// Name is what the user calls the machine; "" keeps the one it has.
+	Name string
+	// Now is the machine's clock; nil means time.Now. It is for tests.
+	Now func() time.Time
+}
+
+// Pushed says what a push sent, and what it saw.
+type Pushed struct {
+	Requests, Events, Recordings, Captures, Ledger int64
+	// Ahead is the machine's clock less the server's, give or take Within.
+	Ahead, Within time.Duration
+	// OtherKey says that the file's hash key is not the log's: that two machines sent the same
+	// parameters can then not be told.
+	OtherKey bool
+}
+
+// position is how far a machine's file has been sent.
+type position struct {
+	machine, n, request, event, recording, capture, ledger int64
+}
+
+// Push sends what is new in a machine's file, each row once. It may be called by several processes
+// at once, and again after any error: what was sent before it stays. Its error matches ErrOlder or
+// ErrForked where the file is not the one that was pushed; then nothing was sent.
+func (s *Store) Push(ctx context.Context, from store.Forwardable, o PushOptions) (Pushed, error) {
+	p := push{to: s, from: from, o: o}
+	err := p.run(ctx)
+	return p.done, err
+}
+
+// push is one run of Push.
+type push struct {
+	to   *Store
+	from store.Forwardable
+	o    PushOptions
+	uid  [16]byte
+	in   store.Seals
+	done Pushed
+}
+
+func (p *push) run(ctx context.Context) (err error) {
+	if p.to.hashKey == nil {
+		return fmt.Errorf("push to %q: %w: the role may only read", p.to.path, store.ErrReadOnly)
+	}
+	if p.o.Now == nil {
+		p.o.Now = time.Now
+	}
+	if p.uid, err = p.from.Machine(ctx); err != nil {
+		return err
+	}
+	p.done.OtherKey = !bytes.Equal(p.from.HashKey(), p.to.hashKey)
+	if err := p.compareClocks(ctx); err != nil {
+		return err
+	}
+	if p.in, err = p.from.Seals(ctx); err != nil {
+		return err
+	}
+	for more := true; more && err == nil; {
+		if more, err = p.step(ctx); errors.Is(err, errMeanwhile) {
+			more, err = true, nil
+		}
+	}
+	return errors.Join(err, p.in.Close())
+}
+
+// step sends the next batch, and says whether there may be more.
+func (p *push) step(ctx context.Context) (more bool, err error) {
+	at, err := p.position(ctx)
+	if err != nil {
+		return false, p.to.failed(err)
+	}
+	if err := p.check(ctx, at); err != nil {
+		return false, err
+	}
+	b, err := p.next(ctx, at)
+	if err != nil || b.upto == at {
+		return false, err
+	}
+	var recordings int64
+	err = p.to.write(ctx, func(t *tx) (err error) {
+		recordings, err = p.add(ctx, t, at, b)
+		return err
+	})
+	if err == nil {
+		p.done.Requests += int64(len(b.requests))
+		p.done.Events += int64(len(b.events))
+		p.done.Recordings += recordings
+		p.done.Captures += int64(len(b.captures))
+		p.done.Ledger += int64(len(b.ledger))
+	}
+	return true, err
+}
+
+const positionQuery = `SELECT m.id, coalesce(p.n, 0), coalesce(p.request_upto, 0),
+	coalesce(p.event_upto, 0), coalesce(p.recording_upto, 0), coalesce(p.capture_upto, 0),
+	coalesce(p.ledger_upto, 0)
+	FROM machine m LEFT JOIN push p ON p.machine_id = m.id WHERE m.uid = $1 ORDER BY p.n DESC LIMIT 1`
+
+// position reads how far the file has been sent; a machine of 0 is not known yet.
+func (p *push) position(ctx context.Context) (at position, err error) {
+	return scanPosition(p.to.pool.QueryRow(ctx, positionQuery, p.uid[:]))
+}
+
+func scanPosition(row pgx.Row) (at position, err error) {
+	err = row.Scan(&at.machine, &at.n, &at.request, &at.event, &at.recording, &at.capture, &at.ledger)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return at, err
+}
+
+// check makes sure that the file still holds what it has sent.
+func (p *push) check(ctx context.Context, at position) error {
+	last := p.in.Last()
+	run, err := p.in.Run(ctx, 0)
+	if err != nil {
+		return err
+	}
+	sealed := run.Upto // a prune may have removed the rows with the highest numbers
+	if max(last.Request, sealed.Request) < at.request || max(last.Event, sealed.Event) < at.event ||
+		max(last.Recording, sealed.Recording) < at.recording ||
+		max(last.Capture, sealed.Capture) < at.capture {
+		return fmt.Errorf("database %q %w: its last request is %d, and %d were sent; nothing was sent "+
+			"now; %s", p.from.Path(), ErrOlder, max(last.Request, sealed.Request), at.request, wayOut)
+	}
+	if at.request == 0 {
+		return nil
+	}
+	rows := map[int64]store.Request{}
+	for r, err := range p.in.Requests(ctx, "", max(0, at.request-verified), at.request) {
+		if err != nil {
+			return err
+		}
+		rows[r.ID] = *r
+	}
+	if err := p.compare(ctx, at.machine, rows); err != nil {
+		return p.to.failed(err)
+	}
+	for id := range rows { // those that the database does not have like that
+		return fmt.Errorf("database %q %w: its request %d is not the one that was sent; nothing was sent "+
+			"now; %s", p.from.Path(), ErrForked, id, wayOut)
+	}
+	return nil
+}
+
+// compare removes from rows those that the database has as they are.
+func (p *push) compare(ctx context.Context, machine int64, rows map[int64]store.Request) error {
+	var tenants []string
+	var ids []int64
+	for id, r := range rows {
+		tenants, ids = append(tenants, encodeText(r.Tenant)), append(ids, id)
+	}
+	found, err := p.to.pool.Query(ctx, `SELECT seq, started_at, status, response_bytes, duration_us,
+		coalesce(key, ''), coalesce(query, ''), coalesce(params, '')
+		FROM unnest($2::text[], $3::bigint[]) AS u (tenant, id) JOIN tenant t ON t.name = u.tenant
+		JOIN request r ON r.tenant_id = t.id AND r.machine_id = $1 AND r.seq = u.id`,
+		machine, tenants, ids)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		var seq, startedAt, bytes, duration int64
+		var status int16
+		var key, query, params string
+		err := found.Scan(&seq, &startedAt, &status, &bytes, &duration, &key, &query, &params)
+		if err != nil {
+			return err
+		}
+		r := rows[seq]
+		if r.StartedAt == startedAt && r.Status == int(status) && r.ResponseBytes == bytes &&
+			r.Duration == duration && r.Key == decodeText(key) && r.Query == decodeText(query) &&
+			r.Params == decodeText(params) {
+			delete(rows, seq)
+		}
+	}
+	return found.Err()
+}
+
+// batch is what one transaction adds.
+type batch struct {
+	upto     position // after it
+	requests []store.Request
+	events   []store.Event
+	listed   []store.ListedRecording
+	captures []store.Capture
+	ledger   []store.LedgerEntry
+}
+
+// next reads what comes after a position, at most pushBatch of each kind of row.
+func (p *push) next(ctx context.Context, at position) (b batch, err error) {
+	last := p.in.Last()
+	b.upto = at
+	for r, err := range p.in.Requests(ctx, "", at.request, last.Request) {
+		if err != nil {
+			return b, err
+		}
+		b.requests = append(b.requests, *r)
+		if b.upto.request = r.ID; len(b.requests) >= pushBatch {
+			break
+		}
+	}
+	for r, err := range p.in.Listed(ctx, "", at.recording, last.Recording) {
+		if err != nil {
+			return b, err
+		}
+		b.listed = append(b.listed, r)
+		if b.upto.recording = r.ID; len(b.listed) >= pushBatch {
+			break
+		}
+	}
+	events, err := p.in.Events(ctx, "", at.event, last.Event)
+	if err != nil {
+		return b, err
+	}
+	for _, e := range events {
+		b.upto.event = e.ID
+		// What an audit told, and what was removed from the file, is about the file alone.
+		if e.Kind != store.EventTold && e.Kind != store.EventPrune {
+			b.events = append(b.events, e)
+		}
+	}
+	if b.captures, err = p.in.Captures(ctx, at.capture, last.Capture); err != nil {
+		return b, err
+	}
+	for _, c := range b.captures {
+		b.upto.capture = c.ID
+	}
+	b.ledger, err = p.from.LedgerAfter(ctx, at.ledger, pushBatch)
+	for _, e := range b.ledger {
+		b.upto.ledger = e.ID
+	}
+	return b, err
+}
+
+// add writes a batch, unless another push has moved the position meanwhile.
+func (p *push) add(ctx context.Context, t *tx, at position, b batch) (recordings int64, err error) {
+	now, err := scanPosition(t.conn.QueryRow(ctx, positionQuery, p.uid[:]))
+	if err != nil {
+		return 0, err
+	}
+	if now != at {
+		return 0, errMeanwhile
+	}
+	machine, err := p.machine(ctx, t, at.machine)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.addPushed(ctx, machine, b.requests); err != nil {
+		return 0, err
+	}
+	if recordings, err = t.addRecordings(ctx, b.listed); err != nil {
+		return 0, err
+	}
+	if err := t.addEvents(ctx, machine, b.events); err != nil {
+		return 0, err
+	}
+	if err := t.addCaptures(ctx, machine, b.captures); err != nil {
+		return 0, err
+	}
+	if err := t.addLedger(ctx, machine, b.ledger); err != nil {
+		return 0, err
+	}
+	_, err = t.conn.Exec(ctx, "INSERT INTO push VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "+clockNow+", $9, $10)",
+		machine, at.n+1, b.upto.request, b.upto.event, b.upto.recording, b.upto.capture, b.upto.ledger,
+		len(b.requests), p.done.Ahead.Microseconds(), p.done.Within.Microseconds())
+	return recordings, err
+}
+
+// machine gives the machine's number, and adds it where it is not known yet. What was given a name
+// keeps it: rows are only ever added.
+func (p *push) machine(ctx context.Context, t *tx, known int64) (id int64, err error) {
+	if known > 0 {
+		return known, nil
+	}
+	name := p.o.Name
+	if name == "" {
+		name = hex.EncodeToString(p.uid[:4])
+	}
+	err = t.conn.QueryRow(ctx, `INSERT INTO machine (id, uid, name, same_key, seen_at)
+		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, `+clockNow+` FROM machine RETURNING id`,
+		p.uid[:], encodeText(name), !p.done.OtherKey).Scan(&id)
+	return id, err
+}
+
+// addPushed adds a machine's requests, which keep their IDs as seq.
+func (t *tx) addPushed(ctx context.Context, machine int64, requests []store.Request) error {
+	if len(requests) == 0 {
+		return nil
+	}
+	refs, err := t.Resolve(ctx, requests)
+	if err != nil {
+		return err
+	}
+	last, err := t.LastID(ctx)
+	if err != nil {
+		return err
+	}
+	rows := &t.store.copy
+	rows.reset()
+	for i := range requests {
+		rows.request(&requests[i], refs[i], machine, requests[i].ID, last+1+int64(i))
+	}
+	return rows.send(ctx, t.conn, requestColumns)
+}
+
+// compareClocks asks the server for its time, a few times, and takes the answer that came fastest.
+func (p *push) compareClocks(ctx context.Context) error {
+	p.done.Within = time.Hour
+	for range 3 {
+		var at int64
+		before := p.o.Now()
+		began := time.Now()
+		if err := p.to.pool.QueryRow(ctx, "SELECT "+clockNow).Scan(&at); err != nil {
+			return p.to.failed(err)
+		}
+		if half := time.Since(began) / 2; half < p.done.Within {
+			p.done.Within, p.done.Ahead = half, before.Add(half).Sub(time.UnixMicro(at))
+		}
+	}
+	return nil
+}
+
+// Machine is one of those whose files were pushed.
+type Machine struct {
+	Name string
+	// Requests is how many it sent.
+	Requests int64
+	// PushedAt is when its last batch came, by the server's clock, in microseconds since 1970 UTC.
+	PushedAt int64
+	// Ahead is what the machine's clock then said more than the server's, give or take Within.
+	Ahead, Within time.Duration
+	// OtherKey is that of Pushed.
+	OtherKey bool
+}
+
+// Machines gives all machines whose files were pushed, by name.
+func (s *Store) Machines(ctx context.Context) (all []Machine, err error) {
+	rows, err := s.pool.Query(ctx, `SELECT m.name, NOT m.same_key, sum(p.requests)::bigint,
+		max(p.pushed_at), (array_agg(p.ahead_us ORDER BY p.n DESC))[1],
+		(array_agg(p.within_us ORDER BY p.n DESC))[1]
+		FROM machine m JOIN push p ON p.machine_id = m.id GROUP BY m.id ORDER BY m.name, m.id`)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var m Machine
+		var ahead, within int64
+		err := rows.Scan(&m.Name, &m.OtherKey, &m.Requests, &m.PushedAt, &ahead, &within)
+		if err != nil {
+			return nil, s.failed(err)
+		}
+		m.Name = decodeText(m.Name)
+		m.Ahead = time.Duration(ahead) * time.Microsecond
+		m.Within = time.Duration(within) * time.Microsecond
+		all = append(all, m)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.failed(err)
+	}
+	return all, nil
+}
