@@ -328,12 +328,12 @@ func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOpt
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var missing, failed, stored, planned int
+	var missing, failed, stored, planned, fits int
 	var bytes int64
 	for i := range results {
 		r := &results[i]
-		missing, stored, planned = missing+len(r.Missing), stored+r.Stored, planned+r.Plan.Recordings
-		bytes += r.Bytes
+		missing, stored, bytes = missing+len(r.Missing), stored+r.Stored, bytes+r.Bytes
+		planned, fits = planned+r.Plan.Recordings, fits+r.Plan.Fits
 		if r.Err == nil {
 			continue
 		}
@@ -343,7 +343,9 @@ func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOpt
 		}
 	}
 	if o.DryRun {
-		s.outcome = measure.Count(int64(planned), "recording") + " to fetch"
+		s.outcome = fmt.Sprintf("%s to fetch; %s of them tonight",
+			measure.Count(int64(planned), "recording"), measure.Grouped(int64(fits)))
+		s.tell("headroom: plan: %s", s.outcome)
 		missing = 0
 	} else {
 		s.outcome = fmt.Sprintf("%s stored (%s); %d missing", measure.Count(int64(stored), "recording"),

@@ -222,8 +222,12 @@ func (p *proof) start(configs []sim.Config) {
 	for _, c := range configs {
 		p.newToken(c.Name, p.vendor.AddUser(c.Name, "Recording Export"))
 		fmt.Fprintf(&config, "[tenants.%s]\ntoken_env = %q\n", c.Name, tokenVariable(c.Name))
-		if c.CapBytes > 0 {
-			fmt.Fprintf(&config, "cap = %d\ncap_told_on = 2026-01-01\ncap_told_by = \"support\"\n", c.CapBytes)
+		told := c.CapBytes
+		if p.special(c.Name, refusedTenant) { // else its cap is learned from the refusal, and binds
+			told = 10e9
+		}
+		if told > 0 {
+			fmt.Fprintf(&config, "cap = %d\ncap_told_on = 2026-01-01\ncap_told_by = \"support\"\n", told)
 		}
 	}
 	for name, data := range map[string][]byte{

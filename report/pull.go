@@ -114,11 +114,11 @@ func Pull(w io.Writer, rows []PullRow, dry bool, o Options) error {
 	doc := pullDoc{Schema: "headroom.pull/v1", DryRun: dry, Tenants: []pullTenantDoc{}}
 	for i := range rows {
 		doc.Tenants = append(doc.Tenants, newPullTenantDoc(&rows[i]))
-		cells := pullCells
 		if dry {
-			cells = planCells
+			l.rows = append(l.rows, planCells(&rows[i], o.location()))
+		} else {
+			l.rows = append(l.rows, pullCells(&rows[i])...)
 		}
-		l.rows = append(l.rows, cells(&rows[i], o.location()))
 		l.records = append(l.records, pullRecord(&rows[i]))
 	}
 	l.doc = doc
@@ -130,10 +130,10 @@ func pullListing(dry bool) *listing {
 		what: "pull", empty: "No tenant was pulled.",
 		columns: []column{
 			{head: "Tenant"}, {head: "Listed", right: true}, {head: "Had", right: true},
-			{head: "New", right: true}, {head: "Excused", right: true}, {head: "Missing", right: true},
+			{head: "New", right: true}, {head: "Missing", right: true},
 			{head: "Bytes", right: true}, {head: "Why", wrap: true},
 		},
-		squeeze: []squeeze{{7, 24}, {0, 12}},
+		squeeze: []squeeze{{6, 24}, {0, 12}},
 		head: []string{
 			"tenant", "listed", "already_stored", "stored", "excused", "missing", "bytes",
 			"wasted_bytes", "stopped", "error",
@@ -142,21 +142,33 @@ func pullListing(dry bool) *listing {
 	if dry {
 		l.columns = []column{
 			{head: "Tenant"}, {head: "To fetch", right: true}, {head: "Bytes", right: true},
-			{head: "Fits", right: true}, {head: "Takes", right: true}, {head: "After", right: true},
-			{head: "Binds", wrap: true}, {head: "The rest", wrap: true},
+			{head: "Takes", right: true}, {head: "Rolling sum", right: true},
+			{head: "Tonight", wrap: true},
 		}
+		l.squeeze = []squeeze{{5, 24}, {0, 12}}
 	}
 	return l
 }
 
-func pullCells(r *PullRow, _ *time.Location) []string {
+// pullCells are a tenant's lines: the first reason stands on the first, the others below.
+func pullCells(r *PullRow) [][]string {
 	count := func(n int) string { return measure.Grouped(int64(n)) }
-	return []string{
+	first := []string{
 		text.ShortenMiddle(text.Clean(r.Tenant), text.MaxName), count(r.Listed), count(r.Already),
-		count(r.Stored), count(r.Excused), count(len(r.Missing)), measure.Bytes(r.Bytes),
-		strings.Join(r.reasons(), "\n"),
+		count(r.Stored), count(len(r.Missing)), measure.Bytes(r.Bytes), "",
 	}
+	lines := [][]string{first}
+	for i, reason := range r.reasons() {
+		if i > 0 {
+			lines = append(lines, make([]string, len(first)))
+		}
+		lines[i][len(first)-1] = reason
+	}
+	return lines
 }
+
+// mostReasons is how many reasons of one kind a table names.
+const mostReasons = 3
 
 // reasons say in a line each what a reader must know: what failed, what is missing and why.
 func (r *PullRow) reasons() []string {
@@ -164,13 +176,27 @@ func (r *PullRow) reasons() []string {
 	if r.Error != "" {
 		lines = append(lines, r.Error)
 	}
-	for _, g := range grouped(r.Missing) {
+	missing := grouped(r.Missing)
+	for i, g := range missing {
+		if i == mostReasons {
+			lines = append(lines, fmt.Sprintf("%s more; --format json names each",
+				measure.Count(int64(len(missing)-i), "reason")))
+			break
+		}
 		if len(lines) == 0 || lines[0] != g.why {
 			lines = append(lines, fmt.Sprintf("%s missing: %s", measure.Grouped(int64(len(g.of))), g.why))
 		}
 	}
-	for _, g := range grouped(r.Findings) {
-		lines = append(lines, fmt.Sprintf("%s stored, but %s", g.of[0].Key, g.why))
+	for i, f := range r.Findings {
+		if i == mostReasons {
+			lines = append(lines, fmt.Sprintf("%s more stored that are odd; --format json names each",
+				measure.Grouped(int64(len(r.Findings)-i))))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("stored, but %s: %s", f.Why, f.Key))
+	}
+	if r.Excused > 0 {
+		lines = append(lines, measure.Grouped(int64(r.Excused))+" gone at the vendor or excluded")
 	}
 	if r.Wasted > 0 {
 		lines = append(lines, measure.Bytes(r.Wasted)+" downloaded in vain")
@@ -202,39 +228,50 @@ func grouped(missing []PullMissing) []group {
 
 func planCells(r *PullRow, loc *time.Location) []string {
 	p := &r.Plan
-	after, binds := measure.Bytes(p.SumAfter), "nothing: all of it fits"
+	if r.Error != "" {
+		return []string{
+			text.ShortenMiddle(text.Clean(r.Tenant), text.MaxName),
+			measure.None, measure.None, measure.None, measure.None, r.Error,
+		}
+	}
+	after := measure.Bytes(p.SumAfter)
 	if p.Share > 0 {
 		after += " " + measure.Percent(p.Share)
 	}
-	switch {
-	case r.Error != "":
-		binds = r.Error
-	case p.Recordings == 0:
-		binds = "nothing to fetch"
-	case p.Binds != "":
-		binds = p.Binds
-	}
 	return []string{
 		text.ShortenMiddle(text.Clean(r.Tenant), text.MaxName), measure.Grouped(int64(p.Recordings)),
-		measure.Bytes(p.Bytes), measure.Grouped(int64(p.Fits)), measure.Duration(p.Takes.Microseconds()),
-		after, binds, p.rest(loc),
+		measure.Bytes(p.Bytes), measure.Duration(p.Takes.Microseconds()), after, p.tonight(loc),
 	}
 }
 
-// rest says when what does not fit can be fetched.
-func (p *PullPlan) rest(loc *time.Location) string {
-	if p.Fits == p.Recordings {
-		return measure.None
+// tonight says what fits, what binds first, and what becomes of the rest.
+func (p *PullPlan) tonight(loc *time.Location) string {
+	if p.Recordings == 0 {
+		return "nothing to fetch"
 	}
-	var parts []string
-	if !p.RestFrom.IsZero() {
-		parts = append(parts, "from "+measure.Stamp(p.RestFrom, loc))
+	s := "all of it fits"
+	if p.Fits < p.Recordings {
+		limit := p.Binds
+		if !strings.HasPrefix(limit, "-") { // a flag has no article
+			limit = "the " + limit
+		}
+		s = fmt.Sprintf("%s fit, then %s binds", measure.Grouped(int64(p.Fits)), limit)
+		if p.Fits == 0 {
+			s = "none fits: " + limit + " binds"
+		}
+		if !p.RestFrom.IsZero() {
+			s += "; on from " + measure.Minute(p.RestFrom, loc)
+		}
+		if p.DoneOn.IsZero() {
+			s += "; the backlog never ends at this rate"
+		} else {
+			s += fmt.Sprintf("; done in night %d, %s", p.Nights, measure.Date(p.DoneOn, loc))
+		}
 	}
-	if p.DoneOn.IsZero() {
-		return strings.Join(append(parts, "the backlog never ends at this rate"), "; ")
+	if p.UnknownSizes > 0 {
+		s += "; " + measure.Grouped(int64(p.UnknownSizes)) + " of unknown size"
 	}
-	return strings.Join(
-		append(parts, fmt.Sprintf("done on %s, night %d", measure.Date(p.DoneOn, loc), p.Nights)), "; ")
+	return s
 }
 
 func newPullTenantDoc(r *PullRow) pullTenantDoc {

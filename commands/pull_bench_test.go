@@ -1,0 +1,127 @@
+//go:build linux
+
+package commands
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/6dcca832/headroom/internal/sim"
+	"github.com/6dcca832/headroom/limits"
+)
+
+// BenchmarkPull compares a pull at an interval of 1 µs with curl, which fetches the same recordings of
+// some 500 kB over the same loopback, one after the other, on one connection, and writes them into
+// files. Both are processes of their own; the simulator takes its part of the machine in both cases.
+// curl flushes nothing; pull hashes and flushes each file and writes row, sidecar, ledger and
+// manifest. Its metrics are of megabytes a second, of processor time (user and system), and of the
+// largest memory that the process had. 40 agents are 10,000 recordings, 5 GB.
+func BenchmarkPull(b *testing.B) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		b.Skip("there is no curl to compare with")
+	}
+	for _, agents := range []int{1, 4, 40} {
+		b.Run(fmt.Sprint("agents=", agents), func(b *testing.B) {
+			for range b.N {
+				comparePull(b, curl, agents)
+			}
+		})
+	}
+}
+
+// cost is what a process took.
+type cost struct {
+	wall, cpu time.Duration
+	memory    int64 // bytes
+}
+
+func comparePull(b *testing.B, curl string, agents int) {
+	b.StopTimer()
+	dir := b.TempDir()
+	c := sim.Config{Name: "acme", Agents: agents, MeanCall: 198 * time.Second, Weekend: 1, Interval: 1}
+	vendor, err := sim.NewVendor(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	server, err := sim.Start(vendor)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Close()
+	token := vendor.AddUser("acme", "Recording Export")
+	text, err := limits.BuiltinText("xima")
+	if err != nil {
+		b.Fatal(err)
+	}
+	quick := strings.Replace(string(text), `min_interval  = "3s"`, `min_interval = "1us"`, 1)
+	now := time.Now()
+	var list strings.Builder
+	var size int64
+	recordings := slices.DeleteFunc(vendor.Recordings("acme", now.Add(-5*24*time.Hour), now),
+		func(r sim.Recording) bool { return r.End().After(now) })
+	for i, r := range recordings {
+		size += r.Size
+		fmt.Fprintf(&list, "url = https://acme.xima.cloud/rest/api/v2/recordings/%s\noutput = %s\n",
+			r.RecordingKey, filepath.Join(dir, "curl", fmt.Sprint(i, ".wav")))
+	}
+	for name, data := range map[string]string{
+		"quick.toml": quick, "ca.pem": string(server.CA()), "headroom.toml": "[tenants.acme]\n",
+		"list": list.String(),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, folder := range []string{"curl", "calls"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+			b.Fatal(err)
+		}
+	}
+	fetch := exec.Command(curl, "-sS", "--fail", "--cacert", "ca.pem", "--connect-to", "::"+server.Addr(),
+		"-H", "Authorization: Bearer "+token, "-K", "list")
+	pull := exec.Command(os.Args[0], "pull", "--dest", "calls", "--upstream", "https://"+server.Addr(),
+		"--upstream-ca", "ca.pem", "acme")
+	pull.Args[0] = "headroom"
+	pull.Env = []string{
+		"HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "HEADROOM_POLICY=quick.toml", "HEADROOM_TOKEN=" + token,
+		"PATH=" + os.Getenv("PATH"),
+	}
+	b.StartTimer()
+	theirs, ours := spend(b, dir, fetch), spend(b, dir, pull)
+	b.StopTimer()
+	rate := func(c cost) float64 { return float64(size) / 1e6 / c.wall.Seconds() }
+	b.ReportMetric(float64(len(recordings)), "recordings")
+	b.ReportMetric(rate(theirs), "curl-MB/s")
+	b.ReportMetric(rate(ours), "pull-MB/s")
+	b.ReportMetric(100*rate(ours)/rate(theirs), "%-of-curl")
+	b.ReportMetric(100*ours.cpu.Seconds()/theirs.cpu.Seconds(), "%-of-curl's-CPU")
+	b.ReportMetric(float64(ours.memory)/1e6, "pull-MB")
+	b.StartTimer()
+}
+
+// spend runs a program to its end.
+func spend(b *testing.B, dir string, cmd *exec.Cmd) cost {
+	b.Helper()
+	var out bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
+	syscall.Sync() // what others left to be written is not ours
+	begun := time.Now()
+	if err := cmd.Run(); err != nil {
+		b.Fatalf("%s: %v\n%.2000s", cmd.Args[0], err, out.Bytes())
+	}
+	st := cmd.ProcessState
+	c := cost{wall: time.Since(begun), cpu: st.UserTime() + st.SystemTime()}
+	if u, ok := st.SysUsage().(*syscall.Rusage); ok {
+		c.memory = u.Maxrss * 1024
+	}
+	return c
+}
