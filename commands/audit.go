@@ -183,21 +183,18 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	return nil
 }
 
-// auditedSnapshot opens the log. For --no-cache, all that was computed before is made anew from the
-// rows.
+// auditedSnapshot opens the log; for --no-cache, without anything that was computed before.
 func (s *session) auditedSnapshot(
 	ctx context.Context, o auditOptions,
 ) (store.Snapshot, []string, error) {
-	if o.noCache {
-		if err := s.writable(); err != nil {
-			return nil, nil, fmt.Errorf(
-				"flag --no-cache: makes the cache anew; copy the file to where it can be written: %w", err)
-		}
-		if err := s.store.DropCache(ctx); err != nil {
-			return nil, nil, err
-		}
+	if !o.noCache {
+		return s.snapshot(ctx, o.tenants)
 	}
-	return s.snapshot(ctx, o.tenants)
+	snap, err := s.store.SnapshotOfRows(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.named(store.Alias(snap, s.config.Aliases()), o.tenants)
 }
 
 // tellAudit writes the audit, and the metrics where they are asked for.

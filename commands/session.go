@@ -140,6 +140,11 @@ func (s *session) snapshot(ctx context.Context, asked []string) (store.Snapshot,
 	if err != nil {
 		return nil, nil, err
 	}
+	return s.named(snap, asked)
+}
+
+// named gives the snapshot and the names of the tenants asked for.
+func (s *session) named(snap store.Snapshot, asked []string) (store.Snapshot, []string, error) {
 	names, err := s.tenants(snap, asked)
 	if err != nil {
 		return nil, nil, errors.Join(err, snap.Close())

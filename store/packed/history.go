@@ -1,8 +1,10 @@
 package packed
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/pack"
@@ -41,7 +43,12 @@ func (h *history) Find(item uint64, until int64) ([]store.Call, error) {
 		}
 		found = h.pick(found, entries, item, until)
 	}
-	return h.pick(found, h.reader.tail[h.id], item, until), nil
+	found = h.pick(found, h.reader.tail[h.id], item, until)
+	// The tail may begin before the last chunk ends.
+	slices.SortFunc(found, func(x, y store.Call) int {
+		return cmp.Or(cmp.Compare(x.StartedAt, y.StartedAt), cmp.Compare(x.ID, y.ID))
+	})
+	return found, nil
 }
 
 func (h *history) pick(

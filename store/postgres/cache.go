@@ -205,7 +205,7 @@ func (s target) Write(ctx context.Context, f func(packed.Tx) error) error {
 
 // OpenReader implements packed.Target.
 func (s target) OpenReader(ctx context.Context) (*packed.Reader, func() error, error) {
-	n, err := s.snapshot(ctx)
+	n, err := s.snapshot(ctx, true)
 	if err != nil {
 		return nil, nil, err
 	}

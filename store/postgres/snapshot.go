@@ -31,33 +31,45 @@ type reading struct {
 
 // Snapshot opens a snapshot of the log as it is now.
 func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
-	n, err := s.snapshot(ctx)
+	n, err := s.snapshot(ctx, true)
 	if err != nil {
 		return nil, err // a nil *Snapshot in the interface would not be nil
 	}
 	return n, nil
 }
 
-func (s *Store) snapshot(ctx context.Context) (*Snapshot, error) {
+// SnapshotOfRows opens a snapshot that reads every row and nothing of the cache.
+func (s *Store) SnapshotOfRows(ctx context.Context) (store.Snapshot, error) {
+	n, err := s.snapshot(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func (s *Store) snapshot(ctx context.Context, cached bool) (*Snapshot, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, s.failed(err)
 	}
 	n := &Snapshot{reading: &reading{store: s, conn: conn}}
-	if err := n.load(ctx, conn.Conn()); err != nil {
+	if err := n.load(ctx, conn.Conn(), cached); err != nil {
 		_ = n.Close() // the first error is the one to tell
 		return nil, s.failed(err)
 	}
 	return n, nil
 }
 
-func (n *Snapshot) load(ctx context.Context, conn *pgx.Conn) error {
+func (n *Snapshot) load(ctx context.Context, conn *pgx.Conn, cached bool) error {
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"); err != nil {
 		return err
 	}
-	upto, _, err := mark(ctx, conn)
-	if err != nil {
-		return err
+	var upto int64
+	var err error
+	if cached {
+		if upto, _, err = mark(ctx, conn); err != nil {
+			return err
+		}
 	}
 	names, err := loadNames(ctx, conn)
 	if err != nil {

@@ -111,6 +111,12 @@ func TestReadOnlyOption(t *testing.T) {
 	if got := numbers(t, st, 0); len(got) != 3 {
 		t.Errorf("%d rows are there", len(got))
 	}
+	rows, err := st.SnapshotOfRows(context.Background())
+	must(t, err)
+	if all := rows.Tenants(); len(all) != 1 || all[0].Requests != 3 {
+		t.Errorf("the tenants are %v", all)
+	}
+	must(t, rows.Close())
 	if _, err := st.db.Exec("DELETE FROM cache_mark"); err == nil {
 		t.Error("the connection writes")
 	}

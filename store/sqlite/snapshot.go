@@ -74,7 +74,23 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	return n, nil
 }
 
+// SnapshotOfRows opens a snapshot that reads every row and nothing of the cache.
+func (s *Store) SnapshotOfRows(ctx context.Context) (store.Snapshot, error) {
+	n, err := s.snapshotFrom(ctx, func(context.Context, queryer) (int64, error) { return 0, nil })
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
 func (s *Store) snapshot(ctx context.Context) (*Snapshot, error) {
+	return s.snapshotFrom(ctx, packedUpTo)
+}
+
+// snapshotFrom opens a snapshot; packed gives the last request that it reads from the cache.
+func (s *Store) snapshotFrom(
+	ctx context.Context, packed func(context.Context, queryer) (int64, error),
+) (*Snapshot, error) {
 	db, seen, err := s.current()
 	if err != nil {
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
@@ -90,18 +106,20 @@ func (s *Store) snapshot(ctx context.Context) (*Snapshot, error) {
 		chunk: map[int64][]chunkMeta{},
 		tail:  map[int64][]pack.Entry{},
 	}
-	if err := n.load(ctx); err != nil {
+	if err := n.load(ctx, packed); err != nil {
 		n.Close()
 		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
 	}
 	return n, nil
 }
 
-func (n *Snapshot) load(ctx context.Context) (err error) {
+func (n *Snapshot) load(
+	ctx context.Context, packed func(context.Context, queryer) (int64, error),
+) (err error) {
 	if _, err := n.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	if n.packedUpTo, err = packedUpTo(ctx, n.conn); err != nil {
+	if n.packedUpTo, err = packed(ctx, n.conn); err != nil {
 		return err
 	}
 	if n.names, err = loadNames(ctx, n.conn); err != nil {

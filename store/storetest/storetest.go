@@ -41,6 +41,7 @@ func Run(t *testing.T, storage func(t *testing.T) (open func() (store.Log, error
 		{"Names", testNames},
 		{"RefusesIncomplete", testRefusesIncomplete},
 		{"SnapshotStays", testSnapshotStays},
+		{"SnapshotOfRows", testSnapshotOfRows},
 		{"Ranges", testRanges},
 		{"EqualTimes", testEqualTimes},
 		{"ScanStops", testScanStops},
