@@ -270,7 +270,7 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	free, err := se.lockTenants(names)
+	ctx, free, err := se.lockTenants(c.Context, names)
 	if err != nil {
 		return err
 	}
@@ -280,14 +280,14 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 		err = errors.Join(err, rec.Close())
 		se.autoSeal(context.WithoutCancel(c.Context))
 	}()
-	tenants, results, err := se.pullable(c.Context, names, rec, &o)
+	tenants, results, err := se.pullable(ctx, names, rec, &o)
 	if err != nil {
 		return err
 	}
 	o.Policy, o.Log = se.policy, pullLog{se.store, se.policy}
 	show := se.pullProgress()
 	o.Progress = show.set
-	done, err := pull.Run(c.Context, tenants, o.Options)
+	done, err := pull.Run(ctx, tenants, o.Options)
 	show.stop()
 	if err != nil {
 		return err
@@ -296,6 +296,9 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	slices.SortFunc(results, func(a, b pull.Result) int { return strings.Compare(a.Tenant, b.Tenant) })
 	err = se.write(o.output,
 		func(w io.Writer) error { return report.Pull(w, pullRows(results), o.DryRun, o.look) })
+	if lost := context.Cause(ctx); lost != nil && c.Err() == nil {
+		err = errors.Join(err, lost)
+	}
 	return errors.Join(err, se.summary(c.Context, results, &o))
 }
 

@@ -310,10 +310,16 @@ func (l pullLog) Downloaded(
 }
 
 // lockTenants makes sure that no other pull of this database works on one of the tenants.
-func (s *session) lockTenants(names []string) (free func(), err error) {
+// The pull goes by the context that it gives.
+func (s *session) lockTenants(
+	ctx context.Context, names []string,
+) (_ context.Context, free func(), err error) {
+	if shared, ok := s.store.(store.Leaser); ok {
+		return s.leaseTenants(ctx, shared, names)
+	}
 	lock, err := pull.OpenLock(s.store.Path() + "-pull")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		ok, err := lock.Take(name)
@@ -321,13 +327,13 @@ func (s *session) lockTenants(names []string) (free func(), err error) {
 			lock.Close()
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !ok {
-			return nil, fmt.Errorf("tenant %q is being pulled by another process; wait until it ends", name)
+			return nil, nil, errBeingPulled(name)
 		}
 	}
-	return lock.Close, nil
+	return ctx, lock.Close, nil
 }
 
 // progressOf shows how far a pull is: a bar on a terminal, a line a tenant and tenth elsewhere.

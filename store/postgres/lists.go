@@ -127,6 +127,11 @@ func (t *tx) addLedger(ctx context.Context, machine int64, entries []store.Ledge
 		if err != nil {
 			return err
 		}
+		if machine == 0 && (i == 0 || e.Tenant != entries[i-1].Tenant) {
+			if err := t.fenced(ctx, tenant); err != nil {
+				return err
+			}
+		}
 		id := last + 1 + int64(i)
 		rows.row(12)
 		rows.bigint(tenant, machine, seqOf(machine, e.ID, id), id, e.StartedAt)

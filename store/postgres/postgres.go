@@ -25,9 +25,10 @@ type Store struct {
 	readOnly bool
 	hashKey  []byte // nil where the role may not read it
 
-	mu   sync.Mutex // one writing transaction at a time; guards what follows
-	ids  *ids
-	copy copyBuffer
+	mu     sync.Mutex // one writing transaction at a time; guards what follows
+	ids    *ids
+	copy   copyBuffer
+	leases map[int64]*lease // that this store has, by tenant
 }
 
 // Option changes how Open works.
@@ -76,7 +77,7 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: shown(config), ids: newIDs()}
+	s := &Store{path: shown(config), ids: newIDs(), leases: map[int64]*lease{}}
 	for _, opt := range opts {
 		opt(&s.opts)
 	}

@@ -391,3 +391,47 @@ func TestLocked(t *testing.T) {
 	must(t, err)
 	must(t, s.Append(ctx, []store.Request{request(1)}))
 }
+
+// A tenant has one holder. One who is gone loses it in time, and whoever was stopped for long and
+// comes back writes nothing to the ledger.
+func TestLeases(t *testing.T) {
+	url := pgtest.Schema(t)
+	a, b := openTest(t, url), openTest(t, url)
+	const ttl = 300 * time.Millisecond
+	entry := []store.LedgerEntry{{Tenant: "acme", Key: "k", StartedAt: 1, At: 1, State: store.LedgerGone}}
+	take := func(s *Store) store.Lease {
+		t.Helper()
+		l, ok, err := s.TakeLease(ctx, "acme", ttl)
+		if must(t, err); !ok {
+			t.Fatal("a free tenant was refused")
+		}
+		return l
+	}
+	first := take(a)
+	must(t, a.AddLedger(ctx, entry))
+	for range 4 {
+		time.Sleep(ttl / 2)
+		must(t, first.Renew(ctx))
+		if _, ok, err := b.TakeLease(ctx, "acme", ttl); ok || err != nil {
+			t.Fatalf("a tenant that is held was given: %v", err)
+		}
+	}
+	time.Sleep(ttl)
+	second := take(b)
+	if err := a.AddLedger(ctx, entry); !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("who lost the tenant writes: %v", err)
+	}
+	if err := first.Renew(ctx); !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("who lost the tenant renews: %v", err)
+	}
+	must(t, b.AddLedger(ctx, entry))
+	must(t, second.Release(ctx))
+	third := take(a)
+	must(t, a.AddLedger(ctx, entry))
+	must(t, third.Release(ctx))
+	var rows int
+	must(t, a.pool.QueryRow(ctx, "SELECT count(*) FROM ledger").Scan(&rows))
+	if rows != 3 {
+		t.Errorf("the ledger has %d rows, not 3", rows)
+	}
+}
