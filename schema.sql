@@ -147,6 +147,11 @@ CREATE TABLE seal_told (                         -- runs whose line left this ma
   n INTEGER PRIMARY KEY REFERENCES seal_run
 ) STRICT;
 
+CREATE TABLE seal_stamp (                        -- what a time stamping authority answered, RFC 3161
+  n      INTEGER PRIMARY KEY REFERENCES seal_run,
+  answer BLOB NOT NULL                           -- TimeStampResp, DER
+) STRICT;
+
 CREATE TABLE seal_head (
   tenant_id  INTEGER NOT NULL REFERENCES tenant,
   run        INTEGER NOT NULL REFERENCES seal_run,

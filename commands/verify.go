@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,8 @@ func newVerifyCommand(s *streams) *cli.Command {
 			"Examples:\n" +
 			"  headroom verify\n" +
 			"  headroom verify ticket.zip --against 'headroom seal 2026-11-24T06:00:00Z sha256:…'\n" +
-			"  headroom verify ticket.zip --pin SHA256:… --require held",
+			"  headroom verify ticket.zip --pin SHA256:… --require held\n" +
+			"  headroom verify ticket.zip --tsa-ca authority.pem --require anchored",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{
 				Name:  "against",
@@ -47,6 +49,10 @@ func newVerifyCommand(s *streams) *cli.Command {
 				Name:  "require",
 				Usage: "the least `GRADE` that is good enough: self-signed, held or anchored (default: self-signed, or held where --against or --pin is given)",
 			},
+			&cli.StringFlag{
+				Name:  "tsa-ca",
+				Usage: "certificates, in PEM, of the time stamping authorities that you trust: a `FILE`",
+			},
 			outputFlag(),
 		},
 		Action: withFacts(s, readVerifyOptions, runVerify),
@@ -54,11 +60,12 @@ func newVerifyCommand(s *streams) *cli.Command {
 }
 
 type verifyOptions struct {
-	bundle  string // "": the database
-	anchors []evidence.Anchor
-	pin     string
-	require evidence.Grade
-	output  string
+	bundle      string // "": the database
+	anchors     []evidence.Anchor
+	authorities *x509.CertPool // whose time stamps are trusted; nil: nobody's
+	pin         string
+	require     evidence.Grade
+	output      string
 }
 
 func readVerifyOptions(c *cli.Context, _ *streams) (o verifyOptions, err error) {
@@ -75,6 +82,9 @@ func readVerifyOptions(c *cli.Context, _ *streams) (o verifyOptions, err error) 
 	}
 	if o.pin, err = readPin(c.String("pin")); err != nil {
 		return o, fmt.Errorf("flag --pin: %w", err)
+	}
+	if o.authorities, err = readAuthorities(c.String("tsa-ca")); err != nil {
+		return o, fmt.Errorf("flag --tsa-ca: %w", err)
 	}
 	o.require = evidence.SelfSigned
 	if len(o.anchors) > 0 || o.pin != "" {
@@ -130,6 +140,22 @@ func readPin(pin string) (string, error) {
 	return evidence.Fingerprint(key), nil
 }
 
+// readAuthorities reads certificates in PEM; nil where no file is named.
+func readAuthorities(name string) (*x509.CertPool, error) {
+	if name == "" {
+		return nil, nil
+	}
+	data, err := readSmall(name)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", name)
+	}
+	return pool, nil
+}
+
 func runVerify(c *cli.Context, se *session, o verifyOptions) error {
 	if o.bundle != "" {
 		return se.verifyBundle(c.Context, o)
@@ -152,13 +178,18 @@ func (s *session) verifyLog(ctx context.Context, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := evidence.VerifyLog(ctx, in, evidence.LogOptions{Key: key, Anchors: o.anchors})
+	r, err := evidence.VerifyLog(ctx, in,
+		evidence.LogOptions{Key: key, Anchors: o.anchors, Authorities: o.authorities})
 	if err := errors.Join(err, in.Close()); err != nil {
 		return err
 	}
-	if r.Problem == nil && o.pin != "" && !strings.EqualFold(o.pin, r.Fingerprint) {
-		r.Grade, r.Problem = evidence.Altered, errors.New(
-			"it is signed with another key than the one that you named")
+	if r.Problem == nil && o.pin != "" {
+		if strings.EqualFold(o.pin, r.Fingerprint) {
+			r.Grade = max(r.Grade, evidence.Held)
+		} else {
+			r.Grade = evidence.Altered
+			r.Problem = errors.New("it is signed with another key than the one that you named")
+		}
 	}
 	if err := s.write(o.output, func(w io.Writer) error { return tellLog(w, r) }); err != nil {
 		return err
@@ -193,6 +224,10 @@ func tellLog(w io.Writer, r *evidence.LogResult) error {
 		fmt.Fprintf(&b, "not yet sealed   %s\n", measure.Count(r.Unsealed, "row"))
 		fmt.Fprintf(&b, "longest delay    %v from a request's end to its seal (what was recorded live)\n",
 			r.LongestDelay.Round(time.Second))
+		if s := r.Stamp; s != nil {
+			fmt.Fprintf(&b, "time stamp       %s by %q: %s existed then; %s\n", s.At.Format(time.RFC3339),
+				s.Authority, measure.Count(s.Size, "log entry"), s.Line)
+		}
 		if r.Pruned > 0 {
 			fmt.Fprintf(&b, "pruned           the rows of %s are gone; their hashes are here\n",
 				measure.Count(r.Pruned, "log entry"))
@@ -224,7 +259,7 @@ func (s *session) verifyBundle(ctx context.Context, o verifyOptions) error {
 		r.Problem = err
 	} else {
 		r = b.Check(evidence.CheckOptions{
-			Pin: o.pin, Anchors: o.anchors, Program: version(),
+			Pin: o.pin, Anchors: o.anchors, Authorities: o.authorities, Program: version(),
 			Render: func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) },
 		})
 	}
@@ -282,9 +317,7 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 		line("pruned", "the rows of %d leaves were removed from the log", f.Pruned)
 	}
 	line("policy", "%s", policyWords(r.Content.Policy))
-	if r.Stamp != "" {
-		line("time stamp", "%s", r.Stamp)
-	}
+	tellStamps(line, r)
 	for _, note := range r.Notes {
 		line("note", "%s", note)
 	}
@@ -298,6 +331,19 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 		"that the rows are true, that every call was recorded, and that the sender's clock was right")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// tellStamps tells of the time stamps that were checked.
+func tellStamps(line func(name, format string, args ...any), r *evidence.Result) {
+	for _, s := range r.Stamps {
+		line("time stamp", "%s by %q: the first %d leaves of the log existed then; %s",
+			s.At.Format(time.RFC3339), s.Authority, s.Size, s.Line)
+	}
+	if len(r.Stamps) > 0 {
+		longest, unanchored := r.AnchorDelay()
+		line("longest to stamp", "%v from a request's end to its time stamp (recorded live); %d have none",
+			longest.Round(time.Second), unanchored)
+	}
 }
 
 // policyWords says whether a policy is a built-in one.

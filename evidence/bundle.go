@@ -42,8 +42,16 @@ const (
 	fileSumsSig       = "SHA256SUMS.sig"
 )
 
-// The endings of the files in earlier/, in their order.
-var earlierEndings = []string{".checkpoint", ".proof", ".seal.txt"}
+// The endings of the files in earlier/, in their order. The last is there where the seal has a time
+// stamp.
+var earlierEndings = []string{".checkpoint", ".proof", ".seal.txt", ".seal.tsr"}
+
+const (
+	earlierCheckpoint = iota
+	earlierProof
+	earlierSeal
+	earlierStamp
+)
 
 // aboutSchema names the form of bundle.json.
 const aboutSchema = "headroom.bundle/v1"
@@ -76,6 +84,7 @@ type About struct {
 type Earlier struct {
 	Checkpoint []byte
 	Seal       []byte
+	TimeStamp  []byte // an RFC 3161 answer for Seal; nil: none
 }
 
 // Disclosure puts a value back that a leaf only commits to. Value "" means that the field is
@@ -142,8 +151,10 @@ func (k *Key) WriteBundle(c *Contents, render Render) ([]byte, error) {
 		{name: fileCheckpointSig, data: signature},
 	}
 	for i, e := range c.Earlier {
-		for k, data := range [][]byte{e.Checkpoint, proofs[i], e.Seal} {
-			files = append(files, file{name: earlierName(i+1, k), data: data})
+		for k, data := range [][]byte{e.Checkpoint, proofs[i], e.Seal, e.TimeStamp} {
+			if data != nil || k != earlierStamp {
+				files = append(files, file{name: earlierName(i+1, k), data: data})
+			}
 		}
 	}
 	files = append(files, file{name: fileSeal, data: c.Seal})
@@ -260,11 +271,11 @@ func OpenBundle(data []byte) (*Bundle, error) {
 func (b *Bundle) earlier() int {
 	n := 0
 	for name := range b.named {
-		if path.Dir(name)+"/" == earlierFolder {
+		if path.Dir(name)+"/" == earlierFolder && path.Ext(name) == earlierEndings[earlierCheckpoint] {
 			n++
 		}
 	}
-	return n / len(earlierEndings)
+	return n
 }
 
 // checkNames compares the files' names with those that a bundle has, in their order.
@@ -285,7 +296,10 @@ func (b *Bundle) checkNames() error {
 	}
 	for i := range b.earlier() {
 		for k := range earlierEndings {
-			want = append(want, earlierName(i+1, k))
+			name := earlierName(i+1, k)
+			if _, stamped := b.named[name]; stamped || k != earlierStamp {
+				want = append(want, name)
+			}
 		}
 	}
 	want = append(want, fileSeal)

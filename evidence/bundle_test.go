@@ -77,7 +77,7 @@ func (l *testLog) contents(policy, settings string) *Contents {
 		Policy: []byte(policy), Settings: []byte(settings),
 	}
 	for _, h := range l.heads[:len(l.heads)-1] {
-		c.Earlier = append(c.Earlier, Earlier{h.checkpoint, h.text})
+		c.Earlier = append(c.Earlier, Earlier{Checkpoint: h.checkpoint, Seal: h.text})
 	}
 	for _, d := range l.values {
 		if d.Seq >= first.peaks.Size {

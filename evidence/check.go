@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -24,9 +25,8 @@ type CheckOptions struct {
 	Render Render
 	// Program is the version that Render is of: the pages of another one may differ.
 	Program string
-	// Stamped checks the time stamp for the text of the seal and says when it was made. Nil means that
-	// none is trusted.
-	Stamped func(answer, seal []byte) (string, error)
+	// Authorities are the certificates of those whose time stamps are trusted. Nil means that none is.
+	Authorities *x509.CertPool
 }
 
 // Result is what a check found.
@@ -36,7 +36,7 @@ type Result struct {
 	Notes   []string // what else a reader must know
 	Public  ed25519.PublicKey
 	Content *Content // nil where the leaves are altered
-	Stamp   string   // when the time stamp was made; "" without one
+	Stamps  []Stamp  // the time stamps that were checked, by how much they cover
 }
 
 // Check checks all of a bundle. A bundle that does not hold together is Altered, and Problem names
@@ -172,7 +172,7 @@ func hexSum(data []byte) string {
 func (b *Bundle) checkSeals(c *Content, head Checkpoint, public ed25519.PublicKey) error {
 	var last int64
 	for n := 1; n <= b.earlier(); n++ {
-		name := earlierName(n, 0)
+		name := earlierName(n, earlierCheckpoint)
 		old, err := OpenCheckpoint(b.named[name], public)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -180,15 +180,15 @@ func (b *Bundle) checkSeals(c *Content, head Checkpoint, public ed25519.PublicKe
 		if err := c.extends(&old); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		proof, err := readProof(b.named[earlierName(n, 1)])
+		proof, err := readProof(b.named[earlierName(n, earlierProof)])
 		if err == nil {
 			err = tlog.CheckTree(proof, head.Size, head.Root, old.Size, old.Root)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: does not prove that the head extends the checkpoint", earlierName(n, 1))
+			return fmt.Errorf("%s: does not prove that the head extends the checkpoint", earlierName(n, earlierProof))
 		}
-		if last, err = checkSeal(b.named[earlierName(n, 2)], &old, last); err != nil {
-			return fmt.Errorf("%s: %w", earlierName(n, 2), err)
+		if last, err = checkSeal(b.named[earlierName(n, earlierSeal)], &old, last); err != nil {
+			return fmt.Errorf("%s: %w", earlierName(n, earlierSeal), err)
 		}
 	}
 	if _, err := checkSeal(b.named[fileSeal], &head, last); err != nil {
@@ -295,73 +295,4 @@ func (b *Bundle) checkPages(r *Result, o CheckOptions) error {
 		}
 	}
 	return nil
-}
-
-// compare raises the grade by what the reader held, or finds that the bundle contradicts it.
-func (b *Bundle) compare(r *Result, o CheckOptions) error {
-	if o.Pin != "" {
-		if !strings.EqualFold(o.Pin, Fingerprint(r.Public)) {
-			return fmt.Errorf("%s: is another key than the one that you hold", fileKey)
-		}
-		r.Grade = max(r.Grade, Held)
-	}
-	for _, a := range o.Anchors {
-		switch err := b.extendsAnchor(r, a); {
-		case errors.Is(err, ErrNotComparable):
-			r.Notes = append(r.Notes, fmt.Sprintf("%s %v", a.Name, err))
-		case err != nil:
-			return fmt.Errorf("%s: %w", a.Name, err)
-		default:
-			r.Grade = max(r.Grade, Held)
-		}
-	}
-	answer, there := b.named[fileTimeStamp]
-	if !there {
-		return nil
-	}
-	if o.Stamped == nil {
-		r.Notes = append(r.Notes,
-			"its time stamp was not checked: name the authority's certificate with --tsa-ca")
-		return nil
-	}
-	when, err := o.Stamped(answer, b.named[fileSeal])
-	if err != nil {
-		return fmt.Errorf("%s: %w", fileTimeStamp, err)
-	}
-	r.Grade, r.Stamp = Anchored, when
-	return nil
-}
-
-func (b *Bundle) extendsAnchor(r *Result, a Anchor) error {
-	if a.Checkpoint != nil {
-		return r.Content.extends(a.Checkpoint)
-	}
-	texts := [][]byte{b.named[fileSeal]}
-	for n := 1; n <= b.earlier(); n++ {
-		texts = append(texts, b.named[earlierName(n, 2)])
-	}
-	first, last := int64(-1), int64(-1)
-	for _, text := range texts {
-		s, err := parseSealText(text)
-		if err != nil {
-			return err
-		}
-		if s.at == a.Line.At {
-			if sha256.Sum256(text) != a.Line.Sum {
-				return errors.New("the seal of that time is another one")
-			}
-			return nil
-		}
-		if first < 0 || s.at < first {
-			first = s.at
-		}
-		last = max(last, s.at)
-	}
-	if a.Line.At < first {
-		return fmt.Errorf("%w: it is from before the seals of the bundle", ErrNotComparable)
-	}
-	if a.Line.At > last {
-		return fmt.Errorf("%w: it is newer than the bundle", ErrNotComparable)
-	}
-	return errors.New("the bundle's log was not sealed then, although it goes from before to after")
 }

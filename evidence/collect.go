@@ -250,6 +250,9 @@ func (c *collector) seals(ctx context.Context) (err error) {
 	if c.out.Seal, err = runText(ctx, c.in, &c.newest); err != nil {
 		return err
 	}
+	if c.out.TimeStamp, err = c.in.Stamp(ctx, c.newest.N); err != nil {
+		return err
+	}
 	runs, err := c.in.Runs(ctx, c.heads[0].Run)
 	if err != nil {
 		return err
@@ -264,6 +267,9 @@ func (c *collector) seals(ctx context.Context) (err error) {
 		}
 		e := Earlier{Checkpoint: c.checkpointAt(r.N)}
 		if e.Seal, err = runText(ctx, c.in, &r); err != nil {
+			return err
+		}
+		if e.TimeStamp, err = c.in.Stamp(ctx, r.N); err != nil {
 			return err
 		}
 		c.out.Earlier = append(c.out.Earlier, e)

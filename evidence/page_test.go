@@ -84,12 +84,14 @@ func unpackInto(t testing.TB, data []byte) string {
 	return dir
 }
 
-// byHand runs the blocks of VERIFY.md as they stand there.
-func byHand(t testing.TB, dir string) (string, error) {
+// byHand runs the blocks of VERIFY.md as they stand there, or the one that holds some words.
+func byHand(t testing.TB, dir string, words ...string) (string, error) {
 	t.Helper()
 	var script strings.Builder
 	for _, block := range regexp.MustCompile("(?s)```bash\n(.*?)```").FindAllStringSubmatch(string(verifyText), -1) {
-		script.WriteString(block[1])
+		if len(words) == 0 || strings.Contains(block[1], words[0]) {
+			script.WriteString(block[1])
+		}
 	}
 	cmd := exec.Command("bash")
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(script.String())

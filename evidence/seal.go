@@ -64,7 +64,10 @@ func Seal(ctx context.Context, log store.Sealable, o SealOptions) (done Sealed, 
 		case err != nil:
 			return done, fmt.Errorf("seal: %w", err)
 		case rows == 0:
-			done.Line, err = newestLine(ctx, log)
+			text, err := newestText(ctx, log)
+			if text != nil {
+				done.Line = SealLine(text)
+			}
 			return done, err
 		}
 		done.Runs++
@@ -341,22 +344,18 @@ func lastSettings(ctx context.Context, in store.Seals, tenant string, size int64
 	return nil, nil
 }
 
-// newestLine is the seal line of the newest run; "" where nothing is sealed.
-func newestLine(ctx context.Context, log store.Sealable) (line string, err error) {
+// newestText is the text of the newest seal; nil where nothing is sealed.
+func newestText(ctx context.Context, log store.Sealable) (text []byte, err error) {
 	in, err := log.Seals(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	run, err := in.Run(ctx, 0)
 	if err != nil || run.N == 0 {
-		return "", err
+		return nil, err
 	}
-	text, err := runText(ctx, in, &run)
-	if err != nil {
-		return "", err
-	}
-	return SealLine(text), nil
+	return runText(ctx, in, &run)
 }
 
 // runText is the text of a run's seal. It is made anew from the heads.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +23,8 @@ type LogOptions struct {
 	Key *Key
 	// Anchors are what the reader held before.
 	Anchors []Anchor
+	// Authorities are the certificates of those whose time stamps are trusted. Nil means that none is.
+	Authorities *x509.CertPool
 }
 
 // LogResult is what the check of a database found.
@@ -38,6 +41,7 @@ type LogResult struct {
 	Fingerprint  string
 	Line         string
 	SealedAt     int64
+	Stamp        *Stamp // the newest time stamp that was checked; nil without one
 }
 
 // VerifyLog recomputes every leaf from the rows and compares with what was sealed. An error means
@@ -79,6 +83,8 @@ type logVerifier struct {
 	pruned map[string]int64  // leaves that p1 leaves tell of
 	met    []bool            // which anchors were met
 	result *LogResult
+
+	unknownStamps int // those that nobody was named for
 }
 
 func (v *logVerifier) verify(ctx context.Context) error {
@@ -139,6 +145,7 @@ func (v *logVerifier) finish() error {
 	default:
 		v.result.Grade = SelfSigned
 	}
+	v.gradeStamp()
 	if v.o.Key == nil && v.result.Runs > 0 {
 		v.result.Notes = append(v.result.Notes,
 			"without the key the rows' contents were not checked, only how many there are; name it with --key")
@@ -179,7 +186,7 @@ func (v *logVerifier) run(ctx context.Context, last, run *store.SealRun) error {
 			v.met[i] = true
 		}
 	}
-	return nil
+	return v.stamp(ctx, run, text)
 }
 
 // part is what a run adds to one tenant's log.

@@ -21,6 +21,9 @@ type Forwardable interface {
 // ErrSealedMeanwhile says that another process sealed since the seals were read. Read them again.
 var ErrSealedMeanwhile = errors.New("another process sealed the log meanwhile")
 
+// ErrStamped says that a run has a time stamp already.
+var ErrStamped = errors.New("the seal has another time stamp already")
+
 // Sealable is a log that can be sealed: package evidence makes a Merkle log of each tenant's rows,
 // and the store keeps what of it does not follow from the rows. A store that cannot write can still
 // be read.
@@ -32,6 +35,9 @@ type Sealable interface {
 	AddSeal(ctx context.Context, run *SealRun, heads []SealHead) error
 	// TellSeal notes that the line of a run left this machine.
 	TellSeal(ctx context.Context, n int64) error
+	// AddStamp keeps what a time stamping authority answered about a run. It fails with ErrStamped
+	// where the run has another answer.
+	AddStamp(ctx context.Context, n int64, answer []byte) error
 	// Prune removes rows and adds what stays of them, in one transaction. It fails with
 	// ErrSealedMeanwhile where run is no longer the last run; the run of p.Seal comes after it.
 	Prune(ctx context.Context, p *Pruning) error
@@ -105,6 +111,8 @@ type Seals interface {
 	// from one number on.
 	Run(ctx context.Context, n int64) (SealRun, error)
 	Runs(ctx context.Context, from int64) ([]SealRun, error)
+	// Stamp gives what a time stamping authority answered about a run; nil where it has no time stamp.
+	Stamp(ctx context.Context, n int64) ([]byte, error)
 	// Heads gives the heads of a run, by tenant. NewestHeads gives each tenant's newest head up to a
 	// run, without Hints and Lines.
 	Heads(ctx context.Context, run int64) ([]SealHead, error)

@@ -114,6 +114,15 @@ func (in *seals) runs(
 	return runs, nil
 }
 
+func (in *seals) Stamp(ctx context.Context, n int64) (answer []byte, err error) {
+	err = each(ctx, in.conn, "SELECT answer FROM seal_stamp WHERE n = ?",
+		func(scan func(...any) error) error { return scan(&answer) }, n)
+	if err != nil {
+		return nil, in.failed(err)
+	}
+	return answer, nil
+}
+
 const headColumns = "SELECT h.tenant_id, h.run, l.log_id, l.public_key, h.size, h.checkpoint, h.peaks"
 
 // heads reads heads with or without their hints. A head of a tenant without a log, or of a tenant

@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -72,6 +75,22 @@ func (s *Store) TellSeal(ctx context.Context, n int64) error {
 		_, err := w.conn.ExecContext(ctx,
 			"INSERT OR IGNORE INTO seal_told SELECT n FROM seal_run WHERE n = ? AND n NOT IN (SELECT n FROM seal_told)",
 			n)
+		return err
+	})
+}
+
+// AddStamp keeps what a time stamping authority answered about a run.
+func (s *Store) AddStamp(ctx context.Context, n int64, answer []byte) error {
+	return s.write(ctx, func(w *writer) error {
+		var old []byte
+		err := w.conn.QueryRowContext(ctx, "SELECT answer FROM seal_stamp WHERE n = ?", n).Scan(&old)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			_, err = w.conn.ExecContext(ctx, "INSERT INTO seal_stamp VALUES (?,?)", n, answer)
+			return err
+		case err == nil && !bytes.Equal(old, answer):
+			return fmt.Errorf("seal %d: %w", n, store.ErrStamped)
+		}
 		return err
 	})
 }

@@ -29,6 +29,7 @@ var appendOnly = []struct {
 	{table: "seal_log", what: "seals are", keys: [][]string{{"tenant_id"}}},
 	{table: "seal_run", what: "seals are", keys: [][]string{{"n"}}},
 	{table: "seal_told", what: "seals are", keys: [][]string{{"n"}}},
+	{table: "seal_stamp", what: "seals are", keys: [][]string{{"n"}}},
 	{table: "seal_head", what: "seals are", keys: [][]string{{"tenant_id", "run"}}},
 	{table: "seal_leaf", what: "seals are", keys: [][]string{{"tenant_id", "seq"}}},
 	{table: "seal_pruned", what: "seals are", keys: [][]string{{"tenant_id", "level", "n"}}},

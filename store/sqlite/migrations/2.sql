@@ -109,6 +109,11 @@ CREATE TABLE seal_told (
   n INTEGER PRIMARY KEY REFERENCES seal_run
 ) STRICT;
 
+CREATE TABLE seal_stamp (
+  n      INTEGER PRIMARY KEY REFERENCES seal_run,
+  answer BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE seal_head (
   tenant_id  INTEGER NOT NULL REFERENCES tenant,
   run        INTEGER NOT NULL REFERENCES seal_run,
