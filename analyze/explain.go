@@ -1,0 +1,109 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
+	"github.com/6dcca832/headroom/store"
+)
+
+// Explain calls f for each request that made a rule fire for a tenant and counts, in order of time
+// but for rules that can only be judged later (lost-report, persistent-error).
+func Explain(
+	ctx context.Context, snap store.Snapshot, o Options, tenant string, f func(Hit),
+) error {
+	r, t, err := explaining(ctx, snap, o, tenant)
+	if err != nil {
+		return err
+	}
+	since := int64(math.MinInt64)
+	if o.about() != AboutRange {
+		c := newCalendar(t.Zone)
+		since = c.start(c.night(r.asOf) - NowNights + 1)
+	}
+	x := &explained{f: func(_ int, h Hit, until int64) {
+		if h.At >= since || until == 0 || until >= since {
+			f(h)
+		}
+	}}
+	_, err = r.tenant(ctx, store.TenantInfo{Name: tenant, Requests: r.requests(tenant)}, &scratch{}, x)
+	return err
+}
+
+// ExplainIncident calls f for each request of an incident, in order of time, with why it counts.
+// The error says so where there is no such incident.
+func ExplainIncident(
+	ctx context.Context, snap store.Snapshot, o Options, tenant, id string, f func(Hit),
+) error {
+	r, t, err := explaining(ctx, snap, o, tenant)
+	if err != nil {
+		return err
+	}
+	type found struct {
+		rule int
+		hit  Hit
+	}
+	var all []found
+	x := &explained{f: func(rule int, h Hit, _ int64) { all = append(all, found{rule, h}) }}
+	info := store.TenantInfo{Name: tenant, Requests: r.requests(tenant)}
+	if _, err := r.tenant(ctx, info, &scratch{}, x); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(x.incidents, func(i incident) bool { return i.ID == id })
+	if i < 0 {
+		return fmt.Errorf("explain incident %q: tenant %q has no such incident", id, tenant)
+	}
+	slices.SortStableFunc(all, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.hit.At, b.hit.At), cmp.Compare(a.hit.ID, b.hit.ID),
+			cmp.Compare(a.rule, b.rule))
+	})
+	c := newCalendar(t.Zone)
+	for _, h := range all {
+		if x.incidents[i].covers(h.rule, c.night(h.hit.At)) {
+			f(h.hit)
+		}
+	}
+	return nil
+}
+
+// explained is what somebody wants to know of one tenant: its hits, and then its incidents.
+type explained struct {
+	f         func(rule int, h Hit, until int64)
+	incidents []incident
+}
+
+func explaining(
+	ctx context.Context, snap store.Snapshot, o Options, tenant string,
+) (*runner, egress.Tenant, error) {
+	o.NoCache, o.Tenants, o.Days = true, []string{tenant}, false
+	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
+	err := r.prepare(ctx)
+	if err != nil {
+		return nil, egress.Tenant{}, err
+	}
+	t, err := r.about(ctx, tenant)
+	return r, t, err
+}
+
+func (x *explained) begin(a *Auditor) {
+	a.onHit = func(rule int, e *rules.Evidence) {
+		x.f(rule, Hit{Rule: rules.All[rule].Name, ID: e.ID, At: e.At, Why: e.Reason()}, until(rule, e))
+	}
+}
+
+// until is when a hit is over: that of a request when it starts.
+func until(rule int, e *rules.Evidence) int64 {
+	if rules.All[rule].Absence || rules.All[rule].Now {
+		return e.Until
+	}
+	return max(e.At, 1)
+}
+
+func (x *explained) heard(*Auditor) {}
+
+func (x *explained) end(_ *Auditor, all []incident) { x.incidents = all }
