@@ -53,7 +53,10 @@ func pageUsage(
 func (s *session) picture(
 	ctx context.Context, snap store.Snapshot, sp span, tenants []string,
 ) (p *report.Picture, err error) {
-	p = &report.Picture{Policy: s.policy, About: s.config.About, Program: "headroom " + version()}
+	p = &report.Picture{
+		Policy: s.policy, About: s.config.About, Program: version(),
+		Database: origin(snap, report.Options{}).Database,
+	}
 	o := s.analysis(sp, tenants)
 	o.Days = true
 	if p.Audit, err = s.auditWith(ctx, snap, o); err != nil {

@@ -173,6 +173,9 @@ type Egress struct {
 	Section      string  `toml:"section"`
 	Source       string  `toml:"source"`
 	Advice       string  `toml:"advice"`
+	// Reset says in a sentence when support may take the bytes out of the window; "" means that the
+	// vendor says nothing of it.
+	Reset string `toml:"reset"`
 }
 
 // Listing says which answers list recordings, as a JSON array of objects, and under which names

@@ -29,8 +29,12 @@ type Picture struct {
 	Examples map[string][]analyze.Example
 	// Usage is how much of the API each tenant used, told by several things. nil means not told.
 	Usage map[string][]*analyze.UsageReport
-	// Program is the name and version of what writes the report; "" leaves them out.
+	// Program is the version of headroom that writes the report; "" leaves it out.
 	Program string
+	// Database says of which rows the report is, and Seal is a sentence on what seals them; nil and ""
+	// leave them out.
+	Database *Database
+	Seal     string
 	// Live is the path, on the page's own server, whose answer changes when there is something new to
 	// show. The page then asks for it again and again. "" makes a page that never asks for anything.
 	Live string

@@ -77,7 +77,7 @@ func newView(r *analyze.Report, o Options) *view {
 	v := &view{
 		Title: "Audit as of " + measure.Stamp(r.AsOf, loc), Range: Selected(r, loc),
 		Policy: text.Clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
-		Origin: originWords(o), Tally: tally(r.Tenants), Window: "window", Notes: Notes(r),
+		Origin: OriginWords(o), Tally: tally(r.Tenants), Window: "window", Notes: Notes(r),
 	}
 	for i := range r.Tenants {
 		v.Tenants = append(v.Tenants, newTenantView(&r.Tenants[i], r.AsOf.UnixMicro(), loc))
@@ -107,9 +107,9 @@ func Selected(r *analyze.Report, loc *time.Location) string {
 	return "Requests " + strings.Join(parts, " ")
 }
 
-// originWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c with
+// OriginWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c with
 // 1,478 rows, 1 to 1,478".
-func originWords(o Options) string {
+func OriginWords(o Options) string {
 	var parts []string
 	if o.Program != "" {
 		parts = append(parts, "headroom "+text.Clean(o.Program))
@@ -119,7 +119,9 @@ func originWords(o Options) string {
 		if d.ID != "" {
 			name += " " + text.Clean(d.ID)
 		}
-		name += " with " + measure.Count(d.Rows, "row")
+		if d.Rows > 0 {
+			name += " with " + measure.Count(d.Rows, "row")
+		}
 		if d.LastRow > 0 {
 			name += ", " + measure.Grouped(d.FirstRow) + " to " + measure.Grouped(d.LastRow)
 		}
@@ -181,16 +183,16 @@ func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView
 	for _, f := range t.Findings {
 		v.Findings = append(v.Findings, newFindingView(f, t.Tenant, loc))
 	}
-	v.Known = KnownWords(t, loc)
+	v.Known = knownWords(t, loc)
 	for i := range t.Incidents {
 		v.Incidents = append(v.Incidents, newIncidentView(&t.Incidents[i], loc))
 	}
 	return v
 }
 
-// KnownWords are who told the cap, when and for how many agents, and the resets of the egress
+// knownWords are who told the cap, when and for how many agents, and the resets of the egress
 // window.
-func KnownWords(t *analyze.Result, loc *time.Location) (all []string) {
+func knownWords(t *analyze.Result, loc *time.Location) (all []string) {
 	if s := ToldWords(t); s != "" {
 		all = append(all, s)
 	}
@@ -229,7 +231,7 @@ func ToldWords(t *analyze.Result) string {
 func newIncidentView(i *analyze.Incident, loc *time.Location) incidentView {
 	v := incidentView{
 		Severity: i.Severity, Open: i.Open, ID: text.Clean(i.ID), Title: text.Clean(i.Title),
-		Facts: IncidentFacts(i, loc),
+		Facts: incidentFacts(i, loc),
 	}
 	if name, ok := text.ShellQuote(i.ID); ok {
 		v.Rows = "headroom audit --explain " + name
@@ -237,9 +239,9 @@ func newIncidentView(i *analyze.Incident, loc *time.Location) incidentView {
 	return v
 }
 
-// IncidentFacts are an incident's figures: "open, 6 to 12 Nov, 7 nights, 1,437 requests, 1,200
+// incidentFacts are an incident's figures: "open, 6 to 12 Nov, 7 nights, 1,437 requests, 1,200
 // refused, 3.20 GB wasted, rules duplicate-download, over-cap".
-func IncidentFacts(i *analyze.Incident, loc *time.Location) string {
+func incidentFacts(i *analyze.Incident, loc *time.Location) string {
 	parts := []string{
 		stateOf(i.Open), measure.DateRange(time.UnixMicro(i.First), time.UnixMicro(i.Last), loc),
 		measure.Count(int64(i.Nights), "night"), measure.Count(i.Requests, "request"),

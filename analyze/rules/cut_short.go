@@ -20,7 +20,7 @@ var cutShort = Rule{
 		bytes := c.ResponseBytes
 		return Evidence{
 			Bytes: bytes,
-			Why:   func() string { return fmt.Sprintf("ended after %d bytes", bytes) },
+			Why:   func() string { return "ended after " + measure.Count(bytes, "byte") },
 		}
 	}),
 	Detail: func(f *Found) string {

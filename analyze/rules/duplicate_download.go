@@ -21,7 +21,7 @@ var duplicateDownload = Rule{
 	New: every(func(_ *Facts, c *Call) Evidence {
 		bytes := c.ResponseBytes
 		return Evidence{Bytes: bytes, Why: func() string {
-			return fmt.Sprintf("this recording was downloaded completely before; %d bytes again", bytes)
+			return "this recording was downloaded completely before; " + measure.Count(bytes, "byte") + " again"
 		}}
 	}),
 	Detail: func(f *Found) string {

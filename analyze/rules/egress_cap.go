@@ -22,7 +22,7 @@ var egressCap = Rule{
 		status, sum := c.Status, c.Sum
 		return Evidence{
 			Why: func() string {
-				return fmt.Sprintf("refused (%d) with %d bytes in the window", status, sum)
+				return fmt.Sprintf("refused (%d) with %s bytes in the window", status, measure.Grouped(sum))
 			},
 		}
 	}),

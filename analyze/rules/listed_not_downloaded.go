@@ -19,7 +19,7 @@ var listedNotDownloaded = Rule{
 	New: finally(func(f *Facts, _ int64, fire Fire) {
 		for _, m := range f.Missing() {
 			fire(Evidence{At: m.ListedAt, Bytes: 0, Size: m.Bytes, Why: func() string {
-				return fmt.Sprintf("listed with %d bytes, and not downloaded since", m.Bytes)
+				return fmt.Sprintf("listed with %s bytes, and not downloaded since", measure.Grouped(m.Bytes))
 			}})
 		}
 	}),

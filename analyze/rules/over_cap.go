@@ -35,6 +35,6 @@ func (*overCapJudge) End(int64, Fire) {}
 func (j *overCapJudge) Reached(sum int64) (why func() string, hit bool) {
 	told := j.facts.Tenant.Cap.ToldBytes()
 	return func() string {
-		return fmt.Sprintf("%d bytes in the window, of a cap of %d", sum, told)
+		return measure.Grouped(sum) + " bytes in the window, of a cap of " + measure.Grouped(told)
 	}, told > 0 && sum >= told
 }

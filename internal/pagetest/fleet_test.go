@@ -26,6 +26,7 @@ func (b *browser) press(selector string) {
 // TestManyTenantsTakeFewScreens: of 150 tenants the ones that pass are folded, and half of them failing
 // still fit on 20 screens.
 func TestManyTenantsTakeFewScreens(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	p := made(t, 150, 30, plainName)
 	for i := range p.Audit.Tenants {
@@ -50,6 +51,7 @@ func TestManyTenantsTakeFewScreens(t *testing.T) {
 
 // TestTableSortsByItsHeads: numbers begin with the largest, names with the first; what is not known is last.
 func TestTableSortsByItsHeads(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	p := made(t, 5, 30, plainName)
 	for i, share := range []int64{30, 10, 50, 40, 20} {
@@ -95,6 +97,7 @@ func TestTableSortsByItsHeads(t *testing.T) {
 // TestHeadlineAndFindingsFollowTheRange: on a night without violations, the headline says so, and on one
 // with, the finding tells the days.
 func TestHeadlineAndFindingsFollowTheRange(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	p := made(t, 1, 30, plainName)
 	for k := range p.Days.Tenants[0].Days {
@@ -128,6 +131,7 @@ func TestHeadlineAndFindingsFollowTheRange(t *testing.T) {
 
 // TestWholePagePictureHasAllCharts: nobody scrolls, and yet every chart is drawn.
 func TestWholePagePictureHasAllCharts(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	file, _ := write(t, made(t, 4, 30, plainName))
 	b.load(file, "")
@@ -137,6 +141,7 @@ func TestWholePagePictureHasAllCharts(t *testing.T) {
 
 // TestComparisonFits: with a period to compare with, the page is no wider than a small screen.
 func TestComparisonFits(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	file, _ := write(t, made(t, 20, 60, plainName))
 	b.load(file, "#compare=1&from=2026-10-18")

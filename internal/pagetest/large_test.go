@@ -106,12 +106,14 @@ func write(t testing.TB, p *report.Picture) (file string, bytesWritten int) {
 }
 
 func TestPageOfTwentyTenantsIsSmall(t *testing.T) {
+	t.Parallel()
 	if _, size := write(t, made(t, 20, 30, plainName)); size >= 1_200_000 {
 		t.Errorf("%d bytes for 20 tenants and 30 days, want under 1.2 MB", size)
 	}
 }
 
 func TestPageStaysUsable(t *testing.T) {
+	t.Parallel()
 	for _, many := range []struct{ tenants, days int }{{20, 30}, {500, 365}} {
 		if testing.Short() && many.tenants > 20 {
 			continue
@@ -156,6 +158,7 @@ func (b *browser) lastDays(days int) (took float64) {
 }
 
 func TestHostileNamesDoNoHarm(t *testing.T) {
+	t.Parallel()
 	names := []string{
 		`</script><script>document.title='owned'</script>`, `"><img src=x onerror="document.title='owned'">`, "a\u202egnp.exe\u2066", `{{constructor.constructor('document.title=1')()}}`,
 		strings.Repeat("long", 2500), "=cmd|' /C calc'!A0", "\x00\xff\r\n", `<!--<script>`, "'; DROP TABLE request; --", "__proto__",
@@ -208,6 +211,7 @@ func axe(t testing.TB) string {
 }
 
 func TestAccessibility(t *testing.T) {
+	t.Parallel()
 	script := axe(t)
 	for _, look := range []struct {
 		scheme string

@@ -45,6 +45,7 @@ func serve(t *testing.T, db string) string {
 }
 
 func TestLivePageFollowsTheLog(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	db, log := filepath.Join(dir, "live.db"), filepath.Join(dir, "log.jsonl")
 	add := func(tenant string) {

@@ -16,6 +16,7 @@ import (
 )
 
 func TestFirstScreenAnswersForTwentyTenants(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	p := made(t, 20, 30, plainName)
 	file, _ := write(t, p)
@@ -29,6 +30,7 @@ func TestFirstScreenAnswersForTwentyTenants(t *testing.T) {
 }
 
 func TestNarrowPageShowsAllFiguresOfATenant(t *testing.T) {
+	t.Parallel()
 	b := open(t, 390, 844)
 	file, _ := write(t, made(t, 20, 30, func(i int) string {
 		return fmt.Sprintf("a-contact-centre-with-a-very-long-name-without-any-blank-%03d", i)
@@ -46,6 +48,7 @@ func TestNarrowPageShowsAllFiguresOfATenant(t *testing.T) {
 
 // A chart without anything to draw says so instead of showing empty axes.
 func TestEmptyChartsSayWhy(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	p := made(t, 1, 30, plainName)
 	p.Audit.Tenants[0].Spacing = analyze.Spacing{MinInterval: 3 * time.Second, Min: -1}
@@ -67,6 +70,7 @@ func TestEmptyChartsSayWhy(t *testing.T) {
 
 // The frame of the nightly window lies on the edges of its hours.
 func TestWindowFrameLiesOnItsHours(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 3000)
 	p := made(t, 1, 30, plainName)
 	window, err := config.ParseWindow("01:00-05:00")
@@ -92,6 +96,7 @@ func TestWindowFrameLiesOnItsHours(t *testing.T) {
 
 // All that a pointer reaches, the tab key reaches in the same order, and the focus can be seen.
 func TestKeyboardReachesEverything(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	file, _ := write(t, made(t, 3, 30, plainName))
 	b.load(file, "#name=tenant-001")
@@ -135,6 +140,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 
 // The script calls a zone what the program calls it.
 func TestTimesNameTheirZone(t *testing.T) {
+	t.Parallel()
 	zones := []string{"Asia/Kolkata", "Europe/Berlin", "America/Denver", "Europe/London", "UTC"}
 	b := open(t, 1280, 800)
 	p := made(t, len(zones), 30, plainName)

@@ -13,6 +13,7 @@ import (
 // TestPageWritesNumbersAsTheProgramDoes compares what the page's script writes with package measure,
 // around each threshold and at random.
 func TestPageWritesNumbersAsTheProgramDoes(t *testing.T) {
+	t.Parallel()
 	b := open(t, 800, 600)
 	file, _ := write(t, made(t, 1, 1, plainName))
 	b.load(file, "")

@@ -18,6 +18,7 @@ import (
 )
 
 func TestPageLoadsNothingAndComplainsOfNothing(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	b.load(filepath.Join(demo(t), "report.html"), "")
 	for i := range 5 {
@@ -36,6 +37,7 @@ func pictures(t *testing.T) string {
 }
 
 func TestScreenshots(t *testing.T) {
+	t.Parallel()
 	dir, file := pictures(t), filepath.Join(demo(t), "report.html")
 	for _, look := range []struct {
 		name          string
@@ -65,6 +67,7 @@ func TestScreenshots(t *testing.T) {
 }
 
 func TestPrintedPageIsWhole(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	b.load(filepath.Join(demo(t), "report.html"), "")
 	b.show(0, 1) // so that one chart is wider than paper
@@ -133,6 +136,7 @@ func inDemo(t *testing.T) []string {
 }
 
 func TestRangesShowWhatTheAuditSays(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	b.load(filepath.Join(demo(t), "report.html"), "")
 	compareWithAudit(t, b, audit(t, "--since", "2026-10-01", "--as-of", asOf))
@@ -224,6 +228,7 @@ func grouped(n int64) string {
 }
 
 func TestTenantFilterAndFragment(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	b.load(filepath.Join(demo(t), "report.html"), "#name=MORE&compare=1&from=2026-10-20")
 	rows := func() []string {
@@ -250,6 +255,7 @@ func TestTenantFilterAndFragment(t *testing.T) {
 }
 
 func TestPageWithoutScript(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	b.do(emulation.SetScriptExecutionDisabled(true), chromedp.Navigate("file://"+filepath.Join(demo(t), "report.html")))
 	var verdicts, findings string
@@ -260,6 +266,7 @@ func TestPageWithoutScript(t *testing.T) {
 }
 
 func TestSecondRenderingIsTheSame(t *testing.T) {
+	t.Parallel()
 	var pages [2][]byte
 	for i := range pages {
 		file := filepath.Join(t.TempDir(), "report.html")

@@ -56,6 +56,7 @@ type spacings struct {
 var ofTheMoment = []string{rules.EgressNear, rules.StalePull}
 
 func TestAnyRangeAddsUpToItsAudit(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	b.load(filepath.Join(demo(t), "report.html"), "")
 	first := time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC)
@@ -123,6 +124,7 @@ func compareSums(t *testing.T, when string, got summed, a *audited, more *spacin
 }
 
 func TestComparisonIsWithTheDaysBefore(t *testing.T) {
+	t.Parallel()
 	b := open(t, 1280, 800)
 	b.load(filepath.Join(demo(t), "report.html"), "#compare=1&from=2026-10-20&to=2026-10-26")
 	for _, want := range audit(t, "--since", "2026-10-13", "--until", "2026-10-20", "--as-of", asOf).Tenants {

@@ -90,11 +90,13 @@ const Fleet = (() => {
     };
   }
 
-  // answer is the one sentence that the reader came for, of a range; of now the program says it.
-  function answer(n) {
+  // answer is the one sentence that the reader came for, of a range; of now the program says it. name is that of the only
+  // tenant, if there is but one.
+  function answer(n, name) {
     const all = n.fail + n.warn + n['no-data'] + n.pass, others = n.warn + n['no-data'];
     const are = `${Words.count(n.pass)} ${n.pass === 1 ? 'is' : 'are'}`;
     if (all === 0) return '';
+    if (name) return n.fail > 0 ? `No: ${name} broke a rule.` : others > 0 ? `Yes, but ${name} should change something.` : `Yes: ${name} kept all rules.`;
     if (n.fail > 0 && others > 0) return `No: ${Words.count(n.fail)} of ${many(all, 'tenant')} broke a rule, ${Words.count(others)} more should change something, ${are} fine.`;
     if (n.fail > 0) return `No: ${Words.count(n.fail)} of ${many(all, 'tenant')} broke a rule, ${are} fine.`;
     if (others > 0) return `Yes, but ${Words.count(others)} of ${many(all, 'tenant')} should change something.`;

@@ -16,14 +16,15 @@ import (
 
 // pageIncident is an incident in words, with a strip of its days and its requests.
 type pageIncident struct {
-	Severity         analyze.Severity
-	Open             bool
-	State            string // "still going on", or since when it is over
-	Title, Facts, ID string
-	Explain          string // the command that lists all requests
-	From, To         int    // days since 1970, for the script
-	Strip            template.HTML
-	Requests         []pageRequest
+	Severity  analyze.Severity
+	Open      bool
+	Egress    bool // about bytes in the window, so that its facts tell of resets
+	Title, ID string
+	Facts     []pageFact
+	Explain   string // the command that lists all requests
+	From, To  int    // days since 1970, for the script
+	Strip     template.HTML
+	Requests  []pageRequest
 }
 
 // pageRequest is a request of an incident.
@@ -37,15 +38,15 @@ func newPageIncident(
 ) pageIncident {
 	v := pageIncident{
 		Severity: i.Severity, Open: i.Open, Title: text.Clean(i.Title), ID: text.Clean(i.ID),
-		Facts: report.IncidentFacts(i, c.zone), State: "still going on",
-		From: int(i.First / dayMicros), To: int(i.Last / dayMicros),
+		Facts: incidentFacts(i, c),
+		From:  int(i.First / dayMicros), To: int(i.Last / dayMicros),
 		Strip: strip(i, daysOf(p, t.Tenant), t.Resets, p.Audit.AsOf),
-	}
-	if !i.Open {
-		v.State = "over, " + measure.Count(int64(i.CleanNights), "clean night") + " since"
 	}
 	if name, ok := text.ShellQuote(i.ID); ok {
 		v.Explain = "headroom audit --explain " + name
+	}
+	if v.Egress = aboutEgress(i); v.Egress {
+		v.Facts = append(v.Facts, resetFacts(i, t, forecastOf(p, t.Tenant), p.Policy, c)...)
 	}
 	for _, r := range p.Examples[i.ID] {
 		v.Requests = append(v.Requests, newPageRequest(&r, c))
@@ -82,6 +83,8 @@ const (
 const (
 	cellWidth  = 14
 	cellHeight = 16
+	dateHeight = 14
+	dateWidth  = 42 // of a day and a month, as 10 Oct
 )
 
 // strip draws the days around an incident: those with its cause, those with its effects, those with
@@ -99,15 +102,9 @@ func strip(
 		days[t.Days[k].Day] = &t.Days[k]
 	}
 	var b strings.Builder
-	fmt.Fprintf(
-		&b,
-		`<svg class="strip" viewBox="0 0 %d %d" width="%d" height="%d" `+
-			`role="img" aria-label="Days of the incident, UTC">`,
-		(to-from+1)*cellWidth,
-		cellHeight+6,
-		(to-from+1)*cellWidth,
-		cellHeight+6,
-	)
+	width, height := (to-from+1)*cellWidth, cellHeight+6+dateHeight
+	fmt.Fprintf(&b, `<svg class="strip" viewBox="0 0 %d %d" width="%d" height="%d" `+
+		`role="img" aria-label="Days of the incident, UTC">`, width, height, width, height)
 	for d := from; d <= to; d++ {
 		class, words := dayOfIncident(i, days[d], d)
 		fmt.Fprintf(&b,
@@ -121,8 +118,28 @@ func strip(
 				(float64(d-from)+share)*cellWidth, cellHeight+6, measure.StampMicros(r.At, nil))
 		}
 	}
+	stripDates(&b, from, to, int(i.First/dayMicros))
 	b.WriteString("</svg>")
 	return template.HTML(b.String())
+}
+
+// stripDates writes under the strip when it begins and ends, and when the incident began if there
+// is room between them.
+func stripDates(b *strings.Builder, from, to, began int) {
+	write := func(day, x int, anchor string) {
+		at := time.Unix(int64(day)*86400, 0)
+		fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="%s">%s</text>`,
+			x, cellHeight+6+dateHeight-2, anchor, measure.ShortDate(at, time.UTC))
+	}
+	end := (to - from + 1) * cellWidth
+	x := (began - from) * cellWidth
+	if x >= dateWidth {
+		write(from, 0, "start")
+	}
+	write(began, x, "start")
+	if end-x >= 2*dateWidth {
+		write(to, end-2, "end")
+	}
 }
 
 // dayOfIncident says what a day was to an incident: a style class, and words.

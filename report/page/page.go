@@ -1,8 +1,9 @@
 // Package page writes the audit, its days and the forecast as one HTML file that loads nothing.
 //
-// The page's Go, its script, style and template stand together here: view.go has the words that
-// need no script, data.go the numbers that the script sums for any range of days, charts.go the
-// charts' options.
+// The page's Go, its script, style and template stand together here. The words that need no script
+// are in view.go (the page), headline.go (its first lines), tenant.go (a tenant), incident.go and
+// facts.go (what happened to it), expect.go (the forecast), usage.go and notes.go; data.go has the
+// numbers that the script sums for any range of days, charts.go the charts' options.
 package page
 
 import (

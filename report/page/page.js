@@ -131,7 +131,7 @@
     let text = `Showing ${shown} of ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'}, ${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
     const n = Fleet.tally(tenants.filter((t) => t.shown), verdict), days = `${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)}`;
     text += ` ${isNow() ? 'Now' : 'In these days'}: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass${n['no-data'] ? `, ${n['no-data']} without data` : ''}.`;
-    $('answer').textContent = isNow() ? answer : Fleet.answer(Fleet.tally(tenants, verdict));
+    $('answer').textContent = isNow() ? answer : Fleet.answer(Fleet.tally(tenants, verdict), tenants.length === 1 ? tenants[0].name : '');
     $('question').textContent = isNow() ? question : `Were we within the limits from ${days}?`;
     if (prior) text += ` Before: ${Words.iso(shared.from + prior.from)} to ${Words.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
     else if (state.compare) text += ' There is no earlier period to compare with: choose a later first day.';

@@ -220,7 +220,7 @@ func TestAnswerCountsTenants(t *testing.T) {
 		return answer(r)
 	}
 	for want, got := range map[string]string{
-		"": of(), "Yes: 1 tenant kept all rules.": of(analyze.Pass), "Yes, but 1 of 2 tenants should change something.": of(analyze.Warn, analyze.Pass),
+		"": of(), "Yes: 2 tenants kept all rules.": of(analyze.Pass, analyze.Pass), "Yes, but 1 of 2 tenants should change something.": of(analyze.Warn, analyze.Pass),
 		"No: 1 of 2 tenants broke a rule, 1 is fine.":                                  of(analyze.Fail, analyze.Pass),
 		"No: 1 of 4 tenants broke a rule, 1 more should change something, 2 are fine.": of(analyze.Fail, analyze.Warn, analyze.Pass, analyze.Pass),
 	} {
@@ -325,8 +325,8 @@ func TestIncidentIsToldFirst(t *testing.T) {
 	for _, want := range []string{
 		`class="cause" x="42"`, "2026-11-01: spacing ×3", `class="effect" x="56"`, "2026-11-02: rate-limited ×2",
 		`class="clean" x="28"`, `class="none" x="0"`, "2026-11-01 02:00:07.250Z", "3f2c", "vendor’s id req-9", "spacing: too soon",
-		`<tr class="worst"><th scope="row">2026-11-01 02:00:09.000Z`, "9.00 MB", "✗ Open</span>: still going on", "over, 4 clean nights since",
-		"Reset of the egress window at 2026-10-28 09:00:00Z: ticket 4711.", "for 120 agents",
+		`<tr class="worst"><th scope="row">2026-11-01 02:00:09.000Z`, "9.00 MB", "✗ Not over</span>", "yes, 4 clean nights since",
+		"Reset of the egress window: 2026-10-28 09:00 UTC, ticket 4711.", "for 120 agents",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)

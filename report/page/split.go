@@ -31,6 +31,9 @@ func only(p *report.Picture, i int) *report.Picture {
 	// Requests that were left out or dropped are counted over all tenants.
 	audit.Later, audit.Dropped, audit.Seen = 0, 0, nil
 	own.Audit = &audit
+	if p.Database != nil { // how many rows there are of all tenants is of no concern to one
+		own.Database = &report.Database{ID: p.Database.ID}
+	}
 	name := audit.Tenants[0].Tenant
 	if p.Days != nil {
 		own.Days = &analyze.Daily{Edges: p.Days.Edges}
