@@ -66,53 +66,111 @@ const maxUsageRows = 1000
 // Usage counts the use of the API by tenant, class or what else, of the last NowNights nights or of
 // the range that the options select. It reads what an audit reads, so that its sums agree with one.
 func Usage(ctx context.Context, snap store.Snapshot, o Options, by UsageBy) (*UsageReport, error) {
-	if !slices.Contains(UsageBys, by) {
-		return nil, fmt.Errorf("count usage by %q: it can be counted by %v", by, UsageBys)
-	}
-	o.Seen, o.Days, o.Forecast = nil, false, false
-	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
-	if err := r.prepare(ctx); err != nil {
-		return nil, err
-	}
 	all := usageSum{rows: map[string]*usageTally{}}
-	err := pool.Each(ctx, len(r.tenants), func(i int, scr *scratch) error {
-		u := newUsageCounter(by)
-		t, err := r.about(ctx, r.tenants[i].Name)
-		if err == nil {
-			err = r.use(ctx, t, scr, u)
-		}
-		all.add(u)
-		return pool.Wrap(err, "count usage of tenant %q", r.tenants[i].Name)
+	err := countUsage(ctx, snap, o, []UsageBy{by}, func(_ string, counters usageCounters) {
+		all.add(counters[0])
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &UsageReport{By: by, AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until}
-	if o.about() == AboutNow {
-		out.Since = time.UnixMicro(all.since).UTC()
-	}
-	out.Rows, out.Total = all.result(by)
+	out := all.report(by, o)
 	if by == ByRecording {
 		return out, nameRecordings(ctx, snap, out.Rows)
 	}
 	return out, nil
 }
 
+// cheapUsage is up to how many requests one more pass is not felt.
+const cheapUsage = 1_000_000
+
+// CheapUsage says whether the pass that UsageOfEach makes over a log's requests, which no saved
+// state spares, is not felt beside an audit and a forecast.
+func CheapUsage(snap store.Snapshot) bool {
+	var n int64
+	for _, t := range snap.Tenants() {
+		n += t.Requests
+	}
+	return n <= cheapUsage
+}
+
+// UsageOfEach is Usage of each tenant alone, by several things but ByRecording. It reads a tenant's
+// requests once for all of them, and leaves tenants out of whom nothing counts.
+func UsageOfEach(ctx context.Context, snap store.Snapshot, o Options, by ...UsageBy) (map[string][]*UsageReport, error) {
+	each := map[string][]*UsageReport{}
+	var mu sync.Mutex
+	err := countUsage(ctx, snap, o, by, func(tenant string, counters usageCounters) {
+		var reports []*UsageReport
+		for _, u := range counters {
+			one := usageSum{rows: map[string]*usageTally{}}
+			one.add(u)
+			reports = append(reports, one.report(u.by, o))
+		}
+		if len(reports) == 0 || reports[0].Total.Requests == 0 {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		each[tenant] = reports
+	})
+	if err != nil {
+		return nil, err
+	}
+	return each, nil
+}
+
+// countUsage counts each tenant's requests in one pass and hands the counters to done, which several
+// goroutines call at once.
+func countUsage(
+	ctx context.Context,
+	snap store.Snapshot,
+	o Options,
+	by []UsageBy,
+	done func(tenant string, counters usageCounters),
+) error {
+	for _, b := range by {
+		if !slices.Contains(UsageBys, b) {
+			return fmt.Errorf("count usage by %q: it can be counted by %v", b, UsageBys)
+		}
+	}
+	o.Seen, o.Days, o.Forecast = nil, false, false
+	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	return pool.Each(ctx, len(r.tenants), func(i int, scr *scratch) error {
+		var counters usageCounters
+		for _, b := range by {
+			counters = append(counters, newUsageCounter(b))
+		}
+		t, err := r.about(ctx, r.tenants[i].Name)
+		if err == nil {
+			err = r.use(ctx, t, scr, counters)
+		}
+		if err != nil {
+			return pool.Wrap(err, "count usage of tenant %q", r.tenants[i].Name)
+		}
+		done(r.tenants[i].Name, counters)
+		return nil
+	})
+}
+
 // UsageBys are all that usage can be counted by.
 var UsageBys = []UsageBy{ByTenant, ByClass, ByClient, ByStatus, ByDay, ByHour, ByRecording}
 
-// use audits what counts of one tenant with the counter looking on.
-func (r *runner) use(ctx context.Context, t egress.Tenant, scr *scratch, u *usageCounter) error {
+// use audits what counts of one tenant with the counters looking on.
+func (r *runner) use(ctx context.Context, t egress.Tenant, scr *scratch, all usageCounters) error {
 	if r.o.about() == AboutRange {
-		_, err := r.ranged(ctx, t, scr, u)
+		_, err := r.ranged(ctx, t, scr, all)
 		return err
 	}
 	c := newCalendar(t.Zone)
-	u.since = c.start(c.night(r.asOf) - NowNights + 1)
+	for _, u := range all {
+		u.since = c.start(c.night(r.asOf) - NowNights + 1)
+	}
 	scr.seen.Reserve(int(r.requests(t.Name)))
 	a := r.auditor(t, scr)
-	u.begin(a)
-	return r.feed(ctx, a, store.Range{From: math.MinInt64, To: r.asOf + 1}, u)
+	all.begin(a)
+	return r.feed(ctx, a, store.Range{From: math.MinInt64, To: r.asOf + 1}, all)
 }
 
 // usageTally is a UsageRow while it is counted.
@@ -137,6 +195,23 @@ type usageCounter struct {
 	hours     int64 // microseconds a day in the nightly window; 0 without one
 }
 
+// usageCounters count the same requests by several things.
+type usageCounters []*usageCounter
+
+func (all usageCounters) begin(a *Auditor) {
+	for _, u := range all {
+		u.begin(a)
+	}
+}
+
+func (all usageCounters) heard(a *Auditor) {
+	for _, u := range all {
+		u.heard(a)
+	}
+}
+
+func (usageCounters) end(*Auditor, []incident) {}
+
 func newUsageCounter(by UsageBy) *usageCounter {
 	return &usageCounter{by: by, since: math.MinInt64, rows: map[string]*usageTally{}}
 }
@@ -152,8 +227,6 @@ func (u *usageCounter) begin(a *Auditor) {
 		}
 	}
 }
-
-func (u *usageCounter) end(*Auditor, []incident) {}
 
 func (u *usageCounter) heard(a *Auditor) {
 	c := a.call.Call
@@ -253,6 +326,16 @@ type usageSum struct {
 	mu    sync.Mutex
 	rows  map[string]*usageTally
 	since int64
+}
+
+// report is what was added up.
+func (s *usageSum) report(by UsageBy, o Options) *UsageReport {
+	out := &UsageReport{By: by, AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until}
+	if o.about() == AboutNow {
+		out.Since = time.UnixMicro(s.since).UTC()
+	}
+	out.Rows, out.Total = s.result(by)
+	return out
 }
 
 func (s *usageSum) add(u *usageCounter) {

@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
@@ -53,6 +54,50 @@ func TestUsageAgreesWithTheAudit(t *testing.T) {
 	}
 	if _, err := analyze.Usage(t.Context(), snap, o, "moon"); err == nil {
 		t.Error("counts by the moon")
+	}
+}
+
+// TestUsageOfEachIsUsageOfOne: what one pass tells of each tenant is what a count of that tenant alone
+// tells, by everything.
+func TestUsageOfEachIsUsageOfOne(t *testing.T) {
+	policy, err := limits.Builtin("xima")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := fortnight(rand.New(rand.NewPCG(7, 4)))
+	for i := range all {
+		if i%3 == 0 {
+			all[i].Tenant = "birch"
+		}
+	}
+	snap := snapshotOf(t, all)
+	o := analyze.Options{Policy: policy, AsOf: time.UnixMicro(1767225600e6 + 20*testDay).UTC(), Known: []string{"silent"}}
+	by := []analyze.UsageBy{analyze.ByClass, analyze.ByClient, analyze.ByHour}
+	each, err := analyze.UsageOfEach(t.Context(), snap, o, by...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(each) != 2 {
+		t.Errorf("%d tenants, want the two that have requests", len(each))
+	}
+	for tenant, got := range each {
+		for k := range by {
+			one := o
+			one.Tenants, one.Known = []string{tenant}, nil
+			want, err := analyze.Usage(t.Context(), snap, one, by[k])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got[k], want) {
+				t.Errorf("%s by %s: %+v, want %+v", tenant, by[k], got[k], want)
+			}
+		}
+	}
+	if _, err := analyze.UsageOfEach(t.Context(), snap, o, "moon"); err == nil {
+		t.Error("counts by the moon")
+	}
+	if !analyze.CheapUsage(snap) {
+		t.Error("a small log is not cheap")
 	}
 }
 

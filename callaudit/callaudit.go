@@ -198,6 +198,12 @@ func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 		if p.Examples, err = analyze.Examples(ctx, snap, o, p.Audit); err != nil {
 			return err
 		}
+		if analyze.CheapUsage(snap) {
+			p.Usage, err = analyze.UsageOfEach(ctx, snap, o, page.UsageBy...)
+			if err != nil {
+				return err
+			}
+		}
 		p.Forecast, err = l.forecast(ctx, snap, s)
 		return err
 	})

@@ -118,6 +118,13 @@ func TestLogAuditsWhatWasRecorded(t *testing.T) {
 			t.Errorf("cap %+v", a.Egress.Cap)
 		}
 	}
+	var page bytes.Buffer
+	if err := log.WriteReport(ctx, &page, callaudit.Scope{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(page.String(), "Use by client") {
+		t.Error("the page does not tell the use of the API")
+	}
 	if err := log.Reset(ctx, "acme", time.Now(), "ticket 4711"); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
@@ -72,13 +73,20 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 			"why",
 		},
 	}
+	common := ""
+	if o.Format != "markdown" { // a table has little room, and says it once
+		common = commonURL(rows)
+	}
+	if common != "" {
+		l.above = "All URLs begin with " + common
+	}
 	doc := explainDoc{Schema: "headroom.explain/v1", Requests: []explainedDoc{}}
 	for i := range rows {
 		d := newExplainedDoc(&rows[i])
 		doc.Requests = append(doc.Requests, d)
 		l.rows = append(l.rows, []string{
 			strconv.FormatInt(d.ID, 10), measure.PreciseStamp(rows[i].Request.Start(), o.location()),
-			d.Method, d.URL, statusWord(d.Status), measure.Bytes(d.ResponseBytes), d.Client, d.Why,
+			d.Method, strings.TrimPrefix(d.URL, common), statusWord(d.Status), measure.Bytes(d.ResponseBytes), d.Client, d.Why,
 		})
 		l.records = append(l.records, map[string]cell{
 			"id": whole(d.ID), "started_at": words(d.StartedAt), "tenant": words(d.Tenant),
@@ -102,4 +110,26 @@ func newExplainedDoc(row *ExplainedRow) explainedDoc {
 		d.Method = r.Route.Method
 	}
 	return d
+}
+
+// commonURL is what all URLs begin with, up to a slash; "" where they have nothing in common or one
+// row alone has a URL.
+func commonURL(rows []ExplainedRow) string {
+	common := ""
+	for i := range rows {
+		url := newExplainedDoc(&rows[i]).URL
+		if i == 0 {
+			common = url
+		}
+		n := 0
+		for n < len(common) && n < len(url) && common[n] == url[n] {
+			n++
+		}
+		common = common[:n]
+	}
+	common = common[:strings.LastIndexByte(common, '/')+1]
+	if _, path, ok := strings.Cut(common, "://"); !ok || len(rows) < 2 || !strings.Contains(path, "/") {
+		return ""
+	}
+	return common
 }

@@ -61,20 +61,20 @@ func whatIfWords(w outlook.WhatIf) string {
 }
 
 var forecastColumns = []column{
-	{head: "Tenant"},
+	{head: "Tenant", wrap: true}, // what --tenant needs is never cut
 	{head: "Now", right: true},
 	{head: "Cap", wrap: true},
 	{head: "Chance\nto reach", right: true},
 	{head: "Expected\n(10 – 90%)", wrap: true},
 	{head: "Tonight\nat most", right: true},
-	{head: "Last │ next days"},
+	{head: "Last│next days"},
 }
 
 // forecastSqueezes are tenant, cap, expected, tenant.
-var forecastSqueezes = []squeeze{{0, 16}, {2, 9}, {4, 16}, {0, 8}}
+var forecastSqueezes = []squeeze{{0, 16}, {2, 8}, {4, 14}, {0, 8}}
 
-// forecastCells is a tenant's row, not yet clean.
-func forecastCells(p *outlook.Projection, loc *time.Location) []string {
+// forecastCells is a tenant's row, not yet clean, with so many days before and after now.
+func forecastCells(p *outlook.Projection, loc *time.Location, past, next int) []string {
 	limit, budget := "unknown", measure.None
 	if p.Cap.Bytes > 0 {
 		limit = measure.Bytes(p.Cap.Bytes) + " " + string(capSource(p.Cap))
@@ -89,7 +89,7 @@ func forecastCells(p *outlook.Projection, loc *time.Location) []string {
 		measure.Chance(p.Chance),
 		crossWords(p, loc),
 		budget,
-		sparkline(p),
+		sparkline(p, past, next),
 	}
 }
 
@@ -117,19 +117,20 @@ func shortDay(t time.Time, loc *time.Location) string {
 	return measure.ShortDate(t, loc)
 }
 
-// The sparkline has sparkPast days up to now and at most sparkNext after it. Its full height is the
-// cap, and days at or over it are sparkOver.
+// The sparkline has some days up to now and at most some after it. Its full height is the cap, and
+// days at or over it are sparkOver.
 const (
-	sparkPast = 7
-	sparkNext = 14
-	sparkOver = '×'
+	sparkPast, sparkNext   = 7, 14
+	narrowPast, narrowNext = 3, 10 // where the table has less than roomyWidth columns
+	roomyWidth             = 90
+	sparkOver              = '×'
 )
 
 var sparks = []rune("▁▂▃▄▅▆▇█")
 
-func sparkline(p *outlook.Projection) string {
-	past := p.Past(sparkPast)
-	next := p.Days[:min(len(p.Days), sparkNext)]
+func sparkline(p *outlook.Projection, daysPast, daysNext int) string {
+	past := p.Past(daysPast)
+	next := p.Days[:min(len(p.Days), daysNext)]
 	top := float64(p.Cap.Bytes)
 	if top <= 0 {
 		for _, v := range past {
@@ -171,8 +172,12 @@ func forecastTable(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
 	}
 	b.WriteByte('\n')
 	g := &grid{columns: forecastColumns, squeezes: forecastSqueezes}
+	past, next := sparkPast, sparkNext
+	if o.width() < roomyWidth {
+		past, next = narrowPast, narrowNext
+	}
 	for i := range r.Tenants {
-		row := forecastCells(&r.Tenants[i], o.location())
+		row := forecastCells(&r.Tenants[i], o.location(), past, next)
 		row[0] = text.Brief(row[0], text.MaxName)
 		g.rows = append(g.rows, row)
 	}

@@ -230,7 +230,7 @@ func forecastMarkdown(b *bytes.Buffer, r *outlook.Report, detail bool, o Options
 	}
 	overview := &listing{empty: noForecast, columns: forecastColumns}
 	for i := range r.Tenants {
-		overview.rows = append(overview.rows, forecastCells(&r.Tenants[i], o.location()))
+		overview.rows = append(overview.rows, forecastCells(&r.Tenants[i], o.location(), sparkPast, sparkNext))
 	}
 	overview.columns = unbroken(overview.columns)
 	overview.markdown(b)

@@ -156,3 +156,31 @@ func TestReachedIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// At 80 columns a table of usual figures fits, and no tenant's name is cut.
+func TestForecastFitsEightyColumns(t *testing.T) {
+	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	long := "contact-centre-of-the-northern-region"
+	r := &outlook.Report{AsOf: at, Horizon: 14}
+	for _, name := range []string{long, "acme"} {
+		p := outlook.Projection{
+			Tenant: name, AsOf: at, Cap: egress.Cap{Bytes: 43.7e6, Source: egress.CapMeasured}, Current: 9.99e6,
+			Budget: &outlook.Budget{Tonight: 35e6}, Chance: .3, Early: at.AddDate(0, 0, 3),
+			Likely: at.AddDate(0, 0, 25), Late: at.AddDate(0, 0, 29), Days: make([]outlook.Day, 14),
+		}
+		r.Tenants = append(r.Tenants, p)
+	}
+	s := renderForecast(t, r, false, Options{Width: 80})
+	names := ""
+	for line := range strings.Lines(s) {
+		if w := text.Width(strings.TrimSuffix(line, "\n")); w > 80 {
+			t.Errorf("%d columns: %q", w, line)
+		}
+		if first, _, _ := strings.Cut(line, " "); strings.Contains(long, strings.TrimSpace(first)) {
+			names += strings.TrimSpace(first)
+		}
+	}
+	if !strings.Contains(names, long) {
+		t.Errorf("the name %q is not whole in\n%s", long, s)
+	}
+}

@@ -88,24 +88,52 @@ func (g *grid) cell(row, i int, cell string, columns int) string {
 func (g *grid) fit(columns int) []int {
 	natural := g.natural()
 	for {
-		widths := slices.Clone(natural)
-		excess := -gutter - columns
-		for _, w := range widths {
-			if w > 0 {
-				excess += w + gutter
-			}
+		if widths, ok := g.narrow(natural, columns, shortWord); ok {
+			return widths
 		}
-		for _, s := range g.squeezes {
-			least := max(s.least, pretty.LongestLineLen(g.columns[s.column].head))
-			if give := min(excess, widths[s.column]-least); give > 0 {
-				widths[s.column] -= give
-				excess -= give
-			}
-		}
-		if excess <= 0 || !g.leaveOut(natural) {
+		if !g.leaveOut(natural) {
+			widths, _ := g.narrow(natural, columns, 0)
 			return widths
 		}
 	}
+}
+
+// shortWord is up to how long a word is not broken while there is another way.
+const shortWord = 12
+
+// narrow squeezes the columns, but breaks no word of at most so many columns. ok says whether they
+// fit then.
+func (g *grid) narrow(natural []int, columns, unbroken int) (widths []int, ok bool) {
+	widths = slices.Clone(natural)
+	excess := -gutter - columns
+	for _, w := range widths {
+		if w > 0 {
+			excess += w + gutter
+		}
+	}
+	for _, s := range g.squeezes {
+		least := max(s.least, pretty.LongestLineLen(g.columns[s.column].head))
+		if g.columns[s.column].wrap {
+			least = max(least, g.longestWord(s.column, unbroken))
+		}
+		if give := min(excess, widths[s.column]-least); give > 0 {
+			widths[s.column] -= give
+			excess -= give
+		}
+	}
+	return widths, excess <= 0
+}
+
+// longestWord is the width of a column's longest word of at most so many columns.
+func (g *grid) longestWord(column, most int) (longest int) {
+	for _, row := range g.rows {
+		for word := range strings.FieldsSeq(row[column]) {
+			if w := text.Width(word); w <= most {
+				longest = max(longest, w)
+			}
+		}
+	}
+	return longest
 }
 
 // leaveOut takes the first spare column that is still there from the widths.

@@ -17,6 +17,7 @@ type listing struct {
 	records []map[string]cell
 	doc     any
 	empty   string // what people read instead of an empty table
+	above   string // a sentence before the table; "" for none
 }
 
 func (l *listing) write(w io.Writer, o Options) error {
@@ -32,6 +33,10 @@ func (l *listing) table(b *bytes.Buffer, o Options) {
 	if len(l.rows) == 0 {
 		paragraph(b, l.empty, "", o)
 		return
+	}
+	if l.above != "" {
+		paragraph(b, text.Brief(l.above, text.MaxDetail), "  ", o)
+		b.WriteByte('\n')
 	}
 	g := &grid{
 		columns:  l.columns,

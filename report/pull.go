@@ -129,7 +129,7 @@ func pullListing(dry bool) *listing {
 	l := &listing{
 		what: "pull", empty: "No tenant was pulled.",
 		columns: []column{
-			{head: "Tenant"}, {head: "Listed", right: true}, {head: "Had", right: true},
+			{head: "Tenant", wrap: true}, {head: "Listed", right: true}, {head: "Had", right: true},
 			{head: "New", right: true}, {head: "Missing", right: true},
 			{head: "Bytes", right: true}, {head: "Why", wrap: true},
 		},
@@ -141,7 +141,7 @@ func pullListing(dry bool) *listing {
 	}
 	if dry {
 		l.columns = []column{
-			{head: "Tenant"}, {head: "To fetch", right: true}, {head: "Bytes", right: true},
+			{head: "Tenant", wrap: true}, {head: "To fetch", right: true}, {head: "Bytes", right: true},
 			{head: "Takes", right: true}, {head: "Rolling sum", right: true},
 			{head: "Tonight", wrap: true},
 		}

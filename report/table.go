@@ -195,8 +195,8 @@ const tenantColumn, closeColumn, egressColumn, answersColumn = 1, 3, 5, 7
 func verdictGrid(v *view, o Options) *grid {
 	g := &grid{
 		columns: []column{
-			{}, // the verdict needs no head
-			{head: "Tenant"},
+			{},                           // the verdict needs no head
+			{head: "Tenant", wrap: true}, // what --tenant needs is never cut
 			{head: "Requests", right: true},
 			{head: "Too\nclose", right: true, wrap: true},
 			{head: "Gap\np50", right: true, spare: true},

@@ -51,7 +51,7 @@ func Tenants(w io.Writer, rows []TenantRow, o Options) error {
 	l := &listing{
 		what: "tenants", empty: "No tenants are known: none is recorded and none is configured.",
 		columns: []column{
-			{head: "Tenant"},
+			{head: "Tenant", wrap: true},
 			{head: "Requests", right: true},
 			{head: "First", spare: true},
 			{head: "Last"},

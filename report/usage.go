@@ -61,7 +61,7 @@ func (r usageRowDoc) MarshalJSON() ([]byte, error) {
 func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	l := &listing{
 		what: "usage", empty: "No requests in the range.", columns: usageColumns(r.By),
-		squeeze: []squeeze{{0, 16}, {0, 10}}, rows: usageRows(r),
+		squeeze: []squeeze{{0, 16}, {5, 6}, {0, 8}}, rows: usageRows(r),
 		head: []string{
 			string(r.By), "requests", "request_bytes", "response_bytes", "errors", "p50_s", "p95_s", "p99_s",
 			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests",
@@ -95,9 +95,10 @@ func UsageTable(r *analyze.UsageReport) (heads []string, rows [][]string) {
 
 func usageColumns(by analyze.UsageBy) []column {
 	return []column{
-		{head: usageHead(by)}, {head: "Requests", right: true}, {head: "Share", right: true},
+		{head: usageHead(by), wrap: true}, {head: "Requests", right: true},
+		{head: "Share", right: true},
 		{head: "Down", right: true}, {head: "Up", right: true, spare: true},
-		{head: "Errors", right: true}, {head: "p50", right: true}, {head: "p95", right: true},
+		{head: "Errors", right: true, wrap: true}, {head: "p50", right: true}, {head: "p95", right: true},
 		{head: "p99", right: true, spare: true}, {head: "First byte\np50", right: true, spare: true},
 		{head: "While\ndownloading", right: true, spare: true}, {head: "Wasted\nrequests", right: true},
 		{head: "Wasted", right: true}, {head: "Busy", right: true, spare: true},

@@ -44,9 +44,15 @@ func chromiumPath() string {
 	return ""
 }
 
+// commandLine is held while a command line is read: the library for it writes to a variable of its
+// own then.
+var commandLine sync.Mutex
+
 // headroom runs a command line and returns what it printed and its exit code.
 func headroom(t testing.TB, args ...string) (string, int) {
 	t.Helper()
+	commandLine.Lock()
+	defer commandLine.Unlock()
 	var out, errs bytes.Buffer
 	code := commands.Main(t.Context(), append([]string{"headroom"}, args...), strings.NewReader(""), &out, &errs)
 	if code > 1 {
@@ -70,6 +76,8 @@ var demoOnce = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	commandLine.Lock()
+	defer commandLine.Unlock()
 	var errs bytes.Buffer
 	if code := commands.Main(context.Background(), []string{"headroom", "demo", "--dir", filepath.Join(dir, "demo"), "--as-of", asOf}, strings.NewReader(""), &errs, &errs); code != 0 {
 		return "", fmt.Errorf("demo: exit %d: %s", code, errs.String())

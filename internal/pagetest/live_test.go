@@ -23,6 +23,8 @@ func serve(t *testing.T, db string) string {
 	ctx, cancel := context.WithCancel(t.Context())
 	read, written := io.Pipe()
 	done := make(chan int, 1)
+	commandLine.Lock()
+	defer commandLine.Unlock() // it listens, or the test has failed
 	go func() {
 		done <- commands.Main(ctx, []string{"headroom", "--db", db, "serve", "--listen", "127.0.0.1:0"}, strings.NewReader(""), io.Discard, written)
 		written.Close()

@@ -66,6 +66,9 @@ func TestScreenshots(t *testing.T) {
 	b.clean(1)
 }
 
+// paper is how many pixels lie between the margins of A4.
+const paper = 688
+
 func TestPrintedPageIsWhole(t *testing.T) {
 	t.Parallel()
 	b := open(t, 1280, 800)
@@ -85,6 +88,12 @@ func TestPrintedPageIsWhole(t *testing.T) {
 	if n := eval[int](b, "document.querySelectorAll('.tenant details:not([open])').length"); n != 0 {
 		t.Errorf("%d sections are closed on paper", n)
 	}
+	// What is wider than the paper would make a browser shrink every page.
+	b.do(emulation.SetEmulatedMedia().WithMedia("print"), emulation.SetDeviceMetricsOverride(paper, 1000, 1, false))
+	if w := eval[int](b, "document.documentElement.scrollWidth"); w > paper+paper/100 {
+		t.Errorf("on paper of %d pixels the page is %d wide", paper, w)
+	}
+	b.do(emulation.SetEmulatedMedia().WithMedia(""), emulation.SetDeviceMetricsOverride(1280, 800, 1, false))
 	b.do(chromedp.Evaluate("window.dispatchEvent(new Event('afterprint'))", nil))
 	if n := eval[int](b, "document.querySelectorAll('details[open]').length"); n != 1 {
 		t.Errorf("%d sections are open afterwards, want the one that was before", n)

@@ -381,3 +381,21 @@ func TestUsageOfATenantIsOnItsPage(t *testing.T) {
 		}
 	}
 }
+
+// Of many tenants the hours, whose tables are long, are left out; where nothing is told, the command
+// that tells it is.
+func TestUsageOfManyTenantsIsShort(t *testing.T) {
+	p := &report.Picture{Audit: &analyze.Report{}, Usage: map[string][]*analyze.UsageReport{}}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
+		p.Audit.Tenants = append(p.Audit.Tenants, analyze.Result{Tenant: name, Requests: 1})
+		p.Usage[name] = []*analyze.UsageReport{{By: analyze.ByClass}, {By: analyze.ByHour}}
+	}
+	page := pageOf(t, p)
+	if !strings.Contains(page, "Use by class of request") || strings.Contains(page, "Use by hour") {
+		t.Error("of nine tenants the hours are told, or the classes are not")
+	}
+	p.Usage = nil
+	if page := pageOf(t, p); strings.Count(page, "headroom usage --tenant ") != 9 {
+		t.Error("where no use is told, the command is not")
+	}
+}

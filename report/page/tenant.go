@@ -22,36 +22,37 @@ func share(e analyze.Egress) float64 {
 }
 
 type pageTenant struct {
-	Verdict     analyze.Verdict
-	Name        string
-	Requests    int64
-	Egress      analyze.Egress
-	Source      string // of the cap; "" where it is unknown
-	Used        string // share of the cap
-	Findings    []pageFinding
-	Known       []string       // the resets, where no incident tells them
-	First       []pageIncident // open ones, or the latest
-	Earlier     []pageIncident
-	Usage       []pageUsage
-	UsageWords  string  // Usage in a sentence
-	Share       float64 // negative where the cap is unknown
-	Cap         string
-	CapWords    string // how the cap is known, and how much of it is used
-	PeakShare   string
-	Hit         string // when the cap is expected to be reached, or since when the sum is over it
-	HitNote     string
-	HitOrder    string        // sorts by Hit, soonest first; "" where there is none
-	LastOrder   string        // sorts by LastPull
-	Brief       []pageFinding // those that weigh, for a tenant's card among many
-	Soon        bool          // the cap is reached, or expected to be
-	Outlook     []string
-	LastPull    string
-	LastPullUTC string
-	Blind       string
-	Violations  int64
-	Many        bool // the violations count against now
-	Zone        string
-	Data        template.HTML
+	Verdict      analyze.Verdict
+	Name         string
+	Requests     int64
+	Egress       analyze.Egress
+	Source       string // of the cap; "" where it is unknown
+	Used         string // share of the cap
+	Findings     []pageFinding
+	Known        []string       // the resets, where no incident tells them
+	First        []pageIncident // open ones, or the latest
+	Earlier      []pageIncident
+	Usage        []pageUsage
+	UsageCommand string  // what tells the use where the page does not
+	UsageWords   string  // Usage in a sentence
+	Share        float64 // negative where the cap is unknown
+	Cap          string
+	CapWords     string // how the cap is known, and how much of it is used
+	PeakShare    string
+	Hit          string // when the cap is expected to be reached, or since when the sum is over it
+	HitNote      string
+	HitOrder     string        // sorts by Hit, soonest first; "" where there is none
+	LastOrder    string        // sorts by LastPull
+	Brief        []pageFinding // those that weigh, for a tenant's card among many
+	Soon         bool          // the cap is reached, or expected to be
+	Outlook      []string
+	LastPull     string
+	LastPullUTC  string
+	Blind        string
+	Violations   int64
+	Many         bool // the violations count against now
+	Zone         string
+	Data         template.HTML
 }
 
 type pageFinding struct {
@@ -90,8 +91,14 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		}
 	}
 	t.CapWords = capWords(r)
+	if name, ok := text.ShellQuote(r.Tenant); ok && p.Usage == nil && r.Requests > 0 {
+		t.UsageCommand = "headroom usage --tenant " + name
+	}
 	t.UsageWords = usageWords(p.Usage[r.Tenant])
 	for _, u := range p.Usage[r.Tenant] {
+		if u.By == analyze.ByHour && len(p.Audit.Tenants) > roomyTenants {
+			continue
+		}
 		t.Usage = append(t.Usage, newPageUsage(u))
 	}
 	t.Many = t.Violations > 0 && r.Verdict != analyze.Pass

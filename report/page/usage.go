@@ -6,6 +6,10 @@ import (
 	"github.com/6dcca832/headroom/report"
 )
 
+// UsageBy are what a page tells the use of the API by; of many tenants it leaves out the hours,
+// whose tables are long.
+var UsageBy = []analyze.UsageBy{analyze.ByClass, analyze.ByClient, analyze.ByHour}
+
 // pageUsage is a table of how much of the API a tenant used, told by one thing.
 type pageUsage struct {
 	Title string

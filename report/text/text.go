@@ -118,20 +118,34 @@ func Wrap(s string, columns int) []string {
 	return append(lines, line)
 }
 
-// pieces cuts a word into parts of at most so many columns.
+// joints are where a long word, such as a URL or a zone, is best broken: after one of them.
+const joints = "/_-.?&=:"
+
+// pieces cuts a word into parts of at most so many columns, after a joint where that fills at least
+// half a line.
 func pieces(word string, columns int) []string {
 	if Width(word) <= columns {
 		return []string{word}
 	}
 	var parts []string
-	start, used := 0, 0
+	start, used := 0, 0   // of the line
+	joint, before := 0, 0 // after the last joint, and the columns up to it
 	for i, r := range word {
 		w := text.RuneWidth(r)
-		if used+w > columns && i > start {
-			parts = append(parts, word[start:i])
-			start, used = i, 0
+		if i > start && used+w > columns {
+			end := i
+			if joint > start && 2*before >= columns {
+				end, used = joint, used-before
+			} else {
+				used = 0
+			}
+			parts = append(parts, word[start:end])
+			start = end
 		}
 		used += w
+		if strings.ContainsRune(joints, r) {
+			joint, before = i+utf8.RuneLen(r), used
+		}
 	}
 	return append(parts, word[start:])
 }
