@@ -154,7 +154,7 @@ func (a *Auditor) Add(r *store.Call) error {
 		found = a.pace(c, b)
 	}
 	if rt.egress {
-		if b.Complete {
+		if b.Complete && (!rt.storage || r.ItemHash != 0) {
 			again, err := a.downloaded(r)
 			if err != nil {
 				return err
@@ -163,12 +163,9 @@ func (a *Auditor) Add(r *store.Call) error {
 				found |= foundAgain
 			}
 		}
-		if every := a.policy.Frequency.PullEvery.Microseconds(); a.Pulled && every > 0 &&
-			r.StartedAt-a.LastPull > every {
-			found |= foundIdle
+		if !rt.storage {
+			found |= a.pulled(c)
 		}
-		c.LastAt, c.LastID = a.LastPull, a.LastID
-		a.Pulled, a.LastPull, a.LastID = true, r.StartedAt, r.ID
 		w.LearnFrom(b.Role)
 		w.Add(a.tenant, r.ResponseBytes)
 		w.Total += r.ResponseBytes
@@ -183,6 +180,17 @@ func (a *Auditor) Add(r *store.Call) error {
 	return nil
 }
 
+// pulled notes a request for a recording, and finds whether the one before is too long ago.
+func (a *Auditor) pulled(c *rules.Call) (found uint8) {
+	every := a.policy.Frequency.PullEvery.Microseconds()
+	if a.Pulled && every > 0 && c.StartedAt-a.LastPull > every {
+		found = foundIdle
+	}
+	c.LastAt, c.LastID = a.LastPull, a.LastID
+	a.Pulled, a.LastPull, a.LastID = true, c.StartedAt, c.ID
+	return found
+}
+
 // hear lets the rules judge the request at hand.
 func (a *Auditor) hear(k *kind) {
 	a.hearing = true
@@ -191,7 +199,7 @@ func (a *Auditor) hear(k *kind) {
 	for _, i := range k.hears {
 		a.ask(i)
 	}
-	if a.Awake != 0 && !k.Opaque {
+	if a.Awake != 0 && !k.Elsewhere() {
 		a.askAwake(k.heard)
 	}
 	c := &a.call
@@ -239,7 +247,7 @@ func (a *Auditor) beyond(rt *route, b *base) {
 			a.ask(i)
 		}
 	}
-	if a.Awake != 0 && !k.Opaque {
+	if a.Awake != 0 && !k.Elsewhere() {
 		a.askAwake(k.heard)
 	}
 }

@@ -197,9 +197,11 @@ func (c *dayCounter) download(r *store.Call, k *kind) {
 	d := c.today
 	d.Bytes += r.ResponseBytes
 	local := r.Start().In(c.a.calend.zone)
-	d.hours[(int(local.Weekday())+6)%7*24+local.Hour()]++
+	if !k.Storage {
+		d.hours[(int(local.Weekday())+6)%7*24+local.Hour()]++
+	}
 	c.large(Download{ID: r.ID, At: r.StartedAt, Bytes: r.ResponseBytes, Status: r.Status})
-	if !k.Complete {
+	if !k.Complete || k.Storage && r.ItemHash == 0 {
 		return
 	}
 	s := c.items[egress.Item(r)]

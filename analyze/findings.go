@@ -67,6 +67,12 @@ func (v *view) count(a *Auditor, r *Result) {
 		if s.Class == store.OpaqueClass {
 			r.Opaque += s.Requests
 		}
+		if s.Class == store.StorageClass {
+			r.Storage += s.Requests
+		}
+		if a.policy.LeadsToStorage(s.Status, s.Class) {
+			r.Redirected += s.Requests
+		}
 	}
 	for _, n := range v.counted {
 		r.Requests += n.Requests

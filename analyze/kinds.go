@@ -1,7 +1,9 @@
 package analyze
 
 import (
+	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/rules"
@@ -63,6 +65,7 @@ type route struct {
 	class, method string
 	classBit      uint32
 	paced, egress bool
+	storage       bool
 	foreign       bool // to a host that the policy does not know
 	bases         []*base
 	last          *base
@@ -92,7 +95,7 @@ type statusKind struct {
 
 func newTable(p *limits.Policy, judges []rules.Judge) table {
 	return table{
-		policy: p, judges: judges, classes: append(p.Classes(), store.OpaqueClass),
+		policy: p, judges: judges, classes: append(p.Classes(), store.OpaqueClass, store.StorageClass),
 		routes: map[*store.Route]*route{},
 		least:  p.Frequency.MinInterval.Microseconds(), tolerance: p.Frequency.Tolerance.Microseconds(),
 	}
@@ -106,11 +109,12 @@ func (t *table) route(r *store.Route) *route {
 	rt, ok := t.routes[r]
 	if !ok {
 		rt = &route{class: egress.Class(t.policy, r), method: r.Method}
-		if m, err := t.policy.Match(r.Method, r.Origin+"/"); err == nil && m.Tenant == "" {
-			rt.foreign = rt.class != store.OpaqueClass
-		}
+		_, host, _ := strings.Cut(r.Origin, "://")
+		rt.storage = rt.class == store.StorageClass
+		rt.foreign = t.policy.Tenant(host) == "" && rt.class != store.OpaqueClass && !rt.storage
 		rt.classBit = t.bit(rt.class)
-		rt.paced, rt.egress = rt.class == t.policy.Frequency.Class, rt.class == t.policy.Egress.Class
+		rt.paced = rt.class == t.policy.Frequency.Class
+		rt.egress = egress.Counts(t.policy, rt.class)
 		t.routes[r] = rt
 	}
 	t.lastRoute, t.last = r, rt
@@ -141,14 +145,15 @@ func (rt *route) base(t *table, status int, short bool) *base {
 func (t *table) newBase(rt *route, status int, short bool) *base {
 	k := rules.Kind{
 		Class: rt.class, Method: rt.method, Code: status, ClassBit: rt.classBit, Paced: rt.paced,
-		Egress: rt.egress,
+		Egress: rt.egress, Storage: rt.storage,
 		Opaque: rt.class == store.OpaqueClass, Broken: short, Personal: t.policy.IsPersonal(rt.class),
 	}
-	k.Expected = true // a tunnel's status is not the vendor's
-	if !k.Opaque {
-		k.Role, k.Expected = t.policy.Role(status), t.policy.Expects(status, rt.method, rt.class)
+	k.Role = egress.Role(t.policy, status, rt.class)
+	k.Expected = true // a tunnel's or a storage's status is not the vendor's
+	if !k.Opaque && !k.Storage {
+		k.Expected = t.policy.Expects(status, rt.method, rt.class)
 	}
-	k.Complete = k.Egress && !short && k.Role == limits.RoleOK && k.Expected
+	k.Complete = k.Egress && !short && k.Role == limits.RoleOK && k.Expected && rt.method != http.MethodConnect
 	b := &base{kind: kind{Kind: k, foreign: rt.foreign}}
 	b.refused = b.Refused()
 	b.row = t.row(statusKind{rt.method, rt.class, status, k.Expected})

@@ -84,6 +84,9 @@ type Result struct {
 	Findings  []Finding  // by severity, then in the order of the rules
 	// Opaque is how many of Requests are tunnels, whose own requests could not be seen or judged.
 	Opaque int64
+	// Redirected is how many answers led to a storage, Storage how many of Requests went there: their
+	// bytes count as egress.
+	Redirected, Storage int64
 	// Foreign is how many of Requests went to hosts that the policy does not know: they are class
 	// "other", and the rules for recordings say nothing about them.
 	Foreign int64

@@ -259,7 +259,7 @@ func (c *requestCounts) count(
 			n.requests[countKey{class, call.Status}]++
 			n.total++
 			n.upto = call.StartedAt
-			if class == c.policy.Egress.Class && call.Status >= 200 && call.Status < 300 && !call.CutShort {
+			if egress.Counts(c.policy, class) && call.Status >= 200 && call.Status < 300 && !call.CutShort {
 				n.lastSuccess = call.StartedAt
 			}
 		}

@@ -167,7 +167,7 @@ func (s *session) window(
 			c := &batch[i]
 			counts, known := class[c.Route]
 			if !known {
-				counts = egress.Class(s.policy, c.Route) == s.policy.Egress.Class
+				counts = egress.Counts(s.policy, egress.Class(s.policy, c.Route))
 				class[c.Route] = counts
 			}
 			at := time.UnixMicro(c.StartedAt)
@@ -300,8 +300,7 @@ func (l pullLog) Downloaded(
 		}
 		for i := range batch {
 			c := &batch[i]
-			if !c.CutShort && l.policy.Role(c.Status) == limits.RoleOK &&
-				egress.Class(l.policy, c.Route) == l.policy.Egress.Class {
+			if !c.CutShort && l.policy.Role(c.Status) == limits.RoleOK && egress.Counts(l.policy, egress.Class(l.policy, c.Route)) {
 				items[c.ItemHash] = true
 			}
 		}

@@ -47,7 +47,8 @@ type urlCache struct {
 	places     map[placeKey]place
 }
 
-type placeKey struct{ method, origin, template, class string }
+// placeKey tells places apart; tenant is set where the host does not tell it, see Followed.
+type placeKey struct{ method, origin, template, class, tenant string }
 
 // describe fills the row with what is known before the request is sent.
 func (x *exchange) describe(req *http.Request) {
@@ -55,6 +56,9 @@ func (x *exchange) describe(req *http.Request) {
 	x.lossless = kept.lossless
 	x.row.Tenant, x.row.Route, x.row.Key, x.row.Query = kept.tenant, kept.route, kept.key, kept.query
 	x.row.Client, x.row.Source = x.t.client, x.t.source
+	if f, ok := x.t.followed(req); ok {
+		x.describeFollowed(f)
+	}
 }
 
 // keep says what may be kept of a request, from the cache where the same was asked before. URLs
@@ -82,19 +86,27 @@ func (t *Transport) match(method string, u *url.URL) keptURL {
 	if u == nil {
 		u = &url.URL{}
 	}
-	plain := *u
-	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
-	m, err := t.policy.Match(method, plain.String())
+	m, err := t.policy.MatchKeyed(method, plainURL(u), t.keyDigest)
 	if err != nil {
 		m = unmatched(u)
 	}
 	return keptURL{
-		place:    t.place(placeKey{method, m.Origin, m.Template, m.Class}, m.Tenant, u),
+		place:    t.place(placeKey{method: method, origin: m.Origin, template: m.Template, class: m.Class}, m.Tenant, u),
 		key:      strings.Clone(m.Key),
 		query:    strings.Clone(m.Query),
 		lossless: m.Lossless && u.User == nil,
 	}
 }
+
+// plainURL is a URL without userinfo and fragment.
+func plainURL(u *url.URL) string {
+	plain := *u
+	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
+	return plain.String()
+}
+
+// keyDigest is the digest of a key that may not be kept.
+func (t *Transport) keyDigest(value string) string { return privacy.Key(value, t.key) }
 
 // storedMethod is a method as Import would take it back; other tokens, which no API uses, share one
 // name.
@@ -120,7 +132,7 @@ func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
 	if c.places == nil || len(c.places) >= placesMax {
 		c.places = make(map[placeKey]place)
 	}
-	k.origin, k.template = strings.Clone(k.origin), strings.Clone(k.template)
+	k.origin, k.template, k.tenant = strings.Clone(k.origin), strings.Clone(k.template), strings.Clone(k.tenant)
 	p := place{
 		tenant: t.storedTenant(either(tenant, t.tenant, strings.ToLower(u.Hostname()))),
 		route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},

@@ -137,13 +137,14 @@ func (x *exchange) rehash() (sum string, ok bool) {
 }
 
 func (x *exchange) freshParams(p *Params) *Params {
-	path, query := "", ""
+	host, path, query := "", "", ""
 	if u := x.origin.URL; u != nil {
+		host = hostOf(u.Scheme, u.Host)
 		path, query = u.EscapedPath(), u.RawQuery
 		if u.Opaque != "" {
 			path, query = pathAndQuery(strings.TrimPrefix(u.RequestURI(), u.Scheme+":"))
 		}
 	}
-	p.reset(x.origin.Method, path, query)
+	p.reset(x.origin.Method, host, path, query)
 	return p
 }

@@ -20,7 +20,8 @@ type Match struct {
 	// Template is the path: "{+name}" stands for a value of Key, "{name}" and "*" for values that were
 	// not kept.
 	Template string
-	// Key holds the kept values of the "{+name}" segments in order, joined by "/".
+	// Key holds the kept values of the "{+name}" segments in order, joined by "/". In the place of one
+	// that may not be kept stands its digest, see MatchKeyed.
 	Key string
 	// Query holds the kept name=value pairs in their original order and encoding, joined by "&".
 	Query string
@@ -36,6 +37,13 @@ type Match struct {
 // value: it stays as it is and Match is as lossless as before. The errors are ErrURLTooLong,
 // ErrURLControl, ErrURLScheme and ErrURLHost.
 func (p *Policy) Match(method, rawURL string) (Match, error) {
+	return p.MatchKeyed(method, rawURL, nil)
+}
+
+// MatchKeyed is Match for a place that has a key of its own. digest gives a text of the form that
+// IsDigest knows for a value of a "{+name}" segment that may not be kept, so that two such values stay
+// two. It is not asked about a personal route. A digest that is read again is kept as it is.
+func (p *Policy) MatchKeyed(method, rawURL string, digest func(value string) string) (Match, error) {
 	u, err := splitURL(rawURL)
 	if err != nil {
 		return Match{}, err
@@ -50,7 +58,10 @@ func (p *Policy) Match(method, rawURL string) (Match, error) {
 	if r != nil {
 		m.Class = r.Class
 	}
-	p.keepPath(&m, r, segments)
+	if r != nil && r.Personal {
+		digest = nil
+	}
+	p.keepPath(&m, r, segments, digest)
 	p.keepQuery(&m, r, u.query)
 	return m, nil
 }
@@ -148,12 +159,12 @@ func fit(template []segment, segments []string) bool {
 
 // keepPath fills Template and Key. Most often every value that may be kept is kept, and there is
 // one: then Key is cut from the URL, and Template is the route's own but for what "**" stands for.
-func (p *Policy) keepPath(m *Match, r *route, segments []string) {
+func (p *Policy) keepPath(m *Match, r *route, segments []string, digest func(string) string) {
 	var space [192]byte
 	b, own, i := space[:0], r != nil, 0
 	for ; r != nil && i < len(r.head); i++ {
 		t := &r.head[i]
-		text := p.keepSegment(m, t, segments[i])
+		text := p.keepSegment(m, t, segments[i], digest)
 		if own && t.keep != nil && text != t.kept {
 			b, own = append(b, r.full[:t.offset]...), false
 		}
@@ -169,7 +180,7 @@ func (p *Policy) keepPath(m *Match, r *route, segments []string) {
 		b = append(b, r.full...)
 	}
 	for ; i < len(segments); i++ {
-		text := p.keepSegment(m, r.at(i, len(segments)), segments[i])
+		text := p.keepSegment(m, r.at(i, len(segments)), segments[i], digest)
 		b = append(append(b, '/'), text...)
 	}
 	m.Template = string(b)
@@ -187,7 +198,7 @@ func (r *route) at(i, n int) *segment {
 }
 
 // keepSegment is what Template says of a segment; a value that is kept is added to Key.
-func (p *Policy) keepSegment(m *Match, t *segment, s string) string {
+func (p *Policy) keepSegment(m *Match, t *segment, s string, digest func(string) string) string {
 	if t == nil {
 		if s == "" || p.rules.words[s] {
 			return s
@@ -202,8 +213,31 @@ func (p *Policy) keepSegment(m *Match, t *segment, s string) string {
 		m.addKey(s)
 		return t.kept
 	}
+	switch {
+	case t.keep != nil && IsDigest(s):
+		m.addKey(s)
+		return t.kept
+	case t.keep != nil && digest != nil:
+		m.addKey(digest(s))
+		m.Lossless = false
+		return t.kept
+	}
 	m.Lossless = false
 	return t.text
+}
+
+// digestPrefix begins a digest, digestLetters follow: 64 bits, and no digits, which could look like a
+// number.
+const (
+	digestPrefix  = "key-"
+	digestLetters = 16
+)
+
+// IsDigest says whether a value is the digest of one that may not be kept: "key-" and 16 letters from a
+// to p.
+func IsDigest(value string) bool {
+	letters, ok := strings.CutPrefix(value, digestPrefix)
+	return ok && len(letters) == digestLetters && strings.Trim(letters, "abcdefghijklmnop") == ""
 }
 
 // MayKeep says whether a value that is no part of a URL may be kept as Keep's pattern of that name

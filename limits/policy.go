@@ -130,11 +130,13 @@ const (
 	RoleServerError Role = "server-error" // the vendor's fault
 	RoleUnavailable Role = "unavailable"  // not now
 	RoleEgressCap   Role = "egress-cap"   // too much
+	// RoleRedirect is an answer that leads to another host, a storage, for what was asked for.
+	RoleRedirect Role = "redirect"
 )
 
 var roles = []Role{
 	RoleOK, RoleDeferred, RoleBadRequest, RoleAuth, RoleRateLimited, RoleServerError, RoleUnavailable,
-	RoleEgressCap,
+	RoleEgressCap, RoleRedirect,
 }
 
 // Frequency is the rule on how often requests of one class may start, per tenant. The zero value
@@ -247,6 +249,15 @@ func (p *Policy) Expects(code int, method, class string) bool {
 	st, ok := p.Status(code, method)
 	return ok && (len(st.Classes) == 0 || slices.Contains(st.Classes, class))
 }
+
+// LeadsToStorage says whether an answer to a request of a class redirects to a storage, whose bytes
+// count as the class's. Whether the policy expects the answer does not matter: the bytes come.
+func (p *Policy) LeadsToStorage(code int, class string) bool {
+	return class == p.Egress.Class && class != "" && code/100 == 3 && code != notModified
+}
+
+// notModified is the one status from 300 on that leads nowhere (RFC 9110).
+const notModified = 304
 
 // IsPersonal says whether requests of a class are about a person, see Route.Personal.
 func (p *Policy) IsPersonal(class string) bool {

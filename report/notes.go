@@ -1,6 +1,9 @@
 package report
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/internal/measure"
@@ -49,12 +52,15 @@ func Notes(r *analyze.Report) []string {
 		)
 	}
 	var silent []string
-	var undecided, opaque, foreign, held int64
+	var undecided, opaque, foreign, held, redirected, storage, unseen int64
 	sources := map[egress.CapSource]bool{}
 	for i := range r.Tenants {
 		undecided += r.Tenants[i].Spacing.Indeterminate
 		opaque += r.Tenants[i].Opaque
 		foreign += r.Tenants[i].Foreign
+		redirected += r.Tenants[i].Redirected
+		storage += r.Tenants[i].Storage
+		unseen += max(0, r.Tenants[i].Redirected-r.Tenants[i].Storage)
 		held += r.Tenants[i].Held
 		sources[capSource(r.Tenants[i].Egress.Cap)] = true
 		if r.Tenants[i].Requests == 0 {
@@ -96,6 +102,13 @@ func Notes(r *analyze.Report) []string {
 			measure.Count(foreign,
 				"request")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).",
 		)
+	}
+	if storage > 0 {
+		all = append(all, measure.Count(storage, "request")+" to another host than the policy's, a storage that the vendor redirected to: their bytes count as egress.")
+	}
+	if unseen > 0 {
+		all = append(all, fmt.Sprintf("%s led to a storage, and %s of it %s not seen: what came from there is missing from the egress.",
+			measure.Count(redirected, "answer"), measure.Count(unseen, "request"), strings.TrimSpace(was(unseen))))
 	}
 	if held > 0 {
 		all = append(

@@ -47,12 +47,27 @@ type Tenant struct {
 }
 
 // Class is the class of a stored route under the policy. What a tunnel carried stays unknown under
-// any.
+// any, and a storage is none of the vendor's hosts.
 func Class(p *limits.Policy, r *store.Route) string {
-	if r.Class == store.OpaqueClass {
-		return store.OpaqueClass
+	if r.Class == store.OpaqueClass || r.Class == store.StorageClass {
+		return r.Class
 	}
 	return p.Reclassify(r.Method, r.Origin, r.Template)
+}
+
+// Counts says whether the bytes of a class count as egress: those of the policy's class, and of the
+// storage that its redirects lead to.
+func Counts(p *limits.Policy, class string) bool {
+	return class == p.Egress.Class || class == store.StorageClass && p.Egress.Class != ""
+}
+
+// Role is what a status means in an answer of a class. Of a storage's answers only success is known.
+func Role(p *limits.Policy, code int, class string) limits.Role {
+	role := p.Role(code)
+	if class == store.OpaqueClass || class == store.StorageClass && role != limits.RoleOK {
+		return ""
+	}
+	return role
 }
 
 // Events are what a log's events say.

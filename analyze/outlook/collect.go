@@ -58,8 +58,8 @@ type collector struct {
 
 // route is what the policy says of a stored route.
 type route struct {
-	method string
-	egress bool // of the egress rule's class
+	method, class string
+	egress        bool // its bytes count
 }
 
 // dayPulls is what was pulled on one day.
@@ -134,10 +134,8 @@ func (c *collector) add(r *store.Call) {
 	c.lastAt = r.StartedAt
 	rt, ok := c.routes[r.Route]
 	if !ok {
-		rt = route{
-			method: r.Route.Method,
-			egress: egress.Class(c.policy, r.Route) == c.policy.Egress.Class,
-		}
+		rt = route{method: r.Route.Method, class: egress.Class(c.policy, r.Route)}
+		rt.egress = egress.Counts(c.policy, rt.class)
 		c.routes[r.Route] = rt
 	}
 	if !rt.egress {
@@ -145,33 +143,35 @@ func (c *collector) add(r *store.Call) {
 	}
 	q := *r
 	q.ResponseBytes = min(max(q.ResponseBytes, 0), mostBytes)
-	role := c.policy.Role(q.Status)
+	role := egress.Role(c.policy, q.Status, rt.class)
 	c.window.Begin(&c.tenant, c.policy.Egress.Window.Microseconds(), q.StartedAt)
 	c.window.LearnFrom(role)
 	c.window.Add(&c.tenant, q.ResponseBytes)
 	if c.asOf-q.StartedAt < 30*dayMicros {
 		c.peak = math.Max(c.peak, float64(c.window.Sum))
 	}
-	c.addDay(&q, rt.method, role)
+	c.addDay(&q, &rt, role)
 }
 
-func (c *collector) addDay(q *store.Call, method string, role limits.Role) {
+func (c *collector) addDay(q *store.Call, rt *route, role limits.Role) {
 	age := (c.asOf - q.StartedAt) / dayMicros
 	if age >= keptDays {
-		c.again(q, method, role)
+		c.again(q, rt, role)
 		return
 	}
 	c.lastPull = q.StartedAt
 	d := c.day(int(age))
 	bytes := float64(q.ResponseBytes)
 	d.bytes += bytes
-	d.requests++
+	if rt.class != store.StorageClass {
+		d.requests++
+	}
 	d.refused = d.refused || role == limits.RoleEgressCap
 	if age < shareDays {
 		phase := dayMicros - (c.asOf-q.StartedAt)%dayMicros
 		c.slots[age][(phase-1)/slotMicros] += bytes
 	}
-	switch first, again := c.again(q, method, role); {
+	switch first, again := c.again(q, rt, role); {
 	case again:
 		d.again += bytes
 	case first && c.keysTellTime() && q.ItemAt > 0 && q.ItemAt <= q.StartedAt:
@@ -193,15 +193,18 @@ func (c *collector) day(age int) *dayPulls {
 }
 
 // again says whether q is the first complete download of its recording, or a further one.
-func (c *collector) again(q *store.Call, method string, role limits.Role) (first, again bool) {
+func (c *collector) again(q *store.Call, rt *route, role limits.Role) (first, again bool) {
 	if role != limits.RoleOK || q.CutShort {
 		return false, false
 	}
-	if _, expected := c.policy.Status(q.Status, method); !expected {
+	if _, expected := c.policy.Status(q.Status, rt.method); !expected {
 		return false, false
 	}
 	c.complete++
 	c.completeBytes += float64(q.ResponseBytes)
+	if rt.class == store.StorageClass && q.ItemHash == 0 {
+		return true, false // nobody knows of which recording
+	}
 	first = c.seen.Add(egress.Item(q))
 	return first, !first
 }

@@ -9,7 +9,7 @@ var outsideWindow = Rule{
 	Name: OutsideWindow, Severity: Notice,
 	Counts: "recording-audio requests outside the configured nightly window",
 	Advice: "Schedule recording pulls for the night, as the vendor recommends.",
-	Hears:  func(k *Kind) bool { return k.Egress },
+	Hears:  func(k *Kind) bool { return k.Egress && !k.Storage },
 	New: func(f *Facts) Judge {
 		if f.Tenant.Window == nil {
 			return nil

@@ -164,7 +164,8 @@ type Kind struct {
 	ClassBit      uint32
 	Expected      bool // the policy lists the answer; that of a tunnel is not the vendor's
 	Paced         bool // of the class of the frequency rule
-	Egress        bool // of the class of the egress rule
+	Egress        bool // its bytes count: it is of the class of the egress rule, or Storage
+	Storage       bool // a storage answered, which a redirect of the vendor's led to
 	Opaque        bool // a tunnel
 	Broken        bool // the body broke off
 	// Personal says that nothing of the parameters is kept, so that nobody knows whether two are the
@@ -177,6 +178,9 @@ type Kind struct {
 	// Idle says that the egress request before is longer ago than the vendor recommends.
 	Idle bool
 }
+
+// Elsewhere says that the answer is not the vendor's: rules about what follows what do not hear it.
+func (k *Kind) Elsewhere() bool { return k.Opaque || k.Storage }
 
 // Refused says that the vendor refused the request: for frequency, egress, or its token.
 func (k *Kind) Refused() bool {

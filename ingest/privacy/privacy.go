@@ -130,13 +130,22 @@ func Host(s string, key []byte) Name {
 	if s == "" || isAddress(s) || hostDigest.MatchString(s) {
 		return Name{Text: s}
 	}
+	return Name{Text: "host-" + letters(key, "host\x00"+strings.ToLower(strings.TrimSuffix(s, ".")), 4)}
+}
+
+// Key is the digest, under the database's own key, of a recording's key or a report's id that may not be
+// kept as it is, in the form that limits.IsDigest knows.
+func Key(s string, key []byte) string { return "key-" + letters(key, "key\x00"+s, 8) }
+
+// letters are n bytes of a digest, each as two letters: digits could look like a number.
+func letters(key []byte, text string, n int) string {
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("host\x00" + strings.ToLower(strings.TrimSuffix(s, "."))))
-	digest := make([]byte, 0, 8)
-	for _, b := range mac.Sum(nil)[:4] {
-		digest = append(digest, 'a'+b>>4, 'a'+b&15) // no digits, which could look like a number
+	mac.Write([]byte(text))
+	digest := make([]byte, 0, 2*n)
+	for _, b := range mac.Sum(nil)[:n] {
+		digest = append(digest, 'a'+b>>4, 'a'+b&15)
 	}
-	return Name{Text: "host-" + string(digest)}
+	return string(digest)
 }
 
 var hostDigest = regexp.MustCompile(`^host-[a-p]{8}$`)

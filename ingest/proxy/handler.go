@@ -33,12 +33,12 @@ type target struct {
 	host     string   // the Host field; "" means that of the place where it is really sent
 	client   string
 	recorded bool
-	own      bool        // a program of our own user asks
-	tenant   string      // whose storage it is; "" leaves it to the policy
-	prefix   string      // of the reverse proxy's paths; "" for a forward proxy
-	answer   http.Header // what the client gets, once it is sent
-	begun    bool        // it is sent, and a body follows
-	switched io.Closer   // the vendor's side after 101; else nil
+	own      bool            // a program of our own user asks
+	followed ingest.Followed // no tenant where no redirect led there
+	prefix   string          // of the reverse proxy's paths; "" for a forward proxy
+	answer   http.Header     // what the client gets, once it is sent
+	begun    bool            // it is sent, and a body follows
+	switched io.Closer       // the vendor's side after 101; else nil
 }
 
 type targetKey struct{}
@@ -102,13 +102,13 @@ func plainName(name string) string {
 // 9112, section 3.2.2).
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
 	u, known := p.recordedAs(r.URL)
-	tenant := ""
+	var followed ingest.Followed
 	if !known {
-		tenant = p.storages.tenant(placeOf(r.URL), time.Now())
+		followed = p.followed.of(r.URL, time.Now())
 	}
 	p.send(w, r, &target{
-		url: u, client: client, recorded: known || p.cfg.All || tenant != "",
-		own: isOwnRequest(r.Context()), tenant: tenant,
+		url: u, client: client, recorded: known || p.cfg.All || followed.Tenant != "",
+		own: isOwnRequest(r.Context()), followed: followed,
 	})
 }
 
@@ -299,28 +299,27 @@ func (p *Proxy) roundTrip(r *http.Request) (*http.Response, error) {
 	if !t.recorded {
 		return p.steady(p.base.RoundTrip(r))
 	}
-	return p.transport(transportKey{t.client, t.tenant}).RoundTrip(r)
+	if t.followed.Tenant != "" {
+		r = r.WithContext(ingest.WithFollowed(r.Context(), t.followed))
+	}
+	return p.transport(t.client).RoundTrip(r)
 }
 
-// transportKey is what requests of one transport have in common.
-type transportKey struct{ client, tenant string }
-
 // transport is the recording transport of a client.
-func (p *Proxy) transport(key transportKey) *ingest.Transport {
+func (p *Proxy) transport(client string) *ingest.Transport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t, ok := p.transports[key]; ok {
+	if t, ok := p.transports[client]; ok {
 		return t
 	}
-	if len(p.transports) >= maxClients && key.client != "" {
-		key.client = ""
+	if len(p.transports) >= maxClients {
+		client = ""
 	}
-	if t, ok := p.transports[key]; ok {
+	if t, ok := p.transports[client]; ok {
 		return t
 	}
 	opts := []ingest.Option{
-		ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(key.client), ingest.WithSource(p.source),
-		ingest.WithTenant(key.tenant),
+		ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(client), ingest.WithSource(p.source),
 		ingest.WithPacer(p.cfg.Pacer),
 	}
 	if p.cfg.HashKey != nil {
@@ -329,7 +328,7 @@ func (p *Proxy) transport(key transportKey) *ingest.Transport {
 	base := roundTripper(
 		func(r *http.Request) (*http.Response, error) { return p.steady(p.base.RoundTrip(r)) })
 	t := ingest.NewTransport(base, p.cfg.Recorder, opts...)
-	p.transports[key] = t
+	p.transports[client] = t
 	return t
 }
 

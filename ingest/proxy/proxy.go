@@ -69,7 +69,7 @@ type Proxy struct {
 	inner    *http.Server // opened connections
 	opened   *queue       // inner's listener
 	refusals refusals
-	storages storages
+	followed redirects
 	ctx      context.Context // ends when what is still under way must break
 	breakOff context.CancelFunc
 	early    context.Context // ends when nothing more may begin
@@ -82,7 +82,7 @@ type Proxy struct {
 	patience   patience
 
 	mu         sync.Mutex
-	transports map[transportKey]*ingest.Transport
+	transports map[string]*ingest.Transport // by client
 	source     *store.Source
 	addr       string
 }
@@ -99,7 +99,7 @@ func New(cfg Config) (*Proxy, error) {
 		cfg.Tell = func(string) {}
 	}
 	p := &Proxy{
-		cfg: cfg, transports: map[transportKey]*ingest.Transport{},
+		cfg: cfg, transports: map[string]*ingest.Transport{},
 		source: &store.Source{Kind: "proxy", Name: cfg.Name},
 		opened: newQueue(), peersKnown: PeersKnown(), patience: cfg.patience,
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -66,9 +67,9 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 	}
 	t := &tunnel{p: p, who: who, addr: r.Host, start: time.Now()}
 	if !known {
-		t.tenant = p.storages.tenant(host+" "+port, t.start)
+		t.followed = p.followed.at(host+" "+port, t.start)
 	}
-	t.recorded = known || p.cfg.All || t.tenant != ""
+	t.recorded = known || p.cfg.All || t.followed.Tenant != ""
 	t.serve(w, r)
 }
 
@@ -200,7 +201,7 @@ type tunnel struct {
 	p        *Proxy
 	who      peer
 	addr     string
-	tenant   string // whose storage it is; "" leaves it to the policy
+	followed ingest.Followed // no tenant where no redirect led there
 	recorded bool
 	start    time.Time
 	up, down int64 // bytes to and from the host
@@ -324,21 +325,20 @@ func (t *tunnel) record(status int, class string) {
 	if err != nil {
 		return // a name that is none: nothing was connected to
 	}
-	tenant := cmp.Or(m.Tenant, t.tenant)
+	tenant := cmp.Or(m.Tenant, t.followed.Tenant)
 	if tenant == "" {
 		tenant = (&url.URL{Host: t.who.host}).Hostname()
+	}
+	opaque := OpaqueClass
+	if t.followed.Storage {
+		opaque = store.StorageClass // its bytes are known all the same
 	}
 	t.p.cfg.Recorder.Record(store.Request{
 		Tenant: tenant, StartedAt: t.start.UnixMicro(),
 		Duration:     max(1, time.Since(t.start).Microseconds()),
 		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client,
 		Source: t.p.source,
-		Route: &store.Route{
-			Method:   http.MethodConnect,
-			Origin:   m.Origin,
-			Template: "/",
-			Class:    OpaqueClass,
-		},
+		Route:  &store.Route{Method: http.MethodConnect, Origin: m.Origin, Template: "/", Class: opaque},
 	})
 }
 
