@@ -82,7 +82,7 @@ func (b *brute) statuses() {
 			continue
 		}
 		want := analyze.StatusCount{
-			Method: c.Route.Method, Class: c.class, Status: c.Status, Expected: expected(c.Status, c.Route.Method),
+			Method: c.Route.Method, Class: c.class, Status: c.Status, Expected: expected(c.Status, c.Route.Method, c.class),
 		}
 		i := slices.IndexFunc(b.result.Statuses, func(s analyze.StatusCount) bool {
 			s.Requests = 0

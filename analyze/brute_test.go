@@ -32,7 +32,10 @@ var answers = map[int]string{
 	405: "GET POST", 422: "POST", 429: "GET POST", 500: "GET POST", 503: "GET POST", 509: "GET",
 }
 
-func expected(status int, method string) bool {
+func expected(status int, method, class string) bool {
+	if status == 302 { // to a storage: ours, and for recordings alone
+		return method == "GET" && class == audio
+	}
 	return slices.Contains(strings.Fields(answers[status]), method)
 }
 
@@ -252,7 +255,7 @@ func (b *brute) simpleRules() {
 	b.fire(rules.EgressCap, analyze.Violation, b.where(func(_ int, c *call) bool { return c.Status == 509 }))
 	b.fire(rules.NoAnswer, analyze.Notice, b.where(func(_ int, c *call) bool { return c.Status == 0 }))
 	b.fire(rules.UnexpectedStatus, analyze.Warning, b.where(func(_ int, c *call) bool {
-		return c.Status != 0 && !expected(c.Status, c.Route.Method)
+		return c.Status != 0 && !expected(c.Status, c.Route.Method, c.class)
 	}))
 	b.fire(rules.CutShort, analyze.Notice, b.where(func(_ int, c *call) bool {
 		return c.class == audio && c.CutShort && (c.Status == 200 || c.Status == 204)

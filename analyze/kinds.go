@@ -153,7 +153,8 @@ func (t *table) newBase(rt *route, status int, short bool) *base {
 	if !k.Opaque && !k.Storage {
 		k.Expected = t.policy.Expects(status, rt.method, rt.class)
 	}
-	k.Complete = k.Egress && !short && k.Role == limits.RoleOK && k.Expected && rt.method != http.MethodConnect
+	k.Complete = k.Egress && !short && k.Role == limits.RoleOK && k.Expected &&
+		rt.method != http.MethodConnect
 	b := &base{kind: kind{Kind: k, foreign: rt.foreign}}
 	b.refused = b.Refused()
 	b.row = t.row(statusKind{rt.method, rt.class, status, k.Expected})

@@ -30,7 +30,8 @@ type captureOptions struct {
 	upstreams map[string]*url.URL
 	roots     *x509.CertPool // nil means the system's
 	all, pace bool
-	remote    bool // other machines are served
+	closed    []string // programs whose HTTPS is not opened
+	remote    bool     // other machines are served
 }
 
 func captureFlags() []cli.Flag {
@@ -40,6 +41,11 @@ func captureFlags() []cli.Flag {
 		&cli.StringFlag{
 			Name:  "upstream-ca",
 			Usage: "trust the certificate authorities in this PEM `FILE`, too, when calling the vendor",
+		},
+		&cli.StringSliceFlag{
+			Name: "tunnel",
+			Usage: "leave the HTTPS of this program closed, by the `NAME` that headroom tells of it: it does not " +
+				"trust headroom's certificate; may be given more than once",
 		},
 		&cli.BoolFlag{
 			Name:  "all",
@@ -53,7 +59,12 @@ func captureFlags() []cli.Flag {
 }
 
 func readCaptureOptions(c *cli.Context) (o captureOptions, err error) {
-	o = captureOptions{client: c.String("client"), all: c.Bool("all"), pace: c.Bool("pace")}
+	o = captureOptions{
+		client: c.String("client"),
+		all:    c.Bool("all"),
+		pace:   c.Bool("pace"),
+		closed: c.StringSlice("tunnel"),
+	}
 	if o.upstreams, err = readUpstreams(c); err != nil {
 		return o, err
 	}
@@ -221,7 +232,8 @@ func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error)
 	c.proxy, err = proxy.New(proxy.Config{
 		Policy: s.policy, Recorder: c.tally, HashKey: s.store.HashKey(), Name: at.name, Client: o.client,
 		Upstreams: o.upstreams,
-		All:       o.all, Authority: at.authority, Password: cmp.Or(at.password, at.secret),
+		All:       o.all, Closed: o.closed,
+		Authority: at.authority, Password: cmp.Or(at.password, at.secret),
 		AllowRemote: o.remote, Roots: o.roots,
 		Pacer: c.pacer, Proxy: environmentProxy(),
 		Tell: func(line string) { s.tell("headroom: %s", line) },

@@ -32,7 +32,8 @@ func (s *session) destination(o *pullOptions) (pull.Destination, error) {
 	dest := o.settings.Dest
 	if dest == "" {
 		return nil, errors.New(
-			"there is nowhere to put recordings: name a folder or a bucket with --dest, or as dest under [pull] in the config")
+			"there is nowhere to put recordings: name a folder or a bucket with --dest, or as dest under [pull] in the config",
+		)
 	}
 	bucket, ok := strings.CutPrefix(dest, "s3://")
 	if !ok {
@@ -80,7 +81,8 @@ func newS3Client() (*minio.Client, error) {
 func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, error) {
 	if len(asked) == 0 && len(s.config.Tenants) == 0 {
 		return nil, errors.New(
-			"there is no tenant to pull: name one, or write it into headroom.toml, which \"headroom init\" makes")
+			"there is no tenant to pull: name one, or write it into headroom.toml, which \"headroom init\" makes",
+		)
 	}
 	snap, names, err := s.snapshot(ctx, asked)
 	if err != nil {
@@ -300,7 +302,8 @@ func (l pullLog) Downloaded(
 		}
 		for i := range batch {
 			c := &batch[i]
-			if !c.CutShort && l.policy.Role(c.Status) == limits.RoleOK && egress.Counts(l.policy, egress.Class(l.policy, c.Route)) {
+			if !c.CutShort && l.policy.Role(c.Status) == limits.RoleOK &&
+				egress.Counts(l.policy, egress.Class(l.policy, c.Route)) {
 				items[c.ItemHash] = true
 			}
 		}

@@ -99,7 +99,7 @@ func (x *exchange) finish(err error) {
 		return
 	}
 	r := &x.row
-	r.StartedAt = x.start.UnixMicro()
+	r.StartedAt = max(1, x.start.UnixMicro())
 	r.Duration = x.t.since(x.start)
 	r.ResponseBytes = x.wire.n.Load()
 	// That has no length.

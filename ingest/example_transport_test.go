@@ -46,7 +46,7 @@ func ExampleParams() {
 	key := []byte("the database file's own random key")
 	first := ingest.NewParams(key, "POST", "https://acme.xima.cloud/rest/api/v1/historic-data/7")
 	io.WriteString(first, `{"format":"json"}`)
-	again := ingest.NewParams(key, "POST", "/rest/api/v1/historic-data/7")
+	again := ingest.NewParams(key, "post", "https://ACME.xima.cloud:443/rest/api/v1/historic-data/7")
 	io.WriteString(again, `{"format":"json"}`)
 	fmt.Println(len(first.Sum()), first.Sum() == again.Sum())
 	// Output:

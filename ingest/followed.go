@@ -10,10 +10,11 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// A vendor may answer a request with a redirect to a host of somebody else's, such as a storage that
-// has the recordings. What is asked for there is recorded as the tenant's and makes no tenant of that
-// host's name; a recording is of class store.StorageClass, so that its bytes count as egress. An
-// http.Client tells a Transport which answer led to a request; others say it with WithFollowed.
+// A vendor may answer a request with a redirect to a host of somebody else's, such as a storage
+// that has the recordings. What is asked for there is recorded as the tenant's and makes no tenant
+// of that host's name; a recording is of class store.StorageClass, so that its bytes count as
+// egress. An http.Client tells a Transport which answer led to a request; others say it with
+// WithFollowed.
 
 // Followed says what a request is for that a redirect of the vendor's led to.
 type Followed struct {
@@ -26,16 +27,22 @@ type Followed struct {
 
 type followedKey struct{}
 
-// WithFollowed says of a request with that context, if it goes to a host that the policy does not know,
-// that a redirect of the vendor's led to it.
+// WithFollowed says of a request with that context, if it goes to a host that the policy does not
+// know, that a redirect of the vendor's led to it.
 func WithFollowed(ctx context.Context, f Followed) context.Context {
 	return context.WithValue(ctx, followedKey{}, f)
 }
 
-// FollowedFrom is what a redirect leads to: status is the answer to a request with that method and URL,
-// to the host that it names. key is the database's, for keys that may not be kept. ok is false where
-// the vendor redirected to its own host, or did not redirect.
-func FollowedFrom(p *limits.Policy, key []byte, method, url string, status int, to string) (f Followed, ok bool) {
+// FollowedFrom is what a redirect leads to: status is the answer to a request with that method and
+// URL, to the host that it names. key is the database's, for keys that may not be kept. ok is false
+// where the vendor redirected to its own host, or did not redirect.
+func FollowedFrom(
+	p *limits.Policy,
+	key []byte,
+	method, url string,
+	status int,
+	to string,
+) (f Followed, ok bool) {
 	if status/100 != 3 || p.Tenant(to) != "" {
 		return f, false
 	}
@@ -53,14 +60,18 @@ func FollowedFrom(p *limits.Policy, key []byte, method, url string, status int, 
 
 // followed says which redirect led to a request.
 func (t *Transport) followed(req *http.Request) (f Followed, ok bool) {
-	if f, ok = req.Context().Value(followedKey{}).(Followed); !ok && req.Response == nil || req.URL == nil {
+	if f, ok = req.Context().Value(followedKey{}).(Followed); !ok && req.Response == nil ||
+		req.URL == nil {
 		return f, false
 	}
 	if t.policy.Tenant(req.URL.Host) != "" {
 		return f, false
 	}
-	for led := req.Response; !ok && led != nil && led.Request != nil && led.Request.URL != nil; led = led.Request.Response {
-		f, ok = FollowedFrom(t.policy, t.key, led.Request.Method, plainURL(led.Request.URL), led.StatusCode, req.URL.Host)
+	led := req.Response
+	for !ok && led != nil && led.Request != nil && led.Request.URL != nil {
+		by := led.Request
+		f, ok = FollowedFrom(t.policy, t.key, by.Method, plainURL(by.URL), led.StatusCode, req.URL.Host)
+		led = by.Response
 	}
 	return f, ok
 }

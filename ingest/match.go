@@ -91,7 +91,11 @@ func (t *Transport) match(method string, u *url.URL) keptURL {
 		m = unmatched(u)
 	}
 	return keptURL{
-		place:    t.place(placeKey{method: method, origin: m.Origin, template: m.Template, class: m.Class}, m.Tenant, u),
+		place: t.place(
+			placeKey{method: method, origin: m.Origin, template: m.Template, class: m.Class},
+			m.Tenant,
+			u,
+		),
 		key:      strings.Clone(m.Key),
 		query:    strings.Clone(m.Query),
 		lossless: m.Lossless && u.User == nil,
@@ -132,7 +136,13 @@ func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
 	if c.places == nil || len(c.places) >= placesMax {
 		c.places = make(map[placeKey]place)
 	}
-	k.origin, k.template, k.tenant = strings.Clone(k.origin), strings.Clone(k.template), strings.Clone(k.tenant)
+	k.origin, k.template, k.tenant = strings.Clone(
+		k.origin,
+	), strings.Clone(
+		k.template,
+	), strings.Clone(
+		k.tenant,
+	)
 	p := place{
 		tenant: t.storedTenant(either(tenant, t.tenant, strings.ToLower(u.Hostname()))),
 		route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},

@@ -19,9 +19,9 @@ const paramsBytes = 16
 //	in lower-case hexadecimal
 //
 // The key belongs to one database file, so the digests of two files cannot be compared, and nobody
-// without the file can test a guess of a phone number against them. The host is in lower case, with a
-// port that is not the scheme's own. Scheme, userinfo and fragment take no part. A Params is not safe
-// for concurrent use.
+// without the file can test a guess of a phone number against them. The host is in lower case, with
+// a port that is not the scheme's own. Scheme, userinfo and fragment take no part. A Params is not
+// safe for concurrent use.
 type Params struct {
 	mac  hash.Hash
 	head []byte
@@ -30,8 +30,8 @@ type Params struct {
 
 // NewParams starts the digest of a request whose body is then written to it. The url may be
 // absolute or begin with its path, for which no host counts; path and query are taken as they are
-// spelled, never decoded, and an empty path counts as "/", as it does on the wire. An empty method means GET. A nil key is a key too, though
-// not a secret one.
+// spelled, never decoded, and an empty path counts as "/", as it does on the wire. An empty method
+// means GET. A nil key is a key too, though not a secret one.
 func NewParams(key []byte, method, url string) *Params {
 	p := newParams(key)
 	path, query := pathAndQuery(url)

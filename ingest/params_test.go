@@ -19,14 +19,14 @@ func wantParams(key, text string) string {
 
 func TestParamsOf(t *testing.T) {
 	for _, tc := range []struct{ method, url, body, text string }{
-		{"GET", "https://acme.xima.cloud/a/b?c=d", "", "GET\x00/a/b\x00c=d\x00"},
-		{"GET", "http://u:p@other.example:8080/a/b?c=d#f", "", "GET\x00/a/b\x00c=d\x00"},
-		{"GET", "/a/b?c=d", "", "GET\x00/a/b\x00c=d\x00"},
-		{"", "https://acme.xima.cloud", "", "GET\x00/\x00\x00"},
-		{"get", "https://acme.xima.cloud?x", "", "GET\x00/\x00x\x00"},
-		{"GET", "//acme.xima.cloud/a", "", "GET\x00/a\x00\x00"},
-		{"GET", "/a%2Fb//c?u=http://x/y", "", "GET\x00/a%2Fb//c\x00u=http://x/y\x00"},
-		{"POST", "https://acme.xima.cloud/r", "hello", "POST\x00/r\x00\x00hello"},
+		{"GET", "https://acme.xima.cloud/a/b?c=d", "", "GET\x00acme.xima.cloud\x00/a/b\x00c=d\x00"},
+		{"GET", "http://u:p@other.example:8080/a/b?c=d#f", "", "GET\x00other.example:8080\x00/a/b\x00c=d\x00"},
+		{"GET", "/a/b?c=d", "", "GET\x00\x00/a/b\x00c=d\x00"},
+		{"", "HTTPS://ACME.xima.cloud:443", "", "GET\x00acme.xima.cloud\x00/\x00\x00"},
+		{"get", "https://acme.xima.cloud?x", "", "GET\x00acme.xima.cloud\x00/\x00x\x00"},
+		{"GET", "//acme.xima.cloud/a", "", "GET\x00acme.xima.cloud\x00/a\x00\x00"},
+		{"GET", "/a%2Fb//c?u=http://x/y", "", "GET\x00\x00/a%2Fb//c\x00u=http://x/y\x00"},
+		{"POST", "https://acme.xima.cloud/r", "hello", "POST\x00acme.xima.cloud\x00/r\x00\x00hello"},
 	} {
 		p := NewParams([]byte("key"), tc.method, tc.url)
 		io.WriteString(p, tc.body)
@@ -41,7 +41,7 @@ func TestParamsMayBeWrittenOnAfterSum(t *testing.T) {
 	io.WriteString(p, "hel")
 	p.Sum()
 	io.WriteString(p, "lo")
-	if got := p.Sum(); got != wantParams("", "POST\x00/r\x00\x00hello") {
+	if got := p.Sum(); got != wantParams("", "POST\x00\x00/r\x00\x00hello") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -41,9 +41,12 @@ func (p *Policy) Match(method, rawURL string) (Match, error) {
 }
 
 // MatchKeyed is Match for a place that has a key of its own. digest gives a text of the form that
-// IsDigest knows for a value of a "{+name}" segment that may not be kept, so that two such values stay
-// two. It is not asked about a personal route. A digest that is read again is kept as it is.
-func (p *Policy) MatchKeyed(method, rawURL string, digest func(value string) string) (Match, error) {
+// IsDigest knows for a value of a "{+name}" segment that may not be kept, so that two such values
+// stay two. It is not asked about a personal route. A digest that is read again is kept as it is.
+func (p *Policy) MatchKeyed(
+	method, rawURL string,
+	digest func(value string) string,
+) (Match, error) {
 	u, err := splitURL(rawURL)
 	if err != nil {
 		return Match{}, err
@@ -226,15 +229,15 @@ func (p *Policy) keepSegment(m *Match, t *segment, s string, digest func(string)
 	return t.text
 }
 
-// digestPrefix begins a digest, digestLetters follow: 64 bits, and no digits, which could look like a
-// number.
+// digestPrefix begins a digest, digestLetters follow: 64 bits, and no digits, which could look like
+// a number.
 const (
 	digestPrefix  = "key-"
 	digestLetters = 16
 )
 
-// IsDigest says whether a value is the digest of one that may not be kept: "key-" and 16 letters from a
-// to p.
+// IsDigest says whether a value is the digest of one that may not be kept: "key-" and 16 letters
+// from a to p.
 func IsDigest(value string) bool {
 	letters, ok := strings.CutPrefix(value, digestPrefix)
 	return ok && len(letters) == digestLetters && strings.Trim(letters, "abcdefghijklmnop") == ""

@@ -185,3 +185,71 @@ func BenchmarkMatch(b *testing.B) {
 		})
 	}
 }
+
+// TestDotSegments: a path is what a server makes of it.
+func TestDotSegments(t *testing.T) {
+	p := xima(t)
+	audio, err := p.Match("GET", base+"/rest/api/v2/recordings/"+uuidKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		"/rest/api/v2/x/../recordings/" + uuidKey, "/rest/./api/v2/recordings/./" + uuidKey,
+		"/../../rest/api/v2/recordings/" + uuidKey, "/rest/api/v2/x/%2e%2E/recordings/" + uuidKey,
+		"/rest/api/v2/recordings/a/b/../../" + uuidKey,
+	} {
+		if m, err := p.Match("GET", base+path); err != nil || m != audio {
+			t.Errorf("%s: %+v, %v", path, m, err)
+		}
+	}
+	for path, template := range map[string]string{
+		"/rest/api/v2/recordings/..": "/rest/api/v2/", "/status/.": "/status/", "/..": "/", "/.well/status": "/*/status",
+	} {
+		if m, err := p.Match("GET", base+path); err != nil || m.Template != template ||
+			m.Class != OtherClass {
+			t.Errorf("%s: %+v, %v", path, m, err)
+		}
+	}
+}
+
+// TestMatchKeyed: of a key that may not be kept, its digest tells it apart, whatever follows it; a
+// digest that is read again stays; a personal route has none.
+func TestMatchKeyed(t *testing.T) {
+	p := xima(t)
+	asked := 0
+	digest := func(value string) string {
+		asked++
+		return "key-" + strings.Repeat(string('a'+value[len(value)-1]-'0'), 16)
+	}
+	for url, want := range map[string]Match{
+		"/rest/api/v2/recordings/abc1": {"acme", "recording_audio", base, "/rest/api/v2/recordings/{+recording_key}",
+			"key-bbbbbbbbbbbbbbbb", "", false},
+		"/rest/api/v2/recordings/abc1/audio?a=1": {"acme", "recording_audio", base, "/rest/api/v2/recordings/{+recording_key}/audio",
+			"key-bbbbbbbbbbbbbbbb", "", false},
+		"/rest/api/v2/recordings/key-bbbbbbbbbbbbbbbb": {"acme", "recording_audio", base,
+			"/rest/api/v2/recordings/{+recording_key}", "key-bbbbbbbbbbbbbbbb", "", true},
+	} {
+		if m, err := p.MatchKeyed("GET", base+url, digest); err != nil || m != want {
+			t.Errorf("%s: %+v, %v", url, m, err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+	personal := strings.Replace(
+		minimal,
+		"class = \"b\"\npath",
+		"class = \"b\"\npersonal = true\npath",
+		1,
+	)
+	for policy, kept := range map[string]string{minimal: "key-bbbbbbbbbbbbbbbb", personal: ""} {
+		p, err := Parse("p.toml", []byte(policy))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := p.MatchKeyed("GET", "https://x.example/b/A1/w", digest); err != nil ||
+			m.Key != kept {
+			t.Errorf("personal %v: %+v, %v", policy == personal, m, err)
+		}
+	}
+}

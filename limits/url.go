@@ -52,7 +52,31 @@ func splitURL(url string) (u urlParts, err error) {
 	if strings.IndexByte(u.path, '%') >= 0 {
 		u.path = decodeHarmless(u.path)
 	}
+	if strings.Contains(u.path, "/.") {
+		u.path = withoutDots(u.path)
+	}
 	return u, nil
+}
+
+// withoutDots resolves the segments "." and ".." of a path, as every server does (RFC 3986, section
+// 5.2.4).
+func withoutDots(path string) string {
+	var kept []string
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	for i, s := range segments {
+		switch s {
+		case ".":
+		case "..":
+			kept = kept[:max(0, len(kept)-1)]
+		default:
+			kept = append(kept, s)
+			continue
+		}
+		if i == len(segments)-1 {
+			kept = append(kept, "") // the slash before it stays
+		}
+	}
+	return "/" + strings.Join(kept, "/")
 }
 
 // hasControl looks for bytes below 0x20 and for 0x7f, eight at a time where it can.

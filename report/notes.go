@@ -92,23 +92,43 @@ func Notes(r *analyze.Report) []string {
 	if opaque > 0 {
 		all = append(
 			all,
-			measure.Count(opaque,
-				"connection")+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.",
+			measure.Count(
+				opaque,
+				"connection",
+			)+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.",
 		)
 	}
 	if foreign > 0 {
 		all = append(
 			all,
-			measure.Count(foreign,
-				"request")+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).",
+			measure.Count(
+				foreign,
+				"request",
+			)+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).",
 		)
 	}
 	if storage > 0 {
-		all = append(all, measure.Count(storage, "request")+" to another host than the policy's, a storage that the vendor redirected to: their bytes count as egress.")
+		all = append(
+			all,
+			measure.Count(
+				storage,
+				"request",
+			)+" to another host than the policy's, a storage that the vendor redirected to: their bytes count as egress.",
+		)
 	}
 	if unseen > 0 {
-		all = append(all, fmt.Sprintf("%s led to a storage, and %s of it %s not seen: what came from there is missing from the egress.",
-			measure.Count(redirected, "answer"), measure.Count(unseen, "request"), strings.TrimSpace(was(unseen))))
+		all = append(
+			all,
+			fmt.Sprintf(
+				"%s led to a storage, and %s of it %s not seen: what came from there is missing from the egress.",
+				measure.Count(
+					redirected,
+					"answer",
+				),
+				measure.Count(unseen, "request"),
+				strings.TrimSpace(was(unseen)),
+			),
+		)
 	}
 	if held > 0 {
 		all = append(

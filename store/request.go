@@ -75,8 +75,8 @@ type Request struct {
 const OpaqueClass = "opaque"
 
 // StorageClass is the class of a request to a storage that a redirect of the vendor's led to: its
-// bytes are the tenant's, no rule about the vendor's answers or pace is about it, and Key is the key
-// of the recording, where it is known. No policy gives it, and none takes it away.
+// bytes are the tenant's, no rule about the vendor's answers or pace is about it, and Key is the
+// key of the recording, where it is known. No policy gives it, and none takes it away.
 const StorageClass = "storage"
 
 // Route is what many requests share: the method and the part of the URL without its parameters.

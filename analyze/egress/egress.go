@@ -61,7 +61,8 @@ func Counts(p *limits.Policy, class string) bool {
 	return class == p.Egress.Class || class == store.StorageClass && p.Egress.Class != ""
 }
 
-// Role is what a status means in an answer of a class. Of a storage's answers only success is known.
+// Role is what a status means in an answer of a class. Of a storage's answers only success is
+// known.
 func Role(p *limits.Policy, code int, class string) limits.Role {
 	role := p.Role(code)
 	if class == store.OpaqueClass || class == store.StorageClass && role != limits.RoleOK {

@@ -39,8 +39,14 @@ type after509Judge struct {
 
 func (j *after509Judge) Hear(c *Call, fire Fire) bool {
 	since := c.StartedAt - j.At
-	if j.Refused && c.Egress && !c.Storage && since <= afterCapWait.Microseconds() && !j.resetSince(c.StartedAt) {
-		fire(hit(c, func() string { return "started " + measure.Seconds(since) + " after a refusal for egress" }))
+	if j.Refused && c.Egress && !c.Storage && since <= afterCapWait.Microseconds() &&
+		!j.resetSince(c.StartedAt) {
+		fire(
+			hit(
+				c,
+				func() string { return "started " + measure.Seconds(since) + " after a refusal for egress" },
+			),
+		)
 	}
 	if c.Role == limits.RoleEgressCap {
 		j.Refused, j.At = true, c.StartedAt

@@ -37,6 +37,8 @@ type draft struct {
 	clientIsHost bool
 	errorText    string
 	resets       string // see parseResets
+	storageOf    string // see assembler.follow
+	redirectURL  string // where the answer leads
 	// params is a params_hash or any other text that stands for the parameters; body is part of them.
 	params        string
 	body          []byte
@@ -69,6 +71,8 @@ type assembler struct {
 	tenants map[string]privacy.Name
 	clients map[string]privacy.Name
 	hosts   map[string]privacy.Name // clients that are known to be hosts
+	// followed are the URLs that redirects of the same input led to.
+	followed map[string]ingest.Followed
 }
 
 // clock is what a record's time means and how exact it is.
@@ -103,13 +107,15 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 	if !ok {
 		return "method is not an HTTP method"
 	}
-	m, err := a.policy.Match(method, d.url)
+	m, err := a.policy.MatchKeyed(method, d.url, a.keyDigest)
 	if err != nil {
 		return err.Error() // which repeats nothing of the URL
 	}
 	if method == http.MethodConnect {
 		m.Class = store.OpaqueClass // a tunnel, as the proxy records it: its requests could not be seen
 	}
+	a.follow(d, &m)
+	a.noteRedirect(d, method)
 	tenant := a.tenantOf(d, m.Tenant)
 	client := a.clientOf(d)
 	if tenant.Reason+client.Reason != "" {
@@ -170,6 +176,8 @@ func (a *assembler) checkDraft(d *draft) string {
 	switch {
 	case d.startedAt < 0:
 		return "started_at is before 1970"
+	case d.startedAt == 0:
+		return "started_at is 1970-01-01T00:00:00Z, the time of a clock that was never set"
 	case d.startedAt > a.latest:
 		return "started_at is more than a year in the future"
 	case d.status != 0 && (d.status < 100 || d.status > 999):

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -93,6 +94,9 @@ func appendRecord(b []byte, r *store.Request) []byte {
 	b = appendText(b, fieldVendorID, r.VendorID)
 	if r.DateSkew.Known {
 		b = strconv.AppendInt(appendName(b, fieldDateSkewS), r.DateSkew.N, 10)
+	}
+	if r.Route != nil && r.Route.Class == store.StorageClass {
+		b = appendText(b, fieldStorageOf, cmp.Or(r.Key, unknownRecording))
 	}
 	return appendClock(b, r)
 }

@@ -30,6 +30,7 @@ const (
 	fieldDateSkewS
 	fieldTimeIs
 	fieldResolutionS
+	fieldStorageOf
 	fieldResets // headroom's own, see Reset
 	fieldCount
 )
@@ -38,7 +39,7 @@ var fieldNames = [fieldCount]string{
 	"started_at", "method", "url", "status", "tenant", "duration_ms", "request_bytes",
 	"response_bytes", "complete",
 	"params_hash", "retry_after_s", "client", "error", "vendor_id", "date_skew_s", "time_is",
-	"resolution_s", "egress_resets",
+	"resolution_s", "storage_of", "egress_resets",
 }
 
 // requiredFields is how many of fieldNames, from the first, a record must have.
@@ -64,7 +65,7 @@ func (f *fields) draft(d *draft) (reason string) {
 		retryAfter: r.seconds(fieldRetryAfterS),
 		client:     r.text(fieldClient), errorText: r.text(fieldError), resets: f[fieldResets].Text,
 		vendorID: r.text(fieldVendorID), dateSkew: r.skew(), timeIs: r.timeIs(),
-		resolution: r.resolution(),
+		resolution: r.resolution(), storageOf: r.text(fieldStorageOf),
 	}
 	if started := r.text(fieldStartedAt); r.reason == "" {
 		var fraction bool

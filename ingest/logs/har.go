@@ -246,7 +246,7 @@ func (e *harEntry) draft(d *draft) (reason string) {
 	}
 	d.requestBytes = max(size(e.requestSize), 0)
 	d.responseBytes, d.unknownSize = e.wireSize(d)
-	d.errorText = e.failure.Text
+	d.errorText, d.redirectURL = e.failure.Text, e.redirect.Text
 	d.cutShort = d.status != 0 && d.errorText != ""
 	d.retryAfter = e.retrySeconds(d)
 	d.body = e.bodyBytes()

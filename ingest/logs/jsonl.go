@@ -170,6 +170,8 @@ func fieldIndexOf(name string) int {
 		return fieldTimeIs
 	case "resolution_s":
 		return fieldResolutionS
+	case "storage_of":
+		return fieldStorageOf
 	case "egress_resets":
 		return fieldResets
 	}

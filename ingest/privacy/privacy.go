@@ -130,11 +130,13 @@ func Host(s string, key []byte) Name {
 	if s == "" || isAddress(s) || hostDigest.MatchString(s) {
 		return Name{Text: s}
 	}
-	return Name{Text: "host-" + letters(key, "host\x00"+strings.ToLower(strings.TrimSuffix(s, ".")), 4)}
+	return Name{
+		Text: "host-" + letters(key, "host\x00"+strings.ToLower(strings.TrimSuffix(s, ".")), 4),
+	}
 }
 
-// Key is the digest, under the database's own key, of a recording's key or a report's id that may not be
-// kept as it is, in the form that limits.IsDigest knows.
+// Key is the digest, under the database's own key, of a recording's key or a report's id that may
+// not be kept as it is, in the form that limits.IsDigest knows.
 func Key(s string, key []byte) string { return "key-" + letters(key, "key\x00"+s, 8) }
 
 // letters are n bytes of a digest, each as two letters: digits could look like a number.
@@ -161,7 +163,8 @@ func File(s string) string {
 
 // stamps are dates and times as programs put them into the names of files.
 var stamps = regexp.MustCompile(
-	`(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:[0-2]\d|3[01])(?:[-_.T]?\d\d(?:[-_.:]?\d\d){0,2}(?:[.]?\d{3})?)?|\b1[4-9]\d{8}(?:\d{3})?\b`)
+	`(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:[0-2]\d|3[01])(?:[-_.T]?\d\d(?:[-_.:]?\d\d){0,2}(?:[.]?\d{3})?)?|\b1[4-9]\d{8}(?:\d{3})?\b`,
+)
 
 // Note makes what somebody wrote storable: pieces that look personal are replaced, and what a
 // terminal would act on is left out.
@@ -282,14 +285,17 @@ func isAddress(s string) bool {
 
 var (
 	hostName = regexp.MustCompile(
-		`(?i)^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}\.?(?::\d{1,5})?$`)
+		`(?i)^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}\.?(?::\d{1,5})?$`,
+	)
 	person = regexp.MustCompile(
-		`^\p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?(?:,? \p{Lu}(?:[\p{L}'’]+|\.))?,? \p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?$`)
+		`^\p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?(?:,? \p{Lu}(?:[\p{L}'’]+|\.))?,? \p{Lu}[\p{L}'’]+(?:-\p{Lu}\p{L}+)?$`,
+	)
 )
 
 // extensions end the names of programs, which are no hosts.
 var extensions = strings.Fields(
-	"py sh js mjs ts rb pl php exe jar ps1 psm1 bat cmd go bin vbs lua class war dll service timer app rs tcl ksh zsh bash")
+	"py sh js mjs ts rb pl php exe jar ps1 psm1 bat cmd go bin vbs lua class war dll service timer app rs tcl ksh zsh bash",
+)
 
 func isHost(s string) bool {
 	if !hostName.MatchString(s) {

@@ -13,6 +13,7 @@ import (
 
 // TestCall makes calls with headroom itself.
 func TestCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.env = append(w.env, "HEADROOM_TOKEN="+w.token)
 	var stdout bytes.Buffer
@@ -40,6 +41,7 @@ func TestCall(t *testing.T) {
 
 // TestCallFails keeps what was in the file, and says why.
 func TestCallFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/cut" {
 			w.Header().Set("Content-Length", "10")
@@ -71,6 +73,7 @@ func TestCallFails(t *testing.T) {
 
 // TestDoctor agrees with what TestPrograms proves.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	cmd := w.headroom("doctor")
 	out, err := cmd.CombinedOutput()
@@ -88,6 +91,7 @@ func TestDoctor(t *testing.T) {
 // TestCallSends looks at what arrives: a Host of one's own, an empty body as one of length 0, and nothing at all where the
 // answer could not be kept.
 func TestCallSends(t *testing.T) {
+	t.Parallel()
 	came := make(chan *http.Request, 9)
 	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came <- r }))
 	empty := filepath.Join(w.dir, "empty")

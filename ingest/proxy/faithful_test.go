@@ -315,7 +315,8 @@ func TestRefusedAfterTrust(t *testing.T) {
 	if r := s.rows.wait(t, 2)[1]; r.Route.Class != OpaqueClass || r.Error != "tls" {
 		t.Errorf("%+v", r)
 	}
-	if line := <-told; !strings.Contains(line, "Go-http-client does not trust") || !strings.Contains(line, "cannot be held back") {
+	if line := <-told; !strings.Contains(line, "Go-http-client does not trust") || !strings.Contains(line, "cannot be held back") ||
+		!strings.Contains(line, "was lost") || !strings.Contains(line, "--tunnel Go-http-client ") {
 		t.Errorf("told %q", line)
 	}
 }

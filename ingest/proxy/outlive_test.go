@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,7 @@ func without(env []string, names ...string) []string {
 
 // TestRunFolderIsPrivate has places where others could make the folder anew: none of them is used.
 func TestRunFolderIsPrivate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
 	mode := map[string]os.FileMode{"open": 0o777, "group": 0o770, "private": 0o700, "sticky": 0o777 | os.ModeSticky}
 	for name, m := range mode {
@@ -70,23 +72,34 @@ func TestRunFolderIsPrivate(t *testing.T) {
 	}
 }
 
-// TestRunNeedsAPrivateFolder: where there is none, nothing is run.
+// TestRunNeedsAPrivateFolder: where there is none, nothing is run. Root always has one, in /run, so
+// it is nobody who asks.
 func TestRunNeedsAPrivateFolder(t *testing.T) {
+	t.Parallel()
+	place, err := os.MkdirTemp("", "run-test-") // t.TempDir's are root's alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(place) })
+	program, err := os.ReadFile(os.Args[0])
+	name, open := filepath.Join(place, "headroom"), filepath.Join(place, "open")
+	err = errors.Join(err, os.WriteFile(name, program, 0o755), os.Mkdir(open, 0o700),
+		os.Chmod(place, 0o755), os.Chmod(open, 0o777))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(name, "--db", filepath.Join(open, "x.db"), "run", "--", "echo", "started")
+	cmd.Dir = open
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "ACT_AS_HEADROOM=1", "XDG_RUNTIME_DIR=" + open,
+		"XDG_CONFIG_HOME=" + filepath.Join(open, "settings"),
+	}
 	if os.Geteuid() == 0 {
-		t.Skip("root has a folder of its own in /run")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
-	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
-	open := filepath.Join(w.dir, "open")
-	if err := os.Mkdir(open, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(open, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	cmd := w.headroom("--db", filepath.Join(open, "x.db"), "run", "--", "echo", "started")
-	cmd.Env = append(without(w.env, "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"), "XDG_RUNTIME_DIR="+open)
 	out, _ := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 2 || strings.Contains(string(out), "started") || !strings.Contains(string(out), "XDG_RUNTIME_DIR") {
+	if cmd.ProcessState.ExitCode() != 2 || strings.Contains(string(out), "started") ||
+		!strings.Contains(string(out), "XDG_RUNTIME_DIR") {
 		t.Errorf("%d: %s", cmd.ProcessState.ExitCode(), out)
 	}
 }
@@ -94,6 +107,7 @@ func TestRunNeedsAPrivateFolder(t *testing.T) {
 // TestRunLeftRunning has a program that ends before one that it started: the exit code comes at once, the port stays
 // taken, the late call is recorded, and then all is gone.
 func TestRunLeftRunning(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells which processes hold a variable")
 	}
@@ -164,6 +178,7 @@ func needs(t *testing.T, name string) {
 
 // TestRunHidesItsVariables: the program gets no token that is not for it; a headroom inside still knows its settings.
 func TestRunHidesItsVariables(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, http.NotFoundHandler())
 	w.env = append(w.env, "HEADROOM_TOKEN=Canary", "HEADROOM_WHATEVER=Canary", "HEADROOM_POLICY=xima")
 	for _, args := range [][]string{{"run", "--", "env"}, {"run", "--", os.Args[0], "run", "--", "env"}} {
@@ -177,6 +192,7 @@ func TestRunHidesItsVariables(t *testing.T) {
 
 // TestRunKilled: what is left of a killed run holds no copy of the user's configuration, and the next run removes it.
 func TestRunKilled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
 	home := filepath.Join(w.dir, "home")
 	if err := os.Mkdir(home, 0o700); err != nil {
@@ -221,6 +237,7 @@ func TestRunKilled(t *testing.T) {
 
 // TestAllProxy: the user's own way out may be named by ALL_PROXY alone, in either case.
 func TestAllProxy(t *testing.T) {
+	t.Parallel()
 	needs(t, "curl")
 	for _, name := range []string{"ALL_PROXY", "all_proxy"} {
 		w := newWorld(t, nil)
@@ -257,6 +274,7 @@ func (w *world) variable(name string) string {
 
 // TestCallRedirected: an answer that leads elsewhere is told, by its host alone, and makes no file.
 func TestCallRedirected(t *testing.T) {
+	t.Parallel()
 	for status, code := range map[int]int{301: 1, 302: 1, 303: 1, 307: 1, 308: 1, 304: 0, 300: 0} {
 		w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			rw.Header().Set("Location", "https://storage.example/bucket?X-Amz-Signature=Canary")
@@ -279,6 +297,7 @@ func TestCallRedirected(t *testing.T) {
 
 // TestUpstreamEverywhere sends a tenant's calls to a gateway: by a flag of call and run, and by the config.
 func TestUpstreamEverywhere(t *testing.T) {
+	t.Parallel()
 	needs(t, "curl")
 	asked := make(chan string, 9)
 	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Host + r.URL.Path }))

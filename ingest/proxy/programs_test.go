@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,7 +45,8 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	largeSize = 50 << 20
+	// largeSize is more than all sockets on the way can hold, so that a client that goes away is noticed.
+	largeSize = 32 << 20
 	largePath = "/rest/api/v2/recordings/0a1b2c3d-0000-4000-8000-000000000000-1767225600000/audio"
 	listPath  = "/rest/api/v2/recordings?startTime=2026-11-01T00:00:00Z&endTime=2026-11-02T00:00:00Z"
 	postPath  = "/rest/api/v1/historic-data/agent-summary"
@@ -139,11 +141,9 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(largeSize))
-	block := make([]byte, 1<<16)
+	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<12)
 	for c.n < largeSize {
-		for i := range block {
-			block[i] = byte(i) ^ byte(c.n>>16)
-		}
+		binary.BigEndian.PutUint64(block, uint64(c.n)) // no two are the same
 		if _, err := c.Write(block); err != nil {
 			return
 		}
@@ -261,8 +261,10 @@ func (w *world) noToken(t *testing.T) {
 
 // TestPrograms lets each program call through run and through the reverse proxy.
 func TestPrograms(t *testing.T) {
+	t.Parallel()
 	for _, p := range programs() {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			p.require(t)
 			into := t.TempDir()
 			if p.build != nil {

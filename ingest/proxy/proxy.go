@@ -39,6 +39,9 @@ type Config struct {
 	// Authority opens the HTTPS of the policy's hosts. Without one they are tunnelled, and recorded as
 	// opaque.
 	Authority *Authority
+	// Closed names clients, or what programs call themselves when they ask for a tunnel, that are
+	// known not to trust the Authority: their connections are tunnelled from the first on.
+	Closed []string
 	// Password must be given, with any user name, in Proxy-Authorization. "" means that there is none:
 	// then only programs of this process's own user are served, where the system tells (PeersKnown).
 	Password string

@@ -163,6 +163,21 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestClosed: of a program that is named beforehand not even the first call is lost, and others are
+// opened as ever.
+func TestClosed(t *testing.T) {
+	for name, class := range map[string]string{"Go-http-client": OpaqueClass, "else": "other"} {
+		s := start(t, http.HandlerFunc(echo), func(c *Config) { c.Closed = []string{name} })
+		c := s.client(t)
+		c.Transport.(*http.Transport).TLSClientConfig.InsecureSkipVerify = true
+		get(t, c, "https://acme.xima.cloud/x")
+		c.CloseIdleConnections()
+		if r := s.rows.wait(t, 1)[0]; r.Route.Class != class || r.Status != 200 {
+			t.Errorf("%s: %+v %+v", name, r, r.Route)
+		}
+	}
+}
+
 // TestHungUp has clients that shake hands and close, as Node does when it does not like a certificate.
 func TestHungUp(t *testing.T) {
 	s := start(t, http.HandlerFunc(echo), nil)

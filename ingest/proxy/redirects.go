@@ -11,9 +11,9 @@ import (
 	"github.com/6dcca832/headroom/ingest"
 )
 
-// A client follows a redirect by a request of its own, which does not tell where it comes from. So the
-// Proxy remembers where redirects of a tenant led: the URL, which tells the recording, and the place,
-// which tells at least whose it is, behind TLS as well. See ingest.Followed.
+// A client follows a redirect by a request of its own, which does not tell where it comes from. So
+// the Proxy remembers where redirects of a tenant led: the URL, which tells the recording, and the
+// place, which tells at least whose it is, behind TLS as well. See ingest.Followed.
 
 const (
 	// redirectMemory is how long after a redirect it is known where it led.
@@ -89,7 +89,14 @@ func (p *Proxy) noteRedirect(resp *http.Response, t *target) {
 	if err != nil || len(p.hostsAt(to.Hostname(), portOf(to))) > 0 {
 		return
 	}
-	f, ok := ingest.FollowedFrom(p.cfg.Policy, p.cfg.HashKey, resp.Request.Method, t.url.String(), resp.StatusCode, to.Host)
+	f, ok := ingest.FollowedFrom(
+		p.cfg.Policy,
+		p.cfg.HashKey,
+		resp.Request.Method,
+		t.url.String(),
+		resp.StatusCode,
+		to.Host,
+	)
 	if !ok && t.followed.Tenant != "" {
 		f, ok = t.followed, true // the storage redirects once more
 	}

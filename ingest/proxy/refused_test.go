@@ -69,6 +69,7 @@ func impostor(t *testing.T, p program, into string) {
 
 // TestRefusedLater lets one program trust headroom, and then another that goes by the same name not.
 func TestRefusedLater(t *testing.T) {
+	t.Parallel()
 	all := programs()
 	for _, p := range []program{all[0], all[3]} { // one says what it is, the other does not
 		t.Run(p.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // TestRunStopsAtAnyTime sends signals while run is still getting ready: nothing is left behind, and the program does not
 // go on as if nothing had been.
 func TestRunStopsAtAnyTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
 		if signal.Ignored(sig) {
@@ -40,6 +41,7 @@ func TestRunStopsAtAnyTime(t *testing.T) {
 
 // TestRunIgnoresWhatWasIgnored is about nohup.
 func TestRunIgnoresWhatWasIgnored(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, &arrivals{at: map[string][]time.Time{}})
 	cmd := exec.Command("sh", "-c", `trap '' HUP; exec "$0" run -- sh -c 'kill -HUP $PPID $$; echo alive'`, os.Args[0])
 	cmd.Env, cmd.Dir = w.env, w.dir
@@ -50,6 +52,7 @@ func TestRunIgnoresWhatWasIgnored(t *testing.T) {
 
 // TestRunInsideRun records each call once.
 func TestRunInsideRun(t *testing.T) {
+	t.Parallel()
 	const call = `"$0" call --no-token GET https://acme.xima.cloud/media/1`
 	for script, want := range map[string][]string{
 		call: {"outer"}, `"$0" run --client inner -- sh -c '` + call + `' "$0"`: {"outer"},
@@ -74,6 +77,7 @@ func TestRunInsideRun(t *testing.T) {
 
 // TestCallIntoFullDisk: what fails is call's own side, and not told as the vendor's.
 func TestCallIntoFullDisk(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil && os.Getenv("HEADROOM_CI") == "" {
 		t.Skip("there is no /dev/full here")
 	}
@@ -91,6 +95,7 @@ func TestCallIntoFullDisk(t *testing.T) {
 // TestPipesThatNobodyReads closes the streams that run and call write to: what they did is recorded, and what they started
 // ends as it would without them.
 func TestPipesThatNobodyReads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	tmp := filepath.Join(w.dir, "tmp")
 	if err := os.Mkdir(tmp, 0o700); err != nil {

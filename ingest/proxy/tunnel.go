@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,7 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 	}
 	known := len(hosts) > 0
 	isName := net.ParseIP(host) == nil // nobody signs certificates for addresses
-	if known && isName && p.cfg.Authority != nil && !p.refusals.has(who) {
+	if known && isName && p.cfg.Authority != nil && !p.isClosed(who) {
 		o := &openedConn{
 			host:   host,
 			port:   port,
@@ -176,6 +177,12 @@ func saidNo(err error) bool {
 	return errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
 }
 
+// isClosed says whether a client's connections to a host are not to be opened.
+func (p *Proxy) isClosed(who peer) bool {
+	named := func(name string) bool { return name != "" && slices.Contains(p.cfg.Closed, name) }
+	return named(who.client) || named(who.agent) || p.refusals.has(who)
+}
+
 // refused notes that a client does not let us open its connections, and records the one that
 // failed.
 func (p *Proxy) refused(who peer, start time.Time, said bool) {
@@ -184,16 +191,17 @@ func (p *Proxy) refused(who peer, start time.Time, said bool) {
 	}
 	t := &tunnel{p: p, who: who, start: start}
 	t.record(0, "tls")
-	name := who.client
-	if name == "" {
-		name = "a client"
-	}
 	unpaced := ""
 	if p.cfg.Pacer != nil {
 		unpaced = ", and cannot be held back,"
 	}
-	p.cfg.Tell(name + " does not trust headroom's certificate for " + who.host +
-		": its calls there are tunnelled and recorded as opaque" + unpaced + " until headroom is started anew")
+	line := cmp.Or(who.client, "a client") + " does not trust headroom's certificate for " + who.host +
+		": this call of it was lost; its next ones there are tunnelled and recorded as opaque" + unpaced +
+		" until headroom is started anew"
+	if name := cmp.Or(who.agent, who.client); name != "" {
+		line += "; --tunnel " + name + " lets not even the first be lost"
+	}
+	p.cfg.Tell(line)
 }
 
 // tunnel is one CONNECT that is passed on unopened.
@@ -334,7 +342,7 @@ func (t *tunnel) record(status int, class string) {
 		opaque = store.StorageClass // its bytes are known all the same
 	}
 	t.p.cfg.Recorder.Record(store.Request{
-		Tenant: tenant, StartedAt: t.start.UnixMicro(),
+		Tenant: tenant, StartedAt: max(1, t.start.UnixMicro()),
 		Duration:     max(1, time.Since(t.start).Microseconds()),
 		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client,
 		Source: t.p.source,

@@ -6,13 +6,18 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/6dcca832/headroom/store"
 )
 
-// TestStorage has a vendor that redirects a recording to a storage elsewhere, with a signature: what comes from there is the
-// tenant's, by HTTP and by a tunnel, no tenant goes by the storage's name, and the signature is nowhere.
-func TestStorage(t *testing.T) {
+// TestRedirects has a vendor that redirects a recording to a storage elsewhere, with a signature:
+// what comes from there is the tenant's, by HTTP and by a tunnel, and counts as egress, no tenant
+// goes by the storage's name, and the signature is nowhere.
+func TestRedirects(t *testing.T) {
 	const audio = "the audio"
-	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, audio) })
+	serve := http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, audio) },
+	)
 	open, closed := httptest.NewServer(serve), httptest.NewTLSServer(serve)
 	t.Cleanup(open.Close)
 	t.Cleanup(closed.Close)
@@ -42,11 +47,21 @@ func TestStorage(t *testing.T) {
 				if r.Status == 302 {
 					continue
 				}
-				if seen++; r.Route.Class == "recording_audio" || r.ResponseBytes < int64(len(audio)) {
+				seen++
+				key := ""
+				if at == open.URL {
+					key, _, _ = strings.Cut(strings.TrimPrefix(audioPath, "/rest/api/v2/recordings/"), "/")
+				}
+				if r.Route.Class != store.StorageClass || r.ResponseBytes < int64(len(audio)) || r.Key != key {
 					t.Errorf("%+v %+v", r, r.Route)
 				}
 			}
-			if seen != 2 || len(told) != 1 || !strings.Contains(told[0], "acme is redirected to 127.0.0.1") || strings.Contains(told[0], "Canary") {
+			if seen != 2 || len(told) != 1 ||
+				!strings.Contains(
+					told[0],
+					"acme is redirected to 127.0.0.1: what comes from there is recorded as its own and counts",
+				) ||
+				strings.Contains(told[0], "Canary") {
 				t.Errorf("all %v, %s: %d, told %q", all, at, seen, told)
 			}
 		}
