@@ -33,6 +33,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
@@ -94,8 +95,13 @@ func WithConfig(c Config) Option {
 // read.
 func WithConfigFile(name string) Option {
 	return func(l *Log) (err error) {
-		l.config, err = config.Load(name)
-		return err
+		if l.config, err = config.Load(name); err != nil {
+			return err
+		}
+		if err := privacy.CheckTenants(l.config.Names()); err != nil {
+			return fmt.Errorf("config %q: %w", name, err)
+		}
+		return nil
 	}
 }
 

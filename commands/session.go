@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
@@ -96,14 +98,22 @@ func (s *session) writable() error {
 
 // loadConfig reads the named config, which must exist, or the default one, which need not.
 func loadConfig(c *cli.Context) (*config.Config, error) {
-	if name := c.String("config"); name != "" {
-		return config.Load(name)
-	}
-	known, err := config.Load(defaultConfig)
-	if errors.Is(err, fs.ErrNotExist) && !fileExists(defaultConfig) {
+	name := cmp.Or(c.String("config"), defaultConfig)
+	known, err := config.Load(name)
+	if c.String("config") == "" && errors.Is(err, fs.ErrNotExist) && !fileExists(name) {
 		return &config.Config{}, nil
 	}
-	return known, err
+	if err != nil {
+		return known, err
+	}
+	if err := privacy.CheckTenants(known.Names()); err != nil {
+		return nil, fmt.Errorf("config %q: %w", name, err)
+	}
+	for tenant, t := range known.Tenants {
+		t.CapToldBy = privacy.Note(t.CapToldBy) // reports and evidence repeat it
+		known.Tenants[tenant] = t
+	}
+	return known, nil
 }
 
 // policyText is the file of that name where it looks like one or exists, else the built-in

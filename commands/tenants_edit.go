@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/store"
 )
@@ -22,6 +23,11 @@ func editTenants(c *cli.Context, se *session, o tenantsOptions) error {
 			return err
 		})
 		if err != nil {
+			return fmt.Errorf("flag --import: %w", err)
+		}
+	}
+	for _, change := range changes {
+		if err := privacy.CheckTenant(change.Tenant); err != nil {
 			return fmt.Errorf("flag --import: %w", err)
 		}
 	}

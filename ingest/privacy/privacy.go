@@ -19,6 +19,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -84,6 +85,17 @@ func (n Name) Or(otherwise string) string {
 func CheckTenant(name string) error {
 	if reason := Tenant(name).Reason; reason != "" {
 		return errors.New(reason)
+	}
+	return nil
+}
+
+// CheckTenants is CheckTenant for the names of a list, such as a config's: they go into the log and
+// into reports. Its error tells which by its place, not by the name.
+func CheckTenants(names []string) error {
+	for i, name := range names {
+		if err := CheckTenant(name); err != nil {
+			return fmt.Errorf("the tenant that is number %d in order of name: %w", i+1, err)
+		}
 	}
 	return nil
 }

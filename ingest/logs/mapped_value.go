@@ -1,0 +1,121 @@
+package logs
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/6dcca832/headroom/ingest/jsonscan"
+	"github.com/6dcca832/headroom/ingest/listing"
+)
+
+// valueReader turns members into values and keeps the first thing that is wrong.
+type valueReader struct {
+	fields map[string][]place
+	get    func(member string) jsonscan.Token
+	reason string
+}
+
+func (v *valueReader) fail(field, what string) {
+	if v.reason == "" {
+		v.reason = field + what
+	}
+}
+
+// find gives the first member of a field that the record has.
+func (v *valueReader) find(field string) (t jsonscan.Token, p place) {
+	for _, p := range v.fields[field] {
+		if t := v.get(p.member); t.Kind != jsonscan.Absent {
+			return t, p
+		}
+	}
+	return jsonscan.Token{}, place{}
+}
+
+func (v *valueReader) has(field string) bool {
+	t, _ := v.find(field)
+	return t.Kind != jsonscan.Absent
+}
+
+func (v *valueReader) text(field string) string {
+	switch t, _ := v.find(field); t.Kind {
+	case jsonscan.String, jsonscan.Number:
+		return t.Text
+	case jsonscan.Absent:
+	default:
+		v.fail(field, " is not a string")
+	}
+	return ""
+}
+
+func (v *valueReader) isFalse(field string) bool {
+	t, p := v.find(field)
+	switch t.Kind {
+	case jsonscan.False:
+		return true
+	case jsonscan.String:
+		if p.form == "X" {
+			return t.Text == "X"
+		}
+		return bareToken(fieldComplete, t.Text).Kind == jsonscan.False
+	}
+	return false
+}
+
+// number reads a number times the unit of its place, 0 where there is none; a negative one says
+// "not known".
+func (v *valueReader) number(field string, most float64) float64 {
+	t, p := v.find(field)
+	if t.Kind == jsonscan.Absent {
+		return 0
+	}
+	text := strings.TrimSpace(t.Text)
+	unit, ok := units[strings.ToLower(p.form)]
+	if !ok {
+		unit = 1
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil && t.Kind == jsonscan.String {
+		if d, e := time.ParseDuration(text); e == nil && strings.HasSuffix(field, "_ms") {
+			x, unit, err = d.Seconds(), 1000, nil
+		}
+	}
+	switch {
+	case err != nil || math.IsNaN(x):
+		v.fail(field, " is not a number")
+		return 0
+	case x*unit > most:
+		v.fail(field, " is too large")
+		return 0
+	}
+	return max(x*unit, 0)
+}
+
+func (v *valueReader) count(field string) int64 {
+	x := v.number(field, float64(listing.MaxBytes))
+	return int64(math.Round(x))
+}
+
+func (v *valueReader) micros(field string) int64 {
+	return int64(math.Round(v.number(field, listing.MaxMillis) * 1000))
+}
+
+func (v *valueReader) status() int64 {
+	t, _ := v.find("status")
+	if t.Kind == jsonscan.Absent || strings.HasPrefix(t.Text, "-") {
+		return 0 // no answer
+	}
+	n := jsonscan.Digits(t.Text)
+	if n < 0 || len(t.Text) > 3 {
+		v.fail("status", " is not a number of three digits")
+	}
+	return n
+}
+
+// retryAfter reads seconds; a date means nothing without the answer's own.
+func (v *valueReader) retryAfter() int64 {
+	t, _ := v.find("retry_after_s")
+	return max(t.Count(1<<31),
+		jsonscan.Token{Kind: jsonscan.Number, Text: strings.TrimSpace(t.Text)}.Count(1<<31), 0)
+}
