@@ -120,6 +120,15 @@ func (b *boundary) add(r *store.Request) {
 	b.some, b.at = true, r.StartedAt
 }
 
+// Looked is how many rows were looked at one by one to find duplicates. It is for tests: the number
+// must not grow with the square of the requests of one second.
+func (im *Import) Looked() int {
+	if im.existing == nil {
+		return 0
+	}
+	return im.existing.looked
+}
+
 // Add adds those of the batch that are not in the store. The batch may be used again after the
 // call, which sets IDs in it. After an error earlier batches stay, and the import can only be
 // closed.

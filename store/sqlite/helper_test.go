@@ -69,10 +69,10 @@ func checkCache(t *testing.T, st *Store) {
 		if want[r.tenant] == nil {
 			want[r.tenant] = map[int64]pack.Entry{}
 		}
-		want[r.tenant][r.id] = newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
+		want[r.tenant][r.id] = newEntry(&q, r.ref())
 		return nil
 	}, 0, upto))
-	hash := func(id int64) uint64 { return names.routes.get(id).Hash() }
+	hash := func(id int64) uint64 { return names.Route(id).Hash() }
 	last := map[int64]pack.Entry{}
 	must(t, each(ctx, st.db, `SELECT c.id, c.tenant_id, c.rows, c.first_at, c.first_id, c.last_at, c.last_id, c.data, f.bits
 		FROM cache_chunk c JOIN cache_filter f ON f.chunk_id = c.id ORDER BY c.tenant_id, c.first_at, c.first_id`, func(scan func(...any) error) error {

@@ -45,19 +45,3 @@ func TestManyNames(t *testing.T) {
 	}
 	runtime.KeepAlive(snap)
 }
-
-func TestTable(t *testing.T) {
-	var table table[int64]
-	ids := []int64{-5, 0, 1, 7, 900, 1 << 40, 1<<40 + 1}
-	for _, id := range ids {
-		table.set(id, id+1)
-	}
-	for _, id := range ids {
-		if got := table.get(id); got != id+1 {
-			t.Errorf("under %d is %d", id, got)
-		}
-	}
-	if len(table.dense) > 1000 || table.get(5) != 0 || table.get(1<<50) != 0 || table.n != len(ids) {
-		t.Errorf("%d places, %d values", len(table.dense), table.n)
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/packed"
 )
 
 // queryer is what *sql.Conn, *sql.Tx and *sql.DB have in common here.
@@ -145,62 +146,44 @@ func (n *ids) add(ctx context.Context, table, columns string, values ...any) (id
 	return id, nil
 }
 
-// names are the small tables in memory, for reading.
-type names struct {
-	tenants map[int64]string
-	byName  map[string]int64
-	clients table[string]
-	routes  table[*store.Route]
-	sources map[int64]*store.Source
-}
-
-func loadNames(ctx context.Context, q queryer) (*names, error) {
-	n := &names{
-		tenants: map[int64]string{}, byName: map[string]int64{}, sources: map[int64]*store.Source{},
-	}
-	shared := interner{}
+// loadNames reads the small tables, for reading.
+func loadNames(ctx context.Context, q queryer) (*packed.Names, error) {
+	n := packed.NewNames()
+	shared := packed.Interner{}
 	err := errors.Join(
 		each(ctx, q, "SELECT id, name FROM tenant", func(scan func(...any) error) error {
 			var id int64
 			var name string
 			err := scan(&id, &name)
-			n.tenants[id], n.byName[name] = name, id
+			n.AddTenant(id, name)
 			return err
 		}),
 		each(ctx, q, "SELECT id, name FROM client ORDER BY id", func(scan func(...any) error) error {
 			var id int64
 			var name string
 			err := scan(&id, &name)
-			n.clients.set(id, name)
+			n.Clients.Set(id, name)
 			return err
 		}),
-		each(
-			ctx,
-			q,
-			"SELECT id, method, origin, template, class FROM route ORDER BY id",
+		each(ctx, q, "SELECT id, method, origin, template, class FROM route ORDER BY id",
 			func(scan func(...any) error) error {
 				var r store.Route
 				var method, origin, template, class sql.RawBytes
 				err := scan(&r.ID, &method, &origin, &template, &class)
-				r.Method, r.Origin = shared.text(method), shared.text(origin)
-				r.Template, r.Class = shared.text(template), shared.text(class)
-				n.routes.set(r.ID, &r)
+				r.Method, r.Origin = shared.Text(method), shared.Text(origin)
+				r.Template, r.Class = shared.Text(template), shared.Text(class)
+				n.AddRoute(&r)
 				return err
-			},
-		),
-		each(
-			ctx,
-			q,
-			"SELECT id, kind, name, resolution_us, time_is FROM source",
+			}),
+		each(ctx, q, "SELECT id, kind, name, resolution_us, time_is FROM source",
 			func(scan func(...any) error) error {
 				var s store.Source
 				var timeIs string
 				err := scan(&s.ID, &s.Kind, &s.Name, &s.Resolution, &timeIs)
 				s.TimeIs = store.ParseTimeMeaning(timeIs)
-				n.sources[s.ID] = &s
+				n.Sources[s.ID] = &s
 				return err
-			},
-		),
+			}),
 	)
 	return n, err
 }

@@ -209,7 +209,7 @@ func TestAbsurdNumbers(t *testing.T) {
 	must(t, err)
 	w, err := st.writer(t.Context())
 	must(t, err)
-	must(t, w.setPackedUpTo(t.Context(), 9000000000000000000, 2147483648))
+	must(t, w.SetMark(t.Context(), 9000000000000000000, 2147483648))
 	if _, err := st.Snapshot(t.Context()); !errors.Is(err, store.ErrDamaged) {
 		t.Errorf("a chunk of 2³¹ rows: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/pack"
+	"github.com/6dcca832/headroom/store/packed"
 )
 
 // storedRow is a row of request as it stands in the file.
@@ -49,29 +50,29 @@ func readRows(
 }
 
 // request joins the names.
-func (r *storedRow) request(n *names) store.Request {
+func (r *storedRow) request(n *packed.Names) store.Request {
 	q := r.whole(n)
 	q.Identify()
 	return q
 }
 
 // whole is request without what is derived.
-func (r *storedRow) whole(n *names) store.Request {
+func (r *storedRow) whole(n *packed.Names) store.Request {
 	return store.Request{
-		ID: r.id, Tenant: n.tenants[r.tenant], StartedAt: r.at, Duration: r.duration,
+		ID: r.id, Tenant: n.Tenants[r.tenant], StartedAt: r.at, Duration: r.duration,
 		FirstByte:    r.firstByte,
 		RequestBytes: r.sentBytes, ResponseBytes: r.bytes, Status: int(r.status), CutShort: r.cutShort,
 		RetryAfter: r.retryAfter,
-		Error:      r.err.String, Route: n.routes.get(r.route), Key: r.key.String, Query: r.query.String,
+		Error:      r.err.String, Route: n.Route(r.route), Key: r.key.String, Query: r.query.String,
 		Params: r.params.String,
-		Client: n.clients.get(r.client.Int64), Source: n.sources[r.source], VendorID: r.vendorID.String,
+		Client: n.Clients.Get(r.client.Int64), Source: n.Sources[r.source], VendorID: r.vendorID.String,
 		DateSkew: store.Seconds{N: r.dateSkew.Int64, Known: r.dateSkew.Valid},
 	}
 }
 
 // entry packs the row. The route is needed only for the hash of a query: hashing it for each row
 // would cost too much.
-func (r *storedRow) entry(n *names) pack.Entry {
+func (r *storedRow) entry(n *packed.Names) pack.Entry {
 	q := store.Request{
 		ID: r.id, StartedAt: r.at, Duration: r.duration, FirstByte: r.firstByte,
 		RequestBytes:  r.sentBytes,
@@ -80,7 +81,12 @@ func (r *storedRow) entry(n *names) pack.Entry {
 		Params: r.params.String,
 	}
 	if q.Query != "" {
-		q.Route = n.routes.get(r.route)
+		q.Route = n.Route(r.route)
 	}
-	return newEntry(&q, ref{r.tenant, r.route, r.source, r.client.Int64})
+	return newEntry(&q, r.ref())
+}
+
+// ref are the numbers of the row's names.
+func (r *storedRow) ref() ref {
+	return ref{Tenant: r.tenant, Route: r.route, Source: r.source, Client: r.client.Int64}
 }

@@ -10,13 +10,14 @@ import (
 	"slices"
 
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/packed"
 )
 
 // seals reads rows and their seals as they were at one moment. It implements store.Seals.
 type seals struct {
 	path   string
 	conn   *sql.Conn
-	names  *names
+	names  *packed.Names
 	format int
 	last   store.RowIDs
 }
@@ -71,7 +72,7 @@ func (in *seals) Format() int { return in.format }
 func (in *seals) Last() store.RowIDs { return in.last }
 
 func (in *seals) Tenants() (tenants []string) {
-	for name := range in.names.byName {
+	for name := range in.names.ByName {
 		tenants = append(tenants, name)
 	}
 	slices.Sort(tenants)
@@ -140,7 +141,7 @@ func (in *seals) heads(
 		}
 		copy(h.Log.ID[:], id)
 		copy(h.Log.PublicKey[:], key)
-		h.Tenant = in.names.tenants[tenant]
+		h.Tenant = in.names.Tenants[tenant]
 		heads = append(heads, h)
 		return nil
 	}, args...)
@@ -173,7 +174,7 @@ func (in *seals) Heads(ctx context.Context, run int64) ([]store.SealHead, error)
 // sizeBefore is the size of a tenant's log before a run.
 func (in *seals) sizeBefore(ctx context.Context, tenant string, run int64) (size int64, err error) {
 	err = in.conn.QueryRowContext(ctx, "SELECT size FROM seal_head WHERE tenant_id = ? AND run < ? ORDER BY run DESC LIMIT 1",
-		in.names.byName[tenant], run).Scan(&size)
+		in.names.ByName[tenant], run).Scan(&size)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -196,7 +197,7 @@ func (in *seals) NewestHeads(ctx context.Context, run int64) ([]store.SealHead, 
 func (in *seals) TenantHeads(ctx context.Context, tenant string) ([]store.SealHead, error) {
 	return in.heads(ctx,
 		headColumns+", NULL FROM seal_head h LEFT JOIN seal_log l USING (tenant_id) WHERE h.tenant_id = ? ORDER BY h.run",
-		in.names.byName[tenant])
+		in.names.ByName[tenant])
 }
 
 func (in *seals) Lines(ctx context.Context, tenant string, from int64) ([]store.SealLine, error) {
@@ -216,7 +217,7 @@ func (in *seals) lines(
 			lines = append(lines, l)
 			return err
 		},
-		in.names.byName[tenant],
+		in.names.ByName[tenant],
 		from,
 		to,
 	)
@@ -239,7 +240,7 @@ func (in *seals) Pruned(ctx context.Context, tenant string) (pruned []store.Prun
 			pruned = append(pruned, p)
 			return err
 		},
-		in.names.byName[tenant],
+		in.names.ByName[tenant],
 	)
 	if err != nil {
 		return nil, in.failed(err)
@@ -257,7 +258,7 @@ func (in *seals) Requests(
 		query, args := rowColumns+"WHERE id > ? AND id <= ? ORDER BY id", []any{after, upto}
 		if tenant != "" {
 			query, args = rowColumns+"WHERE id > ? AND id <= ? AND tenant_id = ? ORDER BY id", append(args,
-				in.names.byName[tenant])
+				in.names.ByName[tenant])
 		}
 		var q store.Request
 		err := readRows(ctx, in.conn, query, func(r *storedRow) error {
@@ -278,7 +279,7 @@ func (in *seals) Requests(
 // request joins the names.
 func (in *seals) request(r *storedRow, q *store.Request) error {
 	*q = r.whole(in.names)
-	if _, known := in.names.tenants[r.tenant]; !known || q.Route == nil || q.Source == nil ||
+	if _, known := in.names.Tenants[r.tenant]; !known || q.Route == nil || q.Source == nil ||
 		r.client.Valid && q.Client == "" {
 		return fmt.Errorf("request %d: %w", r.id, errName)
 	}
@@ -294,7 +295,7 @@ func (in *seals) Events(
 	}
 	if tenant != "" {
 		query, args = query+" AND (tenant_id IS NULL OR tenant_id = ?)", append(args,
-			in.names.byName[tenant])
+			in.names.ByName[tenant])
 	}
 	err = each(ctx, in.conn, query+" ORDER BY id", func(scan func(...any) error) error {
 		var e store.Event
@@ -303,7 +304,7 @@ func (in *seals) Events(
 			&e.RecordedAt); err != nil {
 			return err
 		}
-		if e.Tenant = in.names.tenants[tenant.Int64]; tenant.Valid && e.Tenant == "" {
+		if e.Tenant = in.names.Tenants[tenant.Int64]; tenant.Valid && e.Tenant == "" {
 			return fmt.Errorf("event %d: %w", e.ID, errName)
 		}
 		events = append(events, e)
@@ -324,7 +325,7 @@ func (in *seals) Listed(
 			upto,
 		}
 		if tenant != "" {
-			query, args = query+" AND tenant_id = ?", append(args, in.names.byName[tenant])
+			query, args = query+" AND tenant_id = ?", append(args, in.names.ByName[tenant])
 		}
 		err := each(ctx, in.conn, query+" ORDER BY id", func(scan func(...any) error) error {
 			var r store.ListedRecording
@@ -333,7 +334,7 @@ func (in *seals) Listed(
 				&r.ListedAt); err != nil {
 				return err
 			}
-			if r.Tenant = in.names.tenants[tenant]; r.Tenant == "" {
+			if r.Tenant = in.names.Tenants[tenant]; r.Tenant == "" {
 				return fmt.Errorf("listed recording %d: %w", r.ID, errName)
 			}
 			if !yield(r, nil) {
@@ -379,7 +380,7 @@ func (in *seals) FirstIn(
 		AND at < ?3),
 		(SELECT coalesce(min(id), 0) FROM recording WHERE tenant_id = ?1 AND started_at >= ?2 AND
 		started_at < ?3)`,
-		in.names.byName[tenant], from, to).Scan(&first.Request, &first.Event, &first.Recording)
+		in.names.ByName[tenant], from, to).Scan(&first.Request, &first.Event, &first.Recording)
 	if err != nil {
 		return first, in.failed(err)
 	}

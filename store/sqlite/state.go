@@ -27,11 +27,10 @@ func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.Sta
 			if err := scan(&tenant, &had, &s.UptoAt, &s.Data); err != nil {
 				return err
 			}
-			s.Tenant = n.names.tenants[tenant]
+			s.Tenant = n.Names.Tenants[tenant]
 			var ok bool
 			s.Data, ok = pack.Unseal(s.Data, tenant, s.UptoAt)
-			if tail := n.tail[tenant]; ok && bytes.Equal(had, key) &&
-				(len(tail) == 0 || tail[0].At > s.UptoAt) {
+			if ok && bytes.Equal(had, key) && !n.TailFrom(tenant, s.UptoAt) {
 				states[s.Tenant] = s
 			}
 			return nil
@@ -58,11 +57,11 @@ func (s *Store) SaveStates(
 	}
 	return s.writeWithin(ctx, cachePatience, func(w *writer) error {
 		upto, err := packedUpTo(ctx, w.conn)
-		if err != nil || upto != n.packedUpTo {
+		if err != nil || upto != n.Mark {
 			return err
 		}
 		for _, st := range states {
-			tenant := n.names.byName[st.Tenant]
+			tenant := n.Names.ByName[st.Tenant]
 			_, err := w.conn.ExecContext(ctx,
 				"REPLACE INTO cache_state (tenant_id, key, upto_at, state) VALUES (?,?,?,?)", tenant, key,
 				st.UptoAt, pack.Seal(slices.Clip(st.Data), tenant, st.UptoAt))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/pack"
+	"github.com/6dcca832/headroom/store/packed"
 )
 
 const (
@@ -59,16 +60,12 @@ type writer struct {
 	all  *bulk // allColumns
 	ids  *ids
 	refs []ref // scratch
-
-	columns pack.Columns // scratch
 }
 
 // ref is what a request's names became.
-type ref struct{ tenant, route, source, client int64 }
+type ref = packed.Ref
 
-func newEntry(r *store.Request, f ref) pack.Entry {
-	return pack.NewEntry(r, f.route, f.source, f.client)
-}
+func newEntry(r *store.Request, f ref) pack.Entry { return packed.NewEntry(r, f) }
 
 // writer gives the write connection, opening it at first use. Callers hold s.mu.
 func (s *Store) writer(ctx context.Context) (*writer, error) {
@@ -197,16 +194,16 @@ func (w *writer) resolve(ctx context.Context, requests []store.Request) (err err
 			return fmt.Errorf("append request %d: %w", i, err)
 		}
 		var f ref
-		if f.tenant, err = w.ids.tenant(ctx, r.Tenant); err != nil {
+		if f.Tenant, err = w.ids.tenant(ctx, r.Tenant); err != nil {
 			return err
 		}
-		if f.route, err = w.ids.route(ctx, r.Route); err != nil {
+		if f.Route, err = w.ids.route(ctx, r.Route); err != nil {
 			return err
 		}
-		if f.source, err = w.ids.source(ctx, r.Source); err != nil {
+		if f.Source, err = w.ids.source(ctx, r.Source); err != nil {
 			return err
 		}
-		if f.client, err = w.ids.client(ctx, r.Client); err != nil {
+		if f.Client, err = w.ids.client(ctx, r.Client); err != nil {
 			return err
 		}
 		w.refs = append(w.refs, f)
@@ -239,12 +236,12 @@ func plain(r *store.Request) bool {
 
 // setLog sets logColumns.
 func setLog(r *store.Request, f ref, row []cell) {
-	row[0].setInt(f.tenant)
-	row[1].setInt(f.route)
-	row[2].setInt(f.source)
+	row[0].setInt(f.Tenant)
+	row[1].setInt(f.Route)
+	row[2].setInt(f.Source)
 	row[3].setNull()
-	if f.client != 0 {
-		row[3].setInt(f.client)
+	if f.Client != 0 {
+		row[3].setInt(f.Client)
 	}
 	row[4].setInt(r.StartedAt)
 	row[5].setInt(int64(r.Status))

@@ -25,9 +25,7 @@ func TestImportOfACrowdedTime(t *testing.T) {
 		im, err := st.beginImport(context.Background())
 		must(t, err)
 		must(t, im.Add(context.Background(), append([]store.Request(nil), log...)))
-		if im.existing != nil {
-			looked = im.existing.looked
-		}
+		looked = im.Looked()
 		must(t, im.Close(context.Background()))
 		if im.Added() != added || im.Duplicates() != duplicates {
 			t.Errorf("%d new and %d duplicates, want %d and %d", im.Added(), im.Duplicates(), added, duplicates)
