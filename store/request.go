@@ -110,6 +110,10 @@ type Source struct {
 	TimeIs TimeMeaning
 }
 
+// Live says whether rows are written as the requests end, so that none is still to be imported. It
+// is false for nil.
+func (s *Source) Live() bool { return s != nil && (s.Kind == "transport" || s.Kind == "proxy") }
+
 // TimeMeaning is what the time that a source tells of a request means.
 type TimeMeaning uint8
 

@@ -41,6 +41,7 @@ type collector struct {
 	// lastAt is when the last request of any class began, lastPull the last that counts towards the
 	// egress; 0 before them.
 	lastAt, lastPull int64
+	live             bool       // the last request was recorded as it ended
 	days             []dayPulls // the last one ends at asOf
 	slots            [shareDays][slots]float64
 	open             int               // the day that items belongs to
@@ -131,7 +132,7 @@ func newCollector(p *limits.Policy, t egress.Tenant, asOf int64, seen *egress.It
 
 // add takes in the next request, in order of (StartedAt, ID).
 func (c *collector) add(r *store.Call) {
-	c.lastAt = r.StartedAt
+	c.lastAt, c.live = r.StartedAt, r.Source.Live()
 	rt, ok := c.routes[r.Route]
 	if !ok {
 		rt = route{method: r.Route.Method, class: egress.Class(c.policy, r.Route)}

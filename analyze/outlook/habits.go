@@ -184,27 +184,6 @@ func (h *habits) closed(day int) bool {
 	return h.c.tenant.Closed(time.Date(y, m, d, 12, 0, 0, 0, h.c.tenant.Zone))
 }
 
-// mostUnknown is how many usual nights may be without data before they count as silence: a log that
-// is imported once a day is a night late, and one more when that fails.
-const mostUnknown = 2
-
-// findUnknown counts the last nights whose data has not come: no request of the tenant is known, of
-// any kind, since they were due. Such a night is not missed. Longer silence is one.
-func (h *habits) findUnknown() {
-	nights, usual := 0, 0
-	for d := len(h.c.days) - 1; d >= 0 && h.c.days[d].requests == 0 && h.c.lastAt < h.pullAt(d); d-- {
-		if nights++; h.usual(d) && !h.closed(d) {
-			usual++
-		}
-	}
-	if usual > 0 && usual <= mostUnknown && nights <= forecast.MaxUnknown {
-		h.unknown = nights
-	}
-}
-
-// known is the number of days whose data has come.
-func (h *habits) known() int { return len(h.c.days) - h.unknown }
-
 // findMissed marks the days without a request on which there usually are some, and those on which
 // the vendor refused for egress.
 func (h *habits) findMissed() {

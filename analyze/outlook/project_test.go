@@ -27,6 +27,11 @@ type pulled struct {
 // collected feeds downloads to a collector as of a time.
 func collected(t testing.TB, tenant egress.Tenant, asOf time.Time, all []pulled) *collector {
 	t.Helper()
+	return collectedFrom(t, nil, tenant, asOf, all)
+}
+
+func collectedFrom(t testing.TB, source *store.Source, tenant egress.Tenant, asOf time.Time, all []pulled) *collector {
+	t.Helper()
 	tenant.Name = "acme"
 	if tenant.Zone == nil {
 		tenant.Zone = time.UTC
@@ -36,7 +41,8 @@ func collected(t testing.TB, tenant egress.Tenant, asOf time.Time, all []pulled)
 	var seen egress.Items
 	c := newCollector(mustPolicy(t), tenant, asOf.UnixMicro(), &seen)
 	for i, p := range all {
-		r := store.Call{ID: int64(i + 1), StartedAt: p.at.UnixMicro(), Status: p.status, ResponseBytes: p.bytes, Route: route, ItemHash: uint64(p.item) + 1}
+		r := store.Call{ID: int64(i + 1), StartedAt: p.at.UnixMicro(), Status: p.status, ResponseBytes: p.bytes, Route: route, Source: source,
+			ItemHash: uint64(p.item) + 1}
 		if !p.recorded.IsZero() {
 			r.ItemAt = p.recorded.Unix() * 1e6
 		}
@@ -348,6 +354,29 @@ func TestDataNotYetThere(t *testing.T) {
 	// The bug ended with a clean last night, of which nothing is known: the alarm stays until it is.
 	if clean := project(collected(t, tenant, projectAsOf, all), o); p.Chance < .9 || clean.Chance > p.Chance {
 		t.Errorf("the chance is %.2f without the last night's data and %.2f with it", p.Chance, clean.Chance)
+	}
+}
+
+// TestMissedLiveNight: a night without a request is missed where requests are recorded as they end, once the pull is three
+// hours late; until then, and where a log may still be imported, it is not known.
+func TestMissedLiveNight(t *testing.T) {
+	all := slices.DeleteFunc(nightly(40, weekly, time.UTC), func(p pulled) bool { return p.at.After(projectAsOf.Add(-24 * time.Hour)) })
+	due := projectAsOf.Truncate(24 * time.Hour).Add(2 * time.Hour) // the pull's hour
+	for _, c := range []struct {
+		kind   string
+		asOf   time.Time
+		missed bool
+	}{
+		{"transport", projectAsOf, true}, {"proxy", projectAsOf, true}, {"jsonl", projectAsOf, false},
+		{"transport", due.Add(2 * time.Hour), false},
+	} {
+		col := collectedFrom(t, &store.Source{Kind: c.kind}, egress.Tenant{Cap: egress.CapFacts{Told: 80_000}}, c.asOf, all)
+		p := project(col, Options{Policy: col.policy, Horizon: 7, AsOf: c.asOf})
+		missed := faultsOf(p.Series, forecast.MissedNight)
+		unknown := slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "The data ends at") })
+		if (len(missed) > 0) != c.missed || unknown == c.missed {
+			t.Errorf("%s as of %v: missed %v, notes %q", c.kind, c.asOf, missed, p.Notes)
+		}
 	}
 }
 
