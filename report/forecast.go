@@ -261,7 +261,7 @@ func (s *sayings) add(sentence, tenant string) {
 	if s.about[sentence] == nil {
 		s.order = append(s.order, sentence)
 	}
-	s.about[sentence] = append(s.about[sentence], text.Brief(tenant, text.MaxName))
+	s.about[sentence] = append(s.about[sentence], text.Clean(tenant))
 }
 
 // lines name the first few tenants before each sentence.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/forecast"
 	"github.com/6dcca832/headroom/analyze/outlook"
@@ -182,5 +183,25 @@ func TestForecastFitsEightyColumns(t *testing.T) {
 	}
 	if !strings.Contains(names, long) {
 		t.Errorf("the name %q is not whole in\n%s", long, s)
+	}
+}
+
+// TestNotesNameTenantsWhole: names that begin and end alike are told apart in the notes, too.
+func TestNotesNameTenantsWhole(t *testing.T) {
+	names := []string{
+		"shift_early_of_the_northern_region_two_days_ago", "shift_early_of_the_southern_region_two_days_ago",
+	}
+	r := &outlook.Report{Horizon: 7}
+	var audited analyze.Report
+	for _, n := range names {
+		r.Tenants = append(r.Tenants, outlook.Projection{Tenant: n, Reason: "no recording was requested yet"})
+		audited.Tenants = append(audited.Tenants, analyze.Result{Tenant: n})
+	}
+	for what, notes := range map[string][]string{"forecast": forecastNotes(r, false), "audit": Notes(&audited)} {
+		for _, n := range names {
+			if !strings.Contains(strings.Join(notes, "\n"), n) {
+				t.Errorf("%s: no %q in %q", what, n, notes)
+			}
+		}
 	}
 }

@@ -64,7 +64,7 @@ func Notes(r *analyze.Report) []string {
 		held += r.Tenants[i].Held
 		sources[capSource(r.Tenants[i].Egress.Cap)] = true
 		if r.Tenants[i].Requests == 0 {
-			silent = append(silent, text.Brief(r.Tenants[i].Tenant, text.MaxName))
+			silent = append(silent, text.Clean(r.Tenants[i].Tenant))
 		}
 	}
 	if silent != nil {
@@ -160,7 +160,7 @@ func Nothing(r *analyze.Report) string {
 func overTenants(r *analyze.Report) (names []string) {
 	for i := range r.Tenants {
 		if t := &r.Tenants[i]; t.Verdict == analyze.Pass && len(t.Incidents) > 0 {
-			names = append(names, text.Brief(t.Tenant, text.MaxName))
+			names = append(names, text.Clean(t.Tenant))
 		}
 	}
 	return names
