@@ -237,7 +237,7 @@ func forecastNotes(r *outlook.Report, detail bool) []string {
 	all = append(
 		all,
 		fmt.Sprintf(
-			"Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: adds at most 5 points to the chance. The bars fill up to the cap; %c marks days at or over it.",
+			"Chance: of reaching the cap within %s. Expected: when it is reached as likely as not, … being later than the forecast looks. Tonight: adds at most 2.5 points to the chance. The bars fill up to the cap; %c marks days at or over it.",
 			measure.Count(int64(min(r.Horizon, outlook.ChanceDays)), "day"), sparkOver),
 	)
 	for _, s := range sourceNotes {

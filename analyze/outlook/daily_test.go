@@ -18,7 +18,7 @@ func totals(id string, days int) forecast.Named {
 	return forecast.Named{ID: id, Series: s}
 }
 
-// TestDailyBudget: every night as much keeps the chance under 5 %, tonight adds at most 5 points, and a hundredth of the cap
+// TestDailyBudget: every night as much keeps the chance under 5 %, tonight adds at most 2.5 points, and a hundredth of the cap
 // more does not.
 func TestDailyBudget(t *testing.T) {
 	s := totals("a", 90)

@@ -289,7 +289,7 @@ func TestClockChange(t *testing.T) {
 	}
 }
 
-// TestBudgetIsTheLargest: every night as much keeps the chance under 5 %, tonight adds at most 5 points, and a hundredth of
+// TestBudgetIsTheLargest: every night as much keeps the chance under 5 %, tonight adds at most 2.5 points, and a hundredth of
 // the cap more does not.
 func TestBudgetIsTheLargest(t *testing.T) {
 	for _, told := range []int64{48_000, 60_000, 90_000, 200_000} {
