@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -83,8 +84,10 @@ func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, e
 		Tenants: results, Later: r.later, Dropped: r.events.Dropped, Seen: map[string]int64{}, Days: days,
 	}
 	for i := range results {
-		if at := time.UnixMicro(results[i].Since).UTC(); report.About != AboutRange &&
-			(i == 0 || at.Before(report.Since)) {
+		// Of an audit of what is new, everything may count: then there is no time to name.
+		at := time.UnixMicro(results[i].Since).UTC()
+		if report.About != AboutRange && results[i].Since != math.MinInt64 &&
+			(report.Since.IsZero() || at.Before(report.Since)) {
 			report.Since = at
 		}
 		for id, n := range results[i].seen {

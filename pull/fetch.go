@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -24,8 +23,6 @@ const (
 	maxResumes = 4
 	// resumePause is the wait before that; it doubles.
 	resumePause = 1500 * time.Millisecond
-	// fileBuffer is how much is written to the disk at a time, in bytes.
-	fileBuffer = 256 << 10
 )
 
 // Errors that end a tenant's downloads.
@@ -57,7 +54,6 @@ type staged struct {
 // download is the file that a recording is written to.
 type download struct {
 	file   *os.File
-	out    *bufio.Writer // onto file: TLS hands over 16 KiB at a time
 	hash   hash.Hash
 	size   int64
 	ending string
@@ -173,9 +169,7 @@ func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken
 			in = io.MultiReader(bytes.NewReader(head[:n]), errorReader{err})
 		}
 	}
-	n, err := io.CopyBuffer(writerOnly{d}, in, r.buffer)
-	d.size += n
-	err = errors.Join(err, d.out.Flush())
+	err = d.readFrom(in, r.buffer)
 	var w *os.PathError
 	if errors.As(err, &w) {
 		return nil, diskError(err)
@@ -207,7 +201,7 @@ func openDownload(name string) (*download, error) {
 	if err != nil {
 		return nil, diskError(err)
 	}
-	return &download{file: f, out: bufio.NewWriterSize(f, fileBuffer), hash: sha256.New()}, nil
+	return &download{file: f, hash: sha256.New()}, nil
 }
 
 // close closes the file, once.
@@ -220,18 +214,34 @@ func (d *download) close() error {
 	return err
 }
 
-// Write writes to the file and into the hash.
-func (d *download) Write(p []byte) (int, error) {
-	n, err := d.out.Write(p)
-	d.hash.Write(p[:n])
-	return n, err
+// readFrom writes what comes into the file and the hash, a buffer at a time: TLS hands over 16 KiB,
+// and each write to a file costs as much as some of its bytes.
+func (d *download) readFrom(in io.Reader, buffer []byte) error {
+	for {
+		n, err := 0, error(nil)
+		for n < len(buffer) && err == nil {
+			var k int
+			k, err = in.Read(buffer[n:])
+			n += k
+		}
+		d.hash.Write(buffer[:n])
+		d.size += int64(n)
+		if _, err := d.file.Write(buffer[:n]); err != nil {
+			return err
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // restart empties the file.
 func (d *download) restart() error {
 	d.size = 0
 	d.hash.Reset()
-	d.out.Reset(d.file)
 	_, err := d.file.Seek(0, io.SeekStart)
 	return errors.Join(err, d.file.Truncate(0))
 }
@@ -243,9 +253,6 @@ func diskError(err error) error {
 	}
 	return fmt.Errorf("write recording: %w", err)
 }
-
-// writerOnly hides the methods of a writer that io.Copy would use to go around the buffer.
-type writerOnly struct{ io.Writer }
 
 // errorReader fails with an error that was met before.
 type errorReader struct{ err error }

@@ -21,8 +21,9 @@ const (
 	stateGone    = store.LedgerGone
 	// spareDisk is how many bytes of a disk a pull leaves free, beside the recording's own.
 	spareDisk = 64 << 20
-	// copyBuffer is the size of the buffer that bodies are copied through.
-	copyBuffer = 64 << 10
+	// copyBuffer is the size of the buffer that bodies are copied through; it stays in the
+	// processor's cache, where hash and system find it.
+	copyBuffer = 128 << 10
 )
 
 // Run pulls all tenants, some of them at the same time, and gives a Result for each, in their
