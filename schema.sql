@@ -4,7 +4,7 @@
 -- the wire; *_s are seconds. A column is NOT NULL unless its comment says what NULL means.
 --
 -- To read it with the sqlite3 shell:
---   select datetime(started_at/1e6,'unixepoch'), tenant, method, path, status, response_bytes from requests limit 9;
+--   select at, tenant, method, path, status, response_bytes from requests limit 9;
 
 PRAGMA application_id = 1212437073;              -- 0x48445251, "HDRQ": this file is headroom's
 
@@ -87,13 +87,15 @@ CREATE TABLE event (
   id          INTEGER PRIMARY KEY,
   kind        TEXT NOT NULL,                     -- reset: support reset the egress window; dropped: requests that could
                                                  -- not be recorded; prune: rows removed from this file; paced:
-                                                 -- requests held back to keep the least interval
+                                                 -- requests held back to keep the least interval; told:
+                                                 -- incidents that "audit --new" told of
   at          INTEGER NOT NULL,                  -- reset: when; dropped: when noticed; prune: rows before this went;
                                                  -- paced: when the pacing ended
   tenant_id   INTEGER REFERENCES tenant,         -- NULL: not about one tenant
   count       INTEGER NOT NULL DEFAULT 0,        -- dropped, prune, paced: how many requests
   bytes       INTEGER NOT NULL DEFAULT 0,        -- prune: their response bytes
-  note        TEXT NOT NULL DEFAULT '',          -- what the user wrote; paced: how long they were held
+  note        TEXT NOT NULL DEFAULT '',          -- what the user wrote; paced: how long they were held;
+                                                 -- told: the cursor and the incidents, as JSON
   recorded_at INTEGER NOT NULL                   -- when this row was added
 ) STRICT;
 
@@ -194,7 +196,9 @@ CREATE TABLE pace (
 
 -- The log with its names joined, for reading by people. The values of request.key take their places in the template.
 CREATE VIEW requests AS
-SELECT r.id, t.name AS tenant, r.started_at, o.method, o.class,
+SELECT r.id, t.name AS tenant,
+       strftime('%Y-%m-%dT%H:%M:%S', r.started_at / 1000000, 'unixepoch') || printf('.%06dZ', r.started_at % 1000000) AS at,
+       r.started_at, o.method, o.class,
        o.origin || CASE instr(o.template, '{+') WHEN 0 THEN o.template ELSE (
          WITH RECURSIVE fill(done, rest, key) AS (
            VALUES ('', o.template, coalesce(r.key, '') || '/')

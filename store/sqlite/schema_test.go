@@ -190,9 +190,9 @@ func TestRequestsViewColumns(t *testing.T) {
 		Source: &store.Source{Kind: "csv", Name: "f", Resolution: 7},
 	}
 	must(t, st.Append(context.Background(), []store.Request{q}))
-	got := textOf(t, st.db, `SELECT concat_ws(' ', id, tenant, started_at, method, class, url, path, status, response_bytes, request_bytes,
+	got := textOf(t, st.db, `SELECT concat_ws(' ', id, tenant, at, started_at, method, class, url, path, status, response_bytes, request_bytes,
 		duration_us, first_byte_us, cut_short, retry_after_s, error, client, source, source_name, resolution_us, params) FROM requests`)
-	if want := "1 acme 1 GET c o/t /t 206 5 4 2 3 1 6 reset cron csv f 7 p"; got != want {
+	if want := "1 acme 1970-01-01T00:00:00.000001Z 1 GET c o/t /t 206 5 4 2 3 1 6 reset cron csv f 7 p"; got != want {
 		t.Errorf("the view says\n%s, not\n%s", got, want)
 	}
 }

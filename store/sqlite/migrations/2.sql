@@ -19,7 +19,9 @@ CREATE TABLE source (
 INSERT INTO source SELECT id, kind, name, resolution_us, iif(kind = 'combined', 'unknown', 'start') FROM source_2;
 DROP TABLE source_2;
 CREATE VIEW requests AS
-SELECT r.id, t.name AS tenant, r.started_at, o.method, o.class,
+SELECT r.id, t.name AS tenant,
+       strftime('%Y-%m-%dT%H:%M:%S', r.started_at / 1000000, 'unixepoch') || printf('.%06dZ', r.started_at % 1000000) AS at,
+       r.started_at, o.method, o.class,
        o.origin || CASE instr(o.template, '{+') WHEN 0 THEN o.template ELSE (
          WITH RECURSIVE fill(done, rest, key) AS (
            VALUES ('', o.template, coalesce(r.key, '') || '/')
