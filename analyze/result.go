@@ -36,7 +36,8 @@ type Report struct {
 	AsOf time.Time
 	// Since and Until bound the requests that are counted by StartedAt, the first inclusive, the
 	// second exclusive; zero means no bound. An audit that is about now counts from Since too; it
-	// differs by tenant where zones do (see Result.Since), and is the earliest of them.
+	// differs by tenant where zones do (see Result.Since), and is the earliest of them. One that is
+	// about what is new looks at all requests.
 	Since, Until  time.Time
 	PolicyName    string
 	PolicyVersion string

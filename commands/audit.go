@@ -44,7 +44,7 @@ func newAuditCommand(s *streams) *cli.Command {
 			"is missed when a night's job failed, nothing is told twice. That is the line for cron.\n\n" +
 			"Examples:\n" +
 			"  headroom audit\n" +
-			"  headroom audit --new --brief\n" +
+			"  headroom -q audit --new --brief --only fail,warn\n" +
 			"  headroom audit acme --since 7d --format json\n" +
 			"  headroom audit acme --explain spacing\n" +
 			"  headroom audit --explain acme-2026-11-06-duplicate-download",
@@ -133,8 +133,7 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	if o.look, err = readLook(c, s); err != nil {
 		return o, err
 	}
-	if o.look.Brief = c.Bool("brief"); o.look.Brief &&
-		!slices.Contains([]string{"table", "markdown"}, o.look.Format) {
+	if o.look.Brief = c.Bool("brief"); o.look.Brief && !forPeople(o.look.Format) {
 		return o, fmt.Errorf("flag --brief: makes lines for people, not %s; leave out --format",
 			o.look.Format)
 	}
@@ -201,14 +200,25 @@ func (s *session) auditedSnapshot(
 func (s *session) tellAudit(
 	ctx context.Context, snap store.Snapshot, names []string, r *analyze.Report, o auditOptions,
 ) error {
-	shown := o.shown.apply(r)
-	err := s.write(o.output,
-		func(w io.Writer) error { return report.Audit(w, shown, origin(snap, o.look)) })
+	shown, of := o.shown.apply(r)
+	if o.look.Of = r.Tenants; o.look.Brief {
+		o.look.Of = of
+	}
+	err := s.write(o.output, func(w io.Writer) error {
+		if len(shown.Tenants) == 0 && len(r.Tenants) > 0 && forPeople(o.look.Format) {
+			s.tell("headroom: --only shows none of %s", measure.Count(int64(len(r.Tenants)), "tenant"))
+			return nil
+		}
+		return report.Audit(w, shown, origin(snap, o.look))
+	})
 	if err != nil || o.textfile == "" {
 		return err
 	}
 	return s.exportMetrics(ctx, snap, o.span, names, r, o.textfile)
 }
+
+// forPeople says of a format that nothing is what it writes where there is nothing to tell.
+func forPeople(format string) bool { return slices.Contains([]string{"table", "markdown"}, format) }
 
 // auditSummary counts tenants by verdict.
 func auditSummary(r *analyze.Report) string {

@@ -60,8 +60,9 @@ func readShowOptions(c *cli.Context) (o showOptions, err error) {
 	return o, nil
 }
 
-// apply gives the report with the tenants to be shown.
-func (o *showOptions) apply(r *analyze.Report) *analyze.Report {
+// apply gives the report with the tenants to be shown. They are the first of those whose verdict is
+// asked for.
+func (o *showOptions) apply(r *analyze.Report) (_ *analyze.Report, of []analyze.Result) {
 	shown := *r
 	shown.Tenants = slices.Clone(r.Tenants)
 	if o.only != nil {
@@ -84,8 +85,9 @@ func (o *showOptions) apply(r *analyze.Report) *analyze.Report {
 		}
 		return 0
 	})
+	of = shown.Tenants
 	if o.top > 0 && len(shown.Tenants) > o.top {
 		shown.Tenants = shown.Tenants[:o.top]
 	}
-	return &shown
+	return &shown, of
 }

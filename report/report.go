@@ -43,6 +43,9 @@ type Options struct {
 	// Brief makes a table or Markdown of one line for each tenant that needs somebody, and one for all
 	// others.
 	Brief bool
+	// Of are the tenants from which those of the report were chosen; a table counts and a short form
+	// tells the others. By default, they are those of the report.
+	Of []analyze.Result
 	// Program is the version of the program that writes; "" leaves it out.
 	Program string
 	// Database says which rows the report is of. By default, that is left out.

@@ -91,11 +91,9 @@ type briefLine struct{ sign, verdict, words string }
 
 // briefLines are one for each tenant that needs somebody, and one for all others.
 func briefLines(v *view) (lines []briefLine) {
-	passing := 0
 	for i := range v.Tenants {
 		t := &v.Tenants[i]
 		if t.Verdict == analyze.Pass {
-			passing++
 			continue
 		}
 		verdict := text.Clean(string(t.Verdict))
@@ -108,11 +106,19 @@ func briefLines(v *view) (lines []briefLine) {
 			},
 		)
 	}
+	passing := v.Verdicts[analyze.Pass]
+	if hidden := v.all() - passing - int64(len(lines)); hidden > 0 {
+		does := " more that do not pass"
+		if hidden == 1 {
+			does = " more that does not pass"
+		}
+		lines = append(lines, briefLine{"…", "and", measure.Grouped(hidden) + does})
+	}
 	switch pass := string(analyze.Pass); {
-	case passing == len(v.Tenants):
-		lines = append(lines, briefLine{Sign(pass), pass, measure.Count(int64(passing), "tenant")})
+	case passing == v.all():
+		lines = append(lines, briefLine{Sign(pass), pass, measure.Count(passing, "tenant")})
 	case passing > 0:
-		lines = append(lines, briefLine{Sign(pass), pass, measure.Grouped(int64(passing)) + " more"})
+		lines = append(lines, briefLine{Sign(pass), pass, measure.Grouped(passing) + " more"})
 	}
 	return lines
 }

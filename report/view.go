@@ -18,14 +18,16 @@ import (
 // view is a report in words, for the formats that people read. All of it is clean; none is escaped
 // for a format.
 type view struct {
-	Title   string
-	Range   string // "" for all requests
-	Origin  string // program, database and rows; "" where they are not told
-	Policy  string
-	Tally   string
-	Window  string // length of the rolling window: "5 days"
-	Tenants []tenantView
-	Notes   []string
+	Title  string
+	Range  string // "" for all requests
+	Origin string // program, database and rows; "" where they are not told
+	Policy string
+	Tally  string
+	// Verdicts counts all tenants that Tenants were chosen from.
+	Verdicts map[analyze.Verdict]int64
+	Window   string // length of the rolling window: "5 days"
+	Tenants  []tenantView
+	Notes    []string
 }
 
 type tenantView struct {
@@ -77,7 +79,7 @@ func newView(r *analyze.Report, o Options) *view {
 	v := &view{
 		Title: "Audit as of " + measure.Stamp(r.AsOf, loc), Range: Selected(r, loc),
 		Policy: text.Clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
-		Origin: OriginWords(o), Tally: tally(r.Tenants), Window: "window", Notes: Notes(r),
+		Origin: OriginWords(o), Verdicts: verdicts(r.Tenants, o.Of), Window: "window", Notes: Notes(r),
 	}
 	for i := range r.Tenants {
 		v.Tenants = append(v.Tenants, newTenantView(&r.Tenants[i], r.AsOf.UnixMicro(), loc))
@@ -85,6 +87,7 @@ func newView(r *analyze.Report, o Options) *view {
 	if len(r.Tenants) > 0 && r.Tenants[0].Egress.Window > 0 {
 		v.Window = measure.Span(r.Tenants[0].Egress.Window)
 	}
+	v.Tally = v.tally()
 	return v
 }
 
@@ -130,18 +133,39 @@ func OriginWords(o Options) string {
 	return strings.Join(parts, ", ")
 }
 
-// tally counts verdicts: "2 fail, 1 warn, 197 pass".
-func tally(tenants []analyze.Result) string {
+// verdicts counts all tenants that those shown were chosen from.
+func verdicts(shown, of []analyze.Result) map[analyze.Verdict]int64 {
 	n := map[analyze.Verdict]int64{}
-	for i := range tenants {
-		n[tenants[i].Verdict]++
+	if len(of) < len(shown) {
+		of = shown
 	}
-	s := fmt.Sprintf("%s: %s fail, %s warn, ", measure.Count(int64(len(tenants)), "tenant"),
+	for i := range of {
+		n[of[i].Verdict]++
+	}
+	return n
+}
+
+// tally says "200 tenants: 2 fail, 1 warn, 197 pass", and how many are shown where not all are.
+func (v *view) tally() string {
+	n, all := v.Verdicts, v.all()
+	s := fmt.Sprintf("%s: %s fail, %s warn, ", measure.Count(all, "tenant"),
 		measure.Grouped(n[analyze.Fail]), measure.Grouped(n[analyze.Warn]))
 	if without := n[analyze.NoData]; without > 0 {
 		s += measure.Grouped(without) + " without data, "
 	}
-	return s + measure.Grouped(n[analyze.Pass]) + " pass"
+	s += measure.Grouped(n[analyze.Pass]) + " pass"
+	if shown := int64(len(v.Tenants)); shown < all {
+		s += "; " + measure.Grouped(shown) + " shown"
+	}
+	return s
+}
+
+// all is how many tenants those shown were chosen from.
+func (v *view) all() (n int64) {
+	for _, count := range v.Verdicts {
+		n += count
+	}
+	return n
 }
 
 func is(n int64) string {
