@@ -39,6 +39,7 @@ import (
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
+	"github.com/6dcca832/headroom/store/postgres"
 	"github.com/6dcca832/headroom/store/sqlite"
 )
 
@@ -105,8 +106,9 @@ func WithConfigFile(name string) Option {
 	}
 }
 
-// Open opens the log in a file, and makes it where there is none. The error is one of package
-// store's where the file is damaged, foreign, locked or full.
+// Open opens the log in a file, or in PostgreSQL by its URL, postgres://USER@HOST/DATABASE, and makes
+// it where there is none. The error is one of package store's where the log is damaged, foreign,
+// locked or full.
 func Open(file string, opts ...Option) (*Log, error) {
 	l := &Log{config: &Config{}}
 	for _, opt := range opts {
@@ -120,7 +122,12 @@ func Open(file string, opts ...Option) (*Log, error) {
 			return nil, err
 		}
 	}
-	if l.store, err = sqlite.Open(file); err != nil {
+	if postgres.IsURL(file) {
+		l.store, err = postgres.Open(context.Background(), file)
+	} else {
+		l.store, err = sqlite.Open(file)
+	}
+	if err != nil {
 		return nil, err
 	}
 	l.recorder.store = l.store

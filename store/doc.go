@@ -1,5 +1,6 @@
 // Package store says what a request log holds, as records and interfaces: one Request a HTTP
-// attempt, only ever added. Package store/sqlite keeps such a log in a file.
+// attempt, only ever added. Package store/sqlite keeps such a log in a file, store/postgres in a
+// database that many machines share.
 //
 // For most uses, open a log, hand NewRecorder to ingest.NewTransport, and read back with
 // Log.Snapshot:
