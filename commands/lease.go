@@ -15,8 +15,8 @@ import (
 var leaseTTL = time.Minute
 
 // leaseTenants takes the tenants in a log that several machines share, and keeps them. The context
-// that it gives ends, with the reason as its cause, where another machine has taken one over, or the
-// log did not answer for as long as the leases last.
+// that it gives ends, with the reason as its cause, where another machine has taken one over, or
+// the log did not answer for as long as the leases last.
 func (s *session) leaseTenants(
 	ctx context.Context, log store.Leaser, names []string,
 ) (_ context.Context, free func(), err error) {

@@ -104,7 +104,8 @@ func (s *session) push(ctx context.Context, o pushOptions) (err error) {
 		return err
 	}
 	s.tell("headroom: pushed %s, %s, %s and %s to %s; %s", measure.Count(p.Requests, "request"),
-		measure.Count(p.Recordings, "listed recording"), measure.Count(p.Events, "event"), measure.Count(p.Ledger, "ledger entry"),
+		measure.Count(p.Recordings, "listed recording"), measure.Count(p.Events, "event"),
+		measure.Count(p.Ledger, "ledger entry"),
 		to.Path(), clockWords(p.Ahead, p.Within))
 	if p.Ahead.Abs() > time.Second+p.Within {
 		s.warn("headroom: push: this machine's clock is off by %s: the order of requests of two machines is "+

@@ -75,7 +75,8 @@ func runReset(c *cli.Context, se *session, o resetOptions) error {
 	if _, configured := se.config.Tenants[o.tenant]; !configured {
 		modes = append(modes, mustExist) // a new file would not know the tenant
 	}
-	return se.open(c.Context, c.String("db"), func() error { return addReset(c.Context, se, o) }, modes...)
+	add := func() error { return addReset(c.Context, se, o) }
+	return se.open(c.Context, c.String("db"), add, modes...)
 }
 
 func addReset(ctx context.Context, se *session, o resetOptions) error {

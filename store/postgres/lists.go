@@ -55,9 +55,11 @@ func (t *tx) addRecordings(
 	}
 	tag, err := t.conn.Exec(ctx, `INSERT INTO recording
 		(tenant_id, started_at, key, id, duration_us, bytes, listed_at)
-		SELECT tenant, at, key, (SELECT coalesce(max(id), 0) FROM recording) + row_number() OVER (ORDER BY n),
-		duration, bytes, listed
-		FROM (SELECT DISTINCT ON (tenant, at, key) tenant, at, key COLLATE "C" AS key, duration, bytes, listed, n
+		SELECT tenant, at, key,
+			(SELECT coalesce(max(id), 0) FROM recording) + row_number() OVER (ORDER BY n),
+			duration, bytes, listed
+		FROM (SELECT DISTINCT ON (tenant, at, key)
+			tenant, at, key COLLATE "C" AS key, duration, bytes, listed, n
 			FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
 			WITH ORDINALITY AS u (tenant, at, key, duration, bytes, listed, n) ORDER BY tenant, at, key, n) u
 		WHERE NOT EXISTS (SELECT 1 FROM recording r

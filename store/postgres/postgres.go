@@ -44,8 +44,8 @@ type options struct {
 // nobody is told while it waits.
 func WhenWaiting(f func()) Option { return func(o *options) { o.waiting = f } }
 
-// WithHashKey gives tables that Open makes the hash key of another log, so that equal parameters are
-// told as such in both. By default, new tables have a random key of their own.
+// WithHashKey gives tables that Open makes the hash key of another log, so that equal parameters
+// are told as such in both. By default, new tables have a random key of their own.
 func WithHashKey(key []byte) Option { return func(o *options) { o.hashKey = key } }
 
 // MustExist makes Open fail with ErrNoFile where the schema holds no log. By default, Open makes
@@ -136,7 +136,8 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	var mayRead bool
-	err = conn.QueryRow(ctx, `SELECT pg_is_in_recovery() OR NOT has_table_privilege('request', 'INSERT'),
+	err = conn.QueryRow(ctx, `SELECT
+		pg_is_in_recovery() OR NOT has_table_privilege('request', 'INSERT'),
 		has_table_privilege('secret', 'SELECT')`).Scan(&s.readOnly, &mayRead)
 	s.readOnly = s.readOnly || s.opts.readOnly
 	if err != nil || !mayRead {

@@ -78,6 +78,9 @@ type push struct {
 	uid  [16]byte
 	in   store.Seals
 	done Pushed
+
+	at      position // of the file, where checked
+	checked bool     // the file holds what it has sent
 }
 
 func (p *push) run(ctx context.Context) (err error) {
@@ -99,7 +102,7 @@ func (p *push) run(ctx context.Context) (err error) {
 	}
 	for more := true; more && err == nil; {
 		if more, err = p.step(ctx); errors.Is(err, errMeanwhile) {
-			more, err = true, nil
+			more, err, p.checked = true, nil, false
 		}
 	}
 	return errors.Join(err, p.in.Close())
@@ -107,23 +110,27 @@ func (p *push) run(ctx context.Context) (err error) {
 
 // step sends the next batch, and says whether there may be more.
 func (p *push) step(ctx context.Context) (more bool, err error) {
-	at, err := p.position(ctx)
-	if err != nil {
-		return false, p.to.failed(err)
+	if !p.checked {
+		if p.at, err = p.position(ctx); err != nil {
+			return false, p.to.failed(err)
+		}
+		if err := p.check(ctx, p.at); err != nil {
+			return false, err
+		}
+		p.checked = true
 	}
-	if err := p.check(ctx, at); err != nil {
+	b, err := p.next(ctx, p.at)
+	if err != nil || b.upto == p.at {
 		return false, err
 	}
-	b, err := p.next(ctx, at)
-	if err != nil || b.upto == at {
-		return false, err
-	}
+	b.upto.n++
 	var recordings int64
 	err = p.to.write(ctx, func(t *tx) (err error) {
-		recordings, err = p.add(ctx, t, at, b)
+		recordings, err = p.add(ctx, t, p.at, &b)
 		return err
 	})
 	if err == nil {
+		p.at = b.upto
 		p.done.Requests += int64(len(b.requests))
 		p.done.Events += int64(len(b.events))
 		p.done.Recordings += recordings
@@ -276,7 +283,9 @@ func (p *push) next(ctx context.Context, at position) (b batch, err error) {
 }
 
 // add writes a batch, unless another push has moved the position meanwhile.
-func (p *push) add(ctx context.Context, t *tx, at position, b batch) (recordings int64, err error) {
+func (p *push) add(
+	ctx context.Context, t *tx, at position, b *batch,
+) (recordings int64, err error) {
 	now, err := scanPosition(t.conn.QueryRow(ctx, positionQuery, p.uid[:]))
 	if err != nil {
 		return 0, err
@@ -288,6 +297,7 @@ func (p *push) add(ctx context.Context, t *tx, at position, b batch) (recordings
 	if err != nil {
 		return 0, err
 	}
+	b.upto.machine = machine
 	if err := t.addPushed(ctx, machine, b.requests); err != nil {
 		return 0, err
 	}
@@ -304,7 +314,7 @@ func (p *push) add(ctx context.Context, t *tx, at position, b batch) (recordings
 		return 0, err
 	}
 	_, err = t.conn.Exec(ctx, "INSERT INTO push VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "+clockNow+", $9, $10)",
-		machine, at.n+1, b.upto.request, b.upto.event, b.upto.recording, b.upto.capture, b.upto.ledger,
+		machine, b.upto.n, b.upto.request, b.upto.event, b.upto.recording, b.upto.capture, b.upto.ledger,
 		len(b.requests), p.done.Ahead.Microseconds(), p.done.Within.Microseconds())
 	return recordings, err
 }

@@ -289,7 +289,7 @@ func TestPushThroughFaults(t *testing.T) {
 			}
 		})
 	}
-	for range 3 {
+	for range 2 {
 		time.Sleep(time.Duration(200+r.IntN(400)) * time.Millisecond)
 		server.Stop()
 		must(t, server.Restart())

@@ -87,7 +87,8 @@ func cursorRows(
 	more := true
 	for n := fetchRows; more && n == fetchRows; {
 		n = 0
-		err := readRows(ctx, conn, fmt.Sprintf("FETCH %d FROM reading", fetchRows), func(r *storedRow) error {
+		fetch := fmt.Sprintf("FETCH %d FROM reading", fetchRows)
+		err := readRows(ctx, conn, fetch, func(r *storedRow) error {
 			n++
 			more = more && f(r)
 			return nil

@@ -89,7 +89,8 @@ func checkEncoding(ctx context.Context, conn *pgx.Conn) error {
 // headroom's, and what a newer one made.
 func formatOf(ctx context.Context, conn *pgx.Conn) (int, error) {
 	var meta, request bool
-	err := conn.QueryRow(ctx, `SELECT to_regclass(quote_ident(current_schema()) || '.meta') IS NOT NULL,
+	err := conn.QueryRow(ctx, `SELECT
+		to_regclass(quote_ident(current_schema()) || '.meta') IS NOT NULL,
 		to_regclass(quote_ident(current_schema()) || '.request') IS NOT NULL`).Scan(&meta, &request)
 	if err != nil || !meta && !request {
 		return 0, err

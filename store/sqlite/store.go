@@ -43,8 +43,8 @@ type options struct {
 // default, nobody is told while it waits.
 func WhenWaiting(f func()) Option { return func(o *options) { o.waiting = f } }
 
-// WithHashKey gives a file that Open makes the hash key of another log, so that equal parameters are
-// told as such in both. By default, a new file has a random key of its own.
+// WithHashKey gives a file that Open makes the hash key of another log, so that equal parameters
+// are told as such in both. By default, a new file has a random key of its own.
 func WithHashKey(key []byte) Option { return func(o *options) { o.hashKey = key } }
 
 // MustExist makes Open fail with ErrNoFile where there is no file. By default, Open makes one.
