@@ -1,4 +1,4 @@
-.PHONY: build test lint fuzz bench check
+.PHONY: build test lint fuzz bench check release
 
 build:
 	go build -o headroom .
@@ -21,3 +21,6 @@ bench: build
 
 check:
 	.ci/run
+
+release:
+	cd internal/release && go run .

@@ -31,8 +31,8 @@ func newVersionCommand(s *streams) *cli.Command {
 	}
 }
 
-// version is the module's, as the go command stamps it: a tag, or a pseudo-version with the commit's
-// first digits. It is "(devel)" where the build was told to record neither.
+// version is the module's, as the go command stamps it: a tag, or a pseudo-version with the first
+// digits of the commit. It is "(devel)" where the build was told to record neither.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
@@ -41,8 +41,8 @@ func version() string {
 	return info.Main.Version
 }
 
-// builtFrom tells what the program was built from, and by what: the commit of a build from a checkout,
-// the module's checksum of a "go install" by version, neither where the build recorded none.
+// builtFrom tells what the program was built from, and by what: the commit of a build from a
+// checkout, the module's checksum of a "go install" by version, neither where none was recorded.
 func builtFrom() string {
 	var of []string
 	if info, ok := debug.ReadBuildInfo(); ok {
