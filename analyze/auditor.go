@@ -111,6 +111,15 @@ func newAuditor(p *limits.Policy, t egress.Tenant, s *scratch) *Auditor {
 	return a
 }
 
+// release lets the next auditor use the judges' memory. No result can be asked for any more.
+func (a *Auditor) release() {
+	for _, j := range a.judges {
+		if r, ok := j.(rules.Releaser); ok {
+			r.Release()
+		}
+	}
+}
+
 // Explain makes the auditor call f for each hit of each rule. It must come before the first Add.
 func (a *Auditor) Explain(f func(Hit)) {
 	a.onHit = func(rule int, e *rules.Evidence) {

@@ -42,6 +42,9 @@ func (r *runner) tenant(
 		looks = nil
 	}
 	a, err := r.whole(ctx, info, t, scr, looks)
+	if a != nil {
+		defer a.release()
+	}
 	if err != nil || !ranged {
 		if err != nil {
 			return Result{}, err
@@ -49,6 +52,9 @@ func (r *runner) tenant(
 		return r.judge(ctx, a, nil, looks)
 	}
 	b, err := r.ranged(ctx, t, scr, x)
+	if b != nil {
+		defer b.release()
+	}
 	if err != nil {
 		return Result{}, err
 	}

@@ -53,7 +53,8 @@ func (r *arrival) compare(o *arrival) int {
 	return cmp.Or(cmp.Compare(r.source, o.source), cmp.Compare(r.id, o.id))
 }
 
-// usedRows are the rows of judges that have settled: a judge needs them for as long as it is fed.
+// usedRows are the rows of judges that have settled or been released: 330 kB, of which new memory
+// would cost more than all else that the rule does.
 var usedRows = sync.Pool{New: func() any { return new([]arrival) }}
 
 func (j *clockSteppedJudge) Hear(c *Call, fire Fire) bool {
@@ -84,15 +85,16 @@ func (j *clockSteppedJudge) start() {
 // them.
 func (j *clockSteppedJudge) drop(fire Fire) {
 	old, rest := j.rows[:mostRows/2], j.rows[mostRows/2:]
-	if !j.ordered {
-		j.judge(old[len(old)-1].at, fire)
-	} else if old[0].source == rest[len(rest)-1].source { // nearly always
+	if j.ordered && old[0].source == rest[len(rest)-1].source { // nearly always
 		j.floor = old[len(old)-1].id
 		j.rows = j.rows[:copy(j.rows, rest)]
 		return
 	}
 	for i := range old {
 		j.floor = max(j.floor, old[i].id)
+	}
+	if !j.ordered {
+		j.judge(old[len(old)-1].at, fire)
 	}
 	kept := j.rows[:0]
 	for _, r := range rest {
@@ -104,7 +106,7 @@ func (j *clockSteppedJudge) drop(fire Fire) {
 	j.ordered = slices.IsSortedFunc(kept, func(a, b arrival) int { return a.compare(&b) })
 }
 
-// judge fires for steps among the rows that started no later than upto.
+// judge fires for steps to rows that started no later than upto, or that are not kept.
 func (j *clockSteppedJudge) judge(upto int64, fire Fire) {
 	sorted := slices.Clone(j.rows)
 	slices.SortFunc(sorted, func(a, b arrival) int { return a.compare(&b) })
@@ -112,7 +114,7 @@ func (j *clockSteppedJudge) judge(upto int64, fire Fire) {
 		before, r := &sorted[i-1], &sorted[i]
 		back := before.at - r.at
 		if before.source != r.source || back <= leastStep || before.until-r.until <= leastStep ||
-			r.at > upto {
+			r.at > upto && r.id > j.floor {
 			continue
 		}
 		id := before.id
@@ -139,6 +141,11 @@ func (j *clockSteppedJudge) End(_ int64, fire Fire) {
 // Settle forgets the rows.
 func (j *clockSteppedJudge) Settle(fire Fire) {
 	j.End(0, fire)
+	j.Release()
+}
+
+// Release gives the rows up.
+func (j *clockSteppedJudge) Release() {
 	if j.rows != nil {
 		rows := j.rows[:0]
 		j.rows = nil

@@ -120,6 +120,12 @@ type Settler interface {
 	Settle(fire Fire)
 }
 
+// Releaser is a judge whose memory that of the next tenant can use again.
+type Releaser interface {
+	// Release gives the memory up; the judge is not asked any more.
+	Release()
+}
+
 // GroupJudge is a judge of all requests with one start, once they are in the rolling sum.
 type GroupJudge interface {
 	// Reached says whether that sum makes each of them a hit, and why.
