@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest/proxy"
+	"github.com/6dcca832/headroom/store"
 )
 
 // The exit codes of shells for what could not be run.
@@ -121,6 +122,10 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 	}
 	if err = errors.Join(err, capture.stop(runGrace)); err != nil {
 		s.warn("headroom: %v", err)
+	}
+	if errors.Is(err, store.ErrLocked) { // it was waited for; the program's exit code is not to wait more
+		s.tell("headroom: %s; headroom audit", capture.summary())
+		return exit
 	}
 	capture.tellEnd(started)
 	s.autoSeal(context.Background()) // whatever ended the program

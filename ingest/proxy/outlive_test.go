@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"net"
 	"net/http"
@@ -326,5 +327,37 @@ func TestUpstreamEverywhere(t *testing.T) {
 	cmd := w.headroom("call", "--upstream", "acme=http://gateway.invalid", "GET", "https://acme.xima.cloud/x")
 	if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), "without encryption") {
 		t.Errorf("the token would go there: %s", out)
+	}
+}
+
+// TestRunUnderLock has another process hold the lock for as long as it likes: the program runs, its exit
+// code comes once Close's patience is over, what could not be recorded is told, and nothing more is
+// waited for.
+func TestRunUnderLock(t *testing.T) {
+	t.Parallel()
+	needs(t, "curl")
+	w := newWorld(t, nil)
+	output(t, w.headroom("call", "--no-token", "-o", "got", "GET", "https://acme.xima.cloud"+largePath))
+	db, err := sql.Open("sqlite3", w.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	cmd := w.headroom("run", "--", "sh", "-c", "curl -sS -o got 'https://acme.xima.cloud"+listPath+"'; exit 5")
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 5 {
+		t.Errorf("exit code %d", code)
+	}
+	for text, want := range map[string]bool{"1 were not recorded": true, "1 request": true, "slower": false, "not sealed": false} {
+		if strings.Contains(string(out), text) != want {
+			t.Errorf("%q told: %v\n%s", text, !want, out)
+		}
+	}
+	if n := len(w.vendor.take()); n == 0 {
+		t.Error("the call did not arrive")
 	}
 }

@@ -14,7 +14,8 @@ import (
 
 // AddSeal adds a run and its heads in one transaction, where run.N is the next number.
 func (s *Store) AddSeal(ctx context.Context, run *store.SealRun, heads []store.SealHead) error {
-	return s.write(ctx, func(w *writer) error { return w.addSeal(ctx, run, heads) })
+	return s.writeWithin(ctx, sealPatience,
+		func(w *writer) error { return w.addSeal(ctx, run, heads) })
 }
 
 func (w *writer) addSeal(ctx context.Context, run *store.SealRun, heads []store.SealHead) error {
@@ -71,7 +72,7 @@ func (w *writer) addHead(ctx context.Context, h *store.SealHead) error {
 
 // TellSeal notes that the line of a run left this machine.
 func (s *Store) TellSeal(ctx context.Context, n int64) error {
-	return s.write(ctx, func(w *writer) error {
+	return s.writeWithin(ctx, sealPatience, func(w *writer) error {
 		_, err := w.conn.ExecContext(ctx,
 			"INSERT OR IGNORE INTO seal_told SELECT n FROM seal_run WHERE n = ? AND n NOT IN (SELECT n FROM seal_told)",
 			n)

@@ -31,6 +31,8 @@ var (
 	lockPatience = 30 * time.Second
 	// cachePatience is the same for what only makes the next reading faster.
 	cachePatience = 2 * time.Second
+	// sealPatience is the same for seals: what is not sealed now is sealed with what comes next.
+	sealPatience = cachePatience
 	// silence is how long a writer waits before WhenWaiting is told.
 	silence = time.Second
 )
