@@ -128,7 +128,7 @@ func newServer() (s *Server, err error) {
 		err = s.Restart()
 	}
 	if err == nil {
-		err = s.command("createdb", "-h", s.folder, "-U", "headroom", "headroom").Run()
+		err = s.createDatabase()
 	}
 	if err != nil {
 		s.Stop()
@@ -136,6 +136,20 @@ func newServer() (s *Server, err error) {
 		return nil, fmt.Errorf("start PostgreSQL: %w\n%s", err, &s.output)
 	}
 	return s, nil
+}
+
+func (s *Server) createDatabase() error {
+	conn, err := pgx.Connect(context.Background(), s.first())
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(context.Background(), "CREATE DATABASE headroom")
+	return errors.Join(err, conn.Close(context.Background()))
+}
+
+// first is the URL of the database that is always there.
+func (s *Server) first() string {
+	return "postgres://headroom@/postgres?host=" + url.QueryEscape(s.folder)
 }
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
@@ -162,8 +176,7 @@ func (s *Server) Restart() error {
 		close(ended)
 	}(s.process, s.ended)
 	for range 300 {
-		conn, err := pgx.Connect(context.Background(),
-			"postgres://headroom@/postgres?host="+url.QueryEscape(s.folder))
+		conn, err := pgx.Connect(context.Background(), s.first())
 		if err == nil {
 			return conn.Close(context.Background())
 		}
