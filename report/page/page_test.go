@@ -388,11 +388,11 @@ func TestUsageOfManyTenantsIsShort(t *testing.T) {
 	p := &report.Picture{Audit: &analyze.Report{}, Usage: map[string][]*analyze.UsageReport{}}
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
 		p.Audit.Tenants = append(p.Audit.Tenants, analyze.Result{Tenant: name, Requests: 1})
-		p.Usage[name] = []*analyze.UsageReport{{By: analyze.ByClass}, {By: analyze.ByHour}}
+		p.Usage[name] = []*analyze.UsageReport{{By: analyze.ByClass}, {By: analyze.ByClient, Rows: make([]analyze.UsageRow, 1)}, {By: analyze.ByHour}}
 	}
 	page := pageOf(t, p)
-	if !strings.Contains(page, "Use by class of request") || strings.Contains(page, "Use by hour") {
-		t.Error("of nine tenants the hours are told, or the classes are not")
+	if !strings.Contains(page, "Use by class of request") || strings.Contains(page, "Use by hour") || strings.Contains(page, "Use by client") {
+		t.Error("of nine tenants the hours or their only client are told, or the classes are not")
 	}
 	p.Usage = nil
 	if page := pageOf(t, p); strings.Count(page, "headroom usage --tenant ") != 9 {

@@ -96,7 +96,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 	}
 	t.UsageWords = usageWords(p.Usage[r.Tenant])
 	for _, u := range p.Usage[r.Tenant] {
-		if u.By == analyze.ByHour && len(p.Audit.Tenants) > roomyTenants {
+		if len(p.Audit.Tenants) > roomyTenants && leftOutOfMany(u) {
 			continue
 		}
 		t.Usage = append(t.Usage, newPageUsage(u))
