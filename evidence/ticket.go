@@ -9,6 +9,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
 )
@@ -62,7 +63,7 @@ func (t *ticket) head() {
 			plain(t.r.Tenant))
 	case t.incident.Open:
 		t.line(
-			"**What we ask:** would you please look at these calls with us? It is still going on, and the ids below should be in the log of %s.",
+			"**What we ask:** would you please look at these calls with us? It is still going on, and the requests below should be in the log of %s.",
 			plain(vendor))
 	default:
 		t.line(
@@ -89,7 +90,10 @@ func (t *ticket) happened() {
 	if i := t.incident; i != nil {
 		t.line("- From %s to %s (UTC), in %s.", second(i.First), second(i.Last),
 			measure.Count(int64(i.Nights), "night"))
-		t.line("- Likely cause: %s. Effects: %s.", i.Cause, effects(i.Rules))
+		t.line("- Likely cause: %s.", explained(i.Cause))
+		for _, rule := range i.Rules[min(1, len(i.Rules)):] {
+			t.line("- Effect: %s.", explained(rule))
+		}
 		t.line("- %s, %s of them refused; %s were transferred in vain.",
 			measure.Count(i.Requests, "request"), measure.Grouped(i.Refused), measure.Bytes(i.WastedBytes))
 		switch {
@@ -113,11 +117,12 @@ func (t *ticket) happened() {
 	}
 }
 
-func effects(rules []string) string {
-	if len(rules) < 2 {
-		return "none"
+// explained is a rule's name with what it counts, since whoever reads a ticket knows no rule.
+func explained(rule string) string {
+	if r := rules.Of(rule); r != nil {
+		return rule + " (" + r.Counts + ")"
 	}
-	return strings.Join(rules[1:], ", ")
+	return rule
 }
 
 // numbers are the bytes, the cap and where it is known from, and the resets.
@@ -168,12 +173,21 @@ func (t *ticket) cap() string {
 func (t *ticket) requests() {
 	rows := t.chosen()
 	t.line("\n## Requests to look up\n")
-	t.line(
-		"| started (UTC) | status | bytes | recording key | your request id |\n|---|---|---|---|---|")
+	head, rule := "| started (UTC) | status | bytes | recording key |", "|---|---|---|---|"
+	withIDs := slices.ContainsFunc(rows,
+		func(l *DisclosedLeaf) bool { return l.Request.VendorID != "" })
+	if withIDs {
+		head, rule = head+" your request id |", rule+"---|"
+	}
+	t.line("%s\n%s", head, rule)
 	for _, l := range rows {
 		key, _ := l.Value(FieldKey)
-		t.line("| %s | %d | %d | %s | %s |", second(l.Request.StartedAt), l.Request.Status,
-			l.Request.ResponseBytes, cell(cmp.Or(key, l.Request.Template)), cell(l.Request.VendorID))
+		row := fmt.Sprintf("| %s | %d | %d | %s |", second(l.Request.StartedAt), l.Request.Status,
+			l.Request.ResponseBytes, cell(cmp.Or(key, l.Request.Template)))
+		if withIDs {
+			row += " " + cell(l.Request.VendorID) + " |"
+		}
+		t.line("%s", row)
 	}
 	t.line("\nAll %s, with their keys, are in requests.csv.",
 		measure.Count(t.c.Facts().Requests, "request"))
@@ -218,7 +232,7 @@ func (t *ticket) check() {
 	t.line(
 		"This file, report.html and requests.csv follow from leaves.tsv, which cannot be changed without breaking its signature.")
 	t.line(
-		"VERIFY.md tells how to check that by hand; the times are our clock's. Your own log, by the ids above, is the best check.")
+		"VERIFY.md tells how to check that by hand; the times are our clock's. Your own log of the requests above is the best check.")
 }
 
 // plain keeps text from outside from being markup, and on one line.
