@@ -204,12 +204,16 @@ func (s *session) tellAudit(
 	if o.look.Of = r.Tenants; o.look.Brief {
 		o.look.Of = of
 	}
-	err := s.write(o.output, func(w io.Writer) error {
+	look, err := s.origin(ctx, snap, o.look)
+	if err != nil {
+		return err
+	}
+	err = s.write(o.output, func(w io.Writer) error {
 		if len(shown.Tenants) == 0 && len(r.Tenants) > 0 && forPeople(o.look.Format) {
 			s.tell("headroom: --only shows none of %s", measure.Count(int64(len(r.Tenants)), "tenant"))
 			return nil
 		}
-		return report.Audit(w, shown, origin(snap, o.look))
+		return report.Audit(w, shown, look)
 	})
 	if err != nil || o.textfile == "" {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/outlook"
+	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
@@ -40,6 +41,11 @@ var (
 	descAudited = metric("audit_timestamp_seconds", "The moment that these figures are as of.")
 	descDropped = metric("dropped_requests_total",
 		"Requests that could not be recorded, as far as the log knows.")
+
+	descSeal = metric("seal_info",
+		"1, with the line of the newest seal; absent where nothing is sealed.", "line")
+	descSealed = metric("seal_timestamp_seconds",
+		"When the newest seal was made; absent where nothing is sealed.")
 
 	descVerdict = tenantMetric("verdict",
 		"1 for the verdict of the audit about now, 0 for the others.", "verdict")
@@ -70,7 +76,7 @@ var (
 )
 
 var descriptions = []*prometheus.Desc{
-	descBuild, descAudited, descDropped, descVerdict, descOpen, descFinding, descLast, descPull,
+	descBuild, descAudited, descDropped, descSeal, descSealed, descVerdict, descOpen, descFinding, descLast, descPull,
 	descSuccess, descUsed,
 	descLimit, descLeft, descCap, descChance, descTonight, descCounter,
 }
@@ -80,6 +86,7 @@ type metrics struct {
 	audit    *analyze.Report
 	forecast *outlook.Report
 	counts   *requestCounts
+	seal     string // the line of the newest seal; "" where nothing is sealed
 }
 
 // Describe implements prometheus.Collector.
@@ -95,6 +102,10 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	c.gauge(descBuild, 1, version(), runtime.Version(), m.audit.PolicyName, m.audit.PolicyVersion)
 	c.gauge(descAudited, seconds(m.audit.AsOf.UnixMicro()))
 	c.counter(descDropped, float64(m.audit.Dropped))
+	if held, err := evidence.ParseSealLine(m.seal); err == nil {
+		c.gauge(descSeal, 1, m.seal)
+		c.gauge(descSealed, seconds(held.At))
+	}
 	for i := range m.audit.Tenants {
 		c.tenant(&m.audit.Tenants[i])
 	}
@@ -288,7 +299,11 @@ func (s *session) exportMetrics(
 	if err := counts.update(ctx, snap, names); err != nil {
 		return err
 	}
-	return writeMetrics(file, &metrics{audit: r, forecast: f, counts: counts})
+	line, err := s.newestSeal(ctx)
+	if err != nil {
+		return err
+	}
+	return writeMetrics(file, &metrics{audit: r, forecast: f, counts: counts, seal: line})
 }
 
 // writeMetrics writes the figures as a file for the textfile collector of Prometheus's node

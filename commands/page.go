@@ -10,14 +10,40 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// origin says what writes a report, and of which rows.
-func origin(snap store.Snapshot, o report.Options) report.Options {
+// origin says what writes a report, and of which rows of which database.
+func (s *session) origin(
+	ctx context.Context, snap store.Snapshot, o report.Options,
+) (report.Options, error) {
+	d := rowsOf(snap)
+	d.ID = store.DatabaseID(s.store)
+	var err error
+	d.FirstRow, d.LastRow, err = snap.Span(ctx)
+	o.Program, o.Database = version(), d
+	return o, err
+}
+
+// rowsOf counts the rows of a database without naming it.
+func rowsOf(snap store.Snapshot) *report.Database {
 	d := &report.Database{}
 	for _, t := range snap.Tenants() {
 		d.Rows += t.Requests
 	}
-	o.Program, o.Database = version(), d
-	return o
+	return d
+}
+
+// tellOrigin says on a page which database it is made of, and what that was last sealed with. A
+// bundle's page, which is the same wherever it is made, does not say it.
+func (s *session) tellOrigin(ctx context.Context, snap store.Snapshot, p *report.Picture) error {
+	o, err := s.origin(ctx, snap, report.Options{})
+	if err != nil {
+		return err
+	}
+	p.Database = o.Database
+	line, err := s.newestSeal(ctx)
+	if line != "" {
+		p.Seal = "Sealed: " + line
+	}
+	return err
 }
 
 // picture gathers what the page shows. The forecast is made of all requests, whatever range is
@@ -27,7 +53,7 @@ func (s *session) picture(
 ) (p *report.Picture, err error) {
 	p = &report.Picture{
 		Policy: s.policy, About: s.config.About, Program: version(),
-		Database: origin(snap, report.Options{}).Database,
+		Database: rowsOf(snap),
 	}
 	o := s.analysis(sp, tenants)
 	o.Days = true

@@ -83,11 +83,18 @@ func runReport(c *cli.Context, se *session, o reportOptions) error {
 	if o.split != "" {
 		return se.writeSplit(o.split, p)
 	}
+	look, err := se.origin(c.Context, snap, report.Options{Format: o.format})
+	if err != nil {
+		return err
+	}
+	if err := se.tellOrigin(c.Context, snap, p); err != nil {
+		return err
+	}
 	return se.write(o.output, func(w io.Writer) error {
 		if o.format == formatHTML {
 			return page.Write(w, p)
 		}
-		return report.WritePicture(w, p, origin(snap, report.Options{Format: o.format}))
+		return report.WritePicture(w, p, look)
 	})
 }
 

@@ -123,3 +123,13 @@ func (s *session) markTold(ctx context.Context) (err error) {
 	}
 	return log.TellSeal(ctx, run.N)
 }
+
+// newestSeal is the line of the newest seal; "" where nothing is sealed, or cannot be.
+func (s *session) newestSeal(ctx context.Context) (string, error) {
+	log, ok := s.store.(store.Sealable)
+	if !ok {
+		return "", nil
+	}
+	line, _, err := evidence.NewestSeal(ctx, log)
+	return line, err
+}

@@ -228,6 +228,9 @@ func (s *site) draw(ctx context.Context, snap store.Snapshot, content string) er
 	if err := s.counts.update(ctx, snap, names); err != nil {
 		return err
 	}
+	if err := s.se.tellOrigin(ctx, snap, p); err != nil {
+		return err
+	}
 	p.Live = pulsePath
 	s.picture, s.html, s.packed, s.at, s.content = p, nil, nil, now, content
 	s.tag = fmt.Sprintf("%s-%x", content, now.UnixNano())
@@ -278,5 +281,11 @@ func (l liveMetrics) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	m := metrics{audit: l.picture.Audit, forecast: l.picture.Forecast, counts: l.counts}
+	var err error
+	if m.seal, err = l.se.newestSeal(context.Background()); err != nil {
+		l.se.warn("headroom: metrics: %v", err)
+		out <- prometheus.NewInvalidMetric(descSealed, err)
+		return
+	}
 	m.Collect(out)
 }

@@ -49,6 +49,9 @@ func withFacts[O any](
 		if se.config, err = loadConfig(c); err != nil {
 			return err
 		}
+		if se.keyFile == "" {
+			se.keyFile = se.config.Key
+		}
 		if se.policyText, err = policyText(c.String("policy")); err != nil {
 			return err
 		}

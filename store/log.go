@@ -27,8 +27,8 @@ type Log interface {
 	// SaveStates keeps states that were computed from the snapshot, under key. It may keep nothing,
 	// and does nothing where the log cannot be written.
 	SaveStates(ctx context.Context, from Snapshot, key []byte, states []State) error
-	// HashKey is the log's own random key, for hashes of request parameters that mean nothing outside
-	// this log.
+	// HashKey is the log's own random key: for hashes of request parameters that mean nothing outside
+	// this log, and for DatabaseID.
 	HashKey() []byte
 	// Path names the log as it was given when it was opened.
 	Path() string
@@ -88,6 +88,8 @@ type Snapshot interface {
 	// Rows gives whole requests in order of arrival (ID), of one tenant, or of all where tenant is "".
 	// Until it ends, the loop must call none of the snapshot's methods that take a context.
 	Rows(ctx context.Context, tenant string, r Range) iter.Seq2[Request, error]
+	// Span gives the IDs of the first and the last request; 0 and 0 where there is none.
+	Span(ctx context.Context) (first, last int64, err error)
 	// ByID gives whole requests in the order of ids; ids that are not there are left out.
 	ByID(ctx context.Context, ids []int64) ([]Request, error)
 	// Events gives all events in order of (At, ID).

@@ -32,6 +32,9 @@ type Config struct {
 	// TokenEnv names the environment variable with the token of tenants that name none; "" means not
 	// set.
 	TokenEnv string
+	// Key names the file of the key that signs seals, which Load makes absolute; "" means the user's
+	// own.
+	Key string
 	// Defaults holds for tenants that are not in Tenants.
 	Defaults Tenant
 	// Tenants holds what is known of each tenant, the file's defaults already filled in.

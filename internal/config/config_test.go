@@ -279,6 +279,22 @@ func TestConfigTemplate(t *testing.T) {
 	}
 }
 
+// A key without a folder lies beside the config.
+func TestKeyFile(t *testing.T) {
+	folder := t.TempDir()
+	for text, want := range map[string]string{
+		"":                          "",
+		"key = \"evidence.key\"":    filepath.Join(folder, "evidence.key"),
+		"key = \"/keys/other.key\"": "/keys/other.key",
+	} {
+		name := filepath.Join(folder, "headroom.toml")
+		writeConfigFile(t, name, text)
+		if c, err := Load(name); err != nil || c.Key != want {
+			t.Errorf("%q names %q, %v; want %q", text, c.Key, err, want)
+		}
+	}
+}
+
 // FuzzParseClosures also checks that a list is read the same again when written as dates alone.
 func FuzzParseClosures(f *testing.F) {
 	f.Add("# ours\n12-25, Christmas\n2026-11-26 Thanksgiving\r\n")

@@ -38,6 +38,9 @@ func Load(name string) (*Config, error) {
 		return nil, err
 	}
 	folder := filepath.Dir(name)
+	if c.Key != "" && !filepath.IsAbs(c.Key) {
+		c.Key = filepath.Join(folder, c.Key)
+	}
 	if err := c.Defaults.loadClosures(folder); err != nil {
 		return nil, err
 	}
@@ -96,7 +99,9 @@ func Parse(name string, data []byte) (*Config, error) {
 	}
 	r := reader{doc: doc}
 	r.env("token_env", f.TokenEnv)
-	config := &Config{TokenEnv: f.TokenEnv, Tenants: map[string]Tenant{}, Hooks: r.hooks(f.Hooks)}
+	config := &Config{
+		TokenEnv: f.TokenEnv, Key: f.Key, Tenants: map[string]Tenant{}, Hooks: r.hooks(f.Hooks),
+	}
 	config.Defaults = r.tenant("defaults", tenantFile{sharedFile: f.Defaults})
 	if config.Defaults.TokenEnv != "" {
 		config.TokenEnv = config.Defaults.TokenEnv
@@ -142,6 +147,7 @@ func (c *Config) checkAlias(name, of string) error {
 // configFile is headroom.toml as it is written.
 type configFile struct {
 	TokenEnv string                `toml:"token_env"`
+	Key      string                `toml:"key"`
 	Defaults sharedFile            `toml:"defaults"`
 	Tenants  map[string]tenantFile `toml:"tenants"`
 	Pull     pullFile              `toml:"pull"`

@@ -271,3 +271,12 @@ func (n *Snapshot) Captures(ctx context.Context) (all []store.Capture, err error
 	})
 	return all, err
 }
+
+// Span gives the ids of the first and the last request; 0 and 0 where there is none.
+func (n *Snapshot) Span(ctx context.Context) (first, last int64, err error) {
+	err = n.with("requests", func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `SELECT (SELECT coalesce(min(id), 0) FROM request),
+			(SELECT coalesce(max(id), 0) FROM request)`).Scan(&first, &last)
+	})
+	return first, last, err
+}

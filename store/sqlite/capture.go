@@ -36,3 +36,15 @@ func (n *Snapshot) Captures(ctx context.Context) ([]store.Capture, error) {
 	}
 	return all, nil
 }
+
+// Span gives the ids of the first and the last request; 0 and 0 where there is none.
+func (n *Snapshot) Span(ctx context.Context) (first, last int64, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	err = n.conn.QueryRowContext(ctx, `SELECT (SELECT coalesce(min(id), 0) FROM request),
+		(SELECT coalesce(max(id), 0) FROM request)`).Scan(&first, &last)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read requests: %w", explain(err))
+	}
+	return first, last, nil
+}

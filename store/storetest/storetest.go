@@ -50,6 +50,7 @@ func Run(t *testing.T, storage func(t *testing.T) (open func() (store.Log, error
 		{"History", testHistory},
 		{"Events", testEvents},
 		{"Captures", testCaptures},
+		{"Span", testSpan},
 		{"Recordings", testRecordings},
 		{"Ledger", testLedger},
 		{"States", testStates},

@@ -239,3 +239,21 @@ func testCaptures(t *testing.T, st handle) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+func testSpan(t *testing.T, st handle) {
+	for _, want := range [][2]int64{{0, 0}, {1, 5}} {
+		n, err := st.Snapshot(ctx)
+		must(t, err)
+		first, last, err := n.Span(ctx)
+		must(t, err)
+		must(t, n.Close())
+		if got := [2]int64{first, last}; got != want {
+			t.Errorf("requests %d, want %d", got, want)
+		}
+		must(t, st.Append(ctx, newMaker(3).requests(5)))
+	}
+	id := store.DatabaseID(st)
+	if len(id) != 16 || id != store.DatabaseID(st) {
+		t.Errorf("the log is called %q", id)
+	}
+}
