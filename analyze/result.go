@@ -46,11 +46,21 @@ type Report struct {
 	Later int64
 	// Dropped is how many requests the recorders could not store, as far as the file knows.
 	Dropped int64
+	// Pruned is what was removed from the log before a time that is later than the beginning of what
+	// the report counts; the zero Pruned means that nothing is missing there.
+	Pruned Pruned
 	// Days are what happened day by day, where Options.Days asked for it.
 	Days *Daily
 	// Seen counts what every incident consists of, by its id, for Options.Seen of the next audit
 	// that is about what is new.
 	Seen map[string]int64
+}
+
+// Pruned says that the requests before a time were removed, and how many of how many response bytes
+// those were in all.
+type Pruned struct {
+	Before          time.Time
+	Requests, Bytes int64
 }
 
 // Verdict is fail with a violation that counts, else warn with a warning, else no-data without a

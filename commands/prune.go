@@ -18,9 +18,9 @@ func newPruneCommand(s *streams) *cli.Command {
 	return &cli.Command{
 		Name:  "prune",
 		Usage: "remove what is older than a time, for good",
-		Description: "Removes every request, listed recording, entry of the ledger and event before --before, and what only they\n" +
-			"named. Hashes stay, so that the seals still hold and tell how much is gone. Asks first where it runs on a\n" +
-			"terminal.\n\n" +
+		Description: "Removes every request, listed recording and event before --before, and what only they named. The ledger of\n" +
+			"pulls stays, so that no recording is fetched twice.\n" +
+			"Hashes stay, so that the seals still hold and tell how much is gone. Asks first where it runs on a terminal.\n\n" +
 			"Examples:\n" +
 			"  headroom prune --before 400d\n" +
 			"  headroom prune --before 2026-01-01",

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -80,7 +81,8 @@ func runScripts(t *testing.T, dir string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sqlite": changeDatabase, "damage": damage, "gzip": pack, "log": makeLog, "oneline": oneLineOnly,
-			"vendor": startVendor, "kills": killPulls, "objects": startObjects,
+			"sameaudit": sameAudit,
+			"vendor":    startVendor, "kills": killPulls, "objects": startObjects,
 		},
 	})
 }
@@ -110,6 +112,19 @@ func oneLineOnly(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Fatalf("want one line of headroom's on stderr, got %q", text)
 	}
 }
+
+// sameAudit is sameaudit FILE: the JSON on standard output and that of the file are the same but for the database's id.
+func sameAudit(ts *testscript.TestScript, neg bool, args []string) {
+	got, want := withoutID(ts.ReadFile("stdout")), withoutID(ts.ReadFile(args[0]))
+	if (got == want) == neg || got == ts.ReadFile("stdout") {
+		ts.Fatalf("the audit is\n%s\nand the other\n%s", got, want)
+	}
+}
+
+var databaseID = regexp.MustCompile(`("database": \{\s*"id": )"[0-9a-f]{16}"`)
+
+// withoutID is an audit in JSON without the database's id, which no two databases share.
+func withoutID(audit string) string { return databaseID.ReplaceAllString(audit, "$1null") }
 
 // changeDatabase is sqlite FILE STATEMENT: it changes a database behind headroom's back
 func changeDatabase(ts *testscript.TestScript, _ bool, args []string) {

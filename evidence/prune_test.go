@@ -96,3 +96,30 @@ func TestPruneLeavesNothingBehind(t *testing.T) {
 		t.Error("an event that tells of a prune unlocks the log")
 	}
 }
+
+// What a pull did stays known, so that nothing is fetched twice.
+func TestPruneKeepsTheLedger(t *testing.T) {
+	st, key, random := testStore(t), testKey(), rand.New(rand.NewPCG(9, 1))
+	ctx := context.Background()
+	addRows(t, st, random, 20, "acme")
+	entry := store.LedgerEntry{
+		Tenant: "acme", StartedAt: testNow - 1000, Key: "call-1", At: testNow, State: store.LedgerStored,
+		Bytes: 3, SHA256: hexSum([]byte("abc")), Place: "call-1.mp3",
+	}
+	if err := st.AddLedger(ctx, []store.LedgerEntry{entry}); err != nil {
+		t.Fatal(err)
+	}
+	done, err := Prune(ctx, st, PruneOptions{SealOptions: testSealOptions(key), Before: testNow - 1})
+	if err != nil || done.Requests == 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	snap, err := st.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	entries, err := snap.Ledger(ctx, "acme", 0, testNow)
+	if err != nil || len(entries) != 1 || entries[0].Key != entry.Key || entries[0].State != store.LedgerStored {
+		t.Errorf("the ledger has %+v, %v", entries, err)
+	}
+}

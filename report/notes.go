@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
@@ -50,6 +51,14 @@ func Notes(r *analyze.Report) []string {
 			measure.Count(r.Later, "request")+is(
 				r.Later)+" left out, being later than the moment of the audit.",
 		)
+	}
+	if gone := r.Pruned; !gone.Before.IsZero() {
+		how := ""
+		if gone.Requests > 0 {
+			how = " (" + measure.Count(gone.Requests, "request") + ", " + measure.Bytes(gone.Bytes) + ")"
+		}
+		all = append(all, "Requests from before "+measure.Stamp(gone.Before, time.UTC)+
+			" were removed from the log"+how+": of that time the figures know nothing.")
 	}
 	var silent []string
 	var undecided, opaque, foreign, held, redirected, storage, unseen int64

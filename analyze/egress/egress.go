@@ -77,6 +77,9 @@ type Events struct {
 	Notes   map[string][]store.Event // the same as events
 	Paced   []store.Event
 	Dropped int64 // requests
+	// Pruned sums up what was removed from the log: At is the latest time before which requests are
+	// gone, 0 where none was removed.
+	Pruned store.Event
 }
 
 // ReadEvents reads the events up to a moment, microseconds since 1970 UTC.
@@ -93,6 +96,10 @@ func ReadEvents(ctx context.Context, snap store.Snapshot, asOf int64) (Events, e
 			f.Paced = append(f.Paced, e)
 		case e.Kind == store.EventDropped:
 			f.Dropped += e.Count
+		case e.Kind == store.EventPrune:
+			f.Pruned.At = max(f.Pruned.At, e.At)
+			f.Pruned.Count += e.Count
+			f.Pruned.Bytes += e.Bytes
 		}
 	}
 	for tenant := range f.Resets {

@@ -30,6 +30,7 @@ func only(p *report.Picture, i int) *report.Picture {
 	audit.Tenants = audit.Tenants[i : i+1]
 	// Requests that were left out or dropped are counted over all tenants.
 	audit.Later, audit.Dropped, audit.Seen = 0, 0, nil
+	audit.Pruned.Requests, audit.Pruned.Bytes = 0, 0
 	own.Audit = &audit
 	if p.Database != nil { // how many rows there are of all tenants is of no concern to one
 		own.Database = &report.Database{ID: p.Database.ID}

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/6dcca832/headroom/store"
@@ -136,7 +135,6 @@ func (w *writer) prune(ctx context.Context, p *store.Pruning) error {
 		{"DELETE FROM recording WHERE started_at < ? AND id <= ?", p.Upto.Recording},
 		{"DELETE FROM event WHERE at < ? AND id <= ? AND kind <> 'prune'", p.Upto.Event},
 		{"DELETE FROM capture WHERE at < ? AND id <= ?", p.Upto.Capture},
-		{"DELETE FROM ledger WHERE started_at < ? AND id <= ?", math.MaxInt64},
 	} {
 		if _, err := w.conn.ExecContext(ctx, rows.query, p.Before, rows.upto); err != nil {
 			return fmt.Errorf("prune: %w", err)
