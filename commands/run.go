@@ -123,7 +123,8 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 	if err = errors.Join(err, capture.stop(runGrace)); err != nil {
 		s.warn("headroom: %v", err)
 	}
-	if errors.Is(err, store.ErrLocked) { // it was waited for; the program's exit code is not to wait more
+	// The lock was waited for; the exit code of the program is not to wait for more.
+	if errors.Is(err, store.ErrLocked) {
 		s.tell("headroom: %s; headroom audit", capture.summary())
 		return exit
 	}
