@@ -10,6 +10,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/text"
 )
@@ -63,6 +64,9 @@ func newPageRequest(r *analyze.Example, c clock) pageRequest {
 	}
 	if q.Route != nil {
 		v.Method = text.Clean(q.Route.Method)
+		if limits.IsDigest(q.Key) { // it names nothing that the vendor could look up
+			v.Key = text.Clean(q.Route.Template)
+		}
 	}
 	if q.Status != 0 {
 		v.Status = fmt.Sprint(q.Status)
