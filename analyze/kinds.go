@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -154,7 +153,7 @@ func (t *table) newBase(rt *route, status int, short bool) *base {
 		k.Expected = t.policy.Expects(status, rt.method, rt.class)
 	}
 	k.Complete = k.Egress && !short && k.Role == limits.RoleOK && k.Expected &&
-		rt.method != http.MethodConnect
+		rt.method != "CONNECT"
 	b := &base{kind: kind{Kind: k, foreign: rt.foreign}}
 	b.refused = b.Refused()
 	b.row = t.row(statusKind{rt.method, rt.class, status, k.Expected})

@@ -11,8 +11,9 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// How one tenant is audited: its whole log, from a saved state where that is possible; then, where a
-// range is selected, the range, for which the whole log still answers what is judged over all of it.
+// How one tenant is audited: its whole log, from a saved state where that is possible; then, where
+// a range is selected, the range, for which the whole log still answers what is judged over all of
+// it.
 
 // observer looks on while a tenant is audited, and makes the audit read every request that counts.
 type observer interface {

@@ -95,7 +95,9 @@ func CheapUsage(snap store.Snapshot) bool {
 
 // UsageOfEach is Usage of each tenant alone, by several things but ByRecording. It reads a tenant's
 // requests once for all of them, and leaves tenants out of whom nothing counts.
-func UsageOfEach(ctx context.Context, snap store.Snapshot, o Options, by ...UsageBy) (map[string][]*UsageReport, error) {
+func UsageOfEach(
+	ctx context.Context, snap store.Snapshot, o Options, by ...UsageBy,
+) (map[string][]*UsageReport, error) {
 	each := map[string][]*UsageReport{}
 	var mu sync.Mutex
 	err := countUsage(ctx, snap, o, by, func(tenant string, counters usageCounters) {
@@ -118,8 +120,8 @@ func UsageOfEach(ctx context.Context, snap store.Snapshot, o Options, by ...Usag
 	return each, nil
 }
 
-// countUsage counts each tenant's requests in one pass and hands the counters to done, which several
-// goroutines call at once.
+// countUsage counts each tenant's requests in one pass and hands the counters to done, which
+// several goroutines call at once.
 func countUsage(
 	ctx context.Context,
 	snap store.Snapshot,

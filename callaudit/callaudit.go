@@ -107,8 +107,8 @@ func WithConfigFile(name string) Option {
 }
 
 // Open opens the log in a file, or in PostgreSQL by its URL, postgres://USER@HOST/DATABASE, and
-// makes it where there is none. The error is one of package store's where the log is damaged, foreign,
-// locked or full.
+// makes it where there is none. The error is one of package store's where the log is damaged,
+// foreign, locked or full.
 func Open(file string, opts ...Option) (*Log, error) {
 	l := &Log{config: &Config{}}
 	for _, opt := range opts {

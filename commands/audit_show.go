@@ -37,8 +37,8 @@ func readShowOptions(c *cli.Context) (o showOptions, err error) {
 	if o.sort, err = choice(c, "sort", sorts()...); err != nil {
 		return o, err
 	}
-	if o.top = c.Int("top"); o.top < 0 || o.top == 0 && c.IsSet("top") {
-		return o, errors.New("flag --top: must be 1 or more")
+	if o.top, err = readTop(c); err != nil {
+		return o, err
 	}
 	if !c.IsSet("only") {
 		return o, nil
@@ -90,4 +90,13 @@ func (o *showOptions) apply(r *analyze.Report) (_ *analyze.Report, of []analyze.
 		shown.Tenants = shown.Tenants[:o.top]
 	}
 	return &shown, of
+}
+
+// readTop reads --top; 0 means that it was not given.
+func readTop(c *cli.Context) (int, error) {
+	n := c.Int("top")
+	if n < 0 || n == 0 && c.IsSet("top") {
+		return 0, errors.New("flag --top: must be 1 or more")
+	}
+	return n, nil
 }

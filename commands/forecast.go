@@ -27,6 +27,7 @@ func newForecastCommand(s *streams) *cli.Command {
 		Description: "Forecasts the rolling sum per tenant, the likeliest to reach its cap first.\n\n" +
 			"Examples:\n" +
 			"  headroom forecast\n" +
+			"  headroom forecast --top 10\n" +
 			"  headroom forecast --tenant acme --horizon 30d\n" +
 			"  headroom forecast --what-if agents=40,growth=20%,backfill=200GB@2026-12-01\n" +
 			"  headroom forecast --backtest --tenant acme\n" +
@@ -42,6 +43,10 @@ func newForecastCommand(s *streams) *cli.Command {
 			&cli.StringFlag{
 				Name:  "what-if",
 				Usage: "suppose `CHANGES`: any of agents=40, cap=500GB, growth=20% and backfill=200GB@2026-12-01, separated by commas",
+			},
+			&cli.IntFlag{
+				Name:  "top",
+				Usage: "show only the first `N` tenants, the likeliest to reach their cap",
 			},
 			&cli.BoolFlag{
 				Name:  "backtest",
@@ -64,6 +69,7 @@ type forecastOptions struct {
 	span
 	tenants         []string
 	horizon         int
+	top             int // 0 means all
 	whatIf          outlook.WhatIf
 	backtest        bool
 	daily, closures string
@@ -78,6 +84,9 @@ func readForecastOptions(c *cli.Context, s *streams) (o forecastOptions, err err
 	o.output, o.backtest = c.String("output"), c.Bool("backtest")
 	o.daily, o.closures = c.String("daily"), c.String("closures")
 	if o.span, err = readSpan(c); err != nil {
+		return o, err
+	}
+	if o.top, err = readTop(c); err != nil {
 		return o, err
 	}
 	if o.horizon, err = parseHorizon(c.String("horizon")); err != nil {
@@ -106,6 +115,8 @@ func (o *forecastOptions) check(c *cli.Context) error {
 			"flag --as-of: goes with the database; with --daily, every series ends with its last day")
 	case o.daily != "" && (o.whatIf.Agents > 0 || len(o.whatIf.Backfills) > 0):
 		return errors.New("flag --what-if: with --daily, only cap and growth can be changed")
+	case o.backtest && o.top > 0:
+		return errors.New("flag --top: does not go with --backtest: name --tenant instead")
 	case o.backtest && !o.whatIf.IsZero():
 		return errors.New("flag --what-if: does not go with --backtest: the past is what it was")
 	case o.rows() && c.IsSet("format") && c.String("format") != "csv":
@@ -234,6 +245,11 @@ func writeForecast(
 		return write(func(w io.Writer) error { return writeRows(w, stored(r), window, o.horizon) })
 	case o.backtest:
 		return write(func(w io.Writer) error { return report.Scores(w, scored(r), o.look) })
+	}
+	if left := len(r.Tenants) - o.top; o.top > 0 && left > 0 {
+		first := *r
+		first.Tenants, o.look.Left = r.Tenants[:o.top], left
+		r = &first
 	}
 	return write(func(w io.Writer) error { return report.Forecast(w, r, len(o.tenants) > 0, o.look) })
 }

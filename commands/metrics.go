@@ -76,7 +76,8 @@ var (
 )
 
 var descriptions = []*prometheus.Desc{
-	descBuild, descAudited, descDropped, descSeal, descSealed, descVerdict, descOpen, descFinding, descLast, descPull,
+	descBuild, descAudited, descDropped, descSeal, descSealed, descVerdict, descOpen,
+	descFinding, descLast, descPull,
 	descSuccess, descUsed,
 	descLimit, descLeft, descCap, descChance, descTonight, descCounter,
 }

@@ -432,18 +432,16 @@ func (p *proof) night(n int) []*pulled {
 // fillDisk makes the place where a recording is to be written a device on which there is never room.
 func (p *proof) fillDisk(g *proofGroup) {
 	tenant := g.tenants[fullTenant]
-	for _, r := range p.vendor.Recordings(tenant, g.from, g.clock.Now().Add(-50*time.Hour)) {
-		dir := filepath.Join(p.dir, "calls", "tenant="+tenant, "date="+r.Start().Format(time.DateOnly))
-		err := os.MkdirAll(dir, 0o700)
-		if err == nil {
-			err = os.Symlink("/dev/full", filepath.Join(dir, r.RecordingKey+".partial"))
-		}
-		if err != nil {
-			p.Fatal(err)
-		}
-		p.full = r.RecordingKey
-		return
+	r := p.vendor.Recordings(tenant, g.from, g.clock.Now().Add(-50*time.Hour))[0]
+	dir := filepath.Join(p.dir, "calls", "tenant="+tenant, "date="+r.Start().Format(time.DateOnly))
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = os.Symlink("/dev/full", filepath.Join(dir, r.RecordingKey+".partial"))
 	}
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.full = r.RecordingKey
 }
 
 func TestPullProof(t *testing.T) {

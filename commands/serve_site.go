@@ -240,8 +240,8 @@ func (s *site) draw(ctx context.Context, snap store.Snapshot, content string) er
 // askEvery is how often a log that is no file is asked whether it has changed.
 const askEvery = 10 * time.Second
 
-// look says what the log's files look like from outside; it changes whenever one is written. What is
-// no file may have changed every few seconds.
+// look says what the log's files look like from outside; it changes whenever one is written. What
+// is no file may have changed every few seconds.
 func (s *site) look() (all string) {
 	if isURL(s.se.store.Path()) {
 		return time.Now().Truncate(askEvery).String()

@@ -222,8 +222,7 @@ func tellLog(w io.Writer, r *evidence.LogResult) error {
 		fmt.Fprintf(&b, "newest seal      %s\n", r.Line)
 		fmt.Fprintf(&b, "key              %s\n", r.Fingerprint)
 		fmt.Fprintf(&b, "not yet sealed   %s\n", measure.Count(r.Unsealed, "row"))
-		fmt.Fprintf(&b, "longest delay    %v from a request's end to its seal (what was recorded live)\n",
-			r.LongestDelay.Round(time.Second))
+		fmt.Fprintf(&b, "sealed within    %s\n", delayWords(r.LongestDelay))
 		if s := r.Stamp; s != nil {
 			fmt.Fprintf(&b, "time stamp       %s by %q: %s existed then; %s\n", s.At.Format(time.RFC3339),
 				s.Authority, measure.Count(s.Size, "log entry"), s.Line)
@@ -308,11 +307,8 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 	line("log", "%s, leaves %d to %d", r.Content.Log.Origin(), r.Content.Start, r.Content.Size-1)
 	line("requests", "%d: %d recorded live, %d imported; %d opaque", f.Requests, f.Live,
 		f.Requests-f.Live, f.Opaque)
-	line("longest delay", "%v from a request's end to its seal (recorded live)",
-		f.LongestDelay.Round(time.Second))
-	line("capture",
-		"programs began to record %d times and said %d times that they stopped; %d requests were dropped",
-		f.Started, f.Stopped, f.Dropped)
+	line("sealed within", "%s", delayWords(f.LongestDelay))
+	line("capture", "%s", captureWords(f))
 	if f.Pruned > 0 {
 		line("pruned", "the rows of %d leaves were removed from the log", f.Pruned)
 	}
@@ -361,4 +357,21 @@ func policyWords(text []byte) string {
 	return fmt.Sprintf(
 		"%s %s is NOT the built-in one of this version: read policy.toml before you rely on the figures",
 		p.Name, p.Version)
+}
+
+// delayWords says until when a row could still have been changed without trace.
+func delayWords(longest time.Duration) string {
+	return fmt.Sprintf("%s after the end of a request that was recorded live, at most; until then its "+
+		"row could be changed", measure.Duration(longest.Microseconds()))
+}
+
+// captureWords says what is known of the times in which a program recorded.
+func captureWords(f evidence.Facts) string {
+	if f.Started == 0 && f.Stopped == 0 {
+		return fmt.Sprintf("no program told when it began and stopped to record; %s dropped",
+			measure.Count(f.Dropped, "request"))
+	}
+	return fmt.Sprintf("programs told %s and %s of their recording; %s dropped",
+		measure.Count(f.Started, "start"), measure.Count(f.Stopped, "stop"),
+		measure.Count(f.Dropped, "request"))
 }

@@ -28,9 +28,9 @@ const MaxBundle = maxUnpacked
 // large to look at.
 var ErrNoBundle = errors.New("no bundle of headroom's")
 
-// readZip reads a ZIP file in the form that writeZip makes, and refuses any other. It unpacks nothing
-// before all headers are as writeZip writes them. Its errors match ErrNoBundle where the file does
-// not even begin as one.
+// readZip reads a ZIP file in the form that writeZip makes, and refuses any other. It unpacks
+// nothing before all headers are as writeZip writes them. Its errors match ErrNoBundle where the
+// file does not even begin as one.
 func readZip(data []byte) ([]file, error) {
 	files, err := readHeaders(data)
 	if err != nil {

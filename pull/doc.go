@@ -14,9 +14,9 @@
 // when its answer passed the gate (status, kind of content, size against the list), the file was
 // written under another name, hashed, flushed to the disk, renamed, and the ledger row added, in
 // this order. A process that is killed leaves files under names that end in ".partial", which the
-// next run removes, and in ".whole", which it keeps where their hash is the one that the name tells;
-// a whole file without its row is taken over. So nothing that came whole is fetched again, but for
-// the one recording that was under way.
+// next run removes, and in ".whole", which it keeps where their hash is the one that the name
+// tells; a whole file without its row is taken over. So nothing that came whole is fetched again,
+// but for the one recording that was under way.
 //
 // Requests of one tenant are made one at a time. No recording is started that would pass the
 // rolling cap less Options.Reserve, as far as the log knows the bytes of the window; none is cut.

@@ -86,7 +86,8 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 		doc.Requests = append(doc.Requests, d)
 		l.rows = append(l.rows, []string{
 			strconv.FormatInt(d.ID, 10), measure.PreciseStamp(rows[i].Request.Start(), o.location()),
-			d.Method, strings.TrimPrefix(d.URL, common), statusWord(d.Status), measure.Bytes(d.ResponseBytes), d.Client, d.Why,
+			d.Method, strings.TrimPrefix(d.URL, common), statusWord(d.Status),
+			measure.Bytes(d.ResponseBytes), d.Client, d.Why,
 		})
 		l.records = append(l.records, map[string]cell{
 			"id": whole(d.ID), "started_at": words(d.StartedAt), "tenant": words(d.Tenant),

@@ -183,6 +183,9 @@ func forecastTable(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
 	}
 	g.paint = paintForecast(r, o)
 	b.WriteString(g.render(o.width()))
+	if o.Left > 0 {
+		paragraph(b, leftWords(o.Left), "", o)
+	}
 	b.WriteByte('\n')
 	for _, n := range forecastNotes(r, detail) {
 		paragraph(b, n, "  ", o)
@@ -192,6 +195,11 @@ func forecastTable(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
 			fanTable(b, &r.Tenants[i], o)
 		}
 	}
+}
+
+// leftWords tells how many tenants a forecast does not show.
+func leftWords(n int) string {
+	return fmt.Sprintf("… and %s, none likelier to reach its cap.", measure.Count(int64(n), "more tenant"))
 }
 
 // paintForecast colours the chance as egress-near sees it: from 10 % on, and from 50 %.

@@ -230,7 +230,8 @@ func forecastMarkdown(b *bytes.Buffer, r *outlook.Report, detail bool, o Options
 	}
 	overview := &listing{empty: noForecast, columns: forecastColumns}
 	for i := range r.Tenants {
-		overview.rows = append(overview.rows, forecastCells(&r.Tenants[i], o.location(), sparkPast, sparkNext))
+		cells := forecastCells(&r.Tenants[i], o.location(), sparkPast, sparkNext)
+		overview.rows = append(overview.rows, cells)
 	}
 	overview.columns = unbroken(overview.columns)
 	overview.markdown(b)
@@ -238,6 +239,9 @@ func forecastMarkdown(b *bytes.Buffer, r *outlook.Report, detail bool, o Options
 		return
 	}
 	b.WriteByte('\n')
+	if o.Left > 0 {
+		fmt.Fprintf(b, "%s\n\n", leftWords(o.Left))
+	}
 	for _, n := range forecastNotes(r, detail) {
 		fmt.Fprintf(b, "- %s\n", markdown(n))
 	}

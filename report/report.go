@@ -46,6 +46,9 @@ type Options struct {
 	// Of are the tenants from which those of the report were chosen; a table counts and a short form
 	// tells the others. By default, they are those of the report.
 	Of []analyze.Result
+	// Left is how many tenants the caller left out of a forecast, those least likely to reach their
+	// cap; a table and Markdown tell it.
+	Left int
 	// Program is the version of the program that writes; "" leaves it out.
 	Program string
 	// Database says which rows the report is of. By default, that is left out.

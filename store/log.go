@@ -14,8 +14,9 @@ type Log interface {
 	Pacer
 	// Snapshot opens the log as it is now, for reading. It must be closed.
 	Snapshot(ctx context.Context) (Snapshot, error)
-	// SnapshotOfRows is Snapshot for those who believe nothing that was computed before: it reads every
-	// row and leaves the cache as it is. All rows are in memory while it is open, 150 bytes each.
+	// SnapshotOfRows is Snapshot for those who believe nothing that was computed before: it reads
+	// every row and leaves the cache as it is. All rows are in memory while it is open, 150 bytes
+	// each.
 	SnapshotOfRows(ctx context.Context) (Snapshot, error)
 	// BeginImport starts the import of one file. It must be closed.
 	BeginImport(ctx context.Context) (Importer, error)

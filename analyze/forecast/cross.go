@@ -22,10 +22,10 @@ import "math"
 
 // What came of the tenant's own mornings at the same utilisation (within a tenth, of the last 120
 // days), as a floor and a ceiling of the chance, makes it worse: with two standard errors the Brier
-// skill on public series falls from .32, .26 and .16 to .29, .23 and .14, and said and came are up to
-// .17 apart instead of .07. A sum near its cap because of a large week behind it and one because of a
-// large week ahead have the same utilisation. The rhythms for which it was asked are played again
-// instead (gaps.go).
+// skill on public series falls from .32, .26 and .16 to .29, .23 and .14, and said and came are up
+// to .17 apart instead of .07. A sum near its cap because of a large week behind it and one because
+// of a large week ahead have the same utilisation. The rhythms for which it was asked are played
+// again instead (gaps.go).
 
 // fresh is the share of each day's chance that the other days have not, within a week; it grows to
 // freshFar within two, as fewer days are in common. Without the growth the chances within 14 days

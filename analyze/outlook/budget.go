@@ -30,8 +30,9 @@ const (
 	// mostRisk is the chance of reaching the cap that Daily keeps under.
 	mostRisk = .05
 	// mostAdded is what Tonight adds to it. With 5 points 94.8 to 95.2 % of public mornings were safe,
-	// and 95.3 % of 360 against the simulator's cap; with 3.5 and 2.5 98.1 and 99.2 % of the latter. The
-	// rest is for volumes that jump more than those did. Usual nights that were safe had room in all.
+	// and 95.3 % of 360 against the simulator's cap; with 3.5 and 2.5 98.1 and 99.2 % of the latter.
+	// The rest is for volumes that jump more than those did. Usual nights that were safe had room in
+	// all.
 	mostAdded = .025
 	// certain is the quantile of the later nights under which something fits for certain.
 	certain = .975

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// mostUnknown is how many usual nights may be without data before they count as silence: a log that
-	// is imported once a day is a night late, and one more when that fails.
+	// mostUnknown is how many usual nights may be without data before they count as silence: a log
+	// that is imported once a day is a night late, and one more when that fails.
 	mostUnknown = 2
 	// mostLate is how much later than usual a pull may come before it is missed, where its requests
 	// would have been seen as they came. Our own guess.

@@ -2,8 +2,8 @@
 // counts, its severity, its known causes, which requests it hears, how it judges them and what it
 // keeps for that, and its sentence. all.go lists them.
 //
-// CONTRIBUTING lists what to touch to add one. What the vendor's page says of a rule, and where, is in the policy
-// (limits.RuleNote); the numbers that are headroom's own stand in the files.
+// CONTRIBUTING lists what to touch to add one. What the vendor's page says of a rule, and where, is
+// in the policy (limits.RuleNote); the numbers that are headroom's own stand in the files.
 //
 // # How a rule is asked
 //

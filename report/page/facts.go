@@ -80,12 +80,16 @@ func aboutEgress(i *analyze.Incident) bool {
 
 // resetFacts answer whether a reset was given before, what one would do now, and what the vendor's
 // page says of it. i is the incident that it would be asked for.
-func resetFacts(i *analyze.Incident, r *analyze.Result, f *outlook.Projection, p *limits.Policy, c clock) []pageFact {
+func resetFacts(
+	i *analyze.Incident, r *analyze.Result, f *outlook.Projection, p *limits.Policy, c clock,
+) []pageFact {
 	before := resetWords(r, c)
 	if before == nil {
 		before = []string{"none is recorded here"}
 	}
-	facts := []pageFact{{"Reset before", strings.Join(before, "; ")}, {"Reset now", resetNow(i, r, f, c)}}
+	facts := []pageFact{
+		{"Reset before", strings.Join(before, "; ")}, {"Reset now", resetNow(i, r, f, c)},
+	}
 	if p != nil && p.Egress.Reset != "" {
 		said := strings.TrimSuffix(p.Egress.Reset, ".") + " (" + p.Egress.Section + ")"
 		facts = append(facts, pageFact{"Vendor’s page", text.Clean(said)})

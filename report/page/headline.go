@@ -101,7 +101,8 @@ func answer(r *analyze.Report) string {
 		return fmt.Sprintf("No: %s broke a rule, %s more should change something, %s fine.",
 			ofTenants(n[analyze.Fail], all), measure.Grouped(others), are(n[analyze.Pass]))
 	case n[analyze.Fail] > 0:
-		return fmt.Sprintf("No: %s broke a rule, %s fine.", ofTenants(n[analyze.Fail], all), are(n[analyze.Pass]))
+		return fmt.Sprintf("No: %s broke a rule, %s fine.",
+			ofTenants(n[analyze.Fail], all), are(n[analyze.Pass]))
 	case others > 0:
 		return fmt.Sprintf("Yes, but %s should change something.", ofTenants(others, all))
 	case over > 0:

@@ -52,8 +52,8 @@ func usageWords(all []*analyze.UsageReport) string {
 	return s + "."
 }
 
-// leftOutOfMany says of which tables a page of many tenants has none: the hours, which are long, and
-// a single client, of whom the sentence above says the same.
+// leftOutOfMany says of which tables a page of many tenants has none: the hours, which are long,
+// and a single client, of whom the sentence above says the same.
 func leftOutOfMany(u *analyze.UsageReport) bool {
 	return u.By == analyze.ByHour || u.By == analyze.ByClient && len(u.Rows) == 1
 }

@@ -65,7 +65,7 @@ func shareBar(share float64) template.HTML {
 type pageView struct {
 	Title, Answer, Range, Policy, Window, Nothing string
 	AsOf, About, Blind, Holds, Question           string
-	Origin, Seal                                  string // what wrote it, of which rows; what seals them
+	Origin, Seal                                  string // what wrote it and of which rows; its seal
 	Alone                                         bool   // one tenant only
 	Heads                                         []pageHead
 	Dense                                         bool   // one line for each tenant

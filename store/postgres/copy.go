@@ -74,6 +74,7 @@ func (c *copyBuffer) optional(values ...string) {
 // send copies the rows into a table's columns.
 func (c *copyBuffer) send(ctx context.Context, conn *pgx.Conn, into string) error {
 	c.b = append(c.b, 0xff, 0xff)
-	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(c.b), "COPY "+into+" FROM STDIN (FORMAT binary)")
+	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(c.b),
+		"COPY "+into+" FROM STDIN (FORMAT binary)")
 	return err
 }

@@ -55,7 +55,8 @@ func lost(err error) bool {
 	if err == nil {
 		return false
 	}
-	for _, s := range []string{"EOF", "conn closed", "closed pool", "connection reset", "broken pipe"} {
+	words := []string{"EOF", "conn closed", "closed pool", "connection reset", "broken pipe"}
+	for _, s := range words {
 		if strings.Contains(err.Error(), s) {
 			return true
 		}
