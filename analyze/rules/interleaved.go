@@ -14,7 +14,7 @@ const Interleaved = "interleaved"
 
 var interleaved = Rule{
 	Name: Interleaved, Severity: Warning,
-	Counts: "those of them between two different clients",
+	Counts: "gaps under the minimum between two different clients",
 	Advice: "Two programs pull the same tenant and break the interval together: let one of them pull, or pace both through one place.",
 	Title:  "Two programs pulled the same tenant at once",
 	Hears:  func(k *Kind) bool { return k.TooSoon },
