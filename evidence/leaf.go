@@ -264,6 +264,9 @@ const hexDigits = "0123456789abcdef"
 
 // unescape reads what appendText wrote, without the TAB, and refuses every other spelling.
 func unescape(s []byte) (string, error) {
+	if bytes.ContainsAny(s, "\r\n") {
+		return "", errors.New("holds a line break that is not escaped")
+	}
 	if bytes.IndexByte(s, '\\') < 0 {
 		if !utf8.Valid(s) {
 			return "", errors.New("bytes that are no UTF-8 are not escaped")
