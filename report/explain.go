@@ -48,8 +48,8 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 			{head: "Method"},
 			{head: "URL", wrap: true},
 			{head: "Status", right: true},
-			{head: "Bytes", right: true, spare: true},
-			{head: "Client", spare: true},
+			{head: "Bytes", right: true, spare: 1},
+			{head: "Client", spare: 1},
 			{head: "Why", wrap: true},
 		},
 		squeeze: []squeeze{

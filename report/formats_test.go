@@ -67,6 +67,10 @@ func keysOfType(path string, typ reflect.Type, into map[string]bool) {
 	case reflect.Struct:
 		for i := range typ.NumField() {
 			f := typ.Field(i)
+			if f.Anonymous {
+				keysOfType(path, f.Type, into)
+				continue
+			}
 			if !f.IsExported() {
 				continue
 			}

@@ -17,7 +17,7 @@ type column struct {
 	head  string
 	right bool
 	wrap  bool // breaks its text into lines instead of cutting it
-	spare bool // is left out where the others do not fit otherwise
+	spare int  // left out where the others do not fit otherwise, the highest first; 0 stays
 }
 
 // squeeze makes a column narrower, to no less than least and its head.
@@ -29,7 +29,9 @@ type grid struct {
 	rows    [][]string
 	// squeezes are done in order until the grid fits.
 	squeezes []squeeze
-	paint    func(row, column int, cell string) string // adds colour, nil for none
+	// resort are done where it does not fit though all spare columns are left out.
+	resort []squeeze
+	paint  func(row, column int, cell string) string // adds colour, nil for none
 }
 
 // render gives the lines of the table, each at most columns wide where the columns allow it.
@@ -101,8 +103,8 @@ func (g *grid) fit(columns int) []int {
 // shortWord is up to how long a word is not broken while there is another way.
 const shortWord = 12
 
-// narrow squeezes the columns, but breaks no word of at most so many columns. ok says whether they
-// fit then.
+// narrow squeezes the columns, but breaks no word of at most so many columns; 0 is the last resort.
+// ok says whether they fit then.
 func (g *grid) narrow(natural []int, columns, unbroken int) (widths []int, ok bool) {
 	widths = slices.Clone(natural)
 	excess := -gutter - columns
@@ -111,7 +113,11 @@ func (g *grid) narrow(natural []int, columns, unbroken int) (widths []int, ok bo
 			excess += w + gutter
 		}
 	}
-	for _, s := range g.squeezes {
+	squeezes := g.squeezes
+	if unbroken == 0 {
+		squeezes = slices.Concat(squeezes, g.resort)
+	}
+	for _, s := range squeezes {
 		least := max(s.least, pretty.LongestLineLen(g.columns[s.column].head))
 		if g.columns[s.column].wrap {
 			least = max(least, g.longestWord(s.column, unbroken))
@@ -136,15 +142,19 @@ func (g *grid) longestWord(column, most int) (longest int) {
 	return longest
 }
 
-// leaveOut takes the first spare column that is still there from the widths.
+// leaveOut takes the most spare column that is still there from the widths, the first of several.
 func (g *grid) leaveOut(widths []int) bool {
+	most, spare := -1, 0
 	for i, c := range g.columns {
-		if c.spare && widths[i] > 0 {
-			widths[i] = 0
-			return true
+		if c.spare > spare && widths[i] > 0 {
+			most, spare = i, c.spare
 		}
 	}
-	return false
+	if most < 0 {
+		return false
+	}
+	widths[most] = 0
+	return true
 }
 
 // natural is how wide the columns would like to be.

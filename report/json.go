@@ -150,18 +150,24 @@ func newAuditDoc(r *analyze.Report, o Options) auditDoc {
 		GeneratedAt: measure.Exact(r.AsOf), AsOf: measure.Exact(r.AsOf),
 		Since: timeOrNull(r.Since), Until: timeOrNull(r.Until),
 		Policy:  policyDoc{Name: r.PolicyName, Version: r.PolicyVersion},
-		Program: programDoc{textOrNull(o.Program)}, Tenants: []tenantDoc{},
-	}
-	if d := o.Database; d != nil {
-		doc.Database = &databaseDoc{
-			ID: textOrNull(d.ID), Rows: d.Rows,
-			FirstRow: positiveOrNull(d.FirstRow), LastRow: positiveOrNull(d.LastRow),
-		}
+		Program: programDoc{textOrNull(o.Program)}, Database: newDatabaseDoc(o.Database),
+		Tenants: []tenantDoc{},
 	}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newTenantDoc(&r.Tenants[i]))
 	}
 	return doc
+}
+
+// newDatabaseDoc is null where the database is not told.
+func newDatabaseDoc(d *Database) *databaseDoc {
+	if d == nil {
+		return nil
+	}
+	return &databaseDoc{
+		ID: textOrNull(d.ID), Rows: d.Rows,
+		FirstRow: positiveOrNull(d.FirstRow), LastRow: positiveOrNull(d.LastRow),
+	}
 }
 
 // aboutOf is what a report is about, whose zero value means now, or a range where it has one.

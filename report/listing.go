@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"io"
+	"strings"
 
 	"github.com/6dcca832/headroom/report/text"
 )
@@ -12,12 +13,14 @@ type listing struct {
 	what    string // what errors call it
 	columns []column
 	squeeze []squeeze
+	resort  []squeeze  // see grid
 	rows    [][]string // whole texts, not yet clean
 	head    []string
 	records []map[string]cell
 	doc     any
 	empty   string // what people read instead of an empty table
 	above   string // a sentence before the table; "" for none
+	below   string // and after it
 }
 
 func (l *listing) write(w io.Writer, o Options) error {
@@ -41,9 +44,13 @@ func (l *listing) table(b *bytes.Buffer, o Options) {
 	g := &grid{
 		columns:  l.columns,
 		squeezes: l.squeeze,
+		resort:   l.resort,
 		rows:     mapCells(l.rows, func(s string) string { return text.Brief(s, text.MaxDetail) }),
 	}
 	b.WriteString(g.render(o.width()))
+	if l.below != "" {
+		paragraph(b, l.below, "  ", o)
+	}
 }
 
 func (l *listing) markdown(b *bytes.Buffer) {
@@ -51,10 +58,13 @@ func (l *listing) markdown(b *bytes.Buffer) {
 		b.WriteString(l.empty + "\n")
 		return
 	}
+	if l.above != "" {
+		b.WriteString(markdown(l.above) + "\n\n")
+	}
 	var head []string
 	var right []byte
 	for _, c := range l.columns {
-		head = append(head, c.head)
+		head = append(head, oneLineHead(c.head))
 		if c.right {
 			right = append(right, 'r')
 		} else {
@@ -62,7 +72,13 @@ func (l *listing) markdown(b *bytes.Buffer) {
 		}
 	}
 	markdownTable(b, head, string(right), mapCells(l.rows, markdown))
+	if l.below != "" {
+		b.WriteString("\n" + markdown(l.below) + "\n")
+	}
 }
+
+// oneLineHead is the head of a column where it need not be narrow.
+func oneLineHead(head string) string { return strings.ReplaceAll(head, "\n", " ") }
 
 func mapCells(rows [][]string, f func(string) string) [][]string {
 	out := make([][]string, len(rows))

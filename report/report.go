@@ -47,7 +47,7 @@ type Options struct {
 	// tells the others. By default, they are those of the report.
 	Of []analyze.Result
 	// Left is how many tenants the caller left out of a forecast, those least likely to reach their
-	// cap; a table and Markdown tell it.
+	// cap, or how many rows of a count of usage; a table and Markdown tell it.
 	Left int
 	// Program is the version of the program that writes; "" leaves it out.
 	Program string

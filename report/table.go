@@ -205,9 +205,9 @@ func verdictGrid(v *view, o Options) *grid {
 			{head: "Tenant", wrap: true}, // what --tenant needs is never cut
 			{head: "Requests", right: true},
 			{head: "Too\nclose", right: true, wrap: true},
-			{head: "Gap\np50", right: true, spare: true},
+			{head: "Gap\np50", right: true, spare: 1},
 			{head: "Egress in " + v.Window + "\nof cap", wrap: true},
-			{head: "Peak", right: true, spare: true},
+			{head: "Peak", right: true, spare: 1},
 			{head: "Bad\nanswers", wrap: true},
 			{head: "Pulled\nago", right: true},
 		},

@@ -53,7 +53,7 @@ func Tenants(w io.Writer, rows []TenantRow, o Options) error {
 		columns: []column{
 			{head: "Tenant", wrap: true},
 			{head: "Requests", right: true},
-			{head: "First", spare: true},
+			{head: "First", spare: 1},
 			{head: "Last"},
 			{head: "Agents", right: true},
 			{head: "Cap", wrap: true},

@@ -3,8 +3,8 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,17 +15,30 @@ import (
 
 // usageDoc is the JSON of Usage, of schema headroom.usage/v1.
 type usageDoc struct {
-	Schema string          `json:"schema"`
-	By     analyze.UsageBy `json:"by"`
-	Since  *string         `json:"since"`
-	Until  *string         `json:"until"`
-	Rows   []usageRowDoc   `json:"rows"`
+	Schema   string          `json:"schema"`
+	By       analyze.UsageBy `json:"by"`
+	AsOf     string          `json:"as_of"`
+	Since    *string         `json:"since"`
+	Until    *string         `json:"until"`
+	Program  programDoc      `json:"program"`
+	Database *databaseDoc    `json:"database"`
+	Rows     []usageRowDoc   `json:"rows"`
+	// Left is how many rows were left out; Total counts them, too.
+	Left  int           `json:"left"`
+	Total usageTotalDoc `json:"total"`
 }
 
 // usageRowDoc is a row. Its first key is what the report counts by; the tag has that of one
 // example.
 type usageRowDoc struct {
-	Name           string         `json:"class"`
+	Name string `json:"class"`
+	usageTotalDoc
+
+	by analyze.UsageBy
+}
+
+// usageTotalDoc is a row without its name.
+type usageTotalDoc struct {
 	Requests       int64          `json:"requests"`
 	RequestBytes   int64          `json:"request_bytes"`
 	ResponseBytes  int64          `json:"response_bytes"`
@@ -36,8 +49,6 @@ type usageRowDoc struct {
 	WastedRequests int64          `json:"wasted_requests"`
 	WastedBytes    int64          `json:"wasted_bytes"`
 	BusyShare      *json.Number   `json:"busy_share"`
-
-	by analyze.UsageBy
 }
 
 type percentilesDoc struct {
@@ -59,24 +70,28 @@ func (r usageRowDoc) MarshalJSON() ([]byte, error) {
 // Usage tells who used how much of the API. It returns an error that is ErrFormat for an unknown
 // format, and w's.
 func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
+	columns, rows := knownColumns(usageColumns(r.By), usageRows(r, o.Left))
 	l := &listing{
-		what: "usage", empty: "No requests in the range.", columns: usageColumns(r.By),
-		squeeze: []squeeze{{0, 16}, {5, 6}, {0, 8}}, rows: usageRows(r),
+		what: "usage", empty: "No requests in the range.", columns: columns, rows: rows,
+		squeeze: []squeeze{{0, 16}}, resort: []squeeze{{0, 8}}, above: usageWords(r, o),
 		head: []string{
 			string(r.By), "requests", "request_bytes", "response_bytes", "errors", "p50_s", "p95_s", "p99_s",
 			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests",
 			"wasted_bytes", "busy_share",
 		},
 	}
+	if o.Left > 0 {
+		l.below = "… and " + measure.Count(int64(o.Left), "more "+string(r.By)) +
+			", counted in the last line."
+	}
 	doc := usageDoc{
-		Schema: "headroom.usage/v1",
-		By:     r.By,
-		Since:  timeOrNull(r.Since),
-		Until:  timeOrNull(r.Until),
-		Rows:   []usageRowDoc{},
+		Schema: "headroom.usage/v1", By: r.By, AsOf: measure.Exact(r.AsOf),
+		Since: timeOrNull(r.Since), Until: timeOrNull(r.Until),
+		Program: programDoc{textOrNull(o.Program)}, Database: newDatabaseDoc(o.Database),
+		Rows: []usageRowDoc{}, Left: o.Left, Total: newUsageTotalDoc(&r.Total),
 	}
 	for i := range r.Rows {
-		d := newUsageRowDoc(r.By, &r.Rows[i])
+		d := usageRowDoc{by: r.By, Name: r.Rows[i].Name, usageTotalDoc: newUsageTotalDoc(&r.Rows[i])}
 		doc.Rows = append(doc.Rows, d)
 		l.records = append(l.records, usageRecord(&d))
 	}
@@ -84,33 +99,72 @@ func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	return l.write(w, o)
 }
 
+// usageWords say of which time the rows are.
+func usageWords(r *analyze.UsageReport, o Options) string {
+	loc := o.location()
+	s := "Use of the API by " + strings.ToLower(usageHead(r.By)) + ", "
+	switch {
+	case r.Since.IsZero() && r.Until.IsZero():
+		return s + "up to " + measure.Stamp(r.AsOf, loc) + "."
+	case r.Since.IsZero():
+		return s + "until " + measure.Stamp(r.Until, loc) + "."
+	case r.Until.IsZero():
+		return s + measure.Stamp(r.Since, loc) + " to " + measure.Stamp(r.AsOf, loc) + "."
+	}
+	return s + measure.Stamp(r.Since, loc) + " to " + measure.Stamp(r.Until, loc) + "."
+}
+
 // UsageTable is Usage as a table of clean texts, for the page: its heads, and its rows with that of
 // all together last. All columns but the first are numbers.
 func UsageTable(r *analyze.UsageReport) (heads []string, rows [][]string) {
-	for _, c := range usageColumns(r.By) {
-		heads = append(heads, strings.ReplaceAll(c.head, "\n", " "))
+	columns, rows := knownColumns(usageColumns(r.By), usageRows(r, 0))
+	for _, c := range columns {
+		heads = append(heads, oneLineHead(c.head))
 	}
-	return heads, mapCells(usageRows(r), text.Clean)
+	return heads, mapCells(rows, text.Clean)
 }
 
 func usageColumns(by analyze.UsageBy) []column {
 	return []column{
 		{head: usageHead(by), wrap: true}, {head: "Requests", right: true},
-		{head: "Share", right: true},
-		{head: "Down", right: true}, {head: "Up", right: true, spare: true},
-		{head: "Errors", right: true, wrap: true}, {head: "p50", right: true}, {head: "p95", right: true},
-		{head: "p99", right: true, spare: true}, {head: "First byte\np50", right: true, spare: true},
-		{head: "While\ndownloading", right: true, spare: true}, {head: "Wasted\nrequests", right: true},
-		{head: "Wasted", right: true}, {head: "Busy", right: true, spare: true},
+		{head: "Share", right: true, spare: 1}, {head: "Down", right: true},
+		{head: "Up", right: true, spare: 7}, {head: "Errors", right: true},
+		{head: "Error\nrate", right: true, spare: 2}, {head: "p50", right: true},
+		{head: "p95", right: true}, {head: "p99", right: true, spare: 5},
+		{head: "First byte\np50", right: true, spare: 6},
+		{head: "While\ndownloading", right: true, spare: 4}, {head: "Wasted\nrequests", right: true},
+		{head: "Wasted", right: true}, {head: "Busy", right: true, spare: 3},
 	}
 }
 
-// usageRows are the rows, and where there are several, that of all together.
-func usageRows(r *analyze.UsageReport) (rows [][]string) {
+// knownColumns leaves out the columns of which no row knows anything.
+func knownColumns(columns []column, rows [][]string) ([]column, [][]string) {
+	var keep []int
+	for i := range columns {
+		if i == 0 || slices.ContainsFunc(rows, func(row []string) bool { return row[i] != measure.None }) {
+			keep = append(keep, i)
+		}
+	}
+	kept := make([]column, len(keep))
+	for k, i := range keep {
+		kept[k] = columns[i]
+	}
+	for n, row := range rows {
+		cells := make([]string, len(keep))
+		for k, i := range keep {
+			cells[k] = row[i]
+		}
+		rows[n] = cells
+	}
+	return kept, rows
+}
+
+// usageRows are the rows, and where there are several or some were left out, that of all together.
+func usageRows(r *analyze.UsageReport, left int) (rows [][]string) {
 	for i := range r.Rows {
 		rows = append(rows, usageCells(&r.Rows[i], &r.Total))
 	}
-	if len(r.Rows) > 1 {
+	if len(r.Rows) > 1 || left > 0 {
 		total := usageCells(&r.Total, &r.Total)
 		total[0] = "all"
 		rows = append(rows, total)
@@ -128,11 +182,10 @@ func usageHead(by analyze.UsageBy) string {
 	return heads[by]
 }
 
-func newUsageRowDoc(by analyze.UsageBy, row *analyze.UsageRow) usageRowDoc {
-	d := usageRowDoc{
-		by: by, Name: row.Name, Requests: row.Requests, RequestBytes: row.RequestBytes,
-		ResponseBytes: row.ResponseBytes,
-		Errors:        row.Errors, Duration: newPercentilesDoc(row.Duration),
+func newUsageTotalDoc(row *analyze.UsageRow) usageTotalDoc {
+	d := usageTotalDoc{
+		Requests: row.Requests, RequestBytes: row.RequestBytes, ResponseBytes: row.ResponseBytes,
+		Errors: row.Errors, Duration: newPercentilesDoc(row.Duration),
 		FirstByte:      newPercentilesDoc(row.FirstByte),
 		WastedRequests: row.WastedRequests, WastedBytes: row.WastedBytes,
 		BusyShare: shareOrNull(row.BusyShare),
@@ -168,7 +221,7 @@ func usageCells(row, all *analyze.UsageRow) []string {
 	return []string{
 		row.Name, measure.Grouped(row.Requests), measure.PercentOf(row.Requests, all.Requests),
 		measure.Bytes(row.ResponseBytes), measure.Bytes(row.RequestBytes),
-		fmt.Sprintf("%s %s", measure.Grouped(row.Errors), measure.PercentOf(row.Errors, row.Requests)),
+		measure.Grouped(row.Errors), measure.PercentOf(row.Errors, row.Requests),
 		duration(row.Duration, row.Duration.P50), duration(row.Duration, row.Duration.P95),
 		duration(row.Duration, row.Duration.P99),
 		duration(row.FirstByte, row.FirstByte.P50), speed,
