@@ -169,7 +169,9 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	if err := se.tellAudit(c.Context, snap, names, r, o); err != nil {
 		return err
 	}
-	se.tellSeal(c.Context, se.autoSeal(c.Context))
+	sealed := se.autoSeal(c.Context)
+	se.tellSeal(c.Context, sealed.Line)
+	se.tellFirst(sealed)
 	if o.news {
 		se.changed = r.Weighs(analyze.Notice)
 		if err := se.saveCursor(c.Context, o.cursor, options.Seen, r); err != nil {

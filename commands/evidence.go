@@ -115,8 +115,13 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 		return err
 	}
 	if !se.store.ReadOnly() {
-		if _, err := se.seal(ctx); err != nil {
+		done, err := se.seal(ctx)
+		if err != nil {
 			return err
+		}
+		// A clock that was set back must not hide the rows that were sealed just now.
+		if held, err := evidence.ParseSealLine(done.Line); err == nil && !c.IsSet("as-of") {
+			p.AsOf = max(p.AsOf, held.At)
 		}
 	}
 	data, err := se.bundle(ctx, p, incident)
@@ -244,18 +249,19 @@ func (s *session) pages(
 	if err != nil {
 		return pages, err
 	}
-	dir, err := os.MkdirTemp("", "headroom-evidence-*")
+	// What a killed run leaves of the leaves' database is removed by the next.
+	folder, err := newRunFolder(os.TempDir())
 	if err != nil {
 		return pages, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, folder.remove()) }()
 	own := &session{
 		streams:    &streams{out: io.Discard, err: io.Discard, quiet: true},
 		policy:     policy,
 		config:     settings,
 		policyText: c.Policy,
 	}
-	err = own.open(ctx, filepath.Join(dir, "leaves.db"), func() (err error) {
+	err = own.open(ctx, filepath.Join(folder.path, "leaves.db"), func() (err error) {
 		pages, err = own.leafPages(ctx, c, sp)
 		return err
 	})

@@ -77,6 +77,7 @@ func runSeal(c *cli.Context, se *session, o sealOptions) error {
 		return err
 	}
 	se.tell("headroom: sealed %s", measure.Count(done.Rows, "row"))
+	se.tellFirst(done)
 	if done.Line == "" {
 		return nil
 	}

@@ -64,18 +64,17 @@ func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {
 	}
 }
 
-// autoSeal seals at the end of a command that is about something else, which it does not fail. It
-// gives the line of the newest seal, "" where nothing is sealed.
-func (s *session) autoSeal(ctx context.Context) string {
+// autoSeal seals at the end of a command that is about something else, which it does not fail.
+func (s *session) autoSeal(ctx context.Context) (done evidence.Sealed) {
 	if _, ok := s.store.(store.Sealable); !ok || s.store.ReadOnly() {
-		return ""
+		return done
 	}
 	done, err := s.seal(ctx)
 	if err != nil {
 		s.warn("headroom: the log was not sealed: %v", err)
-		return ""
+		return evidence.Sealed{}
 	}
-	return done.Line
+	return done
 }
 
 // sealEvery is how often commands that run for long seal.
@@ -92,6 +91,13 @@ func (s *session) keepSealing(ctx context.Context) {
 		case <-tick.C:
 			s.autoSeal(ctx)
 		}
+	}
+}
+
+// tellFirst says from when on rows are sealed, where that is now.
+func (s *session) tellFirst(done evidence.Sealed) {
+	if done.First {
+		s.tell("headroom: this is the log's first seal: until now its rows could be changed without trace")
 	}
 }
 

@@ -219,6 +219,8 @@ func tellLog(w io.Writer, r *evidence.LogResult) error {
 	if r.Runs > 0 && r.Problem == nil {
 		fmt.Fprintf(&b, "sealed           %s of %s in %s\n", measure.Count(r.Sealed, "log entry"),
 			measure.Count(int64(r.Logs), "tenant"), measure.Count(int64(r.Runs), "seal"))
+		fmt.Fprintf(&b, "sealed since     %s; what was recorded before could be changed until then\n",
+			stamp(time.UnixMicro(r.SealedSince)))
 		fmt.Fprintf(&b, "newest seal      %s\n", r.Line)
 		fmt.Fprintf(&b, "key              %s\n", r.Fingerprint)
 		fmt.Fprintf(&b, "not yet sealed   %s\n", measure.Count(r.Unsealed, "row"))

@@ -43,6 +43,12 @@ var (
 // addRows appends n requests of each tenant, some recordings and events.
 func addRows(t testing.TB, st *sqlite.Store, random *rand.Rand, n int, tenants ...string) {
 	t.Helper()
+	if err := addSomeRows(st, random, n, tenants...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func addSomeRows(st *sqlite.Store, random *rand.Rand, n int, tenants ...string) error {
 	ctx := context.Background()
 	var requests []store.Request
 	var recordings []store.Recording
@@ -68,9 +74,7 @@ func addRows(t testing.TB, st *sqlite.Store, random *rand.Rand, n int, tenants .
 		}
 		err = errors.Join(err, st.AddEvent(ctx, store.Event{Kind: kind, At: testNow, Tenant: tenant, Count: 1, Note: "ticket 7"}))
 	}
-	if err := errors.Join(err, st.Append(ctx, requests)); err != nil {
-		t.Fatal(err)
-	}
+	return errors.Join(err, st.Append(ctx, requests))
 }
 
 func testSealOptions(key *Key) SealOptions {

@@ -10,10 +10,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/6dcca832/headroom/internal/safefile"
 )
 
 // SaltKey is the secret from which all salts come.
@@ -132,6 +135,7 @@ func (k *Key) text() string {
 func LoadOrCreateKey(name string) (k *Key, created bool, err error) {
 	k, err = LoadKey(name)
 	if !errors.Is(err, fs.ErrNotExist) {
+		safefile.Sweep(name) // a process that was killed may have left a key beside this one
 		return k, false, err
 	}
 	k = NewKey()
@@ -140,33 +144,20 @@ func LoadOrCreateKey(name string) (k *Key, created bool, err error) {
 		k, err = LoadKey(name)
 		return k, false, err
 	case err != nil:
-		return nil, false, fmt.Errorf("make key %q: %w", name, errors.Join(ErrKeyFile, reason(err)))
+		return nil, false, fmt.Errorf("make key: %w", errors.Join(ErrKeyFile, err))
 	}
 	return k, true, nil
 }
 
-// create writes the key beside its place and links it there, so that it is never seen half-written
-// nor replaces another.
+// create makes the key's file, which is never seen half-written nor replaces another.
 func (k *Key) create(name string) error {
-	folder := filepath.Dir(name)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(folder, ".evidence-key-*") // mode 0600
-	if err != nil {
+	return safefile.Make(name, keyFileMode, func(w io.Writer) error {
+		_, err := io.WriteString(w, k.text())
 		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.WriteString(k.text())
-	if err := errors.Join(err, f.Chmod(keyFileMode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	err = os.Link(f.Name(), name)
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		err = link.Err
-	}
-	return err
+	})
 }
 
 // Fingerprint identifies a public key: "SHA256:" and the hex digits of the SHA-256 of its

@@ -59,7 +59,7 @@ func pruneOnce(ctx context.Context, log store.Sealable, o *PruneOptions) (done P
 	if err == nil && p.done.Requests+p.done.Other > 0 {
 		plan, err = p.finish(ctx)
 	}
-	if err := errors.Join(err, in.Close()); err != nil || plan == nil {
+	if err := errors.Join(err, in.Close()); err != nil {
 		return done, err
 	}
 	return p.done, log.Prune(ctx, plan)

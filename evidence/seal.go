@@ -46,6 +46,8 @@ type Sealed struct {
 	Runs int
 	Rows int64  // requests, events and listed recordings
 	Line string // of the newest run; "" where nothing is sealed
+	// First says that nothing was sealed before: until now all rows could be changed without trace.
+	First bool
 }
 
 // Seal appends all rows that are not sealed yet to the logs of their tenants, a run after the
@@ -56,7 +58,7 @@ func Seal(ctx context.Context, log store.Sealable, o SealOptions) (done Sealed, 
 		o.Step = defaultStep
 	}
 	for tries := 0; ; {
-		rows, err := sealRun(ctx, log, &o)
+		n, rows, err := sealRun(ctx, log, &o)
 		switch {
 		case errors.Is(err, store.ErrSealedMeanwhile) && tries < maxSealTries:
 			tries++
@@ -72,14 +74,15 @@ func Seal(ctx context.Context, log store.Sealable, o SealOptions) (done Sealed, 
 		}
 		done.Runs++
 		done.Rows += rows
+		done.First = done.First || n == 1
 	}
 }
 
-// sealRun makes one run; rows is 0 where there was nothing to seal.
-func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (rows int64, err error) {
+// sealRun makes the run n; rows is 0 where there was nothing to seal.
+func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (n, rows int64, err error) {
 	in, err := log.Seals(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	s, err := newSealing(ctx, in, o)
 	if err == nil {
@@ -90,9 +93,9 @@ func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (rows int6
 		heads, err = s.finish(ctx)
 	}
 	if err := errors.Join(err, in.Close()); err != nil || len(heads) == 0 {
-		return 0, err
+		return 0, 0, err
 	}
-	return s.rows, log.AddSeal(ctx, &s.run, heads)
+	return s.run.N, s.rows, log.AddSeal(ctx, &s.run, heads)
 }
 
 // sealing is one run while it is made.

@@ -40,7 +40,8 @@ type LogResult struct {
 	LongestDelay time.Duration
 	Fingerprint  string
 	Line         string
-	SealedAt     int64
+	SealedAt     int64  // of the newest seal, in microseconds since 1970 UTC
+	SealedSince  int64  // of the first one
 	Stamp        *Stamp // the newest time stamp that was checked; nil without one
 }
 
@@ -105,6 +106,9 @@ func (v *logVerifier) verify(ctx context.Context) error {
 		last = *run
 	}
 	v.result.Logs, v.result.SealedAt = len(v.logs), last.SealedAt
+	if len(runs) > 0 {
+		v.result.SealedSince = runs[0].SealedAt
+	}
 	if err := v.countUnsealed(ctx, &last); err != nil {
 		return err
 	}

@@ -39,7 +39,8 @@ type Sealable interface {
 	// where the run has another answer.
 	AddStamp(ctx context.Context, n int64, answer []byte) error
 	// Prune removes rows and adds what stays of them, in one transaction. It fails with
-	// ErrSealedMeanwhile where run is no longer the last run; the run of p.Seal comes after it.
+	// ErrSealedMeanwhile where p.After is no longer the last run. With nil it removes nothing, but
+	// sees to it that what an earlier, killed prune removed is not left in the file.
 	Prune(ctx context.Context, p *Pruning) error
 }
 

@@ -2,13 +2,14 @@
 // somebody else may have put a link, or a file of their own, where the output is to go.
 //
 // For most uses, call Replace, under which a file appears or is replaced only when all of it has
-// been written, or Create for one that grows. Trusted says whether others can change a file that is
-// believed, such as a configuration.
+// been written, Make for one that must not be there yet, or Create for one that grows. Trusted says
+// whether others can change a file that is believed, such as a configuration.
 //
 // # Guarantees
 //
 // A link is never followed, but for those below /dev, such as /dev/stdout. A file or pipe of
-// another user is never written to, nor replaced.
+// another user is never written to, nor replaced. What a process that was killed has half-written
+// lies beside the file, as .NAME.PID.N, until the next Replace, Make or Sweep of that name.
 //
 // # What it does not do
 //
@@ -42,10 +43,30 @@ func Replace(name string, write func(io.Writer) error) (err error) {
 	if st != nil {
 		mode = st.Mode().Perm()
 	}
-	f, err := createBeside(name, mode)
+	return writeBeside(name, mode, write, func(beside string) error { return os.Rename(beside, name) })
+}
+
+// Make writes a file that must not be there yet. It appears when all of it has been written. An
+// error matches fs.ErrExist where there is one of that name, which stays.
+func Make(name string, mode fs.FileMode, write func(io.Writer) error) error {
+	return writeBeside(name, mode, write, func(beside string) error {
+		err := os.Link(beside, name)
+		if err == nil {
+			err = os.Remove(beside)
+		}
+		return err
+	})
+}
+
+// writeBeside writes a file beside the one of that name, and lets place put it there.
+func writeBeside(
+	name string, mode fs.FileMode, write func(io.Writer) error, place func(beside string) error,
+) (err error) {
+	f, release, err := createBeside(name, mode)
 	if err != nil {
 		return fmt.Errorf("write %q: %w", name, reason(err))
 	}
+	defer release()
 	defer func() {
 		if err != nil {
 			f.Close()
@@ -58,7 +79,7 @@ func Replace(name string, write func(io.Writer) error) (err error) {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %q: %w", name, err)
 	}
-	if err := os.Rename(f.Name(), name); err != nil {
+	if err := place(f.Name()); err != nil {
 		return fmt.Errorf("write %q: %w", name, reason(err))
 	}
 	return nil
@@ -162,17 +183,65 @@ func buffered(w io.Writer, write func(io.Writer) error) error {
 	return nil
 }
 
-// createBeside makes a new file in the folder of name.
-func createBeside(name string, mode fs.FileMode) (*os.File, error) {
+// createBeside makes a new file in the folder of name. It is held, so that no Sweep removes it,
+// until release is called.
+func createBeside(name string, mode fs.FileMode) (f *os.File, release func(), err error) {
+	Sweep(name)
 	folder, base := filepath.Split(name)
 	for i := 0; ; i++ {
 		beside := filepath.Join(folder, fmt.Sprintf(".%s.%d.%d", base, os.Getpid(), i))
 		f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		release := hold(beside)
+		if isStill(beside, f) {
+			return f, release, nil
+		}
+		release() // a Sweep saw it before it was held
+		f.Close()
+	}
+}
+
+// isStill says whether a name still stands for an open file.
+func isStill(name string, f *os.File) bool {
+	there, err := os.Lstat(name)
+	if err != nil {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && os.SameFile(there, st)
+}
+
+// Sweep removes what processes that were killed have left beside the file of that name. What one
+// that still runs is writing stays, and so does everything where files cannot be locked.
+func Sweep(name string) {
+	folder, base := filepath.Split(name)
+	if folder == "" {
+		folder = "."
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return // there is nothing to be seen
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && ofKilled(e.Name(), base) {
+			removeUnheld(filepath.Join(folder, e.Name()))
 		}
 	}
 }
+
+// ofKilled says whether createBeside gives such a name.
+func ofKilled(entry, base string) bool {
+	numbers, found := strings.CutPrefix(entry, "."+base+".")
+	pid, n, two := strings.Cut(numbers, ".")
+	return found && two && digits(pid) && digits(n)
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // reason leaves out the name of the file that err is about: it is said elsewhere, or is a passing
 // one.

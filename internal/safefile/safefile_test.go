@@ -146,3 +146,56 @@ func TestTrusted(t *testing.T) {
 		}
 	}
 }
+
+// What a process that was killed has left beside a file goes with the next write; what another one is
+// writing, and what others have made, stays.
+func TestSweep(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files are not locked here")
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "out")
+	left := filepath.Join(dir, ".out.123.0")
+	stays := []string{".out.123", ".out.123.0.x", ".out..0", "out.123.0", ".other.123.0", ".out.12a.0"}
+	for _, s := range append(stays, ".out.123.0") {
+		if err := os.WriteFile(filepath.Join(dir, s), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(name, filepath.Join(dir, ".out.123.1")); err != nil {
+		t.Fatal(err)
+	}
+	err := Replace(name, func(w io.Writer) error {
+		if _, err := os.Lstat(left); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", left, err)
+		}
+		Sweep(name) // the file that is being written now stays
+		_, err := io.WriteString(w, "text")
+		return err
+	})
+	if err != nil || read(t, name) != "text" {
+		t.Errorf("%v", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(stays)+2 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+func TestMake(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "out")
+	if err := Make(name, 0o600, text("first")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Make(name, 0o600, text("second")); !errors.Is(err, os.ErrExist) || read(t, name) != "first" {
+		t.Errorf("%q, %v", read(t, name), err)
+	}
+	broken := errors.New("broken")
+	other := filepath.Join(filepath.Dir(name), "other")
+	if err := Make(other, 0o600, func(io.Writer) error { return broken }); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(name)); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
