@@ -68,13 +68,14 @@ type state struct {
 	Group              []member
 	Masks              map[int64]uint64 // of requests that a later hit may be about
 	Kinds              []statusKind
-	Ledger             ledger
 	Keyless, Uncertain bool // see downloaded
 	Ahead              map[uint64]bool
 	Listed             listing
 	// Resumed is up to where the state was continued from; 0 for a state that saw all requests
 	// itself.
 	Resumed int64
+
+	ledger ledger // written beside it, as the cells of Window are; see ledger_saved.go
 }
 
 // scratch is what one auditor after another can use again. Its set holds the recordings downloaded
@@ -84,6 +85,9 @@ type scratch struct {
 	gaps   []int64
 	states stateReader
 	writer stateWriter
+	// Memory for the cells and nights of one auditor that continues a saved state.
+	cells  []egress.Cell
+	nights []night
 }
 
 // NewAuditor starts the audit of a tenant under a policy.

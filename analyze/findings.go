@@ -154,7 +154,7 @@ func (a *Auditor) view(asOf int64, about About) *view {
 	a.facts.LastPullID, a.facts.Pulled = a.LastID, a.Pulled
 	a.facts.Egress = a.figures(asOf)
 	a.facts.Night = func(ago int) (bytes, recordings int64) {
-		if n := find(a.Ledger.Nights, v.night-int32(ago)); n != nil {
+		if n := find(a.ledger.Nights, v.night-int32(ago)); n != nil {
 			return n.Bytes, n.Recordings
 		}
 		return 0, 0

@@ -156,7 +156,7 @@ func (l *ledger) find(n int32, c calendar) *night {
 
 // nightOf is the night of a hit; that of the end of the log is in a ledger of its own.
 func (a *Auditor) nightOf(at int64) *night {
-	l := &a.Ledger
+	l := &a.ledger
 	if a.over != nil {
 		l = a.over
 	}
@@ -166,7 +166,7 @@ func (a *Auditor) nightOf(at int64) *night {
 // turn moves to the night of the next request.
 func (a *Auditor) turn(at int64) {
 	a.flush()
-	a.current = a.Ledger.find(a.calend.night(at), a.calend)
+	a.current = a.ledger.find(a.calend.night(at), a.calend)
 }
 
 // flush counts, in the night that ends, what the kinds have counted.
@@ -220,7 +220,7 @@ func (n *night) kind(row int, by int64) {
 
 // combined is the ledger with what only the end fires.
 func (a *Auditor) combined() []*night {
-	all := slices.Clone(a.Ledger.Nights)
+	all := slices.Clone(a.ledger.Nights)
 	for _, o := range a.over.Nights {
 		i, ok := slices.BinarySearchFunc(all, o.N,
 			func(x *night, n int32) int { return int(x.N) - int(n) })

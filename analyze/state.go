@@ -17,7 +17,7 @@ import (
 
 // engine changes whenever the same requests would lead to another state; saved states of another
 // engine are not used.
-const engine = "audit/6"
+const engine = "audit/7"
 
 // stateKey identifies what saved states depend on beside the requests: this program and the policy.
 func stateKey(p *limits.Policy) ([]byte, error) {
@@ -39,8 +39,11 @@ func facts(t *egress.Tenant) string {
 	return fmt.Sprintf("%d %v %v %v", t.Cap.ToldBytes(), t.Resets, t.Window, newCalendar(t.Zone).zone)
 }
 
-// savedType is a state as it is written, by gob and after a SHA-256 sum of that: a struct with the
-// facts, the auditor's own state, and a pointer to each judge that has one.
+// A saved state is a SHA-256 sum of all that follows; the length of a savedType by gob, and that; and
+// the cells of the window and the nights as numbers, which are most of it.
+
+// savedType is a struct with the facts, the auditor's own state, and a pointer to each judge that
+// has one.
 var savedType = func() reflect.Type {
 	fields := []reflect.StructField{
 		{Name: "Facts", Type: reflect.TypeFor[string]()},
@@ -90,12 +93,13 @@ func emptySaved() reflect.Value {
 	return v
 }
 
-// stateWriter writes one state after another.
+// stateWriter writes one savedType after another.
 type stateWriter struct {
 	buf bytes.Buffer
 	enc *gob.Encoder // nil before the first state, and after a fault
 }
 
+// write gives bytes that the next write overwrites.
 func (w *stateWriter) write(state reflect.Value) ([]byte, error) {
 	if w.enc == nil {
 		w.enc = gob.NewEncoder(&w.buf)
@@ -109,11 +113,10 @@ func (w *stateWriter) write(state reflect.Value) ([]byte, error) {
 		w.enc = nil
 		return nil, err
 	}
-	sum := sha256.Sum256(w.buf.Bytes())
-	return append(sum[:], w.buf.Bytes()...), nil
+	return w.buf.Bytes(), nil
 }
 
-// stateReader reads one saved state after another.
+// stateReader reads one savedType after another.
 type stateReader struct {
 	buf bytes.Buffer
 	dec *gob.Decoder // nil before the first state, and after a fault
@@ -151,16 +154,25 @@ func (a *Auditor) save() (data []byte, ok bool, err error) {
 			s.Settle(a.fires[i])
 		}
 	}
-	for _, n := range a.Ledger.Nights {
+	for _, n := range a.ledger.Nights {
 		if len(n.gaps) > 0 {
 			n.Gaps, n.gaps = packGaps(n.Gaps, n.gaps), nil
 		}
 	}
-	a.Ledger.trim(a.calend.night(a.Upto) - NowNights + 1)
+	a.ledger.trim(a.calend.night(a.Upto) - NowNights + 1)
 	s := a.state
-	s.Kinds, s.Resumed = a.table.rows, a.Upto
-	data, err = a.scratch.writer.write(a.saved(&s))
-	return data, err == nil, err
+	s.Kinds, s.Resumed, s.Window.Cells = a.table.rows, a.Upto, nil
+	few, err := a.scratch.writer.write(a.saved(&s))
+	if err != nil {
+		return nil, false, err
+	}
+	all := numbers(make([]byte, sha256.Size, 2*len(few)))
+	all.bytes(few)
+	all.cells(a.Window.Cells)
+	all.ledger(&a.ledger)
+	sum := sha256.Sum256(all[sha256.Size:])
+	copy(all, sum[:])
+	return all, true, nil
 }
 
 // resume continues from a saved state; ok is false where it does not fit. Then the auditor must not
@@ -173,11 +185,14 @@ func (a *Auditor) resume(data []byte, h History) (ok bool) {
 	if sha256.Sum256(data) != [sha256.Size]byte(sum) {
 		return false // a damaged state may decode, and then lie
 	}
+	r := numberReader{left: data}
 	into := a.saved(&a.state)
-	if err := a.scratch.states.read(data, into); err != nil ||
+	if err := a.scratch.states.read(r.bytes(), into); err != nil ||
 		into.FieldByName("Facts").String() != facts(a.tenant) {
 		return false // a cache: whatever is wrong with it, the requests are there
 	}
-	a.history, a.table.rows = h, a.Kinds
-	return true
+	a.scratch.cells = r.cells(a.scratch.cells)
+	a.scratch.nights = r.ledger(&a.ledger, a.scratch.nights)
+	a.history, a.table.rows, a.Window.Cells = h, a.Kinds, a.scratch.cells
+	return !r.broken && len(r.left) == 0
 }

@@ -58,44 +58,65 @@ func Seal(ctx context.Context, log store.Sealable, o SealOptions) (done Sealed, 
 		o.Step = defaultStep
 	}
 	for tries := 0; ; {
-		n, rows, err := sealRun(ctx, log, &o)
+		one, err := sealRun(ctx, log, &o)
 		switch {
 		case errors.Is(err, store.ErrSealedMeanwhile) && tries < maxSealTries:
 			tries++
 			continue
 		case err != nil:
 			return done, fmt.Errorf("seal: %w", err)
-		case rows == 0:
-			text, err := newestText(ctx, log)
-			if text != nil {
-				done.Line = SealLine(text)
-			}
-			return done, err
+		case one.Runs == 0:
+			done.Line = one.Line
+			return done, nil
 		}
 		done.Runs++
-		done.Rows += rows
-		done.First = done.First || n == 1
+		done.Rows += one.Rows
+		done.First = done.First || one.First
 	}
 }
 
-// sealRun makes the run n; rows is 0 where there was nothing to seal.
-func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (n, rows int64, err error) {
+// sealRun makes one run. Runs is 0 where there was nothing to seal; then Line is that of the newest
+// run.
+func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (one Sealed, err error) {
 	in, err := log.Seals(ctx)
 	if err != nil {
-		return 0, 0, err
+		return one, err
 	}
-	s, err := newSealing(ctx, in, o)
-	if err == nil {
-		err = s.readRows(ctx)
+	s, heads, err := nextRun(ctx, in, o)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return one, err
 	}
-	var heads []store.SealHead
-	if err == nil && s.rows > 0 && s.active() {
+	if len(heads) == 0 {
+		if s.last.N > 0 {
+			one.Line = sealLine(sealTime(s.last.SealedAt), s.last.TextSum)
+		}
+		return one, nil
+	}
+	return Sealed{Runs: 1, Rows: s.rows, First: s.run.N == 1}, log.AddSeal(ctx, &s.run, heads)
+}
+
+// nextRun makes the heads of the next run; none where there was nothing to seal. An audit that finds
+// nothing new seals too, and reads no head for it.
+func nextRun(
+	ctx context.Context, in store.Seals, o *SealOptions,
+) (s *sealing, heads []store.SealHead, err error) {
+	last, err := in.Run(ctx, 0)
+	if err != nil || last.N > 0 && covers(last.Upto, in.Last()) {
+		return &sealing{last: last}, nil, err
+	}
+	if s, err = newSealing(ctx, in, o); err != nil {
+		return s, nil, err
+	}
+	if err = s.readRows(ctx); err == nil && s.rows > 0 && s.active() {
 		heads, err = s.finish(ctx)
 	}
-	if err := errors.Join(err, in.Close()); err != nil || len(heads) == 0 {
-		return 0, 0, err
-	}
-	return s.run.N, s.rows, log.AddSeal(ctx, &s.run, heads)
+	return s, heads, err
+}
+
+// covers says whether rows up to there are all of a log.
+func covers(upto, last store.RowIDs) bool {
+	return last.Request <= upto.Request && last.Event <= upto.Event &&
+		last.Recording <= upto.Recording && last.Capture <= upto.Capture
 }
 
 // sealing is one run while it is made.

@@ -53,7 +53,10 @@ func sealTime(us int64) string { return time.UnixMicro(us).UTC().Format(sealTime
 // SealLine is the line of a seal's text.
 func SealLine(text []byte) string {
 	at, _, _ := bytes.Cut(text, []byte("\n"))
-	sum := sha256.Sum256(text)
+	return sealLine(string(at), sha256.Sum256(text))
+}
+
+func sealLine(at string, sum [sha256.Size]byte) string {
 	return fmt.Sprintf("%s%s sha256:%x", sealLinePrefix, at, sum)
 }
 

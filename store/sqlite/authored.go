@@ -25,6 +25,9 @@ var olderSchemas = map[int]string{
 	2: "d0178490bd206db283877d4456430d4a3407cce11e8ee6766a7adb65b4f3bf34",
 }
 
+// newSchema is the digest of authoredSchema, which takes longer to make than an audit has to spare.
+const newSchema = "e36f1e5d821502ccb4bd1cd4b7a2a51658a8f770f0353beb90192052b779bfcc"
+
 // authoredSchema is what a new file defines.
 var authoredSchema = sync.OnceValues(func() (map[string]string, error) {
 	db, err := sql.Open("sqlite3", ":memory:")
@@ -62,6 +65,9 @@ func checkSchema(ctx context.Context, q queryer, version int) error {
 		}
 		return nil
 	}
+	if isNew(got) {
+		return nil
+	}
 	want, err := authoredSchema()
 	if err != nil {
 		return err
@@ -82,7 +88,15 @@ func checkSchema(ctx context.Context, q queryer, version int) error {
 }
 
 // optionalTrigger is missing while a large import runs.
-const optionalTrigger = "trigger request_no_replace"
+const optionalTrigger = "trigger " + optionalName
+
+const optionalName = "request_no_replace"
+
+// isNew says whether a file is known, by its digest alone, to define what a new one does.
+func isNew(got map[string]string) bool {
+	text, ok := got[optionalTrigger]
+	return digest(got) == newSchema && (!ok || text == condensed(triggers[optionalName]))
+}
 
 // definitions gives the text of all that the file defines, by type and name, without what has no
 // meaning. What SQLite's own ANALYZE leaves is left out.

@@ -121,6 +121,37 @@ func TestMigrationsConverge(t *testing.T) {
 	}
 }
 
+// TestNewSchema: the digest by which a file is known is that of the schema, and only with it.
+func TestNewSchema(t *testing.T) {
+	authored, err := authoredSchema()
+	must(t, err)
+	if got := digest(authored); got != newSchema {
+		t.Fatalf("newSchema in authored.go should be %q", got)
+	}
+	for _, c := range []struct {
+		change string
+		known  bool
+	}{
+		{"CREATE TABLE more (x)", false},
+		{"DROP TRIGGER request_no_delete", false},
+		{"DROP TRIGGER request_no_replace", true},
+		{"DROP TRIGGER request_no_replace; CREATE TRIGGER request_no_replace BEFORE INSERT ON request BEGIN SELECT 1; END", false},
+		{"", true},
+	} {
+		path := filepath.Join(t.TempDir(), "requests.db")
+		must(t, openTest(t, path).Close())
+		db := raw(t, path)
+		_, err := db.Exec(c.change)
+		must(t, err)
+		got, err := definitions(t.Context(), db)
+		must(t, err)
+		must(t, db.Close())
+		if isNew(got) != c.known {
+			t.Errorf("%q: known is %t", c.change, !c.known)
+		}
+	}
+}
+
 func TestMigrate(t *testing.T) {
 	ctx := context.Background()
 	steps := map[int]string{

@@ -115,6 +115,20 @@ func checkPragmas(ctx context.Context, db *sql.DB, m mode) error {
 	return nil
 }
 
+// uncopied is a blob as the driver gives it. This driver makes each of C's memory by C.GoBytes and
+// forgets it, so that what database/sql copies for others to keep would be a second copy.
+type uncopied []byte
+
+// Scan implements sql.Scanner.
+func (u *uncopied) Scan(v any) error {
+	b, ok := v.([]byte)
+	if !ok && v != nil {
+		return fmt.Errorf("a %T is no blob", v)
+	}
+	*u = b
+	return nil
+}
+
 // explain turns the driver's error into one of ours, with what to do. Other errors pass through.
 func explain(err error) error {
 	var e sqlite3.Error

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -19,22 +18,23 @@ func (n *Snapshot) States(ctx context.Context, key []byte) (map[string]store.Sta
 	err := each(
 		ctx,
 		n.conn,
-		"SELECT tenant_id, key, upto_at, state FROM cache_state",
+		"SELECT tenant_id, upto_at, state FROM cache_state WHERE key = ?",
 		func(scan func(...any) error) error {
 			var tenant int64
-			var had []byte
+			var data uncopied
 			var s store.State
-			if err := scan(&tenant, &had, &s.UptoAt, &s.Data); err != nil {
+			if err := scan(&tenant, &s.UptoAt, &data); err != nil {
 				return err
 			}
 			s.Tenant = n.Names.Tenants[tenant]
 			var ok bool
-			s.Data, ok = pack.Unseal(s.Data, tenant, s.UptoAt)
-			if ok && bytes.Equal(had, key) && !n.TailFrom(tenant, s.UptoAt) {
+			s.Data, ok = pack.Unseal(data, tenant, s.UptoAt)
+			if ok && !n.TailFrom(tenant, s.UptoAt) {
 				states[s.Tenant] = s
 			}
 			return nil
 		},
+		key,
 	)
 	if err != nil {
 		return nil, fmt.Errorf("read analysis states: %w", explain(err))

@@ -104,7 +104,7 @@ func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""
 
 // replaceGuard refuses to REPLACE a request. It costs 20 % of an import, so Import drops it after
 // maxPending rows. Close, or the next Open, recreates it.
-var replaceGuard = strings.Replace(triggers["request_no_replace"], "CREATE TRIGGER",
+var replaceGuard = strings.Replace(triggers[optionalName], "CREATE TRIGGER",
 	"CREATE TRIGGER IF NOT EXISTS", 1)
 
 // dropReplaceGuard must be in a transaction of its caller's: until that commits, nobody else sees
