@@ -129,7 +129,7 @@ CREATE TABLE event (
   machine_id  bigint NOT NULL,
   seq         bigint NOT NULL,                   -- as in request
   id          bigint NOT NULL,                   -- order of arrival here, from 1
-  kind        text NOT NULL,                     -- reset, dropped, paced, told: as in schema.sql
+  kind        text NOT NULL,                     -- reset, dropped, paced, told, prune: as in schema.sql
   at          bigint NOT NULL,
   count       bigint NOT NULL,
   bytes       bigint NOT NULL,
@@ -139,6 +139,7 @@ CREATE TABLE event (
 );
 
 CREATE INDEX event_id ON event (id);
+CREATE INDEX event_prune ON event (id) WHERE kind = 'prune';
 
 -- When a machine was being written by a program that makes or carries the calls.
 CREATE TABLE capture (
@@ -174,6 +175,114 @@ CREATE TABLE ledger (
 
 CREATE INDEX ledger_recording ON ledger (tenant_id, started_at, key);
 CREATE INDEX ledger_id ON ledger (id);
+
+-- The seals, as in schema.sql: what evidence needs to prove the rows above, in their order of arrival here, and what does
+-- not follow from them. Rows are only ever added; a prune alone replaces those of seal_pruned.
+CREATE TABLE seal_log (
+  tenant_id  bigint PRIMARY KEY,
+  log_id     bytea NOT NULL,                     -- 16 random bytes: the log's name in its checkpoints
+  public_key bytea NOT NULL                      -- Ed25519, 32 bytes; the secret part is the sealer's, and not here
+);
+
+CREATE TABLE seal_run (
+  n              bigint PRIMARY KEY,             -- from 1, without gaps
+  sealed_at      bigint NOT NULL,                -- by the sealer's clock, later than the run before
+  request_upto   bigint NOT NULL,                -- rows of request with an id up to this are sealed
+  event_upto     bigint NOT NULL,
+  recording_upto bigint NOT NULL,
+  capture_upto   bigint NOT NULL,
+  pad            bytea NOT NULL,                 -- 32 random bytes that fill the seal's text
+  text_sum       bytea NOT NULL                  -- SHA-256 of that text
+);
+
+-- Runs whose line left the sealer's machine.
+CREATE TABLE seal_told (
+  n bigint PRIMARY KEY
+);
+
+-- What a time stamping authority answered, RFC 3161.
+CREATE TABLE seal_stamp (
+  n      bigint PRIMARY KEY,
+  answer bytea NOT NULL                          -- TimeStampResp, DER
+);
+
+CREATE TABLE seal_head (
+  tenant_id  bigint NOT NULL,
+  run        bigint NOT NULL,
+  size       bigint NOT NULL,                    -- leaves of the tenant's log
+  checkpoint text NOT NULL,                      -- signed, C2SP tlog-checkpoint
+  peaks      bytea NOT NULL,                     -- full subtrees over the leaves, 32 bytes each, largest first
+  hints      bytea NOT NULL,                     -- first 4 bytes of the hash of each leaf that the run added
+  PRIMARY KEY (tenant_id, run)
+);
+
+CREATE INDEX seal_head_run ON seal_head (run);
+
+-- Leaves that no row above says.
+CREATE TABLE seal_leaf (
+  tenant_id bigint NOT NULL,
+  seq       bigint NOT NULL,                     -- index in the tenant's log, from 0
+  line      text NOT NULL,
+  PRIMARY KEY (tenant_id, seq)
+);
+
+-- What stays of leaves whose rows were removed.
+CREATE TABLE seal_pruned (
+  tenant_id bigint NOT NULL,
+  level     bigint NOT NULL,                     -- 0: a leaf's hash; 8: that of a full subtree of 256 leaves
+  n         bigint NOT NULL,                     -- index of the leaf, or of its first leaf divided by 256
+  hash      bytea NOT NULL,                      -- SHA-256
+  PRIMARY KEY (tenant_id, level, n)
+);
+
+-- What is written stays: triggers refuse UPDATE, DELETE and TRUNCATE, whoever asks. A prune, and a migration of meta, take
+-- them down inside their own transaction, which needs the tables' owner. The owner and a superuser can do so, too, and a
+-- superuser can also change the files: against them only seals help, of which somebody else holds a line.
+CREATE FUNCTION headroom_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% append-only: % was refused', TG_ARGV[0], TG_OP USING ERRCODE = 'raise_exception';
+END $$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON meta
+  EXECUTE FUNCTION headroom_append_only('names are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON secret
+  EXECUTE FUNCTION headroom_append_only('the hash key is');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tenant
+  EXECUTE FUNCTION headroom_append_only('names are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON route
+  EXECUTE FUNCTION headroom_append_only('names are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON client
+  EXECUTE FUNCTION headroom_append_only('names are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON source
+  EXECUTE FUNCTION headroom_append_only('names are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON machine
+  EXECUTE FUNCTION headroom_append_only('machines are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON push
+  EXECUTE FUNCTION headroom_append_only('what was pushed is');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON request
+  EXECUTE FUNCTION headroom_append_only('the request log is');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON recording
+  EXECUTE FUNCTION headroom_append_only('the list of recordings is');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event
+  EXECUTE FUNCTION headroom_append_only('events are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
+  EXECUTE FUNCTION headroom_append_only('the ledger is');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON capture
+  EXECUTE FUNCTION headroom_append_only('the times of capture are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_log
+  EXECUTE FUNCTION headroom_append_only('seals are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_run
+  EXECUTE FUNCTION headroom_append_only('seals are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_told
+  EXECUTE FUNCTION headroom_append_only('seals are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_stamp
+  EXECUTE FUNCTION headroom_append_only('seals are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_head
+  EXECUTE FUNCTION headroom_append_only('seals are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_leaf
+  EXECUTE FUNCTION headroom_append_only('seals are');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_pruned
+  EXECUTE FUNCTION headroom_append_only('seals are');
 
 -- What processes tell each other, by this server's clock. It is not part of the log.
 CREATE TABLE pace (
@@ -242,26 +351,34 @@ CREATE TABLE cache_mark (
 );
 INSERT INTO cache_mark VALUES (1, 0, 0);
 
-INSERT INTO meta VALUES ('format', '1');
+INSERT INTO meta VALUES ('format', '2');
 
--- Roles: one that records, pulls, pushes and audits, and can change or remove nothing of the log; one that reads, without
--- the hash key. To be run once by the tables' owner, in their schema:
+-- Roles: one that records, pulls, pushes and audits, and can change or remove nothing of the log; one that also seals, for
+-- the machine that has the key; one that reads, without the hash key. To be run once by the tables' owner, in their schema:
 --
 --@ CREATE ROLE headroom_writer;
 --@ GRANT SELECT ON meta, secret, tenant, route, client, source, machine, push, request, recording, event, capture, ledger,
+--@   seal_log, seal_run, seal_told, seal_stamp, seal_head, seal_leaf, seal_pruned,
 --@   pace, lease, requests, cache_chunk, cache_state, cache_mark TO headroom_writer;
 --@ GRANT INSERT ON tenant, route, client, source, machine, push, request, recording, event, capture, ledger TO headroom_writer;
 --@ GRANT INSERT, UPDATE, DELETE ON pace, lease, cache_chunk, cache_state, cache_mark TO headroom_writer;
 --@ GRANT USAGE ON SEQUENCE cache_chunk_id_seq TO headroom_writer;
+--@ CREATE ROLE headroom_sealer IN ROLE headroom_writer;
+--@ GRANT INSERT ON seal_log, seal_run, seal_told, seal_stamp, seal_head, seal_leaf TO headroom_sealer;
 --@ CREATE ROLE headroom_reader;
 --@ GRANT SELECT ON meta, tenant, route, client, source, machine, push, request, recording, event, capture, ledger,
+--@   seal_log, seal_run, seal_told, seal_stamp, seal_head, seal_leaf, seal_pruned,
 --@   pace, lease, requests, cache_chunk, cache_state, cache_mark TO headroom_reader;
 
 -- Citus: with its extension, on the coordinator, before rows are there. These statements were written from its manual and
--- not run: no Citus was at hand. A writer's transaction takes an advisory lock of the coordinator, so all machines must
--- connect to that one.
+-- its source and not run: no Citus was at hand. A test checks of each table what Citus asks before it distributes one. A
+-- writer's transaction takes an advisory lock of the coordinator, so all machines must connect to that one. Citus asks for a
+-- setting before it takes a table with triggers. machine, push, pace and lease stay on the coordinator: what writes them asks
+-- for the time, which Citus refuses where rows are distributed.
 --
---   SELECT create_reference_table(t) FROM unnest(ARRAY['tenant', 'route', 'client', 'source', 'machine']::regclass[]) t;
+--   SET citus.enable_unsafe_triggers TO on;
+--   SELECT create_reference_table(t) FROM unnest(ARRAY['tenant', 'route', 'client', 'source']::regclass[]) t;
 --   SELECT create_distributed_table('request', 'tenant_id');
 --   SELECT create_distributed_table(t, 'tenant_id', colocate_with => 'request')
---   FROM unnest(ARRAY['recording', 'event', 'ledger', 'cache_chunk', 'cache_state']) t;
+--   FROM unnest(ARRAY['recording', 'event', 'ledger', 'seal_log', 'seal_head', 'seal_leaf', 'seal_pruned',
+--     'cache_chunk', 'cache_state']) t;

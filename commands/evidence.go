@@ -206,15 +206,11 @@ func nightOf(at time.Time, zone *time.Location) time.Time {
 
 // bundle makes the bundle's bytes.
 func (s *session) bundle(ctx context.Context, p evidence.Period, incident string) ([]byte, error) {
-	log, ok := s.store.(store.Sealable)
-	if !ok {
-		return nil, errNotSealable
-	}
 	key, err := s.key()
 	if err != nil {
 		return nil, err
 	}
-	in, err := log.Seals(ctx)
+	in, err := s.store.Seals(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/measure"
-	"github.com/6dcca832/headroom/store"
 )
 
 func newPruneCommand(s *streams) *cli.Command {
@@ -57,10 +56,6 @@ func runPrune(c *cli.Context, se *session, o pruneOptions) error {
 	if err := se.writable(); err != nil {
 		return err
 	}
-	log, ok := se.store.(store.Sealable)
-	if !ok {
-		return errNotSealable
-	}
 	if _, asks := terminal(se.in); asks &&
 		!se.confirm(
 			fmt.Sprintf("Remove everything before %s from %s for good?", stamp(o.before), se.store.Path())) {
@@ -70,7 +65,7 @@ func runPrune(c *cli.Context, se *session, o pruneOptions) error {
 	if err != nil {
 		return err
 	}
-	done, err := evidence.Prune(c.Context, log,
+	done, err := evidence.Prune(c.Context, se.store,
 		evidence.PruneOptions{SealOptions: se.sealOptions(key), Before: o.before.UnixMicro()})
 	if err != nil {
 		return err

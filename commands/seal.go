@@ -11,7 +11,6 @@ import (
 
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/measure"
-	"github.com/6dcca832/headroom/store"
 )
 
 func newSealCommand(s *streams) *cli.Command {
@@ -98,11 +97,7 @@ func runSeal(c *cli.Context, se *session, o sealOptions) error {
 
 // writeQuery writes the query for a time stamp of the newest seal, whose line it gives.
 func (s *session) writeQuery(ctx context.Context, name string) (line string, err error) {
-	log, ok := s.store.(store.Sealable)
-	if !ok {
-		return "", errNotSealable
-	}
-	line, query, err := evidence.NewestSeal(ctx, log)
+	line, query, err := evidence.NewestSeal(ctx, s.store)
 	if err != nil {
 		return "", err
 	}
@@ -112,11 +107,7 @@ func (s *session) writeQuery(ctx context.Context, name string) (line string, err
 
 // addTimeStamp keeps what a time stamping authority answered.
 func (s *session) addTimeStamp(ctx context.Context, o sealOptions) error {
-	log, ok := s.store.(store.Sealable)
-	if !ok {
-		return errNotSealable
-	}
-	line, at, err := evidence.AddTimeStamp(ctx, log, o.answer)
+	line, at, err := evidence.AddTimeStamp(ctx, s.store, o.answer)
 	if err != nil {
 		return fmt.Errorf("flag --tsr: %s: %w", o.answerFile, err)
 	}

@@ -9,10 +9,6 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// errNotSealable: the log is of a kind that keeps no seals.
-var errNotSealable = errors.New("a database in PostgreSQL keeps no seals: seal, verify, prune and make " +
-	"evidence from the file in which a machine records; name it with --db")
-
 // key reads the key that signs seals, or makes it where no file is named and there is none.
 func (s *session) key() (*evidence.Key, error) {
 	name := s.keyFile
@@ -44,15 +40,11 @@ func (s *session) existingKey() (*evidence.Key, error) {
 
 // seal seals what is not sealed yet.
 func (s *session) seal(ctx context.Context) (evidence.Sealed, error) {
-	log, ok := s.store.(store.Sealable)
-	if !ok {
-		return evidence.Sealed{}, errNotSealable
-	}
 	k, err := s.key()
 	if err != nil {
 		return evidence.Sealed{}, err
 	}
-	return evidence.Seal(ctx, log, s.sealOptions(k))
+	return evidence.Seal(ctx, s.store, s.sealOptions(k))
 }
 
 func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {
@@ -64,10 +56,14 @@ func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {
 	}
 }
 
-// autoSeal seals at the end of a command that is about something else, which it does not fail.
+// autoSeal seals at the end of a command that is about something else, which it does not fail. It
+// does nothing where another machine seals the log.
 func (s *session) autoSeal(ctx context.Context) (done evidence.Sealed) {
-	if _, ok := s.store.(store.Sealable); !ok || s.store.ReadOnly() {
+	if s.store.ReadOnly() {
 		return done
+	}
+	if isURL(s.store.Path()) {
+		return s.sealShared(ctx)
 	}
 	done, err := s.seal(ctx)
 	if err != nil {
@@ -75,6 +71,27 @@ func (s *session) autoSeal(ctx context.Context) (done evidence.Sealed) {
 		return evidence.Sealed{}
 	}
 	return done
+}
+
+// sealShared is autoSeal for a log that several machines share. One of them seals it: the one whose
+// key "headroom seal" began it with. On all others nothing happens.
+func (s *session) sealShared(ctx context.Context) (done evidence.Sealed) {
+	line, err := s.newestSeal(ctx)
+	if err != nil || line == "" {
+		return done
+	}
+	key, err := s.existingKey()
+	if err != nil || key == nil {
+		return done
+	}
+	done, err = evidence.Seal(ctx, s.store, s.sealOptions(key))
+	switch {
+	case err == nil:
+		return done
+	case !errors.Is(err, evidence.ErrOtherKey) && !errors.Is(err, store.ErrReadOnly):
+		s.warn("headroom: the log was not sealed: %v", err)
+	}
+	return evidence.Sealed{}
 }
 
 // sealEvery is how often commands that run for long seal.
@@ -115,11 +132,10 @@ func (s *session) tellSeal(ctx context.Context, line string) {
 // markTold notes that the line of the newest seal left this machine, so that bundles hold that
 // seal.
 func (s *session) markTold(ctx context.Context) (err error) {
-	log, ok := s.store.(store.Sealable)
-	if !ok || s.store.ReadOnly() {
+	if s.store.ReadOnly() {
 		return nil
 	}
-	in, err := log.Seals(ctx)
+	in, err := s.store.Seals(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,15 +143,11 @@ func (s *session) markTold(ctx context.Context) (err error) {
 	if err := errors.Join(err, in.Close()); err != nil || run.N == 0 || run.Told {
 		return err
 	}
-	return log.TellSeal(ctx, run.N)
+	return s.store.TellSeal(ctx, run.N)
 }
 
-// newestSeal is the line of the newest seal; "" where nothing is sealed, or cannot be.
+// newestSeal is the line of the newest seal; "" where nothing is sealed.
 func (s *session) newestSeal(ctx context.Context) (string, error) {
-	log, ok := s.store.(store.Sealable)
-	if !ok {
-		return "", nil
-	}
-	line, _, err := evidence.NewestSeal(ctx, log)
+	line, _, err := evidence.NewestSeal(ctx, s.store)
 	return line, err
 }

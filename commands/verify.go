@@ -16,7 +16,6 @@ import (
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
-	"github.com/6dcca832/headroom/store"
 )
 
 // maxAnchor bounds a file of --against: a checkpoint, or a mail with a seal line in it.
@@ -166,20 +165,20 @@ func runVerify(c *cli.Context, se *session, o verifyOptions) error {
 
 // verifyLog checks the database.
 func (s *session) verifyLog(ctx context.Context, o verifyOptions) error {
-	log, ok := s.store.(store.Sealable)
-	if !ok {
-		return errNotSealable
-	}
 	key, err := s.existingKey()
 	if err != nil {
 		return err
 	}
-	in, err := log.Seals(ctx)
+	in, err := s.store.Seals(ctx)
 	if err != nil {
 		return err
 	}
-	r, err := evidence.VerifyLog(ctx, in,
-		evidence.LogOptions{Key: key, Anchors: o.anchors, Authorities: o.authorities})
+	check := evidence.LogOptions{Key: key, Anchors: o.anchors, Authorities: o.authorities}
+	r, err := evidence.VerifyLog(ctx, in, check)
+	if errors.Is(err, evidence.ErrOtherKey) && s.keyFile == "" && isURL(s.store.Path()) {
+		check.Key = nil // this machine's key is for its own file
+		r, err = evidence.VerifyLog(ctx, in, check)
+	}
 	if err := errors.Join(err, in.Close()); err != nil {
 		return err
 	}

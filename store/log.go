@@ -12,6 +12,7 @@ import (
 type Log interface {
 	Writer
 	Pacer
+	Sealable
 	// Snapshot opens the log as it is now, for reading. It must be closed.
 	Snapshot(ctx context.Context) (Snapshot, error)
 	// SnapshotOfRows is Snapshot for those who believe nothing that was computed before: it reads

@@ -9,8 +9,6 @@ import (
 // Forwardable is a log whose rows can be sent on to one that many machines share.
 type Forwardable interface {
 	Log
-	// Seals opens the rows as they are now, for reading. It must be closed.
-	Seals(ctx context.Context) (Seals, error)
 	// Machine is the log's own name among those that are sent to one place, 16 bytes that mean nothing
 	// else. A copy of the log has the same.
 	Machine(ctx context.Context) ([16]byte, error)

@@ -7,9 +7,11 @@
 //
 // # Guarantees
 //
-// A request is one row, and rows are only ever added; the role that postgres.sql names may do no
-// more. Numbers are given in order of arrival: a writer's transaction holds an advisory lock of the
-// database, so that whoever sees a row sees all with lower numbers. What one call wrote is there as
+// A request is one row, and rows are only ever added: triggers refuse UPDATE, DELETE and TRUNCATE,
+// and the roles that postgres.sql names have no right to them. Prune, which needs the rights of the
+// tables' owner, takes the triggers down inside its transaction. Numbers are given in order of
+// arrival: a writer's transaction holds an advisory lock of the database, so that whoever sees a row
+// sees all with lower numbers. What one call wrote is there as
 // a whole or not at all, also where the connection broke while it was committed: Append then asks
 // the server what became of it, and does not return before it knows or its context ends.
 //
@@ -23,7 +25,10 @@
 //
 // # What it does not do
 //
-// It keeps no seals: evidence is made from the file in which a machine recorded. It does not defend
-// against the owner of the tables. Nothing was tried on Citus; postgres.sql says what was written
-// for it.
+// Seals cover rows in their order of arrival here, whichever machine sent them. They are made with
+// one key, the sealer's; what a machine has sealed in its own file stays there.
+//
+// It does not defend against the owner of the tables or a superuser, who can take the triggers
+// down; only a seal line that somebody else holds does. Nothing was tried on Citus; a test checks of the
+// tables what Citus asks of them.
 package postgres

@@ -81,7 +81,7 @@ func explainServer(e *pgconn.PgError, err error) error {
 	case e.Code == "55P03" || e.Code == "40P01":
 		return fmt.Errorf("%w: try again when it has finished (%s)", store.ErrLocked, e.Message)
 	case e.Code == "42501" || e.Code == "25006":
-		return fmt.Errorf("%w: check the rights of the role; postgres.sql has a writer's (%s)",
+		return fmt.Errorf("%w: check the rights of the role; postgres.sql has a writer's and a sealer's (%s)",
 			store.ErrReadOnly, e.Message)
 	case e.Code == "53100":
 		return fmt.Errorf("%w: free some space on the server and run it again; what was written before "+

@@ -38,6 +38,10 @@ func (t *tx) addRecordings(
 	if len(listed) == 0 {
 		return 0, nil
 	}
+	last, err := t.lastGiven(ctx, "recording")
+	if err != nil {
+		return 0, err
+	}
 	var tenants, starts, durations, sizes, times []int64
 	var keys []string
 	for i := range listed {
@@ -55,16 +59,14 @@ func (t *tx) addRecordings(
 	}
 	tag, err := t.conn.Exec(ctx, `INSERT INTO recording
 		(tenant_id, started_at, key, id, duration_us, bytes, listed_at)
-		SELECT tenant, at, key,
-			(SELECT coalesce(max(id), 0) FROM recording) + row_number() OVER (ORDER BY n),
-			duration, bytes, listed
+		SELECT tenant, at, key, $7 + row_number() OVER (ORDER BY n), duration, bytes, listed
 		FROM (SELECT DISTINCT ON (tenant, at, key)
 			tenant, at, key COLLATE "C" AS key, duration, bytes, listed, n
 			FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
 			WITH ORDINALITY AS u (tenant, at, key, duration, bytes, listed, n) ORDER BY tenant, at, key, n) u
 		WHERE NOT EXISTS (SELECT 1 FROM recording r
 			WHERE r.tenant_id = u.tenant AND r.started_at = u.at AND r.key = u.key)`,
-		tenants, starts, keys, durations, sizes, times)
+		tenants, starts, keys, durations, sizes, times, last)
 	return tag.RowsAffected(), err
 }
 
@@ -114,7 +116,7 @@ func (t *tx) addLedger(ctx context.Context, machine int64, entries []store.Ledge
 	if len(entries) == 0 {
 		return nil
 	}
-	last, err := t.lastID(ctx, "ledger")
+	last, err := t.lastGiven(ctx, "ledger")
 	if err != nil {
 		return err
 	}
@@ -187,7 +189,7 @@ func (t *tx) addEvents(ctx context.Context, machine int64, events []store.Event)
 	if len(events) == 0 {
 		return nil
 	}
-	last, err := t.lastID(ctx, "event")
+	last, err := t.lastGiven(ctx, "event")
 	if err != nil {
 		return err
 	}
@@ -239,7 +241,7 @@ func (t *tx) addCaptures(ctx context.Context, machine int64, captures []store.Ca
 	if len(captures) == 0 {
 		return nil
 	}
-	last, err := t.lastID(ctx, "capture")
+	last, err := t.lastGiven(ctx, "capture")
 	if err != nil {
 		return err
 	}

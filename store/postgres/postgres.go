@@ -27,6 +27,7 @@ type Store struct {
 
 	mu     sync.Mutex // one writing transaction at a time; guards what follows
 	ids    *ids
+	prune  string // the last one that ids know of
 	copy   copyBuffer
 	leases map[int64]*lease // that this store has, by tenant
 }
@@ -77,7 +78,7 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: shown(config), ids: newIDs(), leases: map[int64]*lease{}}
+	s := &Store{path: shown(config), ids: newIDs(), prune: "0", leases: map[int64]*lease{}}
 	for _, opt := range opts {
 		opt(&s.opts)
 	}

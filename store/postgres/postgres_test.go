@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -72,25 +71,6 @@ func TestSchemaCopy(t *testing.T) {
 	if string(authored) != schema {
 		t.Error("store/postgres/schema.sql differs from postgres.sql: " +
 			"go test ./store/postgres -run TestSchemaCopy -update")
-	}
-}
-
-// Every table that has a tenant has it first in its key, so that it can be distributed.
-func TestTenantFirst(t *testing.T) {
-	tables := regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\);`).FindAllStringSubmatch(schema, -1)
-	if len(tables) < 15 {
-		t.Fatalf("only %d tables were found", len(tables))
-	}
-	for _, table := range tables {
-		if !strings.Contains(table[2], "tenant_id") {
-			continue
-		}
-		first := strings.HasPrefix(strings.TrimSpace(table[2]), "tenant_id")
-		inline := strings.Contains(table[2], "tenant_id bigint PRIMARY KEY")
-		if !first || !inline && !strings.Contains(table[2], "PRIMARY KEY (tenant_id, ") ||
-			strings.Contains(table[2], "UNIQUE (") {
-			t.Errorf("table %s does not begin its key with the tenant", table[1])
-		}
 	}
 }
 
@@ -168,7 +148,7 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	server.Exec(t, "SET search_path = "+name+";"+grants+
-		"ALTER ROLE headroom_writer LOGIN; ALTER ROLE headroom_reader LOGIN;"+
+		"ALTER ROLE headroom_writer LOGIN; ALTER ROLE headroom_reader LOGIN; ALTER ROLE headroom_sealer LOGIN;"+
 		"GRANT USAGE ON SCHEMA "+name+" TO headroom_writer, headroom_reader")
 	as := func(role string) string { return strings.Replace(url, "headroom@", role+"@", 1) }
 
@@ -191,6 +171,19 @@ func TestRoles(t *testing.T) {
 			!strings.Contains(explain(err).Error(), "owner") {
 			t.Errorf("the writer: %s: %v", sql, err)
 		}
+	}
+
+	run := &store.SealRun{N: 1, Upto: store.RowIDs{Request: 2}}
+	if err := w.AddSeal(ctx, run, nil); !errors.Is(err, store.ErrReadOnly) {
+		t.Errorf("the writer seals: %v", err)
+	}
+	sealer := openTest(t, as("headroom_sealer"))
+	must(t, sealer.AddSeal(ctx, run, []store.SealHead{{Tenant: "acme", Run: 1, Lines: []store.SealLine{{}}}}))
+	must(t, sealer.TellSeal(ctx, 1))
+	must(t, sealer.AddStamp(ctx, 1, []byte("answer")))
+	pruning := &store.Pruning{Before: 9, Upto: run.Upto, Run: &store.SealRun{N: 2, Upto: run.Upto}}
+	if err := sealer.Prune(ctx, pruning); !errors.Is(err, store.ErrReadOnly) {
+		t.Errorf("the sealer prunes: %v", err)
 	}
 
 	r := openTest(t, as("headroom_reader"))

@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -17,26 +16,11 @@ import (
 // has been sent, in the transaction that adds the rows. So there is nothing to remember on the
 // machine, and nothing that can be lost or sent twice, whoever is killed when.
 
-// What can be wrong with a file that is pushed; Push's error matches one with errors.Is.
-var (
-	// ErrOlder: the file lacks rows that it has sent.
-	ErrOlder = errors.New("is older than what was pushed from it")
-	// ErrForked: the file has other rows than it has sent.
-	ErrForked = errors.New("is not the one that was pushed: a copy of it went on by itself")
-)
-
-const wayOut = "put the newer file back, or begin a new one and import what is missing: " +
-	"headroom export -o missing.jsonl, then headroom --db postgres://… import missing.jsonl, " +
-	"which adds no request twice"
-
 // errMeanwhile: another push of the same file was faster.
 var errMeanwhile = errors.New("another process pushed meanwhile")
 
 // pushBatch is the most rows of a kind in one transaction. It is a variable for tests only.
 var pushBatch = maxBatch
-
-// verified is how many of the last rows that were sent are compared before more are.
-const verified = 256
 
 // PushOptions say how to push. The zero value will do.
 type PushOptions struct {
@@ -158,74 +142,6 @@ func scanPosition(row pgx.Row) (at position, err error) {
 	return at, err
 }
 
-// check makes sure that the file still holds what it has sent.
-func (p *push) check(ctx context.Context, at position) error {
-	last := p.in.Last()
-	run, err := p.in.Run(ctx, 0)
-	if err != nil {
-		return err
-	}
-	sealed := run.Upto // a prune may have removed the rows with the highest numbers
-	if max(last.Request, sealed.Request) < at.request || max(last.Event, sealed.Event) < at.event ||
-		max(last.Recording, sealed.Recording) < at.recording ||
-		max(last.Capture, sealed.Capture) < at.capture {
-		return fmt.Errorf("database %q %w: its last request is %d, and %d were sent; nothing was sent "+
-			"now; %s", p.from.Path(), ErrOlder, max(last.Request, sealed.Request), at.request, wayOut)
-	}
-	if at.request == 0 {
-		return nil
-	}
-	rows := map[int64]store.Request{}
-	for r, err := range p.in.Requests(ctx, "", max(0, at.request-verified), at.request) {
-		if err != nil {
-			return err
-		}
-		rows[r.ID] = *r
-	}
-	if err := p.compare(ctx, at.machine, rows); err != nil {
-		return p.to.failed(err)
-	}
-	for id := range rows { // those that the database does not have like that
-		return fmt.Errorf("database %q %w: its request %d is not the one that was sent; nothing was sent "+
-			"now; %s", p.from.Path(), ErrForked, id, wayOut)
-	}
-	return nil
-}
-
-// compare removes from rows those that the database has as they are.
-func (p *push) compare(ctx context.Context, machine int64, rows map[int64]store.Request) error {
-	var tenants []string
-	var ids []int64
-	for id, r := range rows {
-		tenants, ids = append(tenants, encodeText(r.Tenant)), append(ids, id)
-	}
-	found, err := p.to.pool.Query(ctx, `SELECT seq, started_at, status, response_bytes, duration_us,
-		coalesce(key, ''), coalesce(query, ''), coalesce(params, '')
-		FROM unnest($2::text[], $3::bigint[]) AS u (tenant, id) JOIN tenant t ON t.name = u.tenant
-		JOIN request r ON r.tenant_id = t.id AND r.machine_id = $1 AND r.seq = u.id`,
-		machine, tenants, ids)
-	if err != nil {
-		return err
-	}
-	defer found.Close()
-	for found.Next() {
-		var seq, startedAt, bytes, duration int64
-		var status int16
-		var key, query, params string
-		err := found.Scan(&seq, &startedAt, &status, &bytes, &duration, &key, &query, &params)
-		if err != nil {
-			return err
-		}
-		r := rows[seq]
-		if r.StartedAt == startedAt && r.Status == int(status) && r.ResponseBytes == bytes &&
-			r.Duration == duration && r.Key == decodeText(key) && r.Query == decodeText(query) &&
-			r.Params == decodeText(params) {
-			delete(rows, seq)
-		}
-	}
-	return found.Err()
-}
-
 // batch is what one transaction adds.
 type batch struct {
 	upto     position // after it
@@ -319,22 +235,6 @@ func (p *push) add(
 	return recordings, err
 }
 
-// machine gives the machine's number, and adds it where it is not known yet. What was given a name
-// keeps it: rows are only ever added.
-func (p *push) machine(ctx context.Context, t *tx, known int64) (id int64, err error) {
-	if known > 0 {
-		return known, nil
-	}
-	name := p.o.Name
-	if name == "" {
-		name = hex.EncodeToString(p.uid[:4])
-	}
-	err = t.conn.QueryRow(ctx, `INSERT INTO machine (id, uid, name, same_key, seen_at)
-		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, `+clockNow+` FROM machine RETURNING id`,
-		p.uid[:], encodeText(name), !p.done.OtherKey).Scan(&id)
-	return id, err
-}
-
 // addPushed adds a machine's requests, which keep their IDs as seq.
 func (t *tx) addPushed(ctx context.Context, machine int64, requests []store.Request) error {
 	if len(requests) == 0 {
@@ -344,7 +244,7 @@ func (t *tx) addPushed(ctx context.Context, machine int64, requests []store.Requ
 	if err != nil {
 		return err
 	}
-	last, err := t.LastID(ctx)
+	last, err := t.lastGiven(ctx, "request")
 	if err != nil {
 		return err
 	}
@@ -354,62 +254,4 @@ func (t *tx) addPushed(ctx context.Context, machine int64, requests []store.Requ
 		rows.request(&requests[i], refs[i], machine, requests[i].ID, last+1+int64(i))
 	}
 	return rows.send(ctx, t.conn, requestColumns)
-}
-
-// compareClocks asks the server for its time, a few times, and takes the answer that came fastest.
-func (p *push) compareClocks(ctx context.Context) error {
-	p.done.Within = time.Hour
-	for range 3 {
-		var at int64
-		before := p.o.Now()
-		began := time.Now()
-		if err := p.to.pool.QueryRow(ctx, "SELECT "+clockNow).Scan(&at); err != nil {
-			return p.to.failed(err)
-		}
-		if half := time.Since(began) / 2; half < p.done.Within {
-			p.done.Within, p.done.Ahead = half, before.Add(half).Sub(time.UnixMicro(at))
-		}
-	}
-	return nil
-}
-
-// Machine is one of those whose files were pushed.
-type Machine struct {
-	Name string
-	// Requests is how many it sent.
-	Requests int64
-	// PushedAt is when its last batch came, by the server's clock, in microseconds since 1970 UTC.
-	PushedAt int64
-	// Ahead is what the machine's clock then said more than the server's, give or take Within.
-	Ahead, Within time.Duration
-	// OtherKey is that of Pushed.
-	OtherKey bool
-}
-
-// Machines gives all machines whose files were pushed, by name.
-func (s *Store) Machines(ctx context.Context) (all []Machine, err error) {
-	rows, err := s.pool.Query(ctx, `SELECT m.name, NOT m.same_key, sum(p.requests)::bigint,
-		max(p.pushed_at), (array_agg(p.ahead_us ORDER BY p.n DESC))[1],
-		(array_agg(p.within_us ORDER BY p.n DESC))[1]
-		FROM machine m JOIN push p ON p.machine_id = m.id GROUP BY m.id ORDER BY m.name, m.id`)
-	if err != nil {
-		return nil, s.failed(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var m Machine
-		var ahead, within int64
-		err := rows.Scan(&m.Name, &m.OtherKey, &m.Requests, &m.PushedAt, &ahead, &within)
-		if err != nil {
-			return nil, s.failed(err)
-		}
-		m.Name = decodeText(m.Name)
-		m.Ahead = time.Duration(ahead) * time.Microsecond
-		m.Within = time.Duration(within) * time.Microsecond
-		all = append(all, m)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.failed(err)
-	}
-	return all, nil
 }

@@ -21,10 +21,13 @@ import (
 var schema string
 
 // format is the meta.format of tables that this package writes.
-const format = 1
+const format = 2
+
+//go:embed migrations/1.sql
+var toFormat2 string
 
 // migrations[v] brings tables of format v to v+1, inside one transaction. Format 1 is the first.
-var migrations = map[int]string{}
+var migrations = map[int]string{1: toFormat2}
 
 // lockClass is the first half of the advisory locks' keys, "HDRQ"; the second names the schema.
 const lockClass = 0x48445251
@@ -59,8 +62,18 @@ func prepare(ctx context.Context, conn *pgx.Conn, o options) error {
 		if version == 0 {
 			return create(ctx, conn, o.hashKey)
 		}
-		return migrate(ctx, conn, version, migrations, format)
+		if err := migrate(ctx, conn, version, migrations, format); !isRefused(err) {
+			return err
+		}
+		return fmt.Errorf("%w: an older headroom made the tables: open them once with this one as their "+
+			"owner", store.ErrReadOnly)
 	})
+}
+
+// isRefused says whether the role lacks a right.
+func isRefused(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "42501"
 }
 
 var errNoTables = fmt.Errorf("%w: the database has no headroom tables; make them with \"headroom "+
@@ -146,7 +159,9 @@ func migrate(
 			return fmt.Errorf("migrate format %d: %w", version, err)
 		}
 	}
-	_, err := conn.Exec(ctx, "UPDATE meta SET value = $1 WHERE name = 'format'", strconv.Itoa(target))
+	_, err := conn.Exec(ctx, fmt.Sprintf(`ALTER TABLE meta DISABLE TRIGGER USER;
+		UPDATE meta SET value = '%d' WHERE name = 'format';
+		ALTER TABLE meta ENABLE TRIGGER USER`, target))
 	return err
 }
 

@@ -68,7 +68,10 @@ func (s *Store) writeLocked(ctx context.Context, patience time.Duration, f func(
 		return err
 	}
 	defer conn.Release()
-	xid, err := s.begin(ctx, conn, patience)
+	xid, prune, err := s.begin(ctx, conn, patience)
+	if err == nil && prune != s.prune {
+		s.prune, s.ids = prune, newIDs() // a prune removes names
+	}
 	if err == nil {
 		err = f(&tx{store: s, conn: conn.Conn()})
 	}
@@ -80,21 +83,23 @@ func (s *Store) writeLocked(ctx context.Context, patience time.Duration, f func(
 	return s.commit(ctx, conn, xid)
 }
 
-// begin opens the transaction, waits for the lock and gives the transaction's number.
+// begin opens the transaction, waits for the lock and gives the transaction's number, and that of
+// the event which tells of the last prune.
 func (s *Store) begin(
 	ctx context.Context, conn *pgxpool.Conn, patience time.Duration,
-) (xid string, err error) {
+) (xid, prune string, err error) {
 	if s.opts.waiting != nil {
 		defer time.AfterFunc(silence, s.opts.waiting).Stop()
 	}
 	results, err := conn.Conn().PgConn().Exec(ctx, fmt.Sprintf(
 		"BEGIN; SET LOCAL lock_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d; %s; "+
-			"SELECT pg_current_xact_id()",
+			"SELECT pg_current_xact_id(), coalesce((SELECT max(id) FROM event WHERE kind = 'prune'), 0)",
 		patience.Milliseconds(), idleLimit.Milliseconds(), takeLock)).ReadAll()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return string(results[len(results)-1].Rows[0][0]), nil
+	last := results[len(results)-1].Rows[0]
+	return string(last[0]), string(last[1]), nil
 }
 
 // commit commits. Where the connection breaks before the answer came, it asks on another what
@@ -132,14 +137,23 @@ func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) erro
 	}
 }
 
-// lastID is the number of a table's last row.
-func (t *tx) lastID(ctx context.Context, table string) (id int64, err error) {
-	err = t.conn.QueryRow(ctx, "SELECT coalesce(max(id), 0) FROM "+table).Scan(&id)
+// LastID implements packed.Tx.
+func (t *tx) LastID(ctx context.Context) (id int64, err error) {
+	err = t.conn.QueryRow(ctx, "SELECT coalesce(max(id), 0) FROM request").Scan(&id)
 	return id, err
 }
 
-// LastID implements packed.Tx.
-func (t *tx) LastID(ctx context.Context) (int64, error) { return t.lastID(ctx, "request") }
+// lastGiven is the largest number that a row of a table ever had. A prune may have removed that row,
+// and a seal covers numbers up to its, so none may be given twice.
+func (t *tx) lastGiven(ctx context.Context, table string) (id int64, err error) {
+	sealed := "(SELECT " + table + "_upto FROM seal_run ORDER BY n DESC LIMIT 1)"
+	if table == "ledger" { // it is never sealed, and never pruned
+		sealed = "0"
+	}
+	err = t.conn.QueryRow(ctx, "SELECT greatest((SELECT max(id) FROM "+table+"), "+sealed+", 0)").
+		Scan(&id)
+	return id, err
+}
 
 // Append adds requests in one transaction and sets their IDs. Each needs Tenant, Route and Source.
 // After an error, which may match ErrLocked, ErrReadOnly, ErrFull or ErrIO, none of them is in the
@@ -166,7 +180,7 @@ func (t *tx) Append(ctx context.Context, requests []store.Request, refs []packed
 	if len(requests) == 0 {
 		return nil
 	}
-	last, err := t.LastID(ctx)
+	last, err := t.lastGiven(ctx, "request")
 	if err != nil {
 		return err
 	}
