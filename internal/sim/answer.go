@@ -66,6 +66,9 @@ func (a *answer) with(name, value string) *answer {
 	return a
 }
 
+// at dates the answer, by the tenant's clock.
+func (a *answer) at(t time.Time) { a.with("Date", t.UTC().Format(http.TimeFormat)) }
+
 // retryAfter adds the header of that name: d in seconds, rounded up.
 func (a *answer) retryAfter(d time.Duration) {
 	a.with("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))

@@ -48,6 +48,7 @@ func (t *tenant) serveObject(w http.ResponseWriter, r *http.Request, key string)
 		return
 	}
 	a := audioFrom(rec.Size, rangeStart(r.Header.Get("Range")))
+	a.at(now)
 	a.send(w, func(n int64) {
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -82,6 +82,7 @@ func (u *user) may(c Class) bool { return len(u.roles) == 0 || slices.Contains(u
 // serve answers one request whose body has been read already.
 func (t *tenant) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	a, entry, cost := t.decide(r, body)
+	a.at(entry.Time)
 	complete := false
 	sent := entry.planned
 	defer func() { t.finish(entry, cost, sent, complete) }()

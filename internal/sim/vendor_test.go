@@ -67,6 +67,9 @@ func (d *desk) do(tenant, method, path, body string) (*http.Response, []byte) {
 	if err != nil {
 		d.Fatal(err)
 	}
+	if date := resp.Header.Get("Date"); d.tokens[tenant] != "" && date != d.clock.Now().Format(http.TimeFormat) {
+		d.Errorf("%s %s is dated %q at %s", method, path, date, d.clock.Now())
+	}
 	return resp, got
 }
 

@@ -32,7 +32,6 @@ func TestMain(m *testing.M) {
 
 var children = map[string]func(args []string) error{
 	"open": childOpen, "append": childAppend, "record": childRecord, "recordForever": childRecordForever, "import": childImport,
-	"readOnly": childReadOnly,
 }
 
 // child makes a command that plays the part.

@@ -17,6 +17,8 @@ import (
 
 const nobody = 65534
 
+func init() { children["readOnly"] = childReadOnly }
+
 // A file or a folder without write permission is opened for reading. Permissions do not bind root, so under root a
 // child that is nobody looks.
 func TestReadOnlyFile(t *testing.T) {
