@@ -83,7 +83,7 @@ func (c *dayCounter) heard(a *Auditor) {
 }
 
 // end takes what only the end decides.
-func (c *dayCounter) end(*Auditor, []incident) { c.count(nil) }
+func (c *dayCounter) end(*Auditor, *Result, []incident) { c.count(nil) }
 
 // count counts the hits since the request before, and says whether one of them was interleaved. Of
 // a persistent error the parameters count, with the request that makes them persistent; of a run of

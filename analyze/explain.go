@@ -106,4 +106,4 @@ func until(rule int, e *rules.Evidence) int64 {
 
 func (x *explained) heard(*Auditor) {}
 
-func (x *explained) end(_ *Auditor, all []incident) { x.incidents = all }
+func (x *explained) end(_ *Auditor, _ *Result, all []incident) { x.incidents = all }

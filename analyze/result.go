@@ -51,6 +51,11 @@ type Report struct {
 	Pruned Pruned
 	// Days are what happened day by day, where Options.Days asked for it.
 	Days *Daily
+	// Examples are some requests of the first incidents of each tenant, by the incident's id, where
+	// Options.Examples asked for them.
+	Examples map[string][]Example
+	// Usage tells of each tenant that has a request who used how much, in the order of Options.Usage.
+	Usage map[string][]*UsageReport
 	// Seen counts what every incident consists of, by its id, for Options.Seen of the next audit
 	// that is about what is new.
 	Seen map[string]int64

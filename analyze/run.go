@@ -38,6 +38,10 @@ type Options struct {
 	Seen map[string]int64
 	// Days asks for Report.Days, which needs every request.
 	Days bool
+	// Examples asks for Report.Examples, Usage for Report.Usage by these things. Both need every
+	// request, and cost little beside Days.
+	Examples bool
+	Usage    []UsageBy
 	// NoCache leaves saved states alone. The snapshot should be one without a cache as well.
 	NoCache bool
 	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near;
@@ -64,6 +68,11 @@ func (o *Options) needed() error {
 	case o.AsOf.IsZero():
 		return errors.New("no AsOf is given; time.Now() is the usual one")
 	}
+	for _, by := range o.Usage {
+		if !slices.Contains(UsageBys, by) {
+			return fmt.Errorf("count usage by %q: it can be counted by %v", by, UsageBys)
+		}
+	}
 	return nil
 }
 
@@ -74,14 +83,22 @@ func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, e
 	if err := r.prepare(ctx); err != nil {
 		return nil, Saved{}, err
 	}
-	results, days, err := r.all(ctx)
+	seen := &onlooking{examples: map[string][]Example{}, usage: map[string][]*UsageReport{}}
+	results, err := r.all(ctx, seen)
 	if err != nil {
 		return nil, Saved{}, err
 	}
 	report := &Report{
 		About: o.about(), FromCache: !o.NoCache, AsOf: o.AsOf.UTC(), Since: o.Since, Until: o.Until,
 		PolicyName: o.Policy.Name, PolicyVersion: o.Policy.Version,
-		Tenants: results, Later: r.later, Dropped: r.events.Dropped, Seen: map[string]int64{}, Days: days,
+		Tenants: results, Later: r.later, Dropped: r.events.Dropped, Seen: map[string]int64{},
+		Days: seen.days,
+	}
+	if o.Examples {
+		report.Examples = seen.examples
+	}
+	if o.Usage != nil {
+		report.Usage = seen.usage
 	}
 	for i := range results {
 		// Of an audit of what is new, everything may count: then there is no time to name.
@@ -179,34 +196,27 @@ func (r *runner) about(ctx context.Context, name string) (egress.Tenant, error) 
 	return t, t.Measure(ctx, r.snap, r.asOf)
 }
 
-// all audits the tenants on all processors; a tenant is for one of them.
-func (r *runner) all(ctx context.Context) ([]Result, *Daily, error) {
+// all audits every tenant.
+func (r *runner) all(ctx context.Context, seen *onlooking) ([]Result, error) {
 	results := make([]Result, len(r.tenants))
-	var days *Daily
 	if r.o.Days {
-		days = &Daily{Edges: gapEdges(r.o.Policy), Tenants: make([]TenantDays, len(r.tenants))}
+		seen.days = &Daily{Edges: gapEdges(r.o.Policy), Tenants: make([]TenantDays, len(r.tenants))}
 	}
 	err := pool.Each(ctx, len(r.tenants), func(i int, s *scratch) (err error) {
 		name := r.tenants[i].Name
-		var x observer
-		if days != nil {
-			x = &dayCounter{edges: days.Edges, out: TenantDays{Tenant: name}}
-		}
-		if results[i], err = r.tenant(ctx, r.tenants[i], s, x); err != nil {
+		w := r.watch(ctx, name, seen)
+		if results[i], err = r.tenant(ctx, r.tenants[i], s, w.observer()); err != nil {
 			return fmt.Errorf("audit tenant %q: %w", name, err)
 		}
 		results[i].Held = r.held(name, results[i].Since)
-		if c, ok := x.(*dayCounter); ok {
-			days.Tenants[i] = c.result()
-		}
-		return nil
+		return w.into(seen, i, name, r.o)
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if days != nil {
-		days.Tenants = slices.DeleteFunc(days.Tenants,
+	if seen.days != nil {
+		seen.days.Tenants = slices.DeleteFunc(seen.days.Tenants,
 			func(t TenantDays) bool { return len(t.Days) == 0 })
 	}
-	return results, days, nil
+	return results, nil
 }

@@ -21,8 +21,29 @@ type observer interface {
 	begin(a *Auditor)
 	// heard comes after each request that counts.
 	heard(a *Auditor)
-	// end comes after the result.
-	end(a *Auditor, all []incident)
+	// end comes after the result, with all incidents, also those that it does not tell.
+	end(a *Auditor, r *Result, all []incident)
+}
+
+// observers look on one after the other.
+type observers []observer
+
+func (all observers) begin(a *Auditor) {
+	for _, x := range all {
+		x.begin(a)
+	}
+}
+
+func (all observers) heard(a *Auditor) {
+	for _, x := range all {
+		x.heard(a)
+	}
+}
+
+func (all observers) end(a *Auditor, r *Result, incidents []incident) {
+	for _, x := range all {
+		x.end(a, r, incidents)
+	}
 }
 
 // tenant audits one tenant: all of its log, from a saved state where that is possible, and then a
@@ -206,7 +227,7 @@ func (r *runner) judge(ctx context.Context, a, whole *Auditor, x observer) (Resu
 		result.Resets = append(result.Resets, Reset{At: e.At, Note: e.Note})
 	}
 	if x != nil {
-		x.end(a, all)
+		x.end(a, &result, all)
 	}
 	return result, failed
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
@@ -64,10 +63,10 @@ const maxUsageRows = 1000
 // the range that the options select. It reads what an audit reads, so that its sums agree with one.
 func Usage(ctx context.Context, snap store.Snapshot, o Options, by UsageBy) (*UsageReport, error) {
 	all := usageSum{rows: map[string]*usageTally{}}
-	err := countUsage(ctx, snap, o, []UsageBy{by}, func(_ string, counters usageCounters) {
-		all.add(counters[0])
-	})
-	if err != nil {
+	if !slices.Contains(UsageBys, by) {
+		return nil, fmt.Errorf("count usage by %q: it can be counted by %v", by, UsageBys)
+	}
+	if err := countUsage(ctx, snap, o, by, &all); err != nil {
 		return nil, err
 	}
 	out := all.report(by, o)
@@ -77,11 +76,11 @@ func Usage(ctx context.Context, snap store.Snapshot, o Options, by UsageBy) (*Us
 	return out, nil
 }
 
-// cheapUsage is up to how many requests one more pass is not felt.
+// cheapUsage is up to how many requests Options.Usage is not felt: it keeps the durations of those
+// that count.
 const cheapUsage = 1_000_000
 
-// CheapUsage says whether the pass that UsageOfEach makes over a log's requests, which no saved
-// state spares, is not felt beside an audit and a forecast.
+// CheapUsage says whether Options.Usage of a log takes little memory.
 func CheapUsage(snap store.Snapshot) bool {
 	var n int64
 	for _, t := range snap.Tenants() {
@@ -90,57 +89,27 @@ func CheapUsage(snap store.Snapshot) bool {
 	return n <= cheapUsage
 }
 
-// UsageOfEach is Usage of each tenant alone, by several things but ByRecording. It reads a tenant's
-// requests once for all of them, and leaves tenants out of whom nothing counts.
-func UsageOfEach(
-	ctx context.Context, snap store.Snapshot, o Options, by ...UsageBy,
-) (map[string][]*UsageReport, error) {
-	each := map[string][]*UsageReport{}
-	var mu sync.Mutex
-	err := countUsage(ctx, snap, o, by, func(tenant string, counters usageCounters) {
-		var reports []*UsageReport
-		for _, u := range counters {
-			one := usageSum{rows: map[string]*usageTally{}}
-			one.add(u)
-			reports = append(reports, one.report(u.by, o))
-		}
-		if len(reports) == 0 || reports[0].Total.Requests == 0 {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		each[tenant] = reports
-	})
-	if err != nil {
-		return nil, err
+// reports are what one tenant's counters counted, each by itself.
+func (all usageCounters) reports(o Options) (reports []*UsageReport) {
+	for _, u := range all {
+		one := usageSum{rows: map[string]*usageTally{}}
+		one.add(u)
+		reports = append(reports, one.report(u.by, o))
 	}
-	return each, nil
+	return reports
 }
 
-// countUsage counts each tenant's requests in one pass and hands the counters to done, which
-// several goroutines call at once.
+// countUsage counts each tenant's requests and adds them to what there is.
 func countUsage(
-	ctx context.Context,
-	snap store.Snapshot,
-	o Options,
-	by []UsageBy,
-	done func(tenant string, counters usageCounters),
+	ctx context.Context, snap store.Snapshot, o Options, by UsageBy, all *usageSum,
 ) error {
-	for _, b := range by {
-		if !slices.Contains(UsageBys, b) {
-			return fmt.Errorf("count usage by %q: it can be counted by %v", b, UsageBys)
-		}
-	}
 	o.Seen, o.Days, o.Forecast = nil, false, false
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	return pool.Each(ctx, len(r.tenants), func(i int, scr *scratch) error {
-		var counters usageCounters
-		for _, b := range by {
-			counters = append(counters, newUsageCounter(b))
-		}
+		counters := usageCounters{newUsageCounter(by, &o)}
 		t, err := r.about(ctx, r.tenants[i].Name)
 		if err == nil {
 			err = r.use(ctx, t, scr, counters)
@@ -148,7 +117,7 @@ func countUsage(
 		if err != nil {
 			return pool.Wrap(err, "count usage of tenant %q", r.tenants[i].Name)
 		}
-		done(r.tenants[i].Name, counters)
+		all.add(counters[0])
 		return nil
 	})
 }
@@ -161,10 +130,6 @@ func (r *runner) use(ctx context.Context, t egress.Tenant, scr *scratch, all usa
 	if r.o.about() == AboutRange {
 		_, err := r.ranged(ctx, t, scr, all)
 		return err
-	}
-	c := newCalendar(t.Zone)
-	for _, u := range all {
-		u.since = c.start(c.night(r.asOf) - NowNights + 1)
 	}
 	scr.seen.Reserve(int(r.requests(t.Name)))
 	a := r.auditor(t, scr)

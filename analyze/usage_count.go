@@ -25,6 +25,7 @@ type usageTally struct {
 // usageCounter counts the use of one tenant.
 type usageCounter struct {
 	by        UsageBy
+	asOf      int64 // 0 of a range
 	since     int64
 	rows      map[string]*usageTally
 	last      string
@@ -33,6 +34,10 @@ type usageCounter struct {
 	first     int64 // start of the first request that counts
 	lastAt    int64 // and of the last
 	hours     int64 // microseconds a day in the nightly window; 0 without one
+
+	// time is the name of the day or hour of all requests from timeFrom until timeUntil.
+	time                string
+	timeFrom, timeUntil int64
 }
 
 // usageCounters count the same requests by several things.
@@ -50,13 +55,21 @@ func (all usageCounters) heard(a *Auditor) {
 	}
 }
 
-func (usageCounters) end(*Auditor, []incident) {}
+func (usageCounters) end(*Auditor, *Result, []incident) {}
 
-func newUsageCounter(by UsageBy) *usageCounter {
-	return &usageCounter{by: by, since: math.MinInt64, rows: map[string]*usageTally{}}
+// newUsageCounter counts the last NowNights nights up to as-of, or the range of an audit about one.
+func newUsageCounter(by UsageBy, o *Options) *usageCounter {
+	u := &usageCounter{by: by, since: math.MinInt64, rows: map[string]*usageTally{}}
+	if o.about() != AboutRange {
+		u.asOf = o.AsOf.UnixMicro()
+	}
+	return u
 }
 
 func (u *usageCounter) begin(a *Auditor) {
+	if u.asOf != 0 {
+		u.since = a.calend.start(a.calend.night(u.asOf) - NowNights + 1)
+	}
 	if a.tenant.Window == nil {
 		return
 	}
@@ -154,11 +167,24 @@ func (u *usageCounter) name(a *Auditor) string {
 		}
 		return strconv.FormatUint(egress.Item(c), 16)
 	}
-	local := time.UnixMicro(c.StartedAt).In(a.calend.zone)
-	if u.by == ByDay {
-		return local.Format(time.DateOnly)
+	return u.timeName(c.StartedAt, a.calend.zone)
+}
+
+// timeName is the day or the hour of the week. Zones change their clocks on the hour.
+func (u *usageCounter) timeName(at int64, zone *time.Location) string {
+	if at >= u.timeFrom && at < u.timeUntil {
+		return u.time
 	}
-	return local.Format("Mon 15")
+	local := time.UnixMicro(at).In(zone)
+	into := time.Duration(local.Minute())*time.Minute + time.Duration(local.Second())*time.Second +
+		time.Duration(local.Nanosecond())
+	u.timeFrom = at - into.Microseconds()
+	u.timeUntil = u.timeFrom + time.Hour.Microseconds()
+	u.time = local.Format("Mon 15")
+	if u.by == ByDay {
+		u.time = local.Format(time.DateOnly)
+	}
+	return u.time
 }
 
 // usageSum adds up the counters of all tenants.

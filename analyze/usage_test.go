@@ -57,9 +57,9 @@ func TestUsageAgreesWithTheAudit(t *testing.T) {
 	}
 }
 
-// TestUsageOfEachIsUsageOfOne: what one pass tells of each tenant is what a count of that tenant alone
+// TestUsageOfAnAuditIsUsageOfOne: what an audit's pass tells of each tenant is what a count of that tenant alone
 // tells, by everything.
-func TestUsageOfEachIsUsageOfOne(t *testing.T) {
+func TestUsageOfAnAuditIsUsageOfOne(t *testing.T) {
 	policy, err := limits.Builtin("xima")
 	if err != nil {
 		t.Fatal(err)
@@ -72,11 +72,13 @@ func TestUsageOfEachIsUsageOfOne(t *testing.T) {
 	}
 	snap := snapshotOf(t, all)
 	o := analyze.Options{Policy: policy, AsOf: time.UnixMicro(1767225600e6 + 20*testDay).UTC(), Known: []string{"silent"}}
-	by := []analyze.UsageBy{analyze.ByClass, analyze.ByClient, analyze.ByHour}
-	each, err := analyze.UsageOfEach(t.Context(), snap, o, by...)
+	by := []analyze.UsageBy{analyze.ByClass, analyze.ByClient, analyze.ByHour, analyze.ByDay}
+	o.Usage = by
+	r, _, err := analyze.Run(t.Context(), snap, o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	each := r.Usage
 	if len(each) != 2 {
 		t.Errorf("%d tenants, want the two that have requests", len(each))
 	}
@@ -93,7 +95,8 @@ func TestUsageOfEachIsUsageOfOne(t *testing.T) {
 			}
 		}
 	}
-	if _, err := analyze.UsageOfEach(t.Context(), snap, o, "moon"); err == nil {
+	o.Usage = []analyze.UsageBy{"moon"}
+	if _, _, err := analyze.Run(t.Context(), snap, o); err == nil {
 		t.Error("counts by the moon")
 	}
 	if !analyze.CheapUsage(snap) {

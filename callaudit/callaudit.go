@@ -203,20 +203,14 @@ func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 	p := &report.Picture{Policy: l.policy, About: l.config.About}
 	err := l.look(ctx, func(snap store.Snapshot) (err error) {
 		o := l.auditOptions(s)
-		o.Days = true
+		o.Days, o.Examples = true, true
+		if analyze.CheapUsage(snap) {
+			o.Usage = page.UsageBy
+		}
 		if p.Audit, err = l.audit(ctx, snap, o); err != nil {
 			return err
 		}
-		p.Days = p.Audit.Days
-		if p.Examples, err = analyze.Examples(ctx, snap, o, p.Audit); err != nil {
-			return err
-		}
-		if analyze.CheapUsage(snap) {
-			p.Usage, err = analyze.UsageOfEach(ctx, snap, o, page.UsageBy...)
-			if err != nil {
-				return err
-			}
-		}
+		p.Days, p.Examples, p.Usage = p.Audit.Days, p.Audit.Examples, p.Audit.Usage
 		p.Forecast, err = l.forecast(ctx, snap, s)
 		return err
 	})

@@ -56,20 +56,14 @@ func (s *session) picture(
 		Database: rowsOf(snap),
 	}
 	o := s.analysis(sp, tenants)
-	o.Days = true
+	o.Days, o.Examples = true, true
+	if analyze.CheapUsage(snap) {
+		o.Usage = page.UsageBy
+	}
 	if p.Audit, err = s.auditWith(ctx, snap, o); err != nil {
 		return nil, err
 	}
-	p.Days = p.Audit.Days
-	if p.Examples, err = analyze.Examples(ctx, snap, o, p.Audit); err != nil {
-		return nil, err
-	}
-	if analyze.CheapUsage(snap) {
-		p.Usage, err = analyze.UsageOfEach(ctx, snap, o, page.UsageBy...)
-		if err != nil {
-			return nil, err
-		}
-	}
+	p.Days, p.Examples, p.Usage = p.Audit.Days, p.Audit.Examples, p.Audit.Usage
 	p.Forecast, err = outlook.Project(ctx, snap,
 		outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})
 	return p, err

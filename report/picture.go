@@ -25,7 +25,7 @@ type Picture struct {
 	Policy *limits.Policy
 	// About gives a tenant's zone and nightly window; nil means UTC and any time.
 	About func(tenant string) egress.Tenant
-	// Examples are some requests of each incident, by its id; see analyze.Examples. nil means none.
+	// Examples are some requests of each incident, by its id; see analyze.Report. nil means none.
 	Examples map[string][]analyze.Example
 	// Usage is how much of the API each tenant used, told by several things. nil means not told.
 	Usage map[string][]*analyze.UsageReport
