@@ -172,7 +172,7 @@ func (b *brute) incident(part []*bruteEpisode, causes func(x, y *bruteEpisode) b
 	nights, ids := map[int64]bool{}, map[int64]bool{}
 	first, last, lastNight, until := part[0].first, int64(0), part[0].nights[0], int64(0)
 	var hits, bytes, refused int64
-	ofRules := []string{cause}
+	ofRules, counts := []string{cause}, map[string]int64{}
 	var classes []string
 	for _, e := range part {
 		if e.severity.AtLeast(severity) {
@@ -191,6 +191,7 @@ func (b *brute) incident(part []*bruteEpisode, causes func(x, y *bruteEpisode) b
 		if !slices.Contains(ofRules, e.rule) {
 			ofRules = append(ofRules, e.rule)
 		}
+		counts[e.rule] += e.count
 		classes = append(classes, e.classes...)
 	}
 	if severity == analyze.Notice || !open && until < b.count {
@@ -221,8 +222,12 @@ func (b *brute) incident(part []*bruteEpisode, causes func(x, y *bruteEpisode) b
 		}
 	}
 	id := b.about.Name + "-" + time.UnixMicro(part[0].nights[0]*day).UTC().Format(time.DateOnly) + "-" + cause
-	return fmt.Sprintf("%s: incident %s: open %t, %d to %d, %d nights, clean %d, %d hits, %d requests, %d refused, %d wasted, %s, %v",
-		b.about.Name, id, open, first, last, len(nights), clean, hits, len(ids), refused, bytes, severity, ofRules)
+	var ofCounts []int64
+	for _, rule := range ofRules {
+		ofCounts = append(ofCounts, counts[rule])
+	}
+	return fmt.Sprintf("%s: incident %s: open %t, %d to %d, %d nights, clean %d, %d hits, %d requests, %d refused, %d wasted, %s, %v %v",
+		b.about.Name, id, open, first, last, len(nights), clean, hits, len(ids), refused, bytes, severity, ofRules, ofCounts)
 }
 
 func (b *brute) firedIn(ofRules []string, night int64) bool {
@@ -239,8 +244,8 @@ func (b *brute) firedIn(ofRules []string, night int64) bool {
 // describeIncidents writes down what the promises fix of incidents.
 func describeIncidents(r analyze.Result) (lines []string) {
 	for _, x := range r.Incidents {
-		lines = append(lines, fmt.Sprintf("%s: incident %s: open %t, %d to %d, %d nights, clean %d, %d hits, %d requests, %d refused, %d wasted, %s, %v",
-			r.Tenant, x.ID, x.Open, x.First, x.Last, x.Nights, x.CleanNights, x.Hits, x.Requests, x.Refused, x.WastedBytes, x.Severity, x.Rules))
+		lines = append(lines, fmt.Sprintf("%s: incident %s: open %t, %d to %d, %d nights, clean %d, %d hits, %d requests, %d refused, %d wasted, %s, %v %v",
+			r.Tenant, x.ID, x.Open, x.First, x.Last, x.Nights, x.CleanNights, x.Hits, x.Requests, x.Refused, x.WastedBytes, x.Severity, x.Rules, x.Counts))
 	}
 	slices.Sort(lines)
 	return lines

@@ -36,12 +36,8 @@ const (
 	PartAfter  ExamplePart = "after"  // the first requests that were served after an ended incident
 )
 
-const (
-	// exampleIncidents is of how many incidents of a tenant Examples are given: the first ones.
-	exampleIncidents = 3
-	// partExamples is how many of each kind are given, afterExamples how many after the incident.
-	partExamples, afterExamples = 3, 2
-)
+// partExamples is how many of each kind are given, afterExamples how many after the incident.
+const partExamples, afterExamples = 3, 2
 
 // exampleHit is a hit that may become an example.
 type exampleHit struct {
@@ -66,6 +62,7 @@ type nightOfRule struct {
 type chooser struct {
 	ctx     context.Context
 	snap    store.Snapshot
+	most    int // incidents
 	hits    map[nightOfRule]*nightHits
 	served  map[int32]*nightServed
 	tonight *nightServed // of the night n
@@ -81,9 +78,9 @@ type nightServed struct {
 	once, done uint32
 }
 
-func newChooser(ctx context.Context, snap store.Snapshot) *chooser {
+func newChooser(ctx context.Context, snap store.Snapshot, most int) *chooser {
 	return &chooser{
-		ctx: ctx, snap: snap, hits: map[nightOfRule]*nightHits{}, served: map[int32]*nightServed{},
+		ctx: ctx, snap: snap, most: most, hits: map[nightOfRule]*nightHits{}, served: map[int32]*nightServed{},
 		out: map[string][]Example{}, n: math.MinInt32,
 	}
 }
@@ -174,7 +171,7 @@ func (x *chooser) heard(a *Auditor) {
 }
 
 func (x *chooser) end(a *Auditor, r *Result, all []incident) {
-	for i := range r.Incidents[:min(len(r.Incidents), exampleIncidents)] {
+	for i := range r.Incidents[:min(len(r.Incidents), x.most)] {
 		id := r.Incidents[i].ID
 		k := slices.IndexFunc(all, func(of incident) bool { return of.ID == id })
 		if k >= 0 && x.err == nil {
@@ -290,11 +287,13 @@ func heaviestEffect(of *incident) int {
 	return best
 }
 
-// after are the first requests of the incident's classes that were served after its last hit.
+// after are the first requests of the cause's classes that were served after the last hit.
 func (x *chooser) after(a *Auditor, of *incident) (all []exampleHit) {
 	var classes uint32
 	for _, e := range of.episodes {
-		classes |= e.hits.Classes
+		if rules.All[e.rule].Name == of.Cause {
+			classes |= e.hits.Classes
+		}
 	}
 	for night := a.calend.night(of.Last); a.current != nil && night <= a.current.N; night++ {
 		s := x.served[night]

@@ -59,7 +59,7 @@ func TestExamplesTellTheStory(t *testing.T) {
 	}
 	snap := snapshotOf(t, l.all)
 	o := analyze.Options{
-		Policy: policy, AsOf: time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC), Examples: true,
+		Policy: policy, AsOf: time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC), Examples: 1,
 		About: func(string) egress.Tenant { return egress.Tenant{Chance: -1} },
 	}
 	report, _, err := analyze.Run(t.Context(), snap, o)

@@ -191,14 +191,19 @@ func (v *view) fill(a *Auditor, x *incident) {
 			x.First = e.hits.First
 		}
 		x.First, x.Last = min(x.First, e.hits.First), max(x.Last, e.hits.Last)
-		if name := rules.All[e.rule].Name; !slices.Contains(x.Rules, name) {
-			x.Rules = append(x.Rules, name)
+		k := slices.Index(x.Rules, rules.All[e.rule].Name)
+		if k < 0 {
+			k = len(x.Rules)
+			x.Rules, x.Counts = append(x.Rules, rules.All[e.rule].Name), append(x.Counts, 0)
 		}
+		x.Counts[k] += e.hits.Count
 	}
 	masks, count := v.masks(x)
 	x.Nights, x.CleanNights, x.Severity = count, -1, x.weight()
 	if i := slices.Index(x.Rules, x.Cause); i > 0 {
+		n := x.Counts[i]
 		x.Rules = slices.Insert(slices.Delete(x.Rules, i, i+1), 0, x.Cause)
+		x.Counts = slices.Insert(slices.Delete(x.Counts, i, i+1), 0, n)
 	}
 	clean := 0
 	for i, n := range v.nights {
@@ -298,7 +303,7 @@ func title(a *Auditor, x *incident) string {
 	b.WriteString(".")
 	switch {
 	case x.Open:
-		b.WriteString(" Not over yet.")
+		b.WriteString(" Not over yet" + endedBy(x) + ".")
 	case x.ResetAt != 0 && x.ResetAt >= x.Last:
 		fmt.Fprintf(&b, " Ended by a reset on %s; %s since.",
 			measure.ShortDate(time.UnixMicro(x.ResetAt), zone),
@@ -307,6 +312,21 @@ func title(a *Auditor, x *incident) string {
 		fmt.Fprintf(&b, " Ended; %s since.", measure.Count(int64(x.CleanNights), "clean night"))
 	}
 	return b.String()
+}
+
+// endedBy says what ends an open incident; "" where a forecast or a comparison of weeks decides.
+func endedBy(x *incident) string {
+	words := ""
+	for _, e := range x.episodes {
+		switch r := rules.All[e.rule]; {
+		case !e.open || r.Now:
+		case r.Absence:
+			return "; it ends when what is missing comes"
+		default:
+			words = ": one clean night ends it"
+		}
+	}
+	return words
 }
 
 // effects tells what came of the cause.

@@ -159,6 +159,7 @@ type Incident struct {
 	Severity             rules.Severity
 	Title                string   // a sentence or two
 	Rules                []string // the cause first, then in the order in which they began
+	Counts               []int64  // how often each of Rules fired
 
 	recentlyRefused bool // whether one of Requests was refused in the last nights
 }

@@ -38,9 +38,9 @@ type Options struct {
 	Seen map[string]int64
 	// Days asks for Report.Days, which needs every request.
 	Days bool
-	// Examples asks for Report.Examples, Usage for Report.Usage by these things. Both need every
-	// request, and cost little beside Days.
-	Examples bool
+	// Examples asks for Report.Examples of so many incidents of each tenant, Usage for Report.Usage by
+	// these things. Both need every request, and cost little beside Days.
+	Examples int
 	Usage    []UsageBy
 	// NoCache leaves saved states alone. The snapshot should be one without a cache as well.
 	NoCache bool
@@ -94,7 +94,7 @@ func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, e
 		Tenants: results, Later: r.later, Dropped: r.events.Dropped, Seen: map[string]int64{},
 		Days: seen.days,
 	}
-	if o.Examples {
+	if o.Examples > 0 {
 		report.Examples = seen.examples
 	}
 	if o.Usage != nil {

@@ -25,8 +25,8 @@ func (r *runner) watch(ctx context.Context, tenant string, seen *onlooking) (w w
 	if seen.days != nil {
 		w.days = &dayCounter{edges: seen.days.Edges, out: TenantDays{Tenant: tenant}}
 	}
-	if r.o.Examples {
-		w.chooser = newChooser(ctx, r.snap)
+	if r.o.Examples > 0 {
+		w.chooser = newChooser(ctx, r.snap, r.o.Examples)
 	}
 	for _, by := range r.o.Usage {
 		w.usage = append(w.usage, newUsageCounter(by, &r.o))

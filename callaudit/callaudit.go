@@ -203,7 +203,7 @@ func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
 	p := &report.Picture{Policy: l.policy, About: l.config.About}
 	err := l.look(ctx, func(snap store.Snapshot) (err error) {
 		o := l.auditOptions(s)
-		o.Days, o.Examples = true, true
+		o.Days, o.Examples = true, page.Examples(len(o.Tenants))
 		if analyze.CheapUsage(snap) {
 			o.Usage = page.UsageBy
 		}

@@ -302,13 +302,39 @@ func (s *session) leafPages(
 		return pages, errors.New("the leaves are of no tenant")
 	}
 	picture.Audit.FromCache = false
+	broke, err := s.broke(ctx, snap, sp, &c.About, &picture.Audit.Tenants[0])
+	if err != nil {
+		return pages, err
+	}
 	var audit, html bytes.Buffer
 	err = errors.Join(report.Audit(&audit, picture.Audit, report.Options{Format: "json"}),
 		page.Write(&html, picture))
 	return evidence.Pages{
-		Ticket: evidence.Ticket(c, &picture.Audit.Tenants[0], s.policy), Report: html.Bytes(),
-		Audit: audit.Bytes(),
+		Ticket: evidence.Ticket(c, &picture.Audit.Tenants[0], s.policy,
+			picture.Examples[c.About.Incident]),
+		Report: html.Bytes(), Audit: audit.Bytes(), Requests: evidence.RequestsCSV(c, broke),
 	}, err
+}
+
+// broke are the rules that requests broke in a bundle's incident, or in its period, by row.
+func (s *session) broke(
+	ctx context.Context, snap store.Snapshot, sp span, about *evidence.About, r *analyze.Result,
+) (map[int64][]string, error) {
+	broke := map[int64][]string{}
+	note := func(h analyze.Hit) {
+		if h.ID != 0 && !slices.Contains(broke[h.ID], h.Rule) {
+			broke[h.ID] = append(broke[h.ID], h.Rule)
+		}
+	}
+	o := s.analysis(sp, []string{about.Tenant})
+	isIt := func(i analyze.Incident) bool { return i.ID == about.Incident }
+	switch {
+	case about.Incident == "":
+		return broke, analyze.Explain(ctx, snap, o, about.Tenant, note)
+	case slices.ContainsFunc(r.Incidents, isIt):
+		return broke, analyze.ExplainIncident(ctx, snap, o, about.Tenant, about.Incident, note)
+	}
+	return broke, nil
 }
 
 // storeLeaves makes a log of the leaves.

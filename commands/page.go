@@ -56,7 +56,7 @@ func (s *session) picture(
 		Database: rowsOf(snap),
 	}
 	o := s.analysis(sp, tenants)
-	o.Days, o.Examples = true, true
+	o.Days, o.Examples = true, page.Examples(len(tenants))
 	if analyze.CheapUsage(snap) {
 		o.Usage = page.UsageBy
 	}

@@ -112,7 +112,7 @@ type Contents struct {
 
 // Pages are the files that an audit of the leaves gives.
 type Pages struct {
-	Ticket, Report, Audit []byte
+	Ticket, Report, Audit, Requests []byte
 }
 
 // Render computes the pages of a bundle from its content and nothing else, so that whoever checks
@@ -142,7 +142,7 @@ func (k *Key) WriteBundle(c *Contents, render Render) ([]byte, error) {
 	body, _, _ := bytes.Cut(c.Checkpoint, []byte("\n\n"))
 	files := []file{
 		{name: fileTicket, data: pages.Ticket}, {name: fileReport, data: pages.Report},
-		{name: fileRequests, data: RequestsCSV(content)}, {name: fileVerifyText, data: verifyText},
+		{name: fileRequests, data: pages.Requests}, {name: fileVerifyText, data: verifyText},
 		{name: fileVerifyPage, data: VerifyPage}, {name: fileAbout, data: c.About.text()},
 		{name: fileLeaves, data: c.Leaves}, {name: fileRange, data: rangeText(c.Before)},
 		{name: fileDisclosed, data: disclosedText(c.Disclosed)},

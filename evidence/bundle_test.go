@@ -108,7 +108,7 @@ func sampleLog(t testing.TB, key *Key, id LogID, n int) *testLog {
 // testRender gives pages that depend on the leaves.
 func testRender(c *Content) (Pages, error) {
 	text := fmt.Appendf(nil, "%d leaves of %s under %s and %s\n", len(c.Leaves), c.About.Tenant, c.Policy, c.Settings)
-	return Pages{Ticket: append([]byte("# ticket\n"), text...), Report: append([]byte("<!doctype html>"), text...), Audit: text}, nil
+	return Pages{Ticket: append([]byte("# ticket\n"), text...), Report: append([]byte("<!doctype html>"), text...), Audit: text, Requests: RequestsCSV(c, nil)}, nil
 }
 
 func write(t testing.TB, key *Key, c *Contents) []byte {

@@ -270,7 +270,7 @@ func (b *Bundle) checkPages(r *Result, o CheckOptions) error {
 		r.Notes = append(r.Notes,
 			fmt.Sprintf("its %s is of another version; use your own copy", fileVerifyPage))
 	}
-	pages := map[string][]byte{fileRequests: RequestsCSV(r.Content)}
+	pages := map[string][]byte{}
 	if o.Render == nil {
 		r.Notes = append(r.Notes, "the audit and the pages were not recomputed from the leaves")
 	} else {
@@ -279,6 +279,7 @@ func (b *Bundle) checkPages(r *Result, o CheckOptions) error {
 			return fmt.Errorf("recompute the pages: %w", err)
 		}
 		pages[fileAudit], pages[fileTicket], pages[fileReport] = p.Audit, p.Ticket, p.Report
+		pages[fileRequests] = p.Requests
 	}
 	for _, name := range []string{fileAudit, fileTicket, fileRequests, fileReport} {
 		page, computed := pages[name]

@@ -19,9 +19,11 @@ const ticketRequests = 20
 
 // Ticket is TICKET.md: what a support engineer who has never heard of headroom needs in one minute,
 // ready to paste. It says only what follows from the leaves and from what the settings tell of the
-// cap.
-func Ticket(c *Content, r *analyze.Result, p *limits.Policy) []byte {
-	t := &ticket{c: c, r: r, p: p}
+// cap. The examples are requests of the incident; a request's ID is its row in requests.csv.
+func Ticket(
+	c *Content, r *analyze.Result, p *limits.Policy, examples []analyze.Example,
+) []byte {
+	t := &ticket{c: c, r: r, p: p, examples: examples}
 	for i := range r.Incidents {
 		if r.Incidents[i].ID == c.About.Incident {
 			t.incident = &r.Incidents[i]
@@ -41,6 +43,7 @@ type ticket struct {
 	r        *analyze.Result
 	p        *limits.Policy
 	incident *analyze.Incident // nil where the bundle is about a period
+	examples []analyze.Example
 }
 
 func (t *ticket) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n", args...) }
@@ -90,9 +93,16 @@ func (t *ticket) happened() {
 	if i := t.incident; i != nil {
 		t.line("- From %s to %s (UTC), in %s.", second(i.First), second(i.Last),
 			measure.Count(int64(i.Nights), "night"))
-		t.line("- Likely cause: %s.", explained(i.Cause))
-		for _, rule := range i.Rules[min(1, len(i.Rules)):] {
-			t.line("- Effect: %s.", explained(rule))
+		for k, rule := range i.Rules {
+			word := "Effect"
+			if k == 0 {
+				word = "Likely cause"
+			}
+			count := ""
+			if k < len(i.Counts) {
+				count = measure.Grouped(i.Counts[k]) + " times; "
+			}
+			t.line("- %s: %s (%s: %s%s).", word, rules.Words(rule), rule, count, counted(rule))
 		}
 		t.line("- %s, %s of them refused; %s were transferred in vain.",
 			measure.Count(i.Requests, "request"), measure.Grouped(i.Refused), measure.Bytes(i.WastedBytes))
@@ -100,7 +110,8 @@ func (t *ticket) happened() {
 		case i.Open:
 			t.line("- It is still going on.")
 		default:
-			t.line("- It ended; %s followed without it.", measure.Count(int64(i.CleanNights), "night"))
+			t.line("- It ended: %s since, with requests of its kind and none of this.",
+				measure.Count(int64(i.CleanNights), "clean night"))
 		}
 		if i.ResetAt != 0 {
 			t.line("- You reset the window at %s (UTC).", second(i.ResetAt))
@@ -117,12 +128,12 @@ func (t *ticket) happened() {
 	}
 }
 
-// explained is a rule's name with what it counts, since whoever reads a ticket knows no rule.
-func explained(rule string) string {
+// counted is what a rule counts, since whoever reads a ticket knows no rule.
+func counted(rule string) string {
 	if r := rules.Of(rule); r != nil {
-		return rule + " (" + r.Counts + ")"
+		return r.Counts
 	}
-	return rule
+	return "a rule of another version"
 }
 
 // numbers are the bytes, the cap and where it is known from, and the resets.
@@ -169,60 +180,146 @@ func (t *ticket) cap() string {
 		measure.Bytes(limit.Bytes), measure.Count(int64(t.r.Facts.Agents), "recorded agent"))
 }
 
-// requests is the table of what to look up.
+// ticketRow is a request to look up. Row is its number in requests.csv.
+type ticketRow struct {
+	row  int64
+	leaf *DisclosedLeaf
+	why  string
+}
+
+// requests are the tables of what to look up: of an incident its cause, what that did, and what came
+// after.
 func (t *ticket) requests() {
-	rows := t.chosen()
 	t.line("\n## Requests to look up\n")
-	head, rule := "| started (UTC) | status | bytes | recording key |", "|---|---|---|---|"
+	t.line("Row is the number in requests.csv, which has all %s with their keys; its column incident names what each broke.",
+		measure.Count(t.c.Facts().Requests, "request"))
+	byRow := t.leaves()
+	part := analyze.ExamplePart("")
+	var rows []ticketRow
+	for i := range t.examples {
+		e := &t.examples[i]
+		leaf := byRow[e.Request.ID]
+		if leaf == nil {
+			continue
+		}
+		if e.Part != part {
+			t.table(rows)
+			rows, part = nil, e.Part
+			t.line("\n### %s\n", t.partTitle(e))
+		}
+		rows = append(rows, ticketRow{e.Request.ID, leaf, exampleWhy(e)})
+	}
+	if part == "" {
+		rows = t.chosen()
+		t.line("")
+	}
+	t.table(rows)
+}
+
+// leaves are the requests by their rows.
+func (t *ticket) leaves() map[int64]*DisclosedLeaf {
+	rows := map[int64]*DisclosedLeaf{}
+	for i := range t.c.Leaves {
+		if t.c.Leaves[i].Request != nil {
+			rows[int64(len(rows))+1] = &t.c.Leaves[i]
+		}
+	}
+	return rows
+}
+
+// partTitle says which requests come first, and of how many.
+func (t *ticket) partTitle(e *analyze.Example) string {
+	s := rules.Words(e.Rule)
+	if k := slices.Index(t.incident.Rules, e.Rule); k >= 0 && k < len(t.incident.Counts) {
+		s += " (" + measure.Grouped(t.incident.Counts[k]) + ")"
+	}
+	switch {
+	case e.Part == analyze.PartAfter:
+		return "After it: the first requests that were served"
+	case e.Part == analyze.PartEffect:
+		return "Effect: " + s + ", the first and the last"
+	case e.Rule == rules.Spacing:
+		return "Likely cause: " + s + ", the first and the shortest gaps"
+	}
+	return "Likely cause: " + s + ", the first and the largest"
+}
+
+// exampleWhy says why a request counts; of a repeat, when and as which row the recording came first.
+func exampleWhy(e *analyze.Example) string {
+	if e.Before.ID == 0 {
+		return e.Why
+	}
+	return fmt.Sprintf("first downloaded %s, row %d; %s again for nothing", second(e.Before.At),
+		e.Before.ID, measure.Bytes(e.Request.ResponseBytes))
+}
+
+func (t *ticket) table(rows []ticketRow) {
+	if len(rows) == 0 {
+		return
+	}
+	head, rule := "| row | started (UTC) | status | bytes | recording key |", "|--:|---|---|--:|---|"
 	withIDs := slices.ContainsFunc(rows,
-		func(l *DisclosedLeaf) bool { return l.Request.VendorID != "" })
+		func(r ticketRow) bool { return r.leaf.Request.VendorID != "" })
+	withWhy := slices.ContainsFunc(rows, func(r ticketRow) bool { return r.why != "" })
 	if withIDs {
 		head, rule = head+" your request id |", rule+"---|"
 	}
+	if withWhy {
+		head, rule = head+" why |", rule+"---|"
+	}
 	t.line("%s\n%s", head, rule)
-	for _, l := range rows {
-		key, _ := l.Value(FieldKey)
-		row := fmt.Sprintf("| %s | %d | %d | %s |", second(l.Request.StartedAt), l.Request.Status,
-			l.Request.ResponseBytes, cell(cmp.Or(key, l.Request.Template)))
+	for _, r := range rows {
+		q := r.leaf.Request
+		key, _ := r.leaf.Value(FieldKey)
+		row := fmt.Sprintf("| %d | %s | %d | %d | %s |", r.row, second(q.StartedAt), q.Status,
+			q.ResponseBytes, cell(cmp.Or(key, q.Template)))
 		if withIDs {
-			row += " " + cell(l.Request.VendorID) + " |"
+			row += " " + cell(q.VendorID) + " |"
+		}
+		if withWhy {
+			row += " " + cell(r.why) + " |"
 		}
 		t.line("%s", row)
 	}
-	t.line("\nAll %s, with their keys, are in requests.csv.",
-		measure.Count(t.c.Facts().Requests, "request"))
 }
 
-// chosen are refused requests first, then those without an answer, then the largest; in order of
-// time.
-func (t *ticket) chosen() []*DisclosedLeaf {
+// chosen are, of a period, refused requests first, then those without an answer, then the largest;
+// in order of time.
+func (t *ticket) chosen() []ticketRow {
 	from, to := int64(0), int64(1)<<62
 	if t.incident != nil {
 		from, to = t.incident.First, t.incident.Last
 	}
-	var rows []*DisclosedLeaf
+	var rows []ticketRow
+	n := int64(0)
 	for i := range t.c.Leaves {
-		if r := t.c.Leaves[i].Request; r != nil && r.StartedAt >= from && r.StartedAt <= to {
-			rows = append(rows, &t.c.Leaves[i])
+		r := t.c.Leaves[i].Request
+		if r == nil {
+			continue
+		}
+		n++
+		if r.StartedAt >= from && r.StartedAt <= to {
+			rows = append(rows, ticketRow{row: n, leaf: &t.c.Leaves[i]})
 		}
 	}
-	weight := func(l *DisclosedLeaf) int64 {
-		switch {
-		case refused(l.Request.Status):
+	weight := func(r ticketRow) int64 {
+		switch status := r.leaf.Request.Status; {
+		case refused(status):
 			return 2
-		case l.Request.Status == 0 || l.Request.Status >= 400:
+		case status == 0 || status >= 400:
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(rows, func(a, b *DisclosedLeaf) int {
+	byTime := func(a, b ticketRow) int {
+		return cmp.Compare(a.leaf.Request.StartedAt, b.leaf.Request.StartedAt)
+	}
+	slices.SortStableFunc(rows, func(a, b ticketRow) int {
 		return cmp.Or(cmp.Compare(weight(b), weight(a)),
-			cmp.Compare(b.Request.ResponseBytes, a.Request.ResponseBytes),
-			cmp.Compare(a.Request.StartedAt, b.Request.StartedAt))
+			cmp.Compare(b.leaf.Request.ResponseBytes, a.leaf.Request.ResponseBytes), byTime(a, b))
 	})
 	rows = rows[:min(len(rows), ticketRequests)]
-	slices.SortStableFunc(rows,
-		func(a, b *DisclosedLeaf) int { return cmp.Compare(a.Request.StartedAt, b.Request.StartedAt) })
+	slices.SortStableFunc(rows, byTime)
 	return rows
 }
 

@@ -17,12 +17,13 @@ func TestTicketExplainsItsWords(t *testing.T) {
 			c: &Content{Leaves: rows}, r: &analyze.Result{},
 			incident: &analyze.Incident{
 				Cause: "duplicate-download", Rules: []string{"duplicate-download", "egress-cap"}, Last: 2,
+				Counts: []int64{2010, 1437},
 			},
 		}
 		tk.happened()
 		tk.requests()
 		text := tk.b.String()
-		if !strings.Contains(text, "\n- Effect: egress-cap (509 answers).\n") {
+		if !strings.Contains(text, "\n- Effect: The rolling egress cap was reached (egress-cap: 1,437 times; 509 answers).\n") {
 			t.Errorf("the effect is not explained:\n%s", text)
 		}
 		if strings.Contains(text, "your request id") != (id != "") {

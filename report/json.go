@@ -94,6 +94,7 @@ type incidentDoc struct {
 	Severity    analyze.Severity `json:"severity"`
 	Title       string           `json:"title"`
 	Rules       []string         `json:"rules"`
+	Counts      []int64          `json:"counts"`
 }
 
 type spacingDoc struct {
@@ -246,7 +247,7 @@ func newIncidentDoc(i *analyze.Incident) incidentDoc {
 		ID: i.ID, Cause: i.Cause, State: stateOf(i.Open), First: measure.ExactMicros(i.First),
 		Last: measure.ExactMicros(i.Last), Nights: i.Nights, ResetAt: microsOrNull(i.ResetAt),
 		Requests: i.Requests, Refused: i.Refused, Wasted: i.WastedBytes, Severity: i.Severity,
-		Title: i.Title, Rules: append([]string{}, i.Rules...),
+		Title: i.Title, Rules: append([]string{}, i.Rules...), Counts: append([]int64{}, i.Counts...),
 	}
 	if i.CleanNights >= 0 {
 		doc.CleanNights = &i.CleanNights

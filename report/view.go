@@ -285,6 +285,9 @@ func incidentFacts(i *analyze.Incident, loc *time.Location) string {
 	rules := make([]string, len(i.Rules))
 	for k, name := range i.Rules {
 		rules[k] = text.Clean(name)
+		if k < len(i.Counts) {
+			rules[k] += " ×" + measure.Grouped(i.Counts[k])
+		}
 	}
 	return strings.Join(append(parts, "rules "+strings.Join(rules, ", ")), ", ")
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 )
@@ -52,6 +53,16 @@ func Of(name string) *Rule {
 		return All[i]
 	}
 	return nil
+}
+
+// Words says in words what came to pass where a rule fired, for readers who know no rule by name;
+// for a rule without such words it says what the rule counts.
+func Words(name string) string {
+	r := Of(name)
+	if r == nil {
+		return name
+	}
+	return cmp.Or(r.Title, r.Counts, name)
 }
 
 // HasState says whether a judge has a state to be saved.

@@ -31,7 +31,7 @@ func incidentFacts(i *analyze.Incident, c clock) []pageFact {
 	}
 	facts := []pageFact{
 		{"When", when + ", " + measure.Count(int64(i.Nights), "night")},
-		{"Likely cause", ruleWords(i.Cause)},
+		{"Likely cause", ruleWords(i, i.Cause)},
 	}
 	if effects := effectsOf(i); effects != "" {
 		facts = append(facts, pageFact{"Effects", effects})
@@ -39,22 +39,23 @@ func incidentFacts(i *analyze.Incident, c clock) []pageFact {
 	return append(facts, pageFact{"Cost", cost}, pageFact{"Over", overOf(i, c)})
 }
 
-// ruleWords are a rule and what it counts.
-func ruleWords(rule string) string {
-	if r := rules.Of(rule); r != nil && r.Counts != "" {
-		return text.Clean(rule) + ": " + r.Counts
+// ruleWords say what came to pass where a rule of an incident fired, how often, and its name.
+func ruleWords(i *analyze.Incident, rule string) string {
+	s := text.Clean(rules.Words(rule)) + " (" + text.Clean(rule)
+	if k := slices.Index(i.Rules, rule); k >= 0 && k < len(i.Counts) {
+		s += " ×" + measure.Grouped(i.Counts[k])
 	}
-	return text.Clean(rule)
+	return s + ")"
 }
 
 func effectsOf(i *analyze.Incident) string {
 	var all []string
 	for _, rule := range i.Rules {
 		if rule != i.Cause {
-			all = append(all, text.Clean(rule))
+			all = append(all, ruleWords(i, rule))
 		}
 	}
-	return strings.Join(all, ", ")
+	return strings.Join(all, "; ")
 }
 
 func overOf(i *analyze.Incident, c clock) string {

@@ -56,12 +56,12 @@ func TestFactsOfAnIncident(t *testing.T) {
 	i := analyze.Incident{
 		Cause: rules.DuplicateDownload, Rules: []string{rules.DuplicateDownload, rules.EgressCap},
 		First: at("2026-10-13 08:00:00"), Last: at("2026-10-19 08:30:00"), Nights: 7, CleanNights: 13,
-		ResetAt: at("2026-10-19 17:00:00"), Requests: 3478, Refused: 1416, WastedBytes: 45_000_000,
+		Counts: []int64{2010, 1416}, ResetAt: at("2026-10-19 17:00:00"), Requests: 3478, Refused: 1416, WastedBytes: 45_000_000,
 	}
 	want := []pageFact{
 		{"When", "2026-10-13 08:00 UTC to 2026-10-19 08:30 UTC, 7 nights"},
-		{"Likely cause", "duplicate-download: " + rules.Of(rules.DuplicateDownload).Counts},
-		{"Effects", "egress-cap"},
+		{"Likely cause", "Recordings were downloaded again (duplicate-download ×2,010)"},
+		{"Effects", "The rolling egress cap was reached (egress-cap ×1,416)"},
 		{"Cost", "3,478 requests, 1,416 of them refused, 45.0 MB wasted"},
 		{"Over", "yes, 13 clean nights since; the window was reset 2026-10-19 17:00 UTC"},
 	}

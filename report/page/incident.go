@@ -25,13 +25,29 @@ type pageIncident struct {
 	Explain   string // the command that lists all requests
 	From, To  int    // days since 1970, for the script
 	Strip     template.HTML
-	Requests  []pageRequest
+	Parts     []pagePart
+	Times     string // in which zone the times are
 }
 
-// pageRequest is a request of an incident.
+// pagePart is the cause, an effect or what came after, with some of its requests.
+type pagePart struct {
+	Title    string
+	Requests []pageRequest
+}
+
+// pageRequest is a request of an incident. UTC is "" where Started is in UTC.
 type pageRequest struct {
-	Row, Started, Method, Key, Status, Bytes, VendorID, Why string
-	Worst                                                   bool // one of the worst, not of the first
+	Row, Started, UTC, Method, Key, Status, Bytes, VendorID, Why string
+}
+
+// Examples is of how many incidents of each tenant a page tells the requests: of one tenant of most,
+// of several of the first ones.
+func Examples(tenants int) int {
+	const ofOne, ofMany = 20, 3
+	if tenants == 1 {
+		return ofOne
+	}
+	return ofMany
 }
 
 func newPageIncident(
@@ -49,10 +65,43 @@ func newPageIncident(
 	if v.Egress = aboutEgress(i); v.Egress {
 		v.Facts = append(v.Facts, resetFacts(i, t, forecastOf(p, t.Tenant), p.Policy, c)...)
 	}
-	for _, r := range p.Examples[i.ID] {
-		v.Requests = append(v.Requests, newPageRequest(&r, c))
+	v.Parts, v.Times = pageParts(p.Examples[i.ID], c), "times are UTC."
+	if c.utc(i.First) != "" {
+		v.Times = "times are in " + text.Clean(c.zone.String()) + ", with UTC below."
 	}
 	return v
+}
+
+// pageParts tell the cause, what it did, and what came after, each with its requests.
+func pageParts(examples []analyze.Example, c clock) (parts []pagePart) {
+	for i := range examples {
+		e := &examples[i]
+		if i == 0 || e.Part != examples[i-1].Part {
+			parts = append(parts, pagePart{Title: partTitle(examples[i:])})
+		}
+		part := &parts[len(parts)-1]
+		part.Requests = append(part.Requests, newPageRequest(e, c))
+	}
+	return parts
+}
+
+// partTitle says which requests come first among some examples, up to the next part.
+func partTitle(examples []analyze.Example) string {
+	worst := slices.ContainsFunc(examples, func(e analyze.Example) bool {
+		return e.Part == examples[0].Part && e.Worst
+	})
+	words := text.Clean(rules.Words(examples[0].Rule))
+	switch {
+	case examples[0].Part == analyze.PartAfter:
+		return "After it: the first requests that were served"
+	case examples[0].Part == analyze.PartEffect:
+		return "Effect: " + words + ": the first and the last"
+	case worst && examples[0].Rule == rules.Spacing:
+		return "Likely cause: " + words + ": the first, then the shortest gaps"
+	case worst:
+		return "Likely cause: " + words + ": the first, then the largest"
+	}
+	return "Likely cause: " + words
 }
 
 func newPageRequest(r *analyze.Example, c clock) pageRequest {
@@ -60,7 +109,15 @@ func newPageRequest(r *analyze.Example, c clock) pageRequest {
 	v := pageRequest{
 		Row: fmt.Sprint(q.ID), Started: measure.PreciseStamp(q.Start(), c.zone), Key: text.Clean(q.Key),
 		Status: "none", Bytes: measure.Bytes(q.ResponseBytes), VendorID: text.Clean(q.VendorID),
-		Why: text.Clean(r.Why), Worst: r.Worst,
+		Why: text.Clean(r.Why),
+	}
+	if c.utc(q.StartedAt) != "" {
+		v.UTC = measure.PreciseStamp(q.Start(), time.UTC)
+	}
+	if r.Before.ID != 0 {
+		v.Why = fmt.Sprintf("first downloaded %s as row %d; %s again for nothing",
+			measure.PreciseStamp(time.UnixMicro(r.Before.At), c.zone), r.Before.ID,
+			measure.Bytes(q.ResponseBytes))
 	}
 	if q.Route != nil {
 		v.Method = text.Clean(q.Route.Method)

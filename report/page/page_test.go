@@ -318,14 +318,15 @@ func TestIncidentIsToldFirst(t *testing.T) {
 		{Day: day - 1, Requests: 5}, {Day: day, Requests: 5, Findings: []analyze.Tally{{Of: index, N: 3}}},
 		{Day: day + 1, Requests: 5, Findings: []analyze.Tally{{Of: refused, N: 2}}},
 	}}}}, Examples: map[string][]analyze.Example{"acme-2026-10-31-spacing": {
-		{Request: store.Request{ID: 12, StartedAt: reporttest.At("2026-11-01 02:00:07.25"), Key: "3f2c", Status: 429, ResponseBytes: 55, VendorID: "req-9"}, Why: "spacing: too soon"},
-		{Request: store.Request{ID: 19, StartedAt: reporttest.At("2026-11-01 02:00:09"), Key: "77aa", Status: 200, ResponseBytes: 9_000_000}, Worst: true},
+		{Request: store.Request{ID: 12, StartedAt: reporttest.At("2026-11-01 02:00:07.25"), Key: "3f2c", Status: 429, ResponseBytes: 55, VendorID: "req-9"}, Part: analyze.PartCause, Rule: "spacing", Why: "too soon"},
+		{Request: store.Request{ID: 19, StartedAt: reporttest.At("2026-11-01 02:00:09"), Key: "77aa", Status: 200, ResponseBytes: 9_000_000}, Part: analyze.PartAfter},
 	}}}
 	page := pageOf(t, p)
 	for _, want := range []string{
 		`class="cause" x="42"`, "2026-11-01: spacing ×3", `class="effect" x="56"`, "2026-11-02: rate-limited ×2",
-		`class="clean" x="28"`, `class="none" x="0"`, "2026-11-01 02:00:07.250Z", "3f2c", "vendor’s id req-9", "spacing: too soon",
-		`<tr class="worst"><th scope="row">2026-11-01 02:00:09.000Z`, "9.00 MB", "✗ Not over</span>", "yes, 4 clean nights since",
+		`class="clean" x="28"`, `class="none" x="0"`, "2026-11-01 02:00:07.250Z", "3f2c", "vendor’s id req-9", "<td>too soon</td>",
+		`>Likely cause: Recordings were requested faster than the minimum interval allows</th>`, "times are UTC.",
+		`>After it: the first requests that were served</th>`, `<tr><th scope="row">2026-11-01 02:00:09.000Z`, "9.00 MB", "✗ Not over</span>", "yes, 4 clean nights since",
 		"Reset of the egress window: 2026-10-28 09:00 UTC, ticket 4711.", "for 120 agents",
 	} {
 		if !strings.Contains(page, want) {

@@ -72,14 +72,14 @@ func failing() analyze.Result {
 			Nights: 5, CleanNights: -1, Hits: 1319, Requests: 1311, Refused: 190,
 			Severity: analyze.Violation,
 			Title:    "Requests came too close together from 1 to 5 Nov; 190 were refused.",
-			Rules:    []string{"spacing", "rate-limited"},
+			Rules:    []string{"spacing", "rate-limited"}, Counts: []int64{3, 2},
 		}, {
 			ID: "acme-2026-10-20-duplicate-download", Cause: "duplicate-download",
 			First: At("2026-10-20 02:00:07"), Last: At("2026-10-27 02:10:00"),
 			Nights: 7, CleanNights: 4, ResetAt: At("2026-10-28 09:00:00"), Hits: 1000, Requests: 990,
 			Refused: 10, WastedBytes: 3_200_000_000,
 			Severity: analyze.Violation, Title: "Recordings were downloaded again from 20 to 27 Oct.",
-			Rules: []string{"duplicate-download", "over-cap"},
+			Rules: []string{"duplicate-download", "over-cap"}, Counts: []int64{12, 4},
 		}},
 		Spacing: analyze.Spacing{
 			Class: "recording_audio", Requests: 5000, MinInterval: 3 * time.Second, Violations: 1129,
