@@ -43,6 +43,7 @@ type draft struct {
 	params        string
 	body          []byte
 	duration      int64 // microseconds
+	durationStep  int64 // what duration was rounded down to, in microseconds, from a second on
 	requestBytes  int64
 	responseBytes int64
 	retryAfter    int64 // seconds
@@ -54,6 +55,10 @@ type draft struct {
 const internLimit = 1 << 14
 
 const wholeSecond = int64(time.Second / time.Microsecond)
+
+// earliest is 2000-01-01 UTC in microseconds since 1970. No request to an API over HTTP is older:
+// such times come from clocks that begin in 1970, and from numbers that are no such count.
+const earliest = 946_684_800 * wholeSecond
 
 // assembler makes requests of drafts: it asks the policy what may be kept, cleans names, and shares
 // what repeats.
@@ -142,15 +147,17 @@ func (a *assembler) sourceOf(d *draft) *store.Source {
 	if a.timeIs != TimeAsLogged {
 		c.is = a.timeIs.meaning()
 	}
-	if c.is == store.TimeIsEnd && d.duration > 0 {
-		d.startedAt -= d.duration
-		c.is = store.TimeIsStart
-	}
 	if c.resolution < 0 {
 		c.resolution = 0
 		if d.wholeSeconds {
 			c.resolution = wholeSecond
 		}
+	}
+	if c.is == store.TimeIsEnd && d.duration > 0 {
+		// The start lies up to a step before the difference, and up to the clock's resolution after it.
+		d.startedAt -= d.duration + d.durationStep
+		c.resolution += d.durationStep
+		c.is = store.TimeIsStart
 	}
 	s, ok := a.sources[c]
 	if !ok {
@@ -174,10 +181,8 @@ func (a *assembler) checkDraft(d *draft) string {
 		}
 	}
 	switch {
-	case d.startedAt < 0:
-		return "started_at is before 1970"
-	case d.startedAt == 0:
-		return "started_at is 1970-01-01T00:00:00Z, the time of a clock that was never set"
+	case d.startedAt < earliest:
+		return "started_at is before the year 2000: a clock that was never set, or a number of another form"
 	case d.startedAt > a.latest:
 		return "started_at is more than a year in the future"
 	case d.status != 0 && (d.status < 100 || d.status > 999):

@@ -38,7 +38,7 @@ func randomRequest(t *testing.T, r *rand.Rand, o Options, sources []*store.Sourc
 		t.Fatal(err)
 	}
 	q := store.Request{
-		Tenant: []string{m.Tenant, "Acme & \"Co\"", "é x"}[r.IntN(3)], StartedAt: r.Int64N(1.7e15), Status: []int{0, 200, 429, 999}[r.IntN(4)],
+		Tenant: []string{m.Tenant, "Acme & \"Co\"", "é x"}[r.IntN(3)], StartedAt: earliest + r.Int64N(8e14), Status: []int{0, 200, 429, 999}[r.IntN(4)],
 		CutShort: r.IntN(2) == 0, Error: []string{"", "dns", "reset", "other"}[r.IntN(4)], Key: m.Key, Query: m.Query,
 		Client: []string{"", "nightly", "redacted \\ \"quoted\" <é>"}[r.IntN(3)], Source: sources[r.IntN(len(sources))],
 		Route: &store.Route{Method: method, Origin: m.Origin, Template: m.Template, Class: m.Class},
@@ -52,7 +52,7 @@ func randomRequest(t *testing.T, r *rand.Rand, o Options, sources []*store.Sourc
 	if (!m.Lossless || r.IntN(2) == 0) && !o.Policy.IsPersonal(m.Class) {
 		q.Params = fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
 	}
-	q.StartedAt -= q.StartedAt % max(q.Source.Resolution, 1)
+	q.StartedAt -= (q.StartedAt - earliest) % max(q.Source.Resolution, 1)
 	q.Identify()
 	return q
 }

@@ -97,15 +97,14 @@ func TestStorageOf(t *testing.T) {
 	}
 }
 
-// TestClockThatWasNeverSet: the time 0 is none.
+// TestClockThatWasNeverSet: such a clock begins in 1970 and goes on from there.
 func TestClockThatWasNeverSet(t *testing.T) {
 	text := strings.ReplaceAll(record(""), "2026-11-01T02:00:00.5Z", "1970-01-01T00:00:00.0Z")
-	requests, rejects, _ := mustImport(
-		t,
-		text+"\n"+strings.Replace(text, "00.0Z", "00.000001Z", 1)+"\n",
-		acmeOptions(t),
-	)
-	if len(requests) != 1 || len(rejects) != 1 || !strings.Contains(rejects[0].Reason, "never set") {
+	text += "\n" + strings.Replace(text, "00.0Z", "00.000001Z", 1) + "\n" +
+		strings.Replace(text, "1970-01-01T00:00:00.0Z", "1999-12-31T23:59:59.9Z", 1) + "\n" +
+		strings.Replace(text, "1970", "2000", 1) + "\n"
+	requests, rejects, _ := mustImport(t, text, acmeOptions(t))
+	if len(requests) != 1 || len(rejects) != 3 || !strings.Contains(rejects[0].Reason, "never set") {
 		t.Errorf("%+v, %v", requests, rejects)
 	}
 }

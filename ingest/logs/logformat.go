@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -85,6 +86,25 @@ func (l *lineFormat) time(texts []string) string {
 	return strconv.FormatInt(micros/1e6, 10)
 }
 
+// checkTime says what the pieces of the time lack.
+func (l *lineFormat) checkTime() error {
+	var layout string
+	for _, part := range l.times {
+		if part.layout == "" && !part.isPart {
+			return nil // it counts from 1970
+		}
+		piece, _ := goLayout(part.layout) // which was translated before
+		layout += piece
+	}
+	switch {
+	case !hasZone(layout):
+		return errors.New("its time has no zone: add %{%z}t, or rewrite the log with one")
+	case !strings.Contains(layout, "05"):
+		return errors.New("its time has no seconds")
+	}
+	return nil
+}
+
 // exact says whether the time is told more exactly than in seconds.
 func (l *lineFormat) exact() bool {
 	for _, part := range l.times {
@@ -149,7 +169,7 @@ var formatNames = map[string]string{
 
 var (
 	nginxToken  = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
-	apacheToken = regexp.MustCompile(`%[!\d,]*[<>]?(?:\{([^}]*)\})?([A-Za-z]|%)`)
+	apacheToken = regexp.MustCompile(`%[!\d,]*([<>]?)(?:\{([^}]*)\})?([A-Za-z]|%)`)
 	// directiveAround is what stands around a format string in the server's own file.
 	directiveAround = regexp.MustCompile(
 		`(?s)^(?:log_format\s+\w+\s+(?:escape=\w+\s+)?|LogFormat\s+")|(?:;|"\s+\w+)$`)
@@ -203,6 +223,9 @@ func ParseLogFormat(format string) (*Mapping, error) {
 		return nil, fmt.Errorf("log format: it is too long: %w", err)
 	}
 	if len(c.m.line.times) > 0 {
+		if err := c.m.line.checkTime(); err != nil {
+			return nil, fmt.Errorf("log format: %w", err)
+		}
 		form := "unix"
 		if c.m.line.exact() {
 			form = "unix-us"
@@ -253,7 +276,7 @@ func (c *formatCompiler) compile(format string, token *regexp.Regexp, nginx bool
 		}
 		if nginx {
 			c.nginx(group(2)+group(4), quoted, next)
-		} else if err := c.apache(group(2), group(4), quoted, next); err != nil {
+		} else if err := c.apache(group(2), group(4), group(6), quoted, next); err != nil {
 			return err
 		}
 	}
@@ -266,7 +289,11 @@ func (c *formatCompiler) nginx(name string, quoted bool, next byte) {
 	c.write(v, quoted, next)
 }
 
-func (c *formatCompiler) apache(argument, directive string, quoted bool, next byte) error {
+// apache adds a directive; of the modifiers "<" and ">", the first means the request before
+// redirects inside the server, the other the one that was answered.
+func (c *formatCompiler) apache(
+	modifier, argument, directive string, quoted bool, next byte,
+) error {
 	switch directive {
 	case "%":
 		c.pattern.WriteString("%")
@@ -289,6 +316,10 @@ func (c *formatCompiler) apache(argument, directive string, quoted bool, next by
 		v.field = "" // of an environment variable, a note …
 	}
 	c.write(v, quoted, next)
+	if places := c.m.fields[v.field]; modifier == ">" && len(places) > 1 {
+		last := len(places) - 1
+		places[0], places[last] = places[last], places[0]
+	}
 	return nil
 }
 
@@ -315,7 +346,7 @@ func (c *formatCompiler) time(argument string, next byte) error {
 	}
 	argument = strings.TrimPrefix(argument, "begin:")
 	numbers := map[string]timePart{
-		"sec": {perSecond: 1}, "msec": {perSecond: 1e3}, "usec": {perSecond: 1e6},
+		"sec": {perSecond: 1}, "%s": {perSecond: 1}, "msec": {perSecond: 1e3}, "usec": {perSecond: 1e6},
 		"msec_frac": {perSecond: 1e3, isPart: true}, "usec_frac": {perSecond: 1e6, isPart: true},
 	}
 	if argument == "" {
@@ -335,7 +366,7 @@ func (c *formatCompiler) time(argument string, next byte) error {
 		c.pattern.WriteString(`(\d+)`)
 	} else {
 		if _, err := goLayout(argument); err != nil {
-			return fmt.Errorf("%%{%s}t: %w is not known", argument, err)
+			return fmt.Errorf("%%{%s}t: %w", argument, err)
 		}
 		part.layout = argument
 		c.pattern.WriteString(`(` + untilPattern(next, strings.Contains(argument, " ")) + `)`)

@@ -63,7 +63,9 @@ func (r *mapped) open(
 // fill makes a record of the members, or says why it is none.
 func (r *mapped) fill(d *draft, get func(member string) jsonscan.Token) (reason string) {
 	v := valueReader{fields: r.fields, get: get}
-	d.duration = v.micros("duration_ms")
+	if d.duration = v.micros("duration_ms"); v.step >= 1000 {
+		d.durationStep = int64(v.step * 1000)
+	}
 	d.requestBytes, d.responseBytes = v.count("request_bytes"), v.count("response_bytes")
 	if length := v.count("content_length"); v.has("content_length") && length <= d.responseBytes {
 		d.responseBytes = length

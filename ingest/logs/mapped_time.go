@@ -1,9 +1,10 @@
 package logs
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 // times reads the time of the record.
 func (v *valueReader) times(d *draft) {
+	found := false
 	for _, c := range []struct {
 		field string
 		is    store.TimeMeaning
@@ -28,11 +30,12 @@ func (v *valueReader) times(d *draft) {
 		if date := v.text("date"); date != "" {
 			t = jsonscan.Token{Kind: jsonscan.String, Text: date + "T" + t.Text + "Z"}
 		}
-		at, fraction, reason := readTime(t, p)
+		at, resolution, reason := readTime(t, p)
 		if reason != "" {
 			v.fail(c.field, reason)
 			return
 		}
+		found = true
 		if c.is == store.TimeIsEnd && d.startedAt > 0 {
 			if d.duration == 0 && at > d.startedAt {
 				d.duration = at - d.startedAt
@@ -42,9 +45,9 @@ func (v *valueReader) times(d *draft) {
 		if d.startedAt > 0 {
 			return
 		}
-		d.startedAt, d.wholeSeconds, d.timeIs = at, !fraction, c.is
+		d.startedAt, d.resolution, d.timeIs = at, resolution, c.is
 	}
-	if d.startedAt == 0 && v.reason == "" {
+	if !found && v.reason == "" {
 		v.fail("started_at", " is missing: the record holds no time")
 	}
 }
@@ -56,10 +59,10 @@ var timeForms = map[string]float64{
 
 const badTime = " is not a time of a known form: name it, such as ended_at=ts:unix-ms"
 
-// readTime reads a time in microseconds since 1970 UTC, and whether it was told more exactly than
-// in seconds. Without a form, a number is seconds, milliseconds, microseconds or nanoseconds by its
+// readTime reads a time in microseconds since 1970 UTC, and how exact it is, as Source.Resolution
+// says it. Without a form, a number is seconds, milliseconds, microseconds or nanoseconds by its
 // size.
-func readTime(t jsonscan.Token, p place) (micros int64, fraction bool, reason string) {
+func readTime(t jsonscan.Token, p place) (micros, resolution int64, reason string) {
 	text := strings.TrimSpace(t.Text)
 	if strings.Contains(p.form, "%") {
 		return readLayout(text, p)
@@ -69,38 +72,52 @@ func readTime(t jsonscan.Token, p place) (micros int64, fraction bool, reason st
 	}
 	text = strings.Trim(text, "[]")
 	if at, fraction, ok := parseLogTime(text); ok {
-		return at, fraction, ""
+		return at, resolutionOf(fraction), ""
 	}
-	if at, fraction, reason := parseRFC3339(text); reason == "" {
-		return at, fraction, ""
+	if m := spacedZone.FindStringSubmatch(text); m != nil {
+		text = m[1] + m[2]
+	}
+	at, fraction, why := parseRFC3339(text)
+	if why == "" {
+		return at, resolutionOf(fraction), ""
 	}
 	if p.zone != nil {
 		for _, layout := range []string{
-			"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
-			"02/Jan/2006:15:04:05.999999999",
+			"2006-01-02T15:04:05", "2006-01-02 15:04:05", "02/Jan/2006:15:04:05",
 		} {
-			if at, err := time.ParseInLocation(layout, text, p.zone); err == nil {
-				return at.UnixMicro(), strings.Contains(text, "."), ""
+			if _, err := time.Parse(layout, text); err == nil {
+				return parseIn(layout, text, p.zone)
 			}
 		}
 	}
 	if at, err := time.Parse(http.TimeFormat, text); err == nil {
-		return at.UnixMicro(), false, ""
+		return at.UnixMicro(), wholeSecond, ""
 	}
-	if _, _, reason := parseRFC3339(text); strings.Contains(reason, "no time zone") {
-		return 0, false, " has no time zone: log one, or name it with zone in a mapping file"
+	if strings.Contains(why, "no time zone") {
+		return 0, 0, " has no time zone: log one, or name it with zone in a mapping file"
 	}
-	return 0, false, badTime
+	return 0, 0, badTime
 }
 
+func resolutionOf(fraction bool) int64 {
+	if fraction {
+		return 0
+	}
+	return wholeSecond
+}
+
+// spacedZone is an offset as Go, PHP and Ruby write it: behind a space, and perhaps with the name
+// of the zone.
+var spacedZone = regexp.MustCompile(`^(\S+[ T]\S+) ([+-]\d\d:?\d\d)(?: [A-Z]{3,5})?$`)
+
 // readEpoch reads a number since 1970; perSecond is 0 where the number's size decides.
-func readEpoch(text string, perSecond float64) (micros int64, fraction bool, reason string) {
+func readEpoch(text string, perSecond float64) (micros, resolution int64, reason string) {
 	whole, sub, hasSub := strings.Cut(text, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || strings.ContainsAny(text, "eE") {
 		x, err := strconv.ParseFloat(text, 64)
 		if err != nil || x < 0 || x > 1e19 {
-			return 0, false, badTime
+			return 0, 0, badTime
 		}
 		return readEpoch(strconv.FormatFloat(x, 'f', -1, 64), perSecond)
 	}
@@ -112,38 +129,98 @@ func readEpoch(text string, perSecond float64) (micros int64, fraction bool, rea
 	}
 	part, _ := parseFraction(sub) // microseconds of a unit
 	if hasSub && part < 0 {
-		return 0, false, badTime
+		return 0, 0, badTime
 	}
 	part = max(part, 0)
 	switch perSecond {
 	case 1:
-		return n*1e6 + part, hasSub, ""
+		return n*1e6 + part, resolutionOf(hasSub), ""
 	case 1e3:
-		return n*1e3 + part/1e3, true, ""
+		return n*1e3 + part/1e3, 0, ""
 	case 1e6:
-		return n, true, ""
+		return n, 0, ""
 	}
-	return n / 1e3, true, ""
+	return n / 1e3, 0, ""
 }
 
 // readLayout reads a time by a strftime pattern.
-func readLayout(text string, p place) (micros int64, fraction bool, reason string) {
+func readLayout(text string, p place) (micros, resolution int64, reason string) {
 	layout, err := goLayout(p.form)
 	if err != nil {
-		return 0, false, " has a form that is not known: " + err.Error()
+		return 0, 0, " has a form that is not known: " + err.Error()
 	}
-	zone := p.zone
+	if p.zone == nil && !hasZone(layout) {
+		return 0, 0, " has no time zone: " + addZone
+	}
+	return parseIn(layout, text, p.zone)
+}
+
+const addZone = "add %z, or name one with zone in a mapping file"
+
+// hasZone says whether a time of this layout says where it belongs.
+func hasZone(layout string) bool {
+	return strings.Contains(layout, "-0700") || strings.Contains(layout, "MST")
+}
+
+// parseIn reads a time by a layout of package time, in the zone where the text names none; nil
+// stands for UTC. A clock that is set back shows an hour twice, which no text without an offset
+// tells apart, and one that is set forward leaves an hour out.
+func parseIn(layout, text string, zone *time.Location) (micros, resolution int64, reason string) {
 	if zone == nil {
-		if !strings.Contains(layout, "-0700") && !strings.Contains(layout, "MST") {
-			return 0, false, " has no time zone: add %z, or name one with zone in a mapping file"
-		}
 		zone = time.UTC
 	}
 	at, err := time.ParseInLocation(layout, text, zone)
 	if err != nil {
-		return 0, false, " does not fit its form"
+		return 0, 0, " does not fit its form"
 	}
-	return at.UnixMicro(), bytes.ContainsAny([]byte(layout), ".,"), ""
+	resolution = layoutResolution(layout, text)
+	switch {
+	case strings.Contains(layout, "-0700"):
+	case strings.Contains(layout, "MST"):
+		// Package time makes up a zone with the offset 0 for an abbreviation that it does not know here.
+		if l := at.Location(); l != zone && l != time.UTC && l.String() != "GMT" {
+			return 0, 0, " names its zone by an abbreviation, which does not tell its offset: " +
+				"log the offset, or name the zone with zone in a mapping file"
+		}
+	default:
+		wall, _ := time.Parse(layout, text) // as read above
+		switch fits := readings(wall, zone); {
+		case len(fits) == 0:
+			return 0, 0, " does not exist in its zone: the clocks are set forward over it"
+		case len(fits) > 1:
+			return 0, 0, " may be one of two hours, since the clocks are set back: log the offset from UTC"
+		}
+	}
+	return at.UnixMicro(), resolution, ""
+}
+
+// readings are the moments at which the clocks of a zone show what wall shows in UTC.
+func readings(wall time.Time, zone *time.Location) (at []time.Time) {
+	const far = 26 * time.Hour // more than any offset from UTC, less than clocks are set twice in
+	for _, near := range []time.Time{wall.Add(-far), wall.Add(far)} {
+		_, offset := near.In(zone).Zone()
+		one := wall.Add(-time.Duration(offset) * time.Second)
+		_, real := one.In(zone).Zone()
+		if real == offset && (len(at) == 0 || !at[0].Equal(one)) {
+			at = append(at, one)
+		}
+	}
+	return at
+}
+
+var fractionOfSecond = regexp.MustCompile(`:\d\d[.,]\d`)
+
+// layoutResolution is how exact a time of this layout is, in microseconds.
+func layoutResolution(layout, text string) int64 {
+	switch {
+	case strings.Contains(layout, "05"):
+		return resolutionOf(fractionOfSecond.MatchString(text))
+	case strings.Contains(layout, "04"):
+		return 60 * wholeSecond
+	case strings.Contains(layout, "15"), strings.Contains(layout, "03"):
+		return 3600 * wholeSecond
+	}
+	return 24 * 3600 * wholeSecond
 }
 
 var strftime = map[byte]string{
@@ -154,7 +231,7 @@ var strftime = map[byte]string{
 	'j': "002", 'f': "999999", 'L': "999", '%': "%",
 }
 
-// goLayout translates a strftime pattern.
+// goLayout translates a strftime pattern, or says what of it is not known.
 func goLayout(pattern string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(pattern); i++ {
@@ -165,9 +242,12 @@ func goLayout(pattern string) (string, error) {
 		i++
 		layout, ok := strftime[pattern[i]]
 		if !ok {
-			return "", fmt.Errorf("%%%c", pattern[i])
+			return "", fmt.Errorf("%%%c is not known", pattern[i])
 		}
 		b.WriteString(layout)
+	}
+	if strings.Contains(b.String(), "03") != strings.Contains(b.String(), "PM") {
+		return "", errors.New("%I and %p belong together")
 	}
 	return b.String(), nil
 }

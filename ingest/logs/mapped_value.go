@@ -15,6 +15,9 @@ type valueReader struct {
 	fields map[string][]place
 	get    func(member string) jsonscan.Token
 	reason string
+	// step is how exact the number read last is: 1 ms for one in ms that has no fraction, 0 for one
+	// that has.
+	step float64
 }
 
 func (v *valueReader) fail(field, what string) {
@@ -75,10 +78,14 @@ func (v *valueReader) number(field string, most float64) float64 {
 	if !ok {
 		unit = 1
 	}
+	v.step = unit
+	if strings.ContainsAny(text, ".eE") {
+		v.step = 0
+	}
 	x, err := strconv.ParseFloat(text, 64)
 	if err != nil && t.Kind == jsonscan.String {
 		if d, e := time.ParseDuration(text); e == nil && strings.HasSuffix(field, "_ms") {
-			x, unit, err = d.Seconds(), 1000, nil
+			x, unit, v.step, err = d.Seconds(), 1000, 0, nil
 		}
 	}
 	switch {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,9 +44,10 @@ type place struct {
 	zone *time.Location
 }
 
-// The fields of a Mapping: those of request records, and the pieces that URL and time are put
-// together from.
-var mappingFields = slices.Concat(fieldNames[:fieldResets], []string{
+// The fields of a Mapping: those of request records but for what it says itself of times, and the
+// pieces that URL and time are put together from.
+var mappingFields = slices.Concat(fieldNames[:fieldDateSkewS], []string{
+	"storage_of",
 	"ended_at",  // in the place of started_at, which is then computed where the duration is known
 	"logged_at", // what of the two it is, is not known
 	"date",      // stands before the time
@@ -190,6 +192,15 @@ func placesOf(v any) ([]place, error) {
 				p.zone = zone
 			default:
 				return nil, fmt.Errorf("unknown key %q; known here: from, unit, time, zone", key)
+			}
+		}
+		if strings.Contains(p.form, "%") {
+			layout, err := goLayout(p.form)
+			if err == nil && p.zone == nil && !hasZone(layout) {
+				err = errors.New("it has no time zone: add %z, or zone = \"Europe/Berlin\"")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("time %q: %w", p.form, err)
 			}
 		}
 		return []place{p}, nil

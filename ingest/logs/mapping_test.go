@@ -41,8 +41,8 @@ var mappedCases = []mappedCase{
 		started: "02:00:04.186641", duration: 1_000_000, bytes: 25057, status: 200, client: "10.0.0.7"},
 	{name: "curl-w", mapping: "curl-w", text: `{"ended_at":"2026-11-01T02:00:05.5Z","errormsg":null,"exitcode":0,"http_code":200,"method":"GET","response_code":200,"size_download":25019,"size_upload":0,"time_total":1.25,"url":"x","url_effective":"https://acme.xima.cloud` + mappedPath + `"}`,
 		started: "02:00:04.25", duration: 1_250_000, bytes: 25019, status: 200},
-	{name: "curl-w, failed", mapping: "curl-w", text: `2026-11-01T02:00:05.5Z {"errormsg":"Connection timed out after 5001 milliseconds","exitcode":28,"http_code":0,"method":"GET","response_code":0,"size_download":0,"time_total":5,"url_effective":"https://acme.xima.cloud` + mappedPath + `"}`,
-		started: "02:00:00.5", duration: 5_000_000},
+	{name: "curl-w, failed", mapping: "curl-w", text: `2026-11-01T02:00:05.5Z {"errormsg":"Connection timed out after 5001 milliseconds","exitcode":28,"http_code":0,"method":"GET","response_code":0,"size_download":0,"time_total":5.000100,"url_effective":"https://acme.xima.cloud` + mappedPath + `"}`,
+		started: "02:00:00.4999", duration: 5_000_100},
 	{name: "pairs", mapping: "started_at=meta.ts:unix-ms,method=http.method,url=http.url,status=http.code,duration_ms=took:s,response_bytes=n,client=who",
 		text:    `{"meta":{"ts":1793498404500},"http":{"method":"get","url":"https://acme.xima.cloud` + mappedPath + `","code":"200"},"took":0.5,"n":"25019","who":"nightly"}`,
 		started: "02:00:04.5", duration: 500_000, bytes: 25019, status: 200, client: "nightly"},
@@ -70,6 +70,10 @@ var mappedCases = []mappedCase{
 		started: "02:00:05.000125", duration: 1_250_000, bytes: 25019, status: 200, client: "10.0.0.7"},
 	{name: "Apache, end", logFormat: `%h %{end:usec}t \"%r\" %>s %B %D`, text: `10.0.0.7 1793498405250000 "GET ` + mappedPath + ` HTTP/1.1" 200 25019 1250000`,
 		started: "02:00:04", duration: 1_250_000, bytes: 25019, status: 200, client: "10.0.0.7"},
+	{name: "Apache, end and whole seconds", logFormat: `%h [%{end:%d/%b/%Y:%T %z}t] "%r" %>s %b %T`, text: `10.0.0.7 [01/Nov/2026:02:00:05 +0000] "GET ` + mappedPath + ` HTTP/1.1" 200 1000 2`,
+		started: "02:00:02", resolution: 2e6, duration: 2_000_000, bytes: 1000, status: 200, client: "10.0.0.7"},
+	{name: "Apache, answer of the last request inside", logFormat: `%h %{%s}t "%r" %<s %>s %b`, text: `10.0.0.7 1793498405 "GET ` + mappedPath + ` HTTP/1.1" 302 200 1000`,
+		started: "02:00:05", resolution: 1e6, bytes: 1000, status: 200, client: "10.0.0.7"},
 	{name: "combined, said to be the end", time: "end", text: logLine("10.0.0.7 - -", 1, ` "-" "x"`), started: "02:00:01", is: store.TimeIsEnd, resolution: 1e6, bytes: 1000, status: 200, client: "10.0.0.7"},
 	{name: "combined, said to be the start", time: "start", text: logLine("10.0.0.7 - -", 1, ` "-" "x"`), started: "02:00:01", resolution: 1e6, bytes: 1000, status: 200, client: "10.0.0.7"},
 	{name: "combined", text: logLine("10.0.0.7 - -", 1, ` "-" "x"`), started: "02:00:01", is: store.TimeIsUnknown, resolution: 1e6, bytes: 1000, status: 200, client: "10.0.0.7"},
@@ -159,6 +163,8 @@ func TestMappingsThatAreRefused(t *testing.T) {
 		"[fields]\nstatus = {form = \"x\"}": `m.toml:2: status: unknown key "form"`, "[fields]\nstarted_at = {from = \"ts\", time = \"nanos\"}": `time "nanos" is not known`,
 		"[fields]\nstarted_at = {from = \"ts\", zone = \"Mars\"}": `zone "Mars" is not known`, "columns = [\"a\"]": "m.toml:1: the names of columns",
 		"[fields]\nx = \"y\"": `m.toml:2: there is no field "x"`, "[fields]\nstatus = \"s\"": "nothing gives the time", "separator = \"ab\"": "one character", "fild = 1": "unknown key",
+		"[fields]\nstarted_at = {from = \"ts\", time = \"%d %Q\"}": "%Q is not known", "[fields]\nstarted_at = {from = \"ts\", time = \"%F %T\"}": "no time zone",
+		"[fields]\ntime_is = \"x\"": "there is no field \"time_is\"",
 	} {
 		if _, err := ParseMappingFile("m.toml", []byte(text)); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v, want %q", text, err, says)
@@ -166,7 +172,7 @@ func TestMappingsThatAreRefused(t *testing.T) {
 	}
 	for format, says := range map[string]string{
 		"no variables": "neither variables of nginx", `%h "%r"`: "nothing gives the time", `$remote_addr [$time_local] $status`: "nothing gives the method",
-		`%{%Q}t "%r" %s`: "%Q is not known",
+		`%{%Q}t "%r" %s`: "%Q is not known", `%{%F %T}t "%r" %s`: "its time has no zone", `%{%F %H:%M %z}t "%r" %s`: "no seconds",
 	} {
 		if _, err := ParseLogFormat(format); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", format, err, says)
