@@ -273,6 +273,10 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	defer in.Close()
 	// What was read is kept when the user interrupts, so the store does not hear of it.
 	storing := context.WithoutCancel(ctx)
+	before, err := im.timesUnknown(storing, name)
+	if err != nil {
+		return counts{}, err
+	}
 	sink, err := im.store.BeginImport(storing)
 	if err != nil {
 		return counts{}, err
@@ -300,18 +304,17 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	if again := sink.Rejected(); again > 0 {
 		n.rejected += again
 		im.tell(
-			"headroom: import: %d requests of %s are in the database as an earlier export had them, before they had ended: "+
-				"what is there stays",
-			again,
+			"headroom: import: %s holds %s that an earlier export has as it was before it had ended: what is there stays",
 			shown(name),
+			count(again, "request"),
 		)
 	}
 	if at, ok := sink.Boundary(); ok && err == nil {
 		im.tell(
-			"headroom: import: %s: the %d duplicates all began in the second %s: if the log was rotated then, and the files do not "+
+			"headroom: import: %s: %s began in the second %s: if the log was rotated then, and the files do not "+
 				"overlap, they are more requests; join the files (cat) and import them into a new database to count them",
 			shown(name),
-			n.duplicate,
+			all(n.duplicate, "duplicate"),
 			time.UnixMicro(at).UTC().Format(time.RFC3339),
 		)
 	}
@@ -321,19 +324,13 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	if err == nil {
 		err = im.takeResets(storing, name, resets)
 	}
-	im.tellUnknownSizes(name, result.UnknownSize)
-	if result.TimesUnknown > 0 && im.o.time == logs.TimeAsLogged &&
-		result.Format == logs.FormatCombined {
+	im.tellResult(name, result)
+	if before && result.Read > 0 && result.TimesUnknown == 0 {
 		im.tell(
-			"headroom: import: %s does not say whether its times are the start of requests (Apache) or their end (nginx): "+
-				"say which with --time start or --time end, or give --log-format",
+			"headroom: import: %s, or a log of that name, is here already with times of unknown meaning: that stays, and what "+
+				"now has another start counts a second time; if it is the same log, import it into a new database",
 			shown(name),
 		)
-	}
-	if result.Waiting > 0 {
-		im.tell(
-			"headroom: import: line %d of %s has no line end and may be half-written: it is left for the next import",
-			result.Waiting, shown(name))
 	}
 	if err != nil {
 		err = fmt.Errorf("read %s: %w", shown(name), err)
@@ -352,12 +349,54 @@ func (im *importer) takeResets(ctx context.Context, name string, resets []logs.R
 	return err
 }
 
-func (im *importer) tellUnknownSizes(name string, n int64) {
-	if n > 0 {
-		im.tell(
-			"headroom: import: %s does not tell the size of %d answers on the wire; they count as 0 bytes",
-			shown(name), n)
+// timesUnknown says whether a log of this name was imported when nobody said what its times mean.
+// It matters where now somebody does.
+func (im *importer) timesUnknown(ctx context.Context, name string) (bool, error) {
+	if im.o.time == logs.TimeAsLogged && im.o.mapping == nil {
+		return false, nil
 	}
+	snapshot, err := im.store.Snapshot(ctx)
+	if err != nil {
+		return false, err
+	}
+	file := privacy.File(filepath.Base(shown(name)))
+	known := slices.ContainsFunc(snapshot.Sources(), func(s *store.Source) bool {
+		return s.Kind == logs.FormatCombined && s.Name == file && s.TimeIs != store.TimeIsStart
+	})
+	return known, snapshot.Close()
+}
+
+// tellResult tells what the records of a file leave open.
+func (im *importer) tellResult(name string, result logs.Result) {
+	if n := result.UnknownSize; n > 0 {
+		im.tell("headroom: import: %s does not tell the size of %s on the wire: counted as 0 bytes",
+			shown(name), count(n, "answer"))
+	}
+	if len(result.NeverFound) > 0 {
+		im.tell("headroom: import: no record of %s has a value for %s: compare the names in the mapping with the file",
+			shown(name), strings.Join(result.NeverFound, ", "))
+	}
+	if result.TimesUnknown > 0 && im.o.time == logs.TimeAsLogged &&
+		result.Format == logs.FormatCombined {
+		im.tell(
+			"headroom: import: %s does not say whether its times are the start of requests (Apache) or their end (nginx): "+
+				"to have gaps judged, import it into a new database with --time start, --time end or --log-format; what is here stays",
+			shown(name),
+		)
+	}
+	if result.Waiting > 0 {
+		im.tell(
+			"headroom: import: line %d of %s has no line end and may be half-written: it is left for the next import",
+			result.Waiting, shown(name))
+	}
+}
+
+// all is "all 3 duplicates", or "the one duplicate".
+func all(n int64, noun string) string {
+	if n == 1 {
+		return "the one " + noun
+	}
+	return fmt.Sprintf("all %d %ss", n, noun)
 }
 
 // uninterrupted finishes a batch that was begun.

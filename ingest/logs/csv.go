@@ -3,7 +3,6 @@ package logs
 import (
 	"encoding/csv"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,16 +14,9 @@ import (
 // before it, as Excel writes and reads it.
 func parseCSV(in *input, f *feeder) error {
 	t := csvTable{lines: in.lines(), feeder: f}
-	header, ok := t.next()
+	header, separators, ok := t.head()
 	if !ok {
 		return t.lines.failure(f)
-	}
-	separators := csvSeparators
-	if separator := separatorLine(header.text); separator != 0 {
-		separators = []byte{separator}
-		if header, ok = t.next(); !ok {
-			return t.lines.failure(f)
-		}
 	}
 	columns, ok := csvHeader(header.text, separators)
 	if header.flaw != "" || !ok {
@@ -33,7 +25,8 @@ func parseCSV(in *input, f *feeder) error {
 			ErrFormat)
 	}
 	if missing := columns.missing(); missing != "" {
-		return fmt.Errorf("%w: the CSV header lacks the column %s", ErrFormat, missing)
+		return fmt.Errorf("%w: the CSV header lacks the column %s; --map gives columns of other names",
+			ErrFormat, missing)
 	}
 	if twice := columns.twice(); twice != "" {
 		return fmt.Errorf(
@@ -41,16 +34,8 @@ func parseCSV(in *input, f *feeder) error {
 			ErrFormat, twice)
 	}
 	t.columns = columns
-	t.commas = columns.separator != ',' && decimalComma.Match(in.head)
-	for {
-		line, ok := t.next()
-		if !ok {
-			return t.lines.failure(f)
-		}
-		if err := t.record(line); err != nil {
-			return err
-		}
-	}
+	t.form = formOfNumbers(columns.separator, in.head)
+	return t.each(header, columns.separator, len(columns.field), columns.torn, t.record)
 }
 
 var csvSeparators = []byte(",;\t")
@@ -137,11 +122,22 @@ type csvTable struct {
 	lines   *lineReader
 	feeder  *feeder
 	columns csvColumns
-	commas  bool       // decimal commas were seen, so a point separates thousands
+	form    numberForm
 	pending []textLine // read ahead
 	cells   []string
 	fields  fields
 	draft   draft
+}
+
+// head reads the header, and by which separators it may be cut.
+func (t *csvTable) head() (header textLine, separators []byte, ok bool) {
+	header, ok = t.next()
+	separators = csvSeparators
+	if separator := separatorLine(header.text); separator != 0 {
+		separators = []byte{separator}
+		header, ok = t.next()
+	}
+	return header, separators, ok
 }
 
 func (t *csvTable) next() (textLine, bool) {
@@ -153,31 +149,69 @@ func (t *csvTable) next() (textLine, bool) {
 	return t.lines.next()
 }
 
-// record reads the record that begins with line.
-func (t *csvTable) record(line textLine) error {
+// each gives the records behind the header, which have width cells, to record. A header that comes
+// again, where tables were joined, is none. Torn says of a last line without a line end whether its
+// last cell may be half-written.
+func (t *csvTable) each(
+	header textLine, separator byte, width int,
+	torn func(lastCell, text string) bool, record func(line textLine, cells []string) error,
+) error {
+	for {
+		line, ok := t.next()
+		if !ok {
+			return t.lines.failure(t.feeder)
+		}
+		if line.text == header.text {
+			continue
+		}
+		cells, waits, reason := t.cut(&line, separator, width, torn)
+		var err error
+		switch {
+		case waits:
+			err = t.feeder.wait(line)
+		case reason != "":
+			err = t.feeder.reject(line.number, reason)
+		default:
+			err = record(line, cells)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// cut reads the cells of the record that begins with line, or says why it is none. It waits for the
+// rest of a half-written one.
+func (t *csvTable) cut(
+	line *textLine, separator byte, width int, torn func(lastCell, text string) bool,
+) (cells []string, waits bool, reason string) {
 	if line.flaw != "" {
-		return t.feeder.reject(line.number, line.flaw)
+		return nil, false, line.flaw
 	}
-	text, last, ok := t.wholeRecord(line)
-	if !ok && line.open {
-		return t.feeder.wait(line)
-	}
+	text, last, ok := t.wholeRecord(*line, separator)
 	if !ok {
-		return t.feeder.reject(line.number, "a quoted field is never closed")
+		return nil, line.open, "a quoted field is never closed"
 	}
-	cells, err := splitCSV(text, t.columns.separator, t.cells[:0])
+	line.dirty = line.dirty || last.dirty
+	cells, err := splitCSV(text, separator, t.cells[:0])
 	t.cells = cells
-	if last.open &&
-		(err != nil || len(cells) < len(t.columns.field) || t.columns.torn(cells[len(cells)-1], text)) {
-		return t.feeder.wait(line)
+	if last.open && (err != nil || len(cells) < width || torn(cells[len(cells)-1], text)) {
+		return nil, true, ""
 	}
 	if err != nil {
-		return t.feeder.reject(line.number, "a quote stands where RFC 4180 allows none")
+		return nil, false, "a quote stands where RFC 4180 allows none"
 	}
-	if len(cells) != len(t.columns.field) {
-		return t.feeder.reject(line.number,
-			fmt.Sprintf("%d fields where the header has %d", len(cells), len(t.columns.field)))
+	for len(cells) > width && cells[len(cells)-1] == "" { // separators that end the line
+		cells = cells[:len(cells)-1]
 	}
+	if len(cells) != width {
+		return nil, false, fmt.Sprintf("%d fields where the header has %d", len(cells), width)
+	}
+	return cells, false, ""
+}
+
+// record makes a request of cells.
+func (t *csvTable) record(line textLine, cells []string) error {
 	t.fields = fields{}
 	for i, field := range t.columns.field {
 		if field < 0 {
@@ -185,13 +219,14 @@ func (t *csvTable) record(line textLine) error {
 		}
 		if isNumeric(field) {
 			var reason string
-			if cells[i], reason = t.plainNumber(field, cells[i]); reason != "" {
+			whole := field != fieldDurationMS && field != fieldResolutionS
+			if cells[i], reason = t.form.plain(fieldNames[field], whole, cells[i]); reason != "" {
 				return t.feeder.reject(line.number, reason)
 			}
 		}
 		t.fields[field] = bareToken(field, cells[i])
 	}
-	t.draft.line, t.draft.dirty = line.number, line.dirty || last.dirty
+	t.draft.line, t.draft.dirty = line.number, line.dirty
 	if reason := t.fields.draft(&t.draft); reason != "" {
 		return t.feeder.reject(line.number, reason)
 	}
@@ -206,44 +241,6 @@ func (c *csvColumns) torn(last, text string) bool {
 		return false
 	}
 	return field != fieldComplete || bareToken(field, last).Kind == jsonscan.Other
-}
-
-// decimalComma fits a number with a decimal comma between separators that are none.
-var decimalComma = regexp.MustCompile(`(?m)[;\t"]\d{1,3}(\.?\d{3})*,\d+("|;|\t|\r?$)`)
-
-var (
-	pointThousands = regexp.MustCompile(`^\d{1,3}(\.\d{3})+$`)
-	commaThousands = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
-	otherThousands = regexp.MustCompile("^\\d{1,3}([ '\u00a0\u202f\u2019]\\d{3})+([.,]\\d+)?$")
-	commaNumber    = regexp.MustCompile(`^-?\d{1,3}(\.\d{3})*,\d+$|^-?\d+,\d+$`)
-)
-
-// plainNumber writes a number as JSON has it: spreadsheets write thousands with points, commas,
-// spaces or apostrophes, and decimals with a comma. The reason says why a number that may mean two
-// things is not taken.
-func (t *csvTable) plainNumber(field int, s string) (plain, reason string) {
-	s = strings.TrimSpace(s)
-	if strings.Trim(s, "0123456789") == "" {
-		return s, ""
-	}
-	whole := field != fieldDurationMS && field != fieldResolutionS
-	switch {
-	case otherThousands.MatchString(s):
-		s = strings.NewReplacer(" ", "", "'", "", "\u00a0", "", "\u202f", "", "\u2019", "", ",", ".").
-			Replace(s)
-	case pointThousands.MatchString(s) &&
-		(t.commas || strings.Count(s, ".") > 1 || whole && t.columns.separator != ','):
-		s = strings.ReplaceAll(s, ".", "")
-	case pointThousands.MatchString(s) && whole:
-		return "", fieldNames[field] + " has a point: separators of thousands must be left out"
-	case commaThousands.MatchString(s) && whole && !t.commas:
-		s = strings.ReplaceAll(s, ",", "")
-	case commaNumber.MatchString(s) && t.columns.separator != ',':
-		s = strings.Replace(strings.ReplaceAll(s, ".", ""), ",", ".", 1)
-	case strings.Contains(s, ","):
-		return "", fieldNames[field] + " has a decimal comma or separators of thousands: write 1234.5"
-	}
-	return s, ""
 }
 
 func isNumeric(field int) bool {
@@ -261,9 +258,11 @@ func isNumeric(field int) bool {
 
 // wholeRecord adds the lines that a quoted field goes on in, and says which was the last. Without a
 // closing quote they go back to pending.
-func (t *csvTable) wholeRecord(line textLine) (text string, last textLine, ok bool) {
+func (t *csvTable) wholeRecord(
+	line textLine, separator byte,
+) (text string, last textLine, ok bool) {
 	text, last = line.text, line
-	if strings.IndexByte(text, '"') < 0 || !openQuote(text, t.columns.separator) {
+	if strings.IndexByte(text, '"') < 0 || !openQuote(text, separator) {
 		return text, last, true
 	}
 	var more []textLine
@@ -277,7 +276,7 @@ func (t *csvTable) wholeRecord(line textLine) (text string, last textLine, ok bo
 			break
 		}
 		text += "\n" + next.text
-		if strings.IndexByte(next.text, '"') >= 0 && !openQuote(text, t.columns.separator) {
+		if strings.IndexByte(next.text, '"') >= 0 && !openQuote(text, separator) {
 			return text, last, true
 		}
 	}

@@ -206,7 +206,7 @@ func (r *fieldReader) resolution() int64 {
 // bareToken reads a value without quotes, as CSV has them, into the kind of value that the field
 // wants.
 func bareToken(field int, s string) jsonscan.Token {
-	if s = strings.TrimSpace(s); s == "" {
+	if s = strings.TrimSpace(s); isNothing(s) && (s == "" || field != fieldStorageOf) {
 		return jsonscan.Token{}
 	}
 	switch field {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,6 +133,8 @@ type Result struct {
 	// TimesUnknown counts the accepted records whose start is not known: their time is the end, or may
 	// be.
 	TimesUnknown int64
+	// NeverFound are the fields that a mapping names and no record had a value for.
+	NeverFound []string
 	// Waiting is the number of a last line that has no line end and may be half-written; 0 for none.
 	// It is no record yet: the next import of the grown file reads it.
 	Waiting int64
@@ -270,10 +273,8 @@ func sourceKind(o Options, format string) string {
 		return format
 	case o.Mapping.layout == layoutLine:
 		return FormatCombined
-	case builtinMappings[o.Mapping.name] == o.Mapping:
-		return o.Mapping.name
 	}
-	return FormatMapped
+	return cmp.Or(o.Mapping.builtin(), FormatMapped)
 }
 
 // parse runs the parser of the format, which chooseFormat has chosen, over the whole input.

@@ -79,6 +79,10 @@ func openInput(r io.Reader) (*input, error) {
 		_, _ = b.Discard(3) // these bytes are in the buffer
 	}
 	head, err := b.Peek(peekSize)
+	if bytes.IndexByte(head, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0 {
+		b = bufio.NewReaderSize(&crReader{b}, peekSize)
+		head, err = b.Peek(peekSize)
+	}
 	var damage *damageError
 	if err != nil && err != io.EOF && !errors.As(err, &damage) {
 		return nil, fmt.Errorf("read input: %w", err)
@@ -95,6 +99,20 @@ func openInput(r io.Reader) (*input, error) {
 		}
 	}
 	return &input{Reader: b, head: head, whole: err != nil, final: final}, nil
+}
+
+// crReader reads text whose lines end with a carriage return alone, as spreadsheets for old Macs
+// write it.
+type crReader struct{ r io.Reader }
+
+func (c *crReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	for i, b := range p[:n] {
+		if b == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }
 
 // unpacker tells damaged data, which costs the rest of the file, from a reader that fails.
@@ -173,6 +191,9 @@ func (l *lineReader) cut() (textLine, bool) {
 	}
 	l.number++
 	text = strings.TrimSuffix(text, "\r")
+	if text != "" && (text[0] == 0 || text[0] == utf8BOM[0]) {
+		text = withoutHead(text)
+	}
 	if isBlank(text) {
 		return textLine{}, false
 	}
@@ -184,6 +205,13 @@ func (l *lineReader) cut() (textLine, bool) {
 		}
 	}
 	return line, true
+}
+
+// withoutHead is a line without what does not belong to it: the byte order mark of a file that was
+// joined to another, and the NUL bytes that a crash, or a log that was emptied while it was written
+// to, leaves in front.
+func withoutHead(text string) string {
+	return strings.TrimPrefix(strings.TrimLeft(text, "\x00"), string(utf8BOM))
 }
 
 func isBlank(s string) bool {

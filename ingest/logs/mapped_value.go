@@ -2,6 +2,7 @@ package logs
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +13,10 @@ import (
 
 // valueReader turns members into values and keeps the first thing that is wrong.
 type valueReader struct {
+	opened
 	fields map[string][]place
-	get    func(member string) jsonscan.Token
+	form   numberForm      // of a table
+	found  map[string]bool // the fields that had a value are noted here
 	reason string
 	// step is how exact the number read last is: 1 ms for one in ms that has no fraction, 0 for one
 	// that has.
@@ -30,13 +33,14 @@ func (v *valueReader) fail(field, what string) {
 func (v *valueReader) find(field string) (t jsonscan.Token, p place) {
 	for _, p := range v.fields[field] {
 		if t := v.get(p.member); t.Kind != jsonscan.Absent {
+			v.found[field] = true
 			return t, p
 		}
 	}
 	return jsonscan.Token{}, place{}
 }
 
-func (v *valueReader) has(field string) bool {
+func (v *valueReader) hasValue(field string) bool {
 	t, _ := v.find(field)
 	return t.Kind != jsonscan.Absent
 }
@@ -73,7 +77,7 @@ func (v *valueReader) number(field string, most float64) float64 {
 	if t.Kind == jsonscan.Absent {
 		return 0
 	}
-	text := strings.TrimSpace(t.Text)
+	text := v.plain(field, t, p)
 	unit, ok := units[strings.ToLower(p.form)]
 	if !ok {
 		unit = 1
@@ -108,16 +112,45 @@ func (v *valueReader) micros(field string) int64 {
 	return int64(math.Round(v.number(field, listing.MaxMillis) * 1000))
 }
 
-func (v *valueReader) status() int64 {
-	t, _ := v.find("status")
-	if t.Kind == jsonscan.Absent || strings.HasPrefix(t.Text, "-") {
-		return 0 // no answer
+// plain is the text of a number as JSON has it.
+func (v *valueReader) plain(field string, t jsonscan.Token, p place) string {
+	text := strings.TrimSpace(t.Text)
+	if v.form.separator == 0 {
+		return text
 	}
-	n := jsonscan.Digits(t.Text)
-	if n < 0 || len(t.Text) > 3 {
+	whole := p.form == "" && field != "duration_ms"
+	text, reason := v.form.plain(field, whole, text)
+	if reason != "" && v.reason == "" {
+		v.reason = reason
+	}
+	return text
+}
+
+// status reads a status. None, a negative one, or null says that no answer came; where the member
+// is not even there, errorText must say what went wrong.
+func (v *valueReader) status(errorText string) int64 {
+	t, p := v.find("status")
+	switch {
+	case t.Kind == jsonscan.Absent && errorText == "" && !v.isThere("status"):
+		v.fail("status", " is missing")
+		return 0
+	case t.Kind == jsonscan.Absent, strings.HasPrefix(t.Text, "-"):
+		return 0
+	}
+	text, decimals, _ := strings.Cut(v.plain("status", t, p), ".") // pandas makes 200.0 of 200
+	n := jsonscan.Digits(text)
+	if n < 0 || len(text) > 3 || strings.Trim(decimals, "0") != "" {
 		v.fail("status", " is not a number of three digits")
 	}
 	return n
+}
+
+// isThere says whether a record has a member of the field, be it null.
+func (v *valueReader) isThere(field string) bool {
+	if v.has == nil {
+		return true
+	}
+	return slices.ContainsFunc(v.fields[field], func(p place) bool { return v.has(p.member) })
 }
 
 // retryAfter reads seconds; a date means nothing without the answer's own.

@@ -231,21 +231,34 @@ func (m *Mapping) add(field string, p place) error {
 	return nil
 }
 
+// requiredGroups are the fields of which a mapping must have one each.
+var requiredGroups = [][]string{
+	{"started_at", "ended_at", "logged_at"}, {"method", "request"}, {"url", "path", "request"}, {"status"},
+}
+
+// builtin is the name of a built-in mapping, "" for one that its user wrote.
+func (m *Mapping) builtin() string {
+	if builtinMappings[m.name] == m {
+		return m.name
+	}
+	return ""
+}
+
 // check says what a mapping lacks.
 func (m *Mapping) check() error {
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return len(m.fields[name]) > 0 })
 	}
 	switch {
-	case !has("started_at", "ended_at", "logged_at"):
+	case !has(requiredGroups[0]...):
 		return fmt.Errorf(
 			"nothing gives the time: map started_at, or ended_at where the log has the end of requests")
-	case !has("method", "request"):
+	case !has(requiredGroups[1]...):
 		return fmt.Errorf(
 			"nothing gives the method: map method, or request for a line such as \"GET / HTTP/1.1\"")
-	case !has("url", "path", "request"):
+	case !has(requiredGroups[2]...):
 		return fmt.Errorf("nothing gives the URL: map url, or path with host, or request")
-	case !has("status"):
+	case !has(requiredGroups[3]...):
 		return fmt.Errorf("nothing gives the status: map status")
 	}
 	return nil
