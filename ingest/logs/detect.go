@@ -173,17 +173,22 @@ func firstLines(head []byte, whole bool) []string {
 // foreign names formats that must not be taken for one of ours.
 func foreign(line string) string {
 	text := strings.TrimLeft(line, " \t")
+	for _, known := range otherLogs {
+		if known.line.MatchString(text) {
+			return known.what
+		}
+	}
 	switch {
+	case strings.HasPrefix(text, "#Software: Microsoft"):
+		return "it looks like a log of IIS: use --map iis"
 	case strings.HasPrefix(text, "#Software:"), strings.HasPrefix(text, "#Version:"),
 		strings.HasPrefix(text, "#Fields:"),
 		strings.HasPrefix(text, "#Date:"):
-		return "it looks like a W3C extended log (IIS): convert it to CSV with the columns started_at, method, url, status, or name its fields with --map"
+		return "it looks like a W3C extended log: use --map iis or --map cloudfront, or name its fields in a mapping file"
+	case jsonArray.MatchString(text) && strings.Contains(text, `"startedDateTime"`):
+		return "it looks like HAR without the object around it: it must be {\"log\":{\"entries\":[…]}}"
 	case jsonArray.MatchString(text):
 		return "it looks like a JSON array, but not like a recording list: write request records one a line instead"
-	case syslogLike.MatchString(text) && strings.Contains(text, "haproxy["):
-		return "it looks like an HAProxy log: log in the combined format, or convert it to CSV"
-	case syslogLike.MatchString(text):
-		return "it looks like syslog: cut off what stands before the log line"
 	case strings.HasPrefix(text, "<"):
 		return "it looks like HTML or XML: was an error page saved instead of the log?"
 	}
@@ -195,8 +200,32 @@ var jsonArray = regexp.MustCompile(`^\[\s*([\[\]{"]|$)`)
 
 var jsonList = regexp.MustCompile(`:\s*\[\s*\{`)
 
-var syslogLike = regexp.MustCompile(
-	`^(<\d+>)?([A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+\S* \S+ \S+\[\d+\]:) `)
+// otherLogs are the first lines of logs that are not read, or by --map only.
+var otherLogs = []struct {
+	line *regexp.Regexp
+	what string
+}{
+	{
+		regexp.MustCompile(`^\S+:\d+ \[\d\d/[A-Z][a-z]{2}/\d{4}:[\d:.]+\] \S+ \S+/\S+ `),
+		"it looks like an HAProxy log: log in the combined format, or convert it to CSV",
+	},
+	{
+		regexp.MustCompile(`^(?:https?|h2|grpcs?|wss?) \d{4}-\d\d-\d\dT[\d:.]+Z app/`),
+		"it looks like a log of an AWS load balancer: use --map alb",
+	},
+	{
+		regexp.MustCompile(`^\[\d{4}-\d\d-\d\dT[\d:.]+Z\] "`),
+		"it looks like a log of Envoy: log as JSON, and name its members with --map",
+	},
+	{
+		regexp.MustCompile(`^\d{10}\.\d{3} +-?\d+ \S+ [A-Z_]+/\d{3} `),
+		"it looks like Squid's own log: log in Squid's format combined",
+	},
+	{
+		regexp.MustCompile(`^__[A-Z_]+=`),
+		"it looks like an export of journald: write it with journalctl -o cat, or -o json",
+	},
+}
 
 // isBinary says whether the beginning has bytes that no text has.
 func isBinary(head []byte) bool {
@@ -268,6 +297,8 @@ func unknownLine(line string, cut bool) string {
 		return "it looks like neither JSON Lines, HAR, an access log nor CSV with a header" + want
 	case strings.Contains(line, `"nginx_version"`) || strings.Contains(line, `"server_zones"`):
 		return "it looks like the status of NGINX Plus as JSON, which counts requests but does not list them: import its access log"
+	case strings.Contains(line, `"startedDateTime"`):
+		return "it looks like HAR without the object around it: it must be {\"log\":{\"entries\":[…]}}"
 	case strings.Contains(line, `"started_at"`) && jsonList.MatchString(line):
 		return "it is a JSON document that holds a list of records: write them one a line, for example with jq -c '.NAME[]'"
 	case strings.Contains(line, `"EdgeStartTimestamp"`) ||

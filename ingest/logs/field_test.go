@@ -139,9 +139,59 @@ func TestWrappedLines(t *testing.T) {
 			t.Errorf("%s: %d requests, %v, %+v", name, len(requests), rejects, result)
 		}
 	}
+	for name, around := range map[string]func(string) string{
+		"syslog, RFC 3164":   func(s string) string { return "<190>Nov  1 02:00:09 web1 nginx: " + s + "\n" },
+		"syslog, RFC 5424":   func(s string) string { return `<190>1 2026-11-01T02:00:09Z web1 nginx 12 - [a@1 b="\]"] ` + s + "\n" },
+		"syslog, no data":    func(s string) string { return "<190>1 2026-11-01T02:00:09Z web1 nginx - - - " + s + "\n" },
+		"syslog's file":      func(s string) string { return "Nov  1 02:00:09 web1 nginx[12]: " + s + "\n" },
+		"rsyslog's file":     func(s string) string { return "2026-11-01T02:00:09.123456+00:00 web1 nginx[12]: " + s + "\n" },
+		"docker compose":     func(s string) string { return "nginx-1  | " + s + "\n" },
+		"docker compose, -t": func(s string) string { return "nginx-1  | 2026-11-01T02:00:09.1Z " + s + "\n" },
+		"kubectl --prefix":   func(s string) string { return "[pod/nginx-7d/nginx] " + s + "\n" },
+		"journald":           func(s string) string { return fmt.Sprintf(`{"_HOSTNAME":"web1","MESSAGE":%q}`, s) + "\n" },
+		"CloudWatch":         func(s string) string { return fmt.Sprintf(`{"timestamp":1793498409123,"message":%q}`, s) + "\n" },
+		"Loki":               func(s string) string { return fmt.Sprintf(`{"labels":{"a":"b"},"line":%q}`, s) + "\n" },
+	} {
+		access := strings.TrimSuffix(line, "\n")
+		text := around("nonsense") + around(access) + around(access)
+		requests, rejects, result := mustImport(t, text, acmeOptions(t))
+		if len(requests) != 2 || len(rejects) != 1 || rejects[0].Line != 1 || result.Format != FormatCombined ||
+			requests[0].Client != "192.0.2.1" {
+			t.Errorf("%s: %+v, %v, %+v", name, requests, rejects, result)
+		}
+		text = around(record("")) + around(record(""))
+		if requests, rejects, _ := mustImport(t, text, acmeOptions(t)); len(requests) != 2 {
+			t.Errorf("%s, records: %v, %v", name, requests, rejects)
+		}
+	}
 	jsonl := dockered(record("")+"\n") + dockered(record("")+"\n")
 	if requests, rejects, result := mustImport(t, jsonl, testOptions(t)); len(requests) != 2 || result.Format != FormatJSONL {
 		t.Errorf("records in Docker's log: %v, %v", requests, rejects)
+	}
+}
+
+// TestPiecesOfLines: each stream of a container has its own pieces, and the last one may be half-written.
+func TestPiecesOfLines(t *testing.T) {
+	line := strings.TrimSuffix(logLine("192.0.2.1 - -", 0, ` "-" "curl"`), "\n")
+	cri := func(tag, text string) string { return "2026-11-01T02:00:00.5Z " + tag + " " + text + "\n" }
+	docker := func(stream, text string) string { return strings.Replace(dockered(text), "stdout", stream, 1) }
+	for name, text := range map[string]string{
+		"CRI":    cri("stdout P", line[:40]) + cri("stderr F", "nonsense") + cri("stdout F", line[40:]),
+		"Docker": docker("stdout", line[:40]) + docker("stderr", "nonsense\n") + docker("stdout", line[40:]+"\n"),
+	} {
+		requests, rejects, _ := mustImport(t, text, acmeOptions(t))
+		if len(requests) != 1 || len(rejects) != 1 {
+			t.Errorf("%s: %v, %v", name, requests, rejects)
+		}
+	}
+	for name, text := range map[string]string{
+		"CRI":    cri("stdout F", line) + cri("stdout P", line[:40]),
+		"Docker": docker("stdout", line+"\n") + docker("stdout", line[:40]),
+	} {
+		requests, rejects, result := mustImport(t, text, acmeOptions(t))
+		if len(requests) != 1 || len(rejects) != 0 || result.Waiting == 0 {
+			t.Errorf("%s, half a line: %v, %v, %+v", name, requests, rejects, result)
+		}
 	}
 }
 

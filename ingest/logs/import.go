@@ -155,7 +155,7 @@ func Import(ctx context.Context, r io.Reader, sink Sink, o Options) (Result, err
 		o.Now = time.Now()
 	}
 	raw := &countingReader{r: r}
-	in, err := openInput(raw)
+	in, err := openInput(raw, o.Mapping != nil)
 	if err != nil {
 		return Result{}, err
 	}

@@ -216,11 +216,16 @@ func TestRefusedInput(t *testing.T) {
 		{"\x1f\x8bnonsense", "cannot be decompressed"},
 		{"\xff\xfe{\x00", "UTF-16"}, {"\xff\xfe\x00\x00{\x00\x00\x00", "UTF-32"}, {"{\x00\"\x00s\x00", "UTF-16"}, {"PK\x03\x04", "ZIP"},
 		{"\x7fELF\x02\x01\x01\x00\x00\x00\x00", "binary"}, {"<!DOCTYPE html>\n<html>", "HTML"},
-		{"#Software: Microsoft Internet Information Services 8.5\n", "W3C"}, {"[{\"started_at\":1}]", "JSON array"},
+		{"#Software: Microsoft Internet Information Services 8.5\n", "--map iis"}, {"#Version: 1.0\n", "W3C"}, {"[{\"started_at\":1}]", "JSON array"},
 		{"{\"a\":1}\n", "JSON, but not like request records"}, {"hello world\n", "neither JSON Lines"},
 		{"{\n \"a\": 1\n}", "JSON, but"}, {"started_at,method,url\n", "lacks the column status"},
 		{"{\"log\":{\"version\":\"1.2\"}}", "no log.entries"},
-		{"<30>Feb 25 16:19:38 host app[1]: 1.2.3.4 - - [01/Nov/2026:02:00:08 +0000] \"GET / HTTP/1.1\" 200 0", "syslog"},
+		{"Nov  1 02:00:05 lb haproxy[12]: 10.0.0.1:33317 [01/Nov/2026:02:00:05.123] fe be/srv 1/0/3/6/15 200 9 - - ---- 1/1/1/1/0 0/0 \"GET / HTTP/1.1\"\n", "HAProxy"},
+		{"https 2026-11-01T02:00:05.186641Z app/lb/50d 10.0.0.7:2817 - -1 -1 -1 502 - 0 0 \"GET https://a:443/ HTTP/1.1\" \"-\"\n", "--map alb"},
+		{"[2026-11-01T02:00:05.123Z] \"GET / HTTP/2\" 200 - 0 1000 1500 1400\n", "Envoy"},
+		{"1793498405.123   1500 10.0.0.1 TCP_MISS/200 1300 GET http://a/ - HIER_DIRECT/1.2.3.4 -\n", "Squid"},
+		{"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1793498405123456\n", "journalctl -o cat"},
+		{"[{\"startedDateTime\":1}]", "HAR without"}, {"{\"entries\":[{\"startedDateTime\":1}]}", "HAR without"},
 	} {
 		var sink memorySink
 		result, err := Import(context.Background(), strings.NewReader(c.text), &sink, testOptions(t))

@@ -53,9 +53,9 @@ var (
 	utf8BOM    = []byte{0xef, 0xbb, 0xbf}
 )
 
-// openInput looks through gzip or bzip2, the byte order mark, and what a container's runtime wraps
-// lines in. It refuses what is text in no format at all.
-func openInput(r io.Reader) (*input, error) {
+// openInput looks through gzip or bzip2, the byte order mark, and what collects lines of logs wraps
+// them in; mapped says that a mapping will read them. It refuses what is text in no format at all.
+func openInput(r io.Reader, mapped bool) (*input, error) {
 	b := bufio.NewReaderSize(r, peekSize)
 	magic, err := b.Peek(4)
 	if err != nil && err != io.EOF {
@@ -93,7 +93,7 @@ func openInput(r io.Reader) (*input, error) {
 	if what := refused(head); what != "" {
 		return nil, fmt.Errorf("%w: %s", ErrFormat, what)
 	}
-	if wrap := wrapperOf(head); wrap != nil {
+	if wrap := wrapperOf(head, err != nil, mapped); wrap != nil {
 		if b, head, err = unwrapped(b, wrap); err != nil && err != io.EOF && !errors.As(err, &damage) {
 			return nil, fmt.Errorf("read input: %w", err)
 		}
