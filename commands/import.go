@@ -290,7 +290,7 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 		OnReset:    func(r logs.Reset) { resets = append(resets, r) },
 		OnReject: func(r logs.Reject) {
 			n.rejected++
-			if im.o.rejects == "" && im.told >= maxTold {
+			if im.o.rejects == "" && im.told >= maxTold && !r.Damage {
 				im.untold++
 				return
 			}

@@ -65,6 +65,7 @@ var ximaMatches = []matchCase{
 	{"GET", base + "/rest/*/*", Match{"acme", "other", base, "/rest/*/*", "", "", true}},
 	{"GET", base + "/rest/secret/", Match{"acme", "other", base, "/rest/*/", "", "", false}},
 	{"GET", base + "/rest/api/v2/recordings/?token=abc", Match{"acme", "other", base, "/rest/api/v2/recordings/", "", "", false}},
+	{"GET", "https://acme.xima.cloud.:443//rest///api/v2//recordings", Match{"acme", "recording_list", base, "/rest/api/v2/recordings", "", "", true}},
 	{"GET", "HTTPS://ACME.Xima.Cloud:443", Match{"acme", "other", base, "/", "", "", true}},
 	{"GET", "https://user:pw@acme.xima.cloud/rest?#top", Match{"acme", "other", base, "/rest", "", "", false}},
 	{"GET", "http://acme.xima.cloud:8080/#/rest/x", Match{"acme", "other", "http://acme.xima.cloud:8080", "/", "", "", true}},

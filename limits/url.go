@@ -55,6 +55,9 @@ func splitURL(url string) (u urlParts, err error) {
 	if strings.Contains(u.path, "/.") {
 		u.path = withoutDots(u.path)
 	}
+	for strings.Contains(u.path, "//") { // of a base that ends in a slash; servers merge them
+		u.path = strings.ReplaceAll(u.path, "//", "/")
+	}
 	return u, nil
 }
 
@@ -101,7 +104,7 @@ func hasControl(s string) bool {
 // setOrigin takes "scheme://authority". In nearly all logs it is already as it should be, and is
 // kept as it is.
 func (u *urlParts) setOrigin(s string, colon int) error {
-	if host := s[colon+3:]; host != "" && allIn(host, &plainHostBytes) &&
+	if host := s[colon+3:]; host != "" && host[len(host)-1] != '.' && allIn(host, &plainHostBytes) &&
 		allIn(s[:colon], &lowerBytes) {
 		u.origin, u.host = s, host
 		return nil
@@ -115,6 +118,7 @@ func (u *urlParts) setOrigin(s string, colon int) error {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host, port = host[:i], host[i+1:]
 	}
+	host = strings.TrimSuffix(host, ".") // which ends the name in the DNS
 	if !validHost(host) || len(port) > 5 || !allIn(port, &digitBytes) {
 		return ErrURLHost
 	}

@@ -205,7 +205,9 @@ func (a *assembler) tenantOf(d *draft, byHost string) privacy.Name {
 // clientOf cleans the client's name.
 func (a *assembler) clientOf(d *draft) privacy.Name {
 	if d.client != "" && d.clientIsHost {
-		return intern(a.hosts, d.client, func(s string) privacy.Name { return privacy.Host(s, a.key) })
+		return intern(a.hosts, d.client, func(s string) privacy.Name {
+			return privacy.Host(withoutPort(s), a.key)
+		})
 	}
 	return intern(a.clients, d.client, func(s string) privacy.Name { return privacy.Client(s, a.key) })
 }

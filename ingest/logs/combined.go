@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 
@@ -137,12 +138,30 @@ func (c *combinedLine) names(s string) bool {
 	if len(heads) > 1 && !isAddresses(heads[0]) && heads[0] != "-" {
 		c.vhost, heads = heads[0], heads[1:]
 	}
-	for _, head := range heads {
-		if c.remote, _, _ = strings.Cut(head, ","); c.remote != "-" && c.remote != "unknown" {
-			break
+	c.remote = firstAddress(strings.Join(heads, ","))
+	return heads[0] != ""
+}
+
+// firstAddress is the first of a list of addresses that is known, "-" for none.
+func firstAddress(list string) string {
+	for one := range strings.SplitSeq(list, ",") {
+		if one = strings.TrimSpace(one); one != "" && one != "-" && one != "unknown" {
+			return one
 		}
 	}
-	return heads[0] != ""
+	return "-"
+}
+
+// withoutPort is an address without its port, which is another for each connection, and an IPv4
+// address out of the IPv6 form that sockets for both give it.
+func withoutPort(address string) string {
+	if ap, err := netip.ParseAddrPort(address); err == nil {
+		return ap.Addr().Unmap().String()
+	}
+	if a, err := netip.ParseAddr(strings.Trim(address, "[]")); err == nil {
+		return a.Unmap().String()
+	}
+	return address
 }
 
 // addressLists cuts a text at its spaces, but not behind the commas of a list.
@@ -211,11 +230,20 @@ func (c *combinedLine) draft(d *draft, a *assembler, origin string) (reason stri
 	if c.remote != "-" {
 		d.client, d.clientIsHost = c.remote, true
 	}
+	d.goneBefore()
 	var target string
 	if d.method, target, reason = splitRequest(c.request, d.dirty); reason != "" {
 		return reason
 	}
 	return placeTarget(d, a, target, c.vhost, origin)
+}
+
+// goneBefore takes what nginx and Amazon's load balancer log where the client went away before
+// there was an answer for what it is: nobody answered with it.
+func (d *draft) goneBefore() {
+	if d.status == 499 || d.status == 460 {
+		d.status, d.errorText = 0, "cancelled"
+	}
 }
 
 // logStatus reads a status; "-" and "000" say that no answer was sent.
@@ -267,6 +295,8 @@ func placeTarget(d *draft, a *assembler, target, server, origin string) (reason 
 		origin, tenant = own, ""
 	}
 	switch {
+	case d.method == http.MethodConnect && !strings.ContainsAny(target, "/?#"):
+		d.url = "https://" + target // as the proxy records a tunnel
 	case strings.HasPrefix(target, "http://"), strings.HasPrefix(target, "https://"):
 		d.url = target
 	case !strings.HasPrefix(target, "/"):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -77,16 +78,39 @@ var magics = []struct{ magic, what string }{
 	{"PAR1", "it is a Parquet file: write it as CSV"},
 	{"Obj\x01", "it is an Avro file: write it as JSON Lines"},
 	{"ElfFile\x00", "it is a Windows event log: imports read access logs"},
+	{"07070", "it is a cpio archive: unpack it first"},
+	{"!<arch>\n", "it is an ar archive: unpack it first"},
+	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "it is an old Excel or Office file: save it as CSV"},
+	{"\x78\x01", zlib}, {"\x78\x9c", zlib}, {"\x78\xda", zlib},
+	{"LPKSHHRH", "it is a journal of systemd: write it with journalctl -o cat"},
+	{"bplist00", "it is a binary property list: imports read logs"},
+	{"{\\rtf", "it is RTF: save it as plain text"},
 	{"\xd4\xc3\xb2\xa1", pcap}, {"\xa1\xb2\xc3\xd4", pcap}, {"\x0a\x0d\x0d\x0a", pcap},
 }
 
+const zlib = "it is compressed with zlib: decompress it first"
+
 const pcap = "it is a packet capture: imports read access logs"
 
-// tarMagic stands at tarMagicAt in every header of a tar archive.
-const (
-	tarMagic   = "ustar"
-	tarMagicAt = 257
-)
+// isTar says whether the beginning is the header of a tar archive of any age: in it stands the sum
+// of its bytes, in which its own place counts as spaces.
+func isTar(head []byte) bool {
+	const size, at, end = 512, 148, 156
+	if len(head) < size || head[0] == 0 {
+		return false
+	}
+	want, err := strconv.ParseInt(strings.Trim(string(head[at:end]), " \x00"), 8, 64)
+	if err != nil {
+		return false
+	}
+	sum := int64(end-at) * ' '
+	for i, b := range head[:size] {
+		if i < at || i >= end {
+			sum += int64(b)
+		}
+	}
+	return sum == want
+}
 
 const utf16 = "it is text in UTF-16 or UTF-32: convert it to UTF-8 first"
 
@@ -97,7 +121,7 @@ func refused(head []byte) string {
 			return m.what
 		}
 	}
-	if len(head) > tarMagicAt && bytes.HasPrefix(head[tarMagicAt:], []byte(tarMagic)) {
+	if isTar(head) {
 		return "it is a tar archive: unpack it first, and name the files in it"
 	}
 	if len(head) >= 4 && head[0] >= 0x50 && head[0] <= 0x5f && string(head[1:4]) == "\x2a\x4d\x18" {

@@ -33,8 +33,8 @@ func TestForwardedFor(t *testing.T) {
 	for head, client := range map[string]string{
 		"192.0.2.10, 198.51.100.7, 10.0.0.1 - -": "192.0.2.10", "192.0.2.10,198.51.100.7 - -": "192.0.2.10",
 		"203.0.113.5 10.0.0.7 - -": "203.0.113.5", "203.0.113.5, 10.9.9.9 10.0.0.7 - -": "203.0.113.5",
-		"- 10.0.0.7 - -": "10.0.0.7", "unknown, 10.1.1.1 10.0.0.7 - -": "10.0.0.7", "2001:db8::1, 10.0.0.1 - -": "2001:db8::1",
-		"[2001:db8::1]:443 10.0.0.7 - -": "[2001:db8::1]:443", "203.0.113.5 10.0.0.7 - john doe": "203.0.113.5",
+		"- 10.0.0.7 - -": "10.0.0.7", "unknown, 10.1.1.1 10.0.0.7 - -": "10.1.1.1", "unknown, 10.1.1.1 - -": "10.1.1.1", "unknown 10.0.0.7 - -": "10.0.0.7", "2001:db8::1, 10.0.0.1 - -": "2001:db8::1",
+		"[2001:db8::1]:443 10.0.0.7 - -": "2001:db8::1", "10.0.0.7:51234 - -": "10.0.0.7", "::ffff:10.0.0.7 - -": "10.0.0.7", "203.0.113.5 10.0.0.7 - john doe": "203.0.113.5",
 		"proxy.corp.example:443 192.0.2.1 - -": "192.0.2.1", "proxy.corp.example 203.0.113.5, 10.0.0.1 10.0.0.7 - -": "203.0.113.5",
 		"acme.xima.cloud - 10.0.0.7 - -": "10.0.0.7", "2026-11-01T02:00:00.123456789Z 192.0.2.1 - -": "192.0.2.1",
 	} {
@@ -47,6 +47,18 @@ func TestForwardedFor(t *testing.T) {
 		if r.Client != client || r.Route.Class != "recording_audio" || r.Tenant != "acme" || r.Route.Origin != "https://acme.xima.cloud" {
 			t.Errorf("%s: client %q, class %s at %s of %s", head, r.Client, r.Route.Class, r.Route.Origin, r.Tenant)
 		}
+	}
+}
+
+// TestRequestsOfOtherServers: a tunnel through a proxy is one, and the client that went away before there was an answer
+// got none.
+func TestRequestsOfOtherServers(t *testing.T) {
+	line := logLine("10.0.0.7 - -", 0, ` "-" "x"`)
+	tunnel := strings.Replace(line, "GET "+fieldPath+"0-1793500000000", "CONNECT acme.xima.cloud:443", 1)
+	requests, rejects, _ := mustImport(t, tunnel+strings.Replace(line, " 200 1000 ", " 499 0 ", 1), acmeOptions(t))
+	if len(requests) != 2 || requests[0].Route.Class != "opaque" || requests[0].Route.Origin != "https://acme.xima.cloud" ||
+		requests[1].Status != 0 || requests[1].Error != "cancelled" {
+		t.Errorf("%+v, %v", requests, rejects)
 	}
 }
 
@@ -264,6 +276,14 @@ func TestArchivesAreNamed(t *testing.T) {
 	}
 	w.Write([]byte("hello"))
 	w.Close()
+	v7 := bytes.Clone(archive.Bytes()) // as tar wrote before POSIX, without its word in the header
+	clear(v7[257:265])
+	copy(v7[148:156], "        ")
+	sum := 0
+	for _, b := range v7[:512] {
+		sum += int(b)
+	}
+	copy(v7[148:156], fmt.Sprintf("%06o\x00 ", sum))
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	z.Write(archive.Bytes())
@@ -272,7 +292,10 @@ func TestArchivesAreNamed(t *testing.T) {
 		archive.String(): "tar archive", packed.String(): "tar archive", "PK\x03\x04rest": "ZIP", "PK\x05\x06": "ZIP",
 		"7z\xbc\xaf\x27\x1c": "7-Zip", "Rar!\x1a\x07\x00": "RAR", "\x28\xb5\x2f\xfd": "zstd", "\x50\x2a\x4d\x18": "zstd",
 		"\xfd7zXZ\x00": "xz", "\x04\x22\x4d\x18": "lz4", "LZIP\x01": "lzip", "\x5d\x00\x00\x80\x00": "lzma", "\x1f\x9d\x90": ".Z",
-		"%PDF-1.7": "PDF", "PAR1": "Parquet", "BZh no": "bzip2",
+		string(v7): "tar archive", "07070100000000": "cpio", "!<arch>\ndebian-binary": "ar archive",
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "old Excel", "\x78\x9c\x03": "zlib", "LPKSHHRH": "journalctl", "bplist00": "property list",
+		`{\rtf1\ansi`: "RTF",
+		"%PDF-1.7":    "PDF", "PAR1": "Parquet", "BZh no": "bzip2",
 	} {
 		for _, format := range []string{FormatAuto, FormatCombined, FormatJSONL} {
 			o := testOptions(t)
@@ -347,7 +370,8 @@ func TestHARThatSaysLittle(t *testing.T) {
 		{time: "5", response: `"status":200,"bodySize":-743,"headersSize":900,"_transferSize":157,"content":{"size":5}`, status: 200, unknown: true},
 		{time: "5", response: `"status":200,"bodySize":-1,"_transferSize":-1,"content":{"size":0}`, status: 200},
 		{time: "5", response: `"status":200,"bodySize":0,"content":{"size":77}`, status: 200, unknown: true},
-		{time: "5", response: `"status":200,"bodySize":"50000","content":{"size":77}`, status: 200, unknown: true},
+		{time: "5", response: `"status":200,"bodySize":"50000","content":{"size":77}`, status: 200, bytes: 50000},
+		{time: "5", response: `"status":200,"bodySize":"many","content":{"size":77}`, status: 200, unknown: true},
 		{time: "5", response: `"status":204,"bodySize":-1`, status: 204},
 	} {
 		requests, rejects, result := mustImport(t, harHead+entry(c.time, c.response)+"]}}", testOptions(t))

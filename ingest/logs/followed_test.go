@@ -108,3 +108,15 @@ func TestClockThatWasNeverSet(t *testing.T) {
 		t.Errorf("%+v, %v", requests, rejects)
 	}
 }
+
+// TestRedirectByItsHeader: where the recorder gives no redirectURL, the answer's Location does.
+func TestRedirectByItsHeader(t *testing.T) {
+	const signed = "https://s3.example/bucket/x.wav?X-Amz-Signature=Canary"
+	first := strings.Replace(redirectEntry(fieldURL1, 302, 0, ""), `"redirectURL":""`,
+		`"headers":[{"name":"Location","value":"`+signed+`"}]`, 1)
+	requests, rejects, _ := mustImport(t,
+		harHead+first+","+redirectEntry(signed, 200, 50000, "")+"]}}", testOptions(t))
+	if len(requests) != 2 || requests[1].Route.Class != store.StorageClass || requests[1].Key != requests[0].Key {
+		t.Errorf("%+v, %v from %s", requests, rejects, first)
+	}
+}

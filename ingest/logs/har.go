@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +26,9 @@ import (
 //   - What the cache answered and what the browser blocked never reached the vendor: no request, a
 //     reject. So is what was still under way when the file was written: a later export has it
 //     whole.
-//   - A status below 100 says that no answer came. An answer with a failure's text was cut short.
+//   - A status below 100 says that no answer came. An answer with a failure's text was cut short, and
+//     so was one of which less came than its Content-Length.
+//   - Numbers in quotes are numbers.
 //   - The time is startedDateTime, the duration time, both as the recorder understood them.
 //
 // The client is log.creator.name, which has to stand before the entries, as all recorders write it.
@@ -120,6 +123,8 @@ type harEntry struct {
 	fetchType, failure, protocol, blocked jsonscan.Token
 	body                                  jsonscan.Token
 	retryAfter, contentLength, date       string
+	location                              string
+	encoded                               bool // by a Content-Encoding
 }
 
 func (h *harReader) readEntry() error {
@@ -134,7 +139,8 @@ func (h *harReader) readEntry() error {
 	err := h.pick(map[string]*jsonscan.Token{
 		"startedDateTime": &e.started, "time": &e.time, "_fromCache": &e.fromCache,
 		"_fetchType": &e.fetchType,
-		"_error":     &e.failure, "_failureText": &e.failure, "_blocked": &e.blocked,
+		"_error":     &e.failure, "_failureText": &e.failure, "_errorMessage": &e.failure,
+		"_blocked": &e.blocked,
 	}, map[string]func() error{
 		"request":  func() error { return h.readRequest(&e) },
 		"response": func() error { return h.readResponse(&e) },
@@ -191,8 +197,9 @@ func (h *harReader) readResponse(e *harEntry) error {
 		"status": &e.status, "bodySize": &e.bodySize, "headersSize": &e.headersSize,
 		"httpVersion":   &e.protocol,
 		"_transferSize": &e.transferSize, "_error": &e.failure, "_failureText": &e.failure,
-		"_fromCache":  &e.fromCache,
-		"redirectURL": &e.redirect, "statusText": &e.statusText,
+		"_errorMessage": &e.failure,
+		"_fromCache":    &e.fromCache,
+		"redirectURL":   &e.redirect, "statusText": &e.statusText,
 	}, map[string]func() error{
 		"content": func() error {
 			return h.pick(map[string]*jsonscan.Token{"size": &e.contentSize}, nil)
@@ -201,7 +208,7 @@ func (h *harReader) readResponse(e *harEntry) error {
 	})
 }
 
-// readHeaders keeps the three headers that say something about the answer's time and size.
+// readHeaders keeps the headers that say something about the answer's time and size.
 func (h *harReader) readHeaders(e *harEntry) error {
 	if c, err := h.json.Peek(); err != nil || c != '[' {
 		return errors.Join(err, h.json.Skip())
@@ -216,6 +223,10 @@ func (h *harReader) readHeaders(e *harEntry) error {
 			e.contentLength = value
 		case "date":
 			e.date = value
+		case "location":
+			e.location = value
+		case "content-encoding":
+			e.encoded = value != "" && !strings.EqualFold(value, "identity")
 		}
 		return err
 	})
@@ -223,6 +234,7 @@ func (h *harReader) readHeaders(e *harEntry) error {
 
 // draft makes a record of the entry, or says why it is none.
 func (e *harEntry) draft(d *draft) (reason string) {
+	e.unquote()
 	var v fields
 	v[fieldStartedAt], v[fieldMethod] = e.started, e.method
 	v[fieldURL], v[fieldStatus] = e.url, e.status
@@ -247,17 +259,44 @@ func (e *harEntry) draft(d *draft) (reason string) {
 	d.requestBytes = max(size(e.requestSize), 0)
 	d.responseBytes, d.unknownSize = e.wireSize(d)
 	d.errorText, d.redirectURL = e.failure.Text, e.redirect.Text
-	d.cutShort = d.status != 0 && d.errorText != ""
+	d.cutShort = d.status != 0 && d.errorText != "" || e.cameInPart(d)
 	d.retryAfter = e.retrySeconds(d)
 	d.body = e.bodyBytes()
 	return ""
 }
 
-// isNoStatus says whether the status is one of the ways to write that no answer came: 0, a negative
-// number, null.
+// unquote makes numbers of texts that are some, and takes the place of the redirect from the header
+// where the recorder gave none of its own.
+func (e *harEntry) unquote() {
+	for _, t := range []*jsonscan.Token{
+		&e.time, &e.status, &e.requestSize, &e.bodySize, &e.headersSize, &e.transferSize, &e.contentSize,
+	} {
+		if n := jsonscan.NumberEnd(t.Text); t.Kind == jsonscan.String && n > 0 && n == len(t.Text) {
+			t.Kind = jsonscan.Number
+		}
+	}
+	if e.redirect.Text == "" {
+		e.redirect = tokenOf(e.location)
+	}
+}
+
+// isNoStatus says whether the status is one of the ways to write that no answer came: a number
+// below 100, null.
 func (e *harEntry) isNoStatus() bool {
-	return e.status.Kind == jsonscan.Absent ||
-		e.status.Kind == jsonscan.Number && (e.status.Text == "0" || e.status.Text[0] == '-')
+	if e.status.Kind == jsonscan.Absent {
+		return true
+	}
+	n, err := strconv.ParseFloat(e.status.Text, 64)
+	return e.status.Kind == jsonscan.Number && err == nil && n < 100
+}
+
+// cameInPart says whether less of the body came than the answer said it had. Both sizes that a
+// recorder tells must say so: either may be of something else.
+func (e *harEntry) cameInPart(d *draft) bool {
+	length, ok := logSize(e.contentLength)
+	content, body := size(e.contentSize), size(e.bodySize)
+	return ok && !e.encoded && d.method == http.MethodGet && d.status/100 == 2 &&
+		content > 0 && content < length && body < length && d.responseBytes < length
 }
 
 // neverSent says why an entry stands for no request to the server; "" for one that does.

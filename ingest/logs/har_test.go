@@ -91,6 +91,37 @@ func TestHARSizes(t *testing.T) {
 	}
 }
 
+// TestHARThatIsCutShort: less came than the answer said. What is encoded, or what only one of the sizes says, is whole.
+func TestHARThatIsCutShort(t *testing.T) {
+	const length = `"headers":[{"name":"Content-Length","value":"1000"}`
+	for response, want := range map[string]bool{
+		`,"bodySize":500,"content":{"size":500},` + length + `]`:                                            true,
+		`,"bodySize":-1,"headersSize":200,"_transferSize":700,"content":{"size":500},` + length + `]`:       true,
+		`,"bodySize":500,"content":{"size":500},` + length + `,{"name":"Content-Encoding","value":"gzip"}]`: false,
+		`,"bodySize":1000,"content":{"size":500},` + length + `]`:                                           false,
+		`,"bodySize":1000,"content":{"size":1000},` + length + `]`:                                          false,
+		`,"bodySize":"500","content":{"size":"500"},` + length + `]`:                                        true,
+		`,"status":304,"bodySize":500,"content":{"size":500},` + length + `]`:                               false,
+		`,"bodySize":0,"content":{"size":0},` + length + `]`:                                                false,
+		`,"_errorMessage":"Connection reset","bodySize":1000,"content":{"size":1000}`:                       true,
+	} {
+		requests, rejects, _ := mustImport(t, harHead+harEntryText(response)+"]}}", testOptions(t))
+		if len(requests) != 1 || requests[0].CutShort != want {
+			t.Errorf("%s: %+v, %v", response, requests, rejects)
+		}
+	}
+}
+
+// TestHARStatusAsText: the ways in which recorders write a status, or that there is none.
+func TestHARStatusAsText(t *testing.T) {
+	for text, want := range map[string]int{`"200"`: 200, `"0"`: 0, `0.0`: 0, `-1`: 0, `"-999"`: 0, `1`: 0, `200.0`: 200} {
+		requests, rejects, _ := mustImport(t, harHead+harEntryText(`,"statusText":"x","status":`+text)+"]}}", testOptions(t))
+		if len(requests) != 1 || requests[0].Status != want {
+			t.Errorf("%s: %+v, %v", text, requests, rejects)
+		}
+	}
+}
+
 func TestHARBodyIsPartOfTheParameters(t *testing.T) {
 	entry := func(body string) string {
 		return strings.Replace(harEntryText(""), `"method":"GET"`, `"postData":{"text":"`+body+`"},"method":"POST"`, 1)

@@ -117,6 +117,9 @@ type Reject struct {
 	// Line counts from 1; in a HAR file or a recording list it is the number of the entry.
 	Line   int64
 	Reason string
+	// Damage says that the input itself is damaged here: of compressed data, also what was read before
+	// may be wrong.
+	Damage bool
 }
 
 // Result is what became of an input: Read records (of a recording list: entries) were found,
@@ -133,7 +136,8 @@ type Result struct {
 	// TimesUnknown counts the accepted records whose start is not known: their time is the end, or may
 	// be.
 	TimesUnknown int64
-	// NeverFound are the fields that a mapping names and no record had a value for.
+	// NeverFound are the fields that a mapping names, that records usually have a value for, and that
+	// no record of this input had one for.
 	NeverFound []string
 	// Waiting is the number of a last line that has no line end and may be half-written; 0 for none.
 	// It is no record yet: the next import of the grown file reads it.
@@ -323,7 +327,7 @@ func (f *feeder) brokenOff(err error, begun bool, next int64, what string) error
 	var damage *damageError
 	switch {
 	case errors.As(err, &damage) && begun:
-		return f.reject(next, damage.reason)
+		return f.damaged(next, damage)
 	case errors.Is(err, jsonscan.ErrJSON) && begun:
 		return f.reject(next, "cannot be read from here on: "+err.Error())
 	case errors.As(err, &damage):
@@ -342,9 +346,19 @@ func (f *feeder) wait(line textLine) error {
 
 // reject takes note of a record that cannot be taken.
 func (f *feeder) reject(line int64, reason string) error {
+	return f.refuse(Reject{Line: line, Reason: reason})
+}
+
+// damaged takes note of where an input cannot be read any further.
+func (f *feeder) damaged(line int64, damage *damageError) error {
+	return f.refuse(Reject{Line: line, Reason: damage.reason, Damage: true})
+}
+
+func (f *feeder) refuse(r Reject) error {
+	r.File = f.name
 	f.result.Read++
 	f.result.Rejected++
-	f.cur.rejects = append(f.cur.rejects, Reject{File: f.name, Line: line, Reason: reason})
+	f.cur.rejects = append(f.cur.rejects, r)
 	return f.flushIfFull()
 }
 

@@ -127,7 +127,7 @@ func (u *unpacker) Read(p []byte) (int, error) {
 		err = &damageError{"the compressed data ends here: the file is cut off"}
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.As(err, &corrupt),
 		errors.As(err, &structure):
-		err = &damageError{"the compressed data is damaged from here on"}
+		err = &damageError{"the compressed data is damaged from here on, or before: what was read of it may be wrong"}
 	}
 	return n, err
 }
@@ -317,7 +317,7 @@ func eachLine(in *input, f *feeder, fn func(textLine) error) error {
 func (l *lineReader) failure(f *feeder) error {
 	var damage *damageError
 	if errors.As(l.err, &damage) {
-		return f.reject(l.number+1, damage.reason)
+		return f.damaged(l.number+1, damage)
 	}
 	if l.err != nil && l.err != io.EOF {
 		return fmt.Errorf("read input after line %d: %w", l.number, l.err)

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/6dcca832/headroom/ingest/jsonscan"
@@ -74,18 +73,18 @@ type opened struct {
 	has func(member string) bool
 }
 
-// neverFound are the fields of a mapping that its user wrote for which no record had a value: one
-// of their names may be wrong. Of the built-in ones, only the size counts.
+// neverFound are the fields that most records have a value for, and of this file none: a name in
+// the mapping may be wrong. Of the built-in mappings, only the size is one.
 func (r *mapped) neverFound() (fields []string) {
 	if r.feeder.result.Read == r.feeder.result.Rejected || r.layout == layoutLine {
 		return nil
 	}
-	for field := range r.fields {
-		if !r.found[field] && (r.builtin() == "" || field == "response_bytes") {
+	for _, field := range []string{"response_bytes", "duration_ms", "client", "tenant"} {
+		if len(r.fields[field]) > 0 && !r.found[field] &&
+			(r.builtin() == "" || field == "response_bytes") {
 			fields = append(fields, field)
 		}
 	}
-	slices.Sort(fields)
 	return fields
 }
 
@@ -147,9 +146,11 @@ func (r *mapped) fill(d *draft, record opened) (reason string) {
 	d.vendorID, d.storageOf = v.text("vendor_id"), v.text("storage_of")
 	// An answer after which something went wrong did not come whole.
 	d.cutShort = v.isFalse("complete") || d.status != 0 && d.errorText != "" && !v.hasValue("complete")
-	d.client, _, _ = strings.Cut(v.text("client"), ",")
-	if host, _, ok := strings.Cut(d.client, ":"); ok && isAddresses(host) {
-		d.client = host // without its port, which is another each time
+	if client := firstAddress(v.text("client")); client != "-" {
+		d.client = withoutPort(client)
+	}
+	if b := r.builtin(); b == "nginx-json" || b == "alb" || r.layout == layoutLine {
+		d.goneBefore()
 	}
 	v.times(d)
 	if v.reason != "" {

@@ -32,7 +32,8 @@ func (v *valueReader) fail(field, what string) {
 // find gives the first member of a field that the record has.
 func (v *valueReader) find(field string) (t jsonscan.Token, p place) {
 	for _, p := range v.fields[field] {
-		if t := v.get(p.member); t.Kind != jsonscan.Absent {
+		if t := v.get(p.member); t.Kind != jsonscan.Absent &&
+			(p.form != "http" || strings.HasPrefix(t.Text, "http")) {
 			v.found[field] = true
 			return t, p
 		}

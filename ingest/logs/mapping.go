@@ -39,7 +39,8 @@ const (
 // place is where a value lies and how it is written.
 type place struct {
 	member string // dots lead into objects
-	// Of a number: its unit, see units; of a time: see readTime; "" where the value shows it.
+	// Of a number: its unit, see units; of a time: see readTime; of a URL: "http" where it only counts
+	// if it has a scheme; "" where the value shows it.
 	form string
 	zone *time.Location
 }
@@ -357,7 +358,9 @@ var builtinMappings = map[string]*Mapping{
 	"curl-w": {name: "curl-w", fields: map[string][]place{
 		"started_at": at("started_at", "start"),
 		"ended_at":   at("ended_at", "end", "time", "ts", "timestamp", "date", "@timestamp"),
-		"method":     at("method"), "url": at("url_effective", "url"),
+		"method":     at("method"),
+		// Where redirects were followed, the first URL is the one that was asked for.
+		"url":         at("url:http", "url_effective", "url"),
 		"status":      at("response_code", "http_code"),
 		"duration_ms": at("time_total:s"), "response_bytes": at("size_download"),
 		"request_bytes": at("size_upload"),

@@ -43,6 +43,8 @@ var mappedCases = []mappedCase{
 		started: "02:00:04.186641", duration: 1_000_000, bytes: 25057, status: 200, client: "10.0.0.7"},
 	{name: "curl-w", mapping: "curl-w", text: `{"ended_at":"2026-11-01T02:00:05.5Z","errormsg":null,"exitcode":0,"http_code":200,"method":"GET","response_code":200,"size_download":25019,"size_upload":0,"time_total":1.25,"url":"x","url_effective":"https://acme.xima.cloud` + mappedPath + `"}`,
 		started: "02:00:04.25", duration: 1_250_000, bytes: 25019, status: 200},
+	{name: "curl-w, redirected", mapping: "curl-w", text: `{"ended_at":"2026-11-01T02:00:05.5Z","num_redirects":1,"method":"GET","response_code":200,"size_download":25019,"time_total":1.25,"url":"https://acme.xima.cloud` + mappedPath + `","url_effective":"https://s3.example.com/k?X-Amz-Signature=a"}`,
+		started: "02:00:04.25", duration: 1_250_000, bytes: 25019, status: 200},
 	{name: "curl-w, failed", mapping: "curl-w", text: `2026-11-01T02:00:05.5Z {"errormsg":"Connection timed out after 5001 milliseconds","exitcode":28,"http_code":0,"method":"GET","response_code":0,"size_download":0,"time_total":5.000100,"url_effective":"https://acme.xima.cloud` + mappedPath + `"}`,
 		started: "02:00:00.4999", duration: 5_000_100},
 	{name: "pairs", mapping: "started_at=meta.ts:unix-ms,method=http.method,url=http.url,status=http.code,duration_ms=took:s,response_bytes=n,client=who",
