@@ -26,8 +26,8 @@ import (
 //   - What the cache answered and what the browser blocked never reached the vendor: no request, a
 //     reject. So is what was still under way when the file was written: a later export has it
 //     whole.
-//   - A status below 100 says that no answer came. An answer with a failure's text was cut short, and
-//     so was one of which less came than its Content-Length.
+//   - A status below 100 says that no answer came. An answer with a failure's text was cut short,
+//     and so was one of which less came than its Content-Length.
 //   - Numbers in quotes are numbers.
 //   - The time is startedDateTime, the duration time, both as the recorder understood them.
 //

@@ -329,8 +329,8 @@ var builtinMappings = map[string]*Mapping{
 		"duration_ms":    at("time-taken:s"),
 		"response_bytes": at("sc-bytes"), "content_length": at("sc-content-len"), "client": at("c-ip"),
 	}},
-	// The logs of IIS: date and time are in UTC, when the answer had been sent; sc-bytes, which it logs
-	// only if told to, include headers.
+	// The logs of IIS: date and time are in UTC, when the answer had been sent; sc-bytes, which it
+	// logs only if told to, include headers.
 	"iis": {name: "iis", layout: layoutW3C, fields: map[string][]place{
 		"date": at("date"), "ended_at": at("time"), "method": at("cs-method"),
 		"host": at("cs-host"), "path": at("cs-uri-stem"), "query": at("cs-uri-query"),

@@ -53,8 +53,8 @@ func (f numberForm) plain(name string, whole bool, s string) (plain, reason stri
 	return s, ""
 }
 
-// isNothing says whether a cell is one of the ways to write that there is no value, as spreadsheets,
-// databases and pandas have them.
+// isNothing says whether a cell is one of the ways to write that there is no value, as
+// spreadsheets, databases and pandas have them.
 func isNothing(cell string) bool {
 	switch cell {
 	case "", "-", "NULL", "null", "NaN", "nan", `\N`, "None", "N/A", "n/a", "#N/A":
