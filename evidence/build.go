@@ -164,10 +164,9 @@ func (b *logBuilder) encodeRequest(line []byte, seq int64, r *store.Request) []b
 		RequestBytes:  r.RequestBytes, CutShort: r.CutShort, DurationUS: r.Duration,
 		FirstByteUS: r.FirstByte,
 		RetryAfterS: r.RetryAfter, Error: r.Error, SourceKind: r.Source.Kind, Params: r.Params,
-		VendorID: r.VendorID,
-		Key:      commitText(FieldKey, &b.salts, r.Key),
-		Client:   commitText(FieldClient, &b.salts, r.Client),
-		Source:   commitText(FieldSource, &b.salts, r.Source.Name), Query: r.Query,
+		VendorID:     r.VendorID,
+		Key:          commitText(FieldKey, &b.salts, r.Key),
+		ClientSource: commitClientSource(&b.salts, r.Client, r.Source.Name), Query: r.Query,
 	}
 	if r.DateSkew.Known {
 		skew := r.DateSkew.N

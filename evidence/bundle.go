@@ -94,6 +94,17 @@ type Disclosure struct {
 	Field Field
 	Salt  Salt
 	Value string
+	// Withheld is D(f), instead of Salt and Value, where the field stays withheld and shares its
+	// commitment with one that is disclosed.
+	Withheld *Digest
+}
+
+// digest is D(f).
+func (d *Disclosure) digest() Digest {
+	if d.Withheld != nil {
+		return *d.Withheld
+	}
+	return DigestField(d.Field, d.Salt, d.Value)
 }
 
 // Contents is what a bundle is made of, but for its pages.
@@ -199,6 +210,8 @@ func rangeText(before Peaks) []byte {
 	return b
 }
 
+// disclosedText is disclosed.tsv: seq, field, salt in hex and value; of a field that is withheld,
+// an empty salt and D(f) in hex.
 func disclosedText(disclosed []Disclosure) []byte {
 	var b []byte
 	for i := range disclosed {
@@ -206,8 +219,13 @@ func disclosedText(disclosed []Disclosure) []byte {
 		b = strconv.AppendInt(b, d.Seq, 10)
 		b = appendText(b, string(d.Field))
 		b = append(b, '\t')
-		b = hex.AppendEncode(b, d.Salt[:])
-		b = appendText(b, d.Value)
+		if d.Withheld != nil {
+			b = append(b, '\t')
+			b = hex.AppendEncode(b, d.Withheld[:])
+		} else {
+			b = hex.AppendEncode(b, d.Salt[:])
+			b = appendText(b, d.Value)
+		}
 		b = append(b, '\n')
 	}
 	return b

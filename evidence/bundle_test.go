@@ -19,6 +19,8 @@ type testLog struct {
 	values []Disclosure
 	heads  []testHead
 	at     int64
+
+	withClient bool // disclose the client of each request
 }
 
 // testHead is a seal of a testLog.
@@ -46,8 +48,13 @@ func (l *testLog) request(recording string, status int64) {
 	r := &Request{StartedAt: l.at, TimeIs: "start", Method: "GET", Origin: "https://acme.example", Template: "/recording/{+id}",
 		Status: status, ResponseBytes: 1000 + l.at%977, DurationUS: 200_000, SourceKind: "transport",
 		VendorID: fmt.Sprintf("v-%d", l.at), Key: commitText(FieldKey, &salts, recording),
-		Client: commitText(FieldClient, &salts, "pull"), Source: commitText(FieldSource, &salts, "nightly")}
-	l.values = append(l.values, Disclosure{l.peaks.Size, FieldKey, salts[0], recording})
+		ClientSource: commitClientSource(&salts, "pull", "nightly")}
+	l.values = append(l.values, Disclosure{Seq: l.peaks.Size, Field: FieldKey, Salt: salts[0], Value: recording})
+	if l.withClient {
+		source := DigestField(FieldSource, salts[2], "nightly")
+		l.values = append(l.values, Disclosure{Seq: l.peaks.Size, Field: FieldClient, Salt: salts[1], Value: "pull"},
+			Disclosure{Seq: l.peaks.Size, Field: FieldSource, Withheld: &source})
+	}
 	l.add(string(AppendRequest(nil, l.peaks.Size, r)))
 }
 
@@ -96,13 +103,18 @@ const (
 func sampleLog(t testing.TB, key *Key, id LogID, n int) *testLog {
 	t.Helper()
 	l := newTestLog(key, id)
+	l.fill(t, n)
+	return l
+}
+
+func (l *testLog) fill(t testing.TB, n int) {
+	t.Helper()
 	for k := range 3 {
 		for i := range n {
 			l.request(fmt.Sprintf("call-%d", k*n+i), 200)
 		}
 		l.seal(t, testPolicy, testSettings)
 	}
-	return l
 }
 
 // testRender gives pages that depend on the leaves.

@@ -146,9 +146,8 @@ func (c *collector) leaves(ctx context.Context) error {
 	b.emit = func(line []byte, fields ...fieldValue) {
 		c.out.Leaves = append(c.out.Leaves, line...)
 		for _, f := range fields {
-			if f.field == FieldKey || slices.Contains(c.p.With, f.field) {
-				c.out.Disclosed = append(c.out.Disclosed,
-					Disclosure{b.seq(), f.field, b.salts[saltIndex(f.field)], f.value})
+			if d, needed := c.disclose(b, f); needed {
+				c.out.Disclosed = append(c.out.Disclosed, d)
 			}
 		}
 	}
@@ -174,6 +173,20 @@ func (c *collector) leaves(ctx context.Context) error {
 			c.p.Tenant)
 	}
 	return nil
+}
+
+// disclose gives the line of disclosed.tsv about a field of the next leaf; needed is false where
+// there is none.
+func (c *collector) disclose(b *logBuilder, f fieldValue) (d Disclosure, needed bool) {
+	salt := b.salts[saltIndex(f.field)]
+	if f.field == FieldKey || slices.Contains(c.p.With, f.field) {
+		return Disclosure{Seq: b.seq(), Field: f.field, Salt: salt, Value: f.value}, true
+	}
+	if other := pairOf(f.field); other == "" || !slices.Contains(c.p.With, other) {
+		return d, false
+	}
+	digest := DigestField(f.field, salt, f.value)
+	return Disclosure{Seq: b.seq(), Field: f.field, Withheld: &digest}, true
 }
 
 // run appends what one run added to the log.

@@ -45,10 +45,8 @@ func (l *Leaf) commitment(f Field) *Commitment {
 	switch {
 	case l.Request != nil && f == FieldKey:
 		return &l.Request.Key
-	case l.Request != nil && f == FieldClient:
-		return &l.Request.Client
-	case l.Request != nil && f == FieldSource:
-		return &l.Request.Source
+	case l.Request != nil && pairOf(f) != "":
+		return &l.Request.ClientSource
 	case l.Recording != nil && f == FieldKey:
 		return &l.Recording.Key
 	case l.Event != nil && f == FieldNote:
@@ -106,23 +104,15 @@ func newContent(
 
 // disclose puts values back, each of which must be the one that its leaf commits to.
 func (c *Content) disclose(disclosed []Disclosure) error {
-	for i, d := range disclosed {
-		at := fmt.Sprintf("%s, line %d (leaf %d)", fileDisclosed, i+1, d.Seq)
-		if d.Seq < c.Start || d.Seq >= c.Size {
-			return fmt.Errorf("%s: is not in %s", at, fileLeaves)
+	for i := 0; i < len(disclosed); {
+		n, err := c.discloseNext(disclosed[i:])
+		if err == nil && i > 0 && !before(&disclosed[i-1], &disclosed[i]) {
+			err = errors.New("is not in its order")
 		}
-		leaf := &c.Leaves[d.Seq-c.Start]
-		want := leaf.commitment(d.Field)
-		if want == nil {
-			return fmt.Errorf("%s: the leaf commits to no %q", at, d.Field)
+		if err != nil {
+			return fmt.Errorf("%s, line %d (leaf %d): %w", fileDisclosed, i+1, disclosed[i].Seq, err)
 		}
-		if Commit(d.Field, d.Salt, d.Value != "", d.Value) != *want {
-			return fmt.Errorf("%s: the %s is not the one that the leaf commits to", at, d.Field)
-		}
-		if i > 0 && !before(&disclosed[i-1], &d) {
-			return fmt.Errorf("%s: is not in its order", at)
-		}
-		leaf.values[saltIndex(d.Field)] = &disclosed[i].Value
+		i += n
 	}
 	for i := range c.Leaves {
 		if leaf := &c.Leaves[i]; leaf.commitment(FieldKey) != nil &&
@@ -132,6 +122,39 @@ func (c *Content) disclose(disclosed []Disclosure) error {
 		}
 	}
 	return nil
+}
+
+// discloseNext puts back what the first line discloses, or the first two, where they share a
+// commitment; n says how many.
+func (c *Content) discloseNext(lines []Disclosure) (n int, err error) {
+	d := &lines[0]
+	if d.Seq < c.Start || d.Seq >= c.Size {
+		return 0, fmt.Errorf("is not in %s", fileLeaves)
+	}
+	leaf := &c.Leaves[d.Seq-c.Start]
+	want := leaf.commitment(d.Field)
+	if want == nil {
+		return 0, fmt.Errorf("the leaf commits to no %q", d.Field)
+	}
+	n, got := 1, d.digest().Commit()
+	if d.Field == FieldClient {
+		if len(lines) < 2 || lines[1].Seq != d.Seq || lines[1].Field != FieldSource {
+			return 0, errors.New("the line about the source, with which the client shares its commitment, is missing")
+		}
+		n, got = 2, CommitPair(d.digest(), lines[1].digest())
+	}
+	if got != *want {
+		return 0, fmt.Errorf("the %s is not the one that the leaf commits to", d.Field)
+	}
+	for i := range lines[:n] {
+		if lines[i].Withheld == nil {
+			leaf.values[saltIndex(lines[i].Field)] = &lines[i].Value
+		}
+	}
+	if n == 1 && d.Withheld != nil || n == 2 && d.Withheld != nil && lines[1].Withheld != nil {
+		return 0, errors.New("discloses nothing")
+	}
+	return n, nil
 }
 
 // before is the order of disclosed.tsv: by leaf, then by field.
@@ -165,20 +188,32 @@ func readDisclosed(text []byte) (disclosed []Disclosure, err error) {
 			return nil, fmt.Errorf("%s: is not four fields", at)
 		}
 		d := Disclosure{Seq: p.int(), Field: Field(p.text())}
-		salt := p.text()
-		d.Value = p.text()
-		b, err := hex.DecodeString(salt)
-		if err != nil || len(b) != len(d.Salt) || hex.EncodeToString(b) != salt {
-			p.next = 3
-			p.fail(errors.New("is no salt"))
+		if len(p.raw[p.next]) == 0 {
+			p.next++
+			d.Withheld = new(Digest)
+			p.hex(d.Withheld[:])
+		} else {
+			p.hex(d.Salt[:])
+			d.Value = p.text()
 		}
 		if p.err != nil {
 			return nil, fmt.Errorf("%s: %w", at, p.err)
 		}
-		d.Salt = Salt(b)
 		disclosed = append(disclosed, d)
 	}
 	return disclosed, nil
+}
+
+// hex reads bytes in lower case hex.
+func (p *fieldParser) hex(to []byte) {
+	s := p.take()
+	if len(s) != hex.EncodedLen(len(to)) || bytes.ContainsAny(s, "ABCDEF") {
+		p.fail(fmt.Errorf("is not %d bytes in hex", len(to)))
+		return
+	}
+	if _, err := hex.Decode(to, s); err != nil {
+		p.fail(fmt.Errorf("is not %d bytes in hex", len(to)))
+	}
 }
 
 // firstSeq is the seq of the first line; -1 where there is none.

@@ -9,5 +9,5 @@ const (
 		"\tstart\tGET\thttps://acme.example\t/recording/{+id}\t200\t123456" +
 		"\t0\t1\t1500\t300\t0\t" +
 		"\ttransport\t00112233445566778899aabbccddeeff\tid\\twith\\\\ \\xff and é\\n" +
-		"\t-2\tdA5wLvkosLIA9ezMX5Ahz3mPTk7Dlb-qzAW8g1XrReE\ta_qN-db7Id6GCoH4_RMz8CiPZppRbC5XvUBNLzaicuc\tnlEumNw4ZZU9zivbp9NHPBCD0yqx9B_RNKusbzTkgjA\ta=b&c=d\n"
+		"\t-2\tdA5wLvkosLIA9ezMX5Ahz3mPTk7Dlb-qzAW8g1XrReE\tf5Cn9tHtzI-8oN82t1jFDtplLodaEh_sTFcHypDwAbs\ta=b&c=d\n"
 )

@@ -37,7 +37,7 @@ const (
 
 // fieldsOf is how many fields each kind has, the kind and seq included.
 var fieldsOf = map[Kind]int{
-	KindTenant: 6, KindRequest: 24, KindEvent: 7, KindCapture: 5, KindImport: 7, KindRecording: 7,
+	KindTenant: 6, KindRequest: 23, KindEvent: 7, KindCapture: 5, KindImport: 7, KindRecording: 7,
 	KindSettings: 5,
 	KindPrune:    6, KindSeal: 3,
 }
@@ -66,8 +66,8 @@ type Request struct {
 	VendorID   string
 	DateSkewS  *int64 // nil: not known
 
-	// Key, Client and Source may be withheld; the leaf commits to them.
-	Key, Client, Source Commitment
+	// Key, client and source may be withheld; the leaf commits to them.
+	Key, ClientSource Commitment
 
 	Query string
 }
@@ -112,8 +112,7 @@ func AppendRequest(b []byte, seq int64, r *Request) []byte {
 		b = strconv.AppendInt(b, *r.DateSkewS, 10)
 	}
 	b = appendCommitment(b, &r.Key)
-	b = appendCommitment(b, &r.Client)
-	b = appendCommitment(b, &r.Source)
+	b = appendCommitment(b, &r.ClientSource)
 	b = appendText(b, r.Query)
 	return append(b, '\n')
 }
@@ -465,6 +464,6 @@ func (p *fieldParser) request() *Request {
 		CutShort:     p.bool(), DurationUS: p.int(), FirstByteUS: p.int(), RetryAfterS: p.int(),
 		Error:      p.text(),
 		SourceKind: p.text(), Params: p.text(), VendorID: p.text(), DateSkewS: p.optionalInt(),
-		Key: p.commitment(), Client: p.commitment(), Source: p.commitment(), Query: p.text(),
+		Key: p.commitment(), ClientSource: p.commitment(), Query: p.text(),
 	}
 }

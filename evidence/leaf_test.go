@@ -25,7 +25,7 @@ func testRequest() *Request {
 		Template: "/recording/{+id}", Status: 200, ResponseBytes: 123456, RequestBytes: 0, CutShort: true, DurationUS: 1500,
 		FirstByteUS: 300, RetryAfterS: 0, SourceKind: "transport", Params: "00112233445566778899aabbccddeeff",
 		VendorID: "id\twith\\ \xff and é\n", DateSkewS: &skew, Key: commitText(FieldKey, &salts, "call-1"),
-		Client: commitText(FieldClient, &salts, ""), Source: commitText(FieldSource, &salts, "nightly"), Query: "a=b&c=d",
+		ClientSource: commitClientSource(&salts, "", "nightly"), Query: "a=b&c=d",
 	}
 }
 
@@ -90,11 +90,16 @@ func TestParseLeafRefusesOtherSpellings(t *testing.T) {
 
 func TestCommitmentHidesPresence(t *testing.T) {
 	salts := testSalts()
-	if Commit(FieldKey, salts[0], false, "") == Commit(FieldKey, salts[0], true, "") {
-		t.Error("absent and empty are one")
+	absent, one := commitText(FieldKey, &salts, ""), commitText(FieldKey, &salts, "\x01")
+	if absent == one || len(absent) != len(one) {
+		t.Error("an absent field is told from one that is there")
 	}
-	if Commit(FieldKey, salts[0], true, "a") == Commit(FieldClient, salts[0], true, "a") {
+	if DigestField(FieldKey, salts[0], "a") == DigestField(FieldClient, salts[0], "a") {
 		t.Error("fields are not told apart")
+	}
+	client, source := DigestField(FieldClient, salts[1], "a"), DigestField(FieldSource, salts[2], "b")
+	if CommitPair(client, source) == CommitPair(source, client) || CommitPair(client, source) == client.Commit() {
+		t.Error("the fields of a pair are not told apart")
 	}
 }
 

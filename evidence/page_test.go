@@ -239,6 +239,25 @@ func TestVerifyPageInChromium(t *testing.T) {
 	if grade, _ := dropped(t, ctx, reseal(t, NewKey(), data, func(_ string, d []byte) []byte { return d }), ""); grade != "altered" {
 		t.Errorf("another key's list: %s", grade)
 	}
+	client := newTestLog(testKey(), LogID{1})
+	client.withClient = true
+	client.fill(t, 3)
+	data = write(t, client.key, client.contents(testPolicy, testSettings))
+	if grade, steps := dropped(t, ctx, data, ""); grade != "self-signed" || !strings.Contains(steps, "12 disclosed fields") {
+		t.Errorf("with clients: %s\n%s", grade, steps)
+	}
+	for name, change := range wrongDisclosures(string(disclosedText(client.contents("", "").Disclosed))) {
+		if grade, steps := dropped(t, ctx, changeDisclosed(t, client.key, data, change), ""); grade != "altered" {
+			t.Errorf("%s: %s\n%s", name, grade, steps)
+		}
+	}
+	good, raw := rawLineBreak(t)
+	if grade, steps := dropped(t, ctx, good, ""); grade != "self-signed" {
+		t.Errorf("an escaped carriage return: %s\n%s", grade, steps)
+	}
+	if grade, steps := dropped(t, ctx, raw, ""); grade != "altered" || !strings.Contains(steps, "leaves.tsv, line 2") {
+		t.Errorf("a raw carriage return: %s\n%s", grade, steps)
+	}
 	each := budget(500, 12500)
 	large := sampleLog(t, testKey(), LogID{1}, each)
 	data = write(t, large.key, large.contents(testPolicy, testSettings))
