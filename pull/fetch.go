@@ -3,11 +3,9 @@ package pull
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"strings"
@@ -49,14 +47,6 @@ type staged struct {
 	size   int64
 	note   string // what is odd about it
 	whole  bool   // it was found whole, left by a run that was killed
-}
-
-// download is the file that a recording is written to.
-type download struct {
-	file   *os.File
-	hash   hash.Hash
-	size   int64
-	ending string
 }
 
 // fetch downloads one recording into a file under a passing name. Its error is one of the above, a
@@ -169,12 +159,11 @@ func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken
 			in = io.MultiReader(bytes.NewReader(head[:n]), errorReader{err})
 		}
 	}
-	err = d.readFrom(in, r.buffer)
-	var w *os.PathError
-	if errors.As(err, &w) {
+	broken, err = d.readFrom(in, r.spool)
+	if err != nil {
 		return nil, diskError(err)
 	}
-	return err, ctx.Err()
+	return broken, ctx.Err()
 }
 
 // classify says what an error of the API means for the recording and for the run.
@@ -196,56 +185,6 @@ func (r *runner) classify(err error) error {
 	return &refused{why: e.Error()}
 }
 
-func openDownload(name string) (*download, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, diskError(err)
-	}
-	return &download{file: f, hash: sha256.New()}, nil
-}
-
-// close closes the file, once.
-func (d *download) close() error {
-	if d.file == nil {
-		return nil
-	}
-	err := d.file.Close()
-	d.file = nil
-	return err
-}
-
-// readFrom writes what comes into the file and the hash, a buffer at a time: TLS hands over 16 KiB,
-// and each write to a file costs as much as some of its bytes.
-func (d *download) readFrom(in io.Reader, buffer []byte) error {
-	for {
-		n, err := 0, error(nil)
-		for n < len(buffer) && err == nil {
-			var k int
-			k, err = in.Read(buffer[n:])
-			n += k
-		}
-		d.hash.Write(buffer[:n])
-		d.size += int64(n)
-		if _, err := d.file.Write(buffer[:n]); err != nil {
-			return err
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// restart empties the file.
-func (d *download) restart() error {
-	d.size = 0
-	d.hash.Reset()
-	_, err := d.file.Seek(0, io.SeekStart)
-	return errors.Join(err, d.file.Truncate(0))
-}
-
 // diskError says errDisk where there is no room, and what else is wrong otherwise.
 func diskError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
@@ -253,8 +192,3 @@ func diskError(err error) error {
 	}
 	return fmt.Errorf("write recording: %w", err)
 }
-
-// errorReader fails with an error that was met before.
-type errorReader struct{ err error }
-
-func (e errorReader) Read([]byte) (int, error) { return 0, e.err }

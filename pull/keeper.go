@@ -4,12 +4,19 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/6dcca832/headroom/store"
 )
 
-// keepers is how many files are made durable at the same time.
-const keepers = 8
+const (
+	// keepers is how many files are made durable at the same time.
+	keepers = 8
+	// keepBatch is how many files share a transaction of the ledger and a flush of their folder,
+	// keepWait how long the first of them waits for the others.
+	keepBatch = 4 * keepers
+	keepWait  = 50 * time.Millisecond
+)
 
 // keeper makes whole files durable and writes the ledger, several at a time, while the next
 // download is under way: a disk that flushes slowly does not hold the vendor's interval up.
@@ -30,7 +37,7 @@ type keeper struct {
 func newKeeper(ctx context.Context, r *runner, total int) *keeper {
 	// What was downloaded is kept, also when the user ends the run meanwhile.
 	k := &keeper{
-		r: r, ctx: context.WithoutCancel(ctx), in: make(chan staged, 4*keepers),
+		r: r, ctx: context.WithoutCancel(ctx), in: make(chan staged, keepBatch),
 		done: make(chan struct{}),
 	}
 	k.progress = Progress{Tenant: r.t.Name, Total: total, TotalBytes: r.result.Plan.Bytes}
@@ -70,19 +77,7 @@ func (k *keeper) close() error {
 func (k *keeper) work() {
 	defer close(k.done)
 	for s := range k.in {
-		batch := []staged{s}
-	fill:
-		for len(batch) < 4*keepers {
-			select {
-			case more, ok := <-k.in:
-				if !ok {
-					break fill
-				}
-				batch = append(batch, more)
-			default:
-				break fill
-			}
-		}
+		batch := k.gather(s)
 		k.mu.Lock()
 		err := k.err
 		k.mu.Unlock()
@@ -93,6 +88,25 @@ func (k *keeper) work() {
 			k.giveUp(batch, err)
 		}
 	}
+}
+
+// gather waits a little for what may be kept together with s.
+func (k *keeper) gather(s staged) []staged {
+	batch := []staged{s}
+	timer := time.NewTimer(keepWait)
+	defer timer.Stop()
+	for len(batch) < keepBatch {
+		select {
+		case more, ok := <-k.in:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, more)
+		case <-timer.C:
+			return batch
+		}
+	}
+	return batch
 }
 
 // keep makes a batch durable: the files, then their names, then the ledger's rows.

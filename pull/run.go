@@ -21,9 +21,6 @@ const (
 	stateGone    = store.LedgerGone
 	// spareDisk is how many bytes of a disk a pull leaves free, beside the recording's own.
 	spareDisk = 64 << 20
-	// copyBuffer is the size of the buffer that bodies are copied through; it stays in the
-	// processor's cache, where hash and system find it.
-	copyBuffer = 128 << 10
 )
 
 // Run pulls all tenants, some of them at the same time, and gives a Result for each, in their
@@ -59,7 +56,7 @@ type runner struct {
 	t       Tenant
 	started time.Time
 	result  Result
-	buffer  []byte
+	spool   *spool
 	kept    map[string]map[string]string // by folder: the files of recordings by their keys
 	fresh   []int64                      // sizes of what one night brings, by the window's mean
 }
@@ -130,7 +127,8 @@ func (r *runner) expectNights(l listing, window time.Duration) {
 // fetchAll downloads items one after the other, and keeps those that came whole while the next is
 // under way.
 func (r *runner) fetchAll(ctx context.Context, items []item, a account, b *budget) error {
-	r.buffer, r.kept = make([]byte, copyBuffer), map[string]map[string]string{}
+	r.spool, r.kept = newSpool(), map[string]map[string]string{}
+	defer r.spool.close()
 	k := newKeeper(ctx, r, len(items))
 	err := r.fetchEach(ctx, items, a, b, k)
 	err = errors.Join(err, k.close())
