@@ -41,6 +41,9 @@ func newPushCommand(s *streams) *cli.Command {
 	}
 }
 
+// pushClock is this machine's clock. It is a variable for tests only.
+var pushClock = time.Now
+
 type pushOptions struct {
 	postgres.PushOptions
 	db, to string
@@ -50,7 +53,7 @@ type pushOptions struct {
 
 func readPushOptions(c *cli.Context, _ *streams) (o pushOptions, err error) {
 	o.db, o.to, o.list = c.String("db"), c.String("to"), c.Bool("list")
-	o.Name = privacy.Note(c.String("machine"))
+	o.Name, o.Now = privacy.Note(c.String("machine")), pushClock
 	switch {
 	case o.to == "":
 		return o, errors.New("flag --to: is needed: postgres://USER@HOST/DATABASE, or HEADROOM_PUSH_TO in the environment")
@@ -118,6 +121,9 @@ func (s *session) push(ctx context.Context, o pushOptions) (err error) {
 	return nil
 }
 
+// openPatience is the longest that a server may take until its tables can be used.
+const openPatience = 2 * time.Minute
+
 // openBoth opens the file and the database. Whichever is new gets the hash key of the other.
 func (s *session) openBoth(
 	ctx context.Context, o pushOptions, waiting func(),
@@ -129,7 +135,9 @@ func (s *session) openBoth(
 		}
 		opts = append(opts, postgres.WithHashKey(from.HashKey()))
 	}
-	if to, err = postgres.Open(ctx, o.to, opts...); err == nil && from == nil {
+	within, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	if to, err = postgres.Open(within, o.to, opts...); err == nil && from == nil {
 		if from, err = sqlite.Open(o.db, sqlite.WithHashKey(to.HashKey())); err == nil {
 			s.tell("headroom: made %s with the hash key of the shared log", o.db)
 		}

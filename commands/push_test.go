@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,68 +59,6 @@ func lines(t *testing.T, dbs ...string) (all []string) {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// Three machines with files of their own, whose clocks differ, push in turns; each push may be
-// killed anywhere. Every row arrives once, and the audit is that of one file with everything.
-func TestThreeMachinesOneLog(t *testing.T) {
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	dir := t.TempDir()
-	t.Chdir(dir)
-	url := pgtest.Schema(t)
-	t.Setenv("HEADROOM_PUSH_TO", url)
-	program := filepath.Join(dir, "headroom") // the test's binary under this name is headroom
-	if err := os.Symlink(os.Args[0], program); err != nil {
-		t.Fatal(err)
-	}
-	r := rand.New(rand.NewPCG(1, 99))
-	var files []string
-	var waiting [][]store.Request
-	for i := range 3 {
-		files = append(files, filepath.Join(dir, "machine"+string(rune('a'+i))+".db"))
-		rows := randomLog(r, 1200)
-		for k := range rows {
-			rows[k].StartedAt += int64(i-1) * 2_500_000 // its clock
-		}
-		waiting = append(waiting, rows)
-	}
-	runMain(t, files[0], "push", "--machine", "pull-a") // nothing yet: the tables are made
-	for left := true; left; {
-		left = false
-		for i, file := range files {
-			n := min(len(waiting[i]), r.IntN(500))
-			if n > 0 {
-				addTo(t, file, waiting[i][:n])
-				waiting[i] = waiting[i][n:]
-			}
-			left = left || len(waiting[i]) > 0
-			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.IntN(300))*time.Millisecond)
-			_ = exec.CommandContext(ctx, program, "-q", "--db", file, "push").Run() // killed, or not
-			cancel()
-		}
-	}
-	for _, file := range files {
-		runMain(t, file, "push")
-		runMain(t, file, "push")
-	}
-	if got, want := lines(t, url), lines(t, files...); !slices.Equal(got, want) {
-		t.Fatalf("%d rows of %d arrived, or others", len(got), len(want))
-	}
-	one := filepath.Join(dir, "one.db")
-	addTo(t, one, rowsIn(t, url)) // in the order of their arrival
-	asOf := fleetNow.Format("2006-01-02T15:04:05Z")
-	for _, args := range [][]string{
-		{"audit", "--as-of", asOf, "--format", "json"}, {"forecast", "--as-of", asOf, "--format", "json"},
-	} {
-		a, b := withoutID(runMain(t, one, args...)), withoutID(runMain(t, url, args...))
-		if a != b {
-			t.Errorf("%v: one file says\n%s\nthe shared log says\n%s", args, a, b)
-		}
-	}
-	list := runMain(t, files[0], "push", "--list")
-	if strings.Count(list, "\n") != 4 || !strings.Contains(list, "the log's") {
-		t.Errorf("the machines are\n%s", list)
-	}
 }
 
 // What is wrong with a push is one line, with nothing sent; --every goes on.

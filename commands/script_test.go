@@ -29,6 +29,14 @@ var update = flag.Bool("update", false, "rewrite the expected output inside the 
 func TestMain(m *testing.M) {
 	testscript.Main(withServer{m}, map[string]func(){
 		"headroom": func() { os.Exit(Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"skewed": func() { // headroom on a machine whose clock is off by $CLOCK_SKEW
+			off, err := time.ParseDuration(os.Getenv("CLOCK_SKEW"))
+			if err != nil {
+				panic(err)
+			}
+			pushClock = func() time.Time { return time.Now().Add(off) }
+			os.Exit(Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
+		},
 	})
 }
 

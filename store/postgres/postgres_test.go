@@ -264,9 +264,11 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 	must(t, s.Refresh(ctx)) // after what is lost, the cache still fits
 }
 
-// breaker passes connections on, and breaks one after it has passed on a word.
+// breaker passes connections on, and breaks one after it has passed on a word, or keeps it and passes
+// nothing more of what the server says.
 type breaker struct {
 	folder string
+	mute   bool
 	armed  atomic.Bool
 }
 
@@ -303,8 +305,11 @@ func (b *breaker) pass(client net.Conn, server, word string) {
 		buf := make([]byte, 1<<16)
 		for {
 			n, err := to.Read(buf)
-			if err != nil || cut.Load() {
+			if err != nil || cut.Load() && !b.mute {
 				return
+			}
+			if cut.Load() {
+				continue
 			}
 			if _, err := client.Write(buf[:n]); err != nil {
 				return

@@ -19,12 +19,20 @@ import (
 // errMeanwhile: another push of the same file was faster.
 var errMeanwhile = errors.New("another process pushed meanwhile")
 
+// errNoAnswer: pushPatience is over.
+var errNoAnswer = errors.New("the server did not answer in time; the next push sends what is missing")
+
 // pushBatch is the most rows of a kind in one transaction. It is a variable for tests only.
 var pushBatch = maxBatch
 
+// pushPatience is the longest that one step of a push may take: a network that swallows what is
+// sent would else hold it for ever. It is a variable for tests only.
+var pushPatience = 2 * time.Minute
+
 // PushOptions say how to push. The zero value will do.
 type PushOptions struct {
-	// Name is what the user calls the machine; "" keeps the one it has.
+	// Name is what the user calls the machine; "" keeps the one it has. A new machine that has one is
+	// made known even where it has no rows yet.
 	Name string
 	// Now is the machine's clock; nil means time.Now. It is for tests.
 	Now func() time.Time
@@ -78,18 +86,33 @@ func (p *push) run(ctx context.Context) (err error) {
 		return err
 	}
 	p.done.OtherKey = !bytes.Equal(p.from.HashKey(), p.to.hashKey)
-	if err := p.compareClocks(ctx); err != nil {
+	if err := within(ctx, p.compareClocks); err != nil {
 		return err
 	}
 	if p.in, err = p.from.Seals(ctx); err != nil {
 		return err
 	}
 	for more := true; more && err == nil; {
-		if more, err = p.step(ctx); errors.Is(err, errMeanwhile) {
+		err = within(ctx, func(ctx context.Context) (err error) {
+			more, err = p.step(ctx)
+			return err
+		})
+		if errors.Is(err, errMeanwhile) {
 			more, err, p.checked = true, nil, false
 		}
 	}
 	return errors.Join(err, p.in.Close())
+}
+
+// within runs f with pushPatience.
+func within(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, pushPatience, errNoAnswer)
+	defer cancel()
+	err := f(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errNoAnswer) {
+		return fmt.Errorf("%w: %w", store.ErrIO, errNoAnswer)
+	}
+	return err
 }
 
 // step sends the next batch, and says whether there may be more.
@@ -104,8 +127,11 @@ func (p *push) step(ctx context.Context) (more bool, err error) {
 		p.checked = true
 	}
 	b, err := p.next(ctx, p.at)
-	if err != nil || b.upto == p.at {
+	if err != nil {
 		return false, err
+	}
+	if named := p.at.machine == 0 && p.o.Name != ""; b.upto == p.at && !named {
+		return false, nil
 	}
 	b.upto.n++
 	var recordings int64

@@ -22,6 +22,9 @@ var (
 	cachePatience = 2 * time.Second
 	// silence is how long a writer waits before WhenWaiting is told.
 	silence = time.Second
+	// answerPatience is how long a connection may take to end a transaction. It lasts even where the
+	// caller's context has ended, since the answer says what became of the rows.
+	answerPatience = 30 * time.Second
 	// maxPending is how many requests wait to be packed.
 	maxPending = 256 * 1024
 )
@@ -30,8 +33,11 @@ const (
 	// maxBatch is the most rows in one transaction, so that others get their turn.
 	maxBatch = 16384
 	// idleLimit ends the transaction of a client that is gone without the server's notice: else it
-	// would keep all others waiting.
+	// would keep all others waiting. keepAlive finds out about one that is gone while it sends rows, in
+	// a minute as well.
 	idleLimit = time.Minute
+	keepAlive = "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; " +
+		"SET LOCAL tcp_keepalives_count = 3"
 	// askEvery is the time between two questions what became of a transaction.
 	askEvery = 200 * time.Millisecond
 )
@@ -77,7 +83,7 @@ func (s *Store) writeLocked(ctx context.Context, patience time.Duration, f func(
 	}
 	if err != nil {
 		// The first error is the one to tell. Where the connection broke, the server rolls back itself.
-		_, _ = conn.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+		_, _ = endTransaction(ctx, conn, "ROLLBACK")
 		return err
 	}
 	return s.commit(ctx, conn, xid)
@@ -92,9 +98,9 @@ func (s *Store) begin(
 		defer time.AfterFunc(silence, s.opts.waiting).Stop()
 	}
 	results, err := conn.Conn().PgConn().Exec(ctx, fmt.Sprintf(
-		"BEGIN; SET LOCAL lock_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d; %s; "+
+		"BEGIN; SET LOCAL lock_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d; %s; %s; "+
 			"SELECT pg_current_xact_id(), coalesce((SELECT max(id) FROM event WHERE kind = 'prune'), 0)",
-		patience.Milliseconds(), idleLimit.Milliseconds(), takeLock)).ReadAll()
+		patience.Milliseconds(), idleLimit.Milliseconds(), keepAlive, takeLock)).ReadAll()
 	if err != nil {
 		return "", "", err
 	}
@@ -102,10 +108,18 @@ func (s *Store) begin(
 	return string(last[0]), string(last[1]), nil
 }
 
+func endTransaction(
+	ctx context.Context, conn *pgxpool.Conn, word string,
+) (pgconn.CommandTag, error) {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerPatience)
+	defer cancel()
+	return conn.Exec(within, word)
+}
+
 // commit commits. Where the connection breaks before the answer came, it asks on another what
 // became of the transaction, until it knows or ctx ends: the caller may write the same rows again.
 func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) error {
-	tag, err := conn.Exec(context.WithoutCancel(ctx), "COMMIT")
+	tag, err := endTransaction(ctx, conn, "COMMIT")
 	var refused *pgconn.PgError
 	switch {
 	case err == nil && tag.String() == "COMMIT":
@@ -119,8 +133,7 @@ func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) erro
 		defer time.AfterFunc(silence, s.opts.waiting).Stop()
 	}
 	for {
-		var status *string
-		asked := s.pool.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", xid).Scan(&status)
+		status, asked := s.statusOf(ctx, xid)
 		switch {
 		case asked == nil && status == nil:
 			return fmt.Errorf("it is not known whether the rows were written: %w", err)
@@ -135,6 +148,14 @@ func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) erro
 		case <-time.After(askEvery):
 		}
 	}
+}
+
+// statusOf asks what became of a transaction; nil means that the server has forgotten it.
+func (s *Store) statusOf(ctx context.Context, xid string) (status *string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
+	err = s.pool.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", xid).Scan(&status)
+	return status, err
 }
 
 // LastID implements packed.Tx.
