@@ -107,6 +107,7 @@ func (p *pushProof) night(night int) {
 	}
 	seed := p.r.Uint64()
 	faults.Go(func() { p.breakNetwork(seed, over) })
+	time.Sleep(time.Duration(500+p.r.IntN(1500)) * time.Millisecond)
 	p.server.Stop()
 	p.stops++
 	time.Sleep(time.Duration(p.r.IntN(300)) * time.Millisecond)
@@ -127,7 +128,7 @@ func (p *pushProof) breakNetwork(seed uint64, over chan struct{}) {
 		case <-over:
 			p.relay.set(relayPasses)
 			return
-		case <-time.After(time.Duration(20+r.IntN(400)) * time.Millisecond):
+		case <-time.After(time.Duration(100+r.IntN(1200)) * time.Millisecond):
 			p.relay.set(relayMode(max(0, r.IntN(2*int(relayModes))-int(relayModes)))) // passes half the time
 		}
 	}
@@ -148,6 +149,7 @@ func (m *proofMachine) night(night int) {
 		m.record(batch[:n])
 		batch = batch[n:]
 		p.process(m, m.file, "push")
+		time.Sleep(time.Duration(m.r.IntN(800)) * time.Millisecond)
 	}
 }
 

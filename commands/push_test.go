@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"os"
@@ -93,10 +94,16 @@ func TestPushRefuses(t *testing.T) {
 	if line := failMain(t, url, "push", "--to", url); !strings.Contains(line, "what is pushed is a file") {
 		t.Error(line)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var errs strings.Builder
-	code := Main(ctx, []string{"headroom", "--db", b, "push", "--to", url, "--every", "1s"}, strings.NewReader(""), &errs, &errs)
+	var errs bytes.Buffer
+	again := writer(func(b []byte) (int, error) {
+		if errs.Write(b); strings.Count(errs.String(), "the next attempt is in") == 2 {
+			cancel()
+		}
+		return len(b), nil
+	})
+	code := Main(ctx, []string{"headroom", "--db", b, "push", "--to", url, "--every", "1s"}, strings.NewReader(""), again, again)
 	if code != exitDone || strings.Count(errs.String(), "the next attempt is in") < 2 {
 		t.Errorf("exit code %d: %s", code, errs.String())
 	}
