@@ -82,7 +82,8 @@ type state struct {
 // completely since the auditor's state began.
 type scratch struct {
 	seen   egress.Items
-	gaps   []int64
+	gaps   []int64 // of the night at hand
+	ranged []int64 // gaps of all nights of a range: nobody asks for those of one
 	states stateReader
 	writer stateWriter
 	// Memory for the cells and nights of one auditor that continues a saved state.
@@ -103,7 +104,7 @@ func newAuditor(p *limits.Policy, t egress.Tenant, s *scratch) *Auditor {
 	a.Masks, a.Ahead = map[int64]uint64{}, map[uint64]bool{}
 	a.judges, a.fires = make([]rules.Judge, len(rules.All)), make([]rules.Fire, len(rules.All))
 	a.call.Before = rules.Paced{}
-	s.gaps = s.gaps[:0]
+	s.gaps, s.ranged = s.gaps[:0], s.ranged[:0]
 	for i, r := range rules.All {
 		j := r.New(&a.facts)
 		if g, ok := j.(rules.GroupJudge); ok && t.Cap.ToldBytes() > 0 {
@@ -134,6 +135,8 @@ func (a *Auditor) Explain(f func(Hit)) {
 // Range makes requests outside of it count for nothing: rules that look back hear them. Those
 // before it also fill the rolling window. Both are microseconds since 1970 UTC, until is exclusive.
 func (a *Auditor) Range(from, until int64) { a.from, a.until = from, until }
+
+func (a *Auditor) ranged() bool { return a.from != math.MinInt64 || a.until != math.MaxInt64 }
 
 // Add judges the next request. Its error is one of History's.
 func (a *Auditor) Add(r *store.Call) error {

@@ -166,9 +166,8 @@ func (a *Auditor) view(asOf int64, about About) *view {
 	if len(a.Group) > 0 {
 		a.closeGroup()
 	}
-	ranged := a.from != math.MinInt64 || a.until != math.MaxInt64
 	for i, j := range a.judges {
-		if j != nil && (!ranged || !rules.All[i].Whole) {
+		if j != nil && (!a.ranged() || !rules.All[i].Whole) {
 			j.End(asOf, a.fires[i])
 		}
 	}
@@ -244,7 +243,10 @@ func (v *view) statuses(rows []statusKind) []StatusCount {
 func (v *view) spacing(a *Auditor) Spacing {
 	s := Spacing{Class: a.policy.Frequency.Class, MinInterval: a.policy.Frequency.MinInterval, Min: -1}
 	rule := rules.Index(rules.Spacing)
-	gaps := a.scratch.gaps[:0]
+	gaps := a.scratch.ranged // all that count, where a range is judged
+	if !a.ranged() {
+		gaps = a.scratch.gaps[:0]
+	}
 	for _, n := range v.counted {
 		s.Requests += n.Paced
 		s.Indeterminate += n.Indeterminate
@@ -258,7 +260,9 @@ func (v *view) spacing(a *Auditor) Spacing {
 		gaps = unpackGaps(append(gaps, n.gaps...), n.Gaps)
 	}
 	s.P50, s.P95 = nearest(gaps, 0.50), nearest(gaps, 0.95)
-	a.scratch.gaps = gaps[:0]
+	if !a.ranged() {
+		a.scratch.gaps = gaps[:0]
+	}
 	return s
 }
 

@@ -203,7 +203,11 @@ func (a *Auditor) flush() {
 		k.n, k.bytes = 0, 0
 	}
 	if len(a.scratch.gaps) > 0 {
-		n.gaps = append(n.gaps, a.scratch.gaps...)
+		if a.ranged() {
+			a.scratch.ranged = append(a.scratch.ranged, a.scratch.gaps...)
+		} else {
+			n.gaps = append(n.gaps, a.scratch.gaps...)
+		}
 		a.scratch.gaps = a.scratch.gaps[:0]
 	}
 }

@@ -19,7 +19,8 @@ type exchange struct {
 	origin   *http.Request // the caller's
 	start    time.Time
 	row      store.Request
-	lossless bool // the row says all of the URL
+	lossless bool                    // the row says all of the URL
+	digest   *atomic.Pointer[string] // see keptURL.params
 
 	upload  atomic.Pointer[upload] // nil without a request body
 	written atomic.Int64           // bytes sent after 101
@@ -37,7 +38,8 @@ func (x *exchange) answered(resp *http.Response) {
 		x.row.RetryAfter = RetryAfter(after[0], x.t.now)
 	}
 	x.row.VendorID = x.t.vendorID(resp.Header)
-	x.row.DateSkew = x.t.dateSkew(resp.Header)
+	x.row.DateSkew = x.t.dateSkew(resp.Header,
+		x.start.Add(time.Duration(x.row.FirstByte)*time.Microsecond))
 }
 
 // failed records an attempt that got no answer.

@@ -44,8 +44,8 @@ func (t *Transport) vendorID(h http.Header) string {
 	return ""
 }
 
-// dateSkew is the answer's Date less our clock.
-func (t *Transport) dateSkew(h http.Header) store.Seconds {
+// dateSkew is the answer's Date less our clock when it came.
+func (t *Transport) dateSkew(h http.Header, now time.Time) store.Seconds {
 	values := h[t.headers.date]
 	if t.headers.date == "" || len(values) == 0 {
 		return store.Seconds{}
@@ -59,7 +59,7 @@ func (t *Transport) dateSkew(h http.Header) store.Seconds {
 		d = &parsedDate{strings.Clone(values[0]), at}
 		t.headers.last.Store(d)
 	}
-	skew := d.at.Sub(t.now()).Seconds()
+	skew := d.at.Sub(now).Seconds()
 	if math.Abs(skew) > float64(MaxRetryAfter) {
 		return store.Seconds{} // a clock that nobody set
 	}

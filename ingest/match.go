@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/limits"
@@ -27,6 +28,9 @@ type keptURL struct {
 	key      string
 	query    string
 	lossless bool
+	// params is the digest of a request without a body, once one was made; nil where the URL is not
+	// in the cache, or says everything itself.
+	params *atomic.Pointer[string]
 }
 
 // place is what all requests to one route of one tenant share.
@@ -53,7 +57,7 @@ type placeKey struct{ method, origin, template, class, tenant string }
 // describe fills the row with what is known before the request is sent.
 func (x *exchange) describe(req *http.Request) {
 	kept := x.t.keep(req)
-	x.lossless = kept.lossless
+	x.lossless, x.digest = kept.lossless, kept.params
 	x.row.Tenant, x.row.Route, x.row.Key, x.row.Query = kept.tenant, kept.route, kept.key, kept.query
 	x.row.Client, x.row.Source = x.t.client, x.t.source
 	if f, ok := x.t.followed(req); ok {
@@ -74,6 +78,9 @@ func (t *Transport) keep(req *http.Request) keptURL {
 	}
 	kept := t.match(req.Method, u)
 	if kept.key == "" {
+		if !kept.lossless {
+			kept.params = new(atomic.Pointer[string])
+		}
 		t.urls.put(k, kept)
 	}
 	return kept

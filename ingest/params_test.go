@@ -76,6 +76,38 @@ func TestTransportAndImportersAgreeOnParams(t *testing.T) {
 }
 
 // TestNoParamsOfPeople: of whom somebody dials not even a digest is kept, since a number is guessed from it in seconds.
+// TestParamsOfAURLThatWasAskedBefore: the digest comes from the cache of URLs then, and a body, or
+// anything else in the URL, still counts.
+func TestParamsOfAURLThatWasAskedBefore(t *testing.T) {
+	const listed = "https://acme.xima.cloud/rest/api/v2/recordings?secret="
+	base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		if r.Body != nil {
+			io.Copy(io.Discard, r.Body)
+		}
+		return answer(204, http.NoBody, 0), nil
+	})
+	rec := &recorded{}
+	tr := NewTransport(base, rec, WithHashKey([]byte("k")))
+	for i, c := range []struct{ method, url, body string }{
+		{"GET", listed + "1", ""}, {"GET", listed + "1", ""}, {"GET", listed + "2", ""},
+		{"POST", listed + "1", ""}, {"POST", listed + "1", "body"}, {"POST", listed + "1", ""},
+		{"GET", listed + "1", ""}, {"GET", "https://beta.xima.cloud/rest/api/v2/recordings?secret=1", ""},
+	} {
+		var body io.Reader
+		if c.body != "" {
+			body = strings.NewReader(c.body)
+		}
+		if _, err := tr.RoundTrip(request(t, c.method, c.url, body)); err != nil {
+			t.Fatal(err)
+		}
+		p := NewParams([]byte("k"), c.method, c.url)
+		io.WriteString(p, c.body)
+		if got := rec.all()[i].Params; got != p.Sum() {
+			t.Errorf("%d, %s %s: params %s, want %s", i, c.method, c.url, got, p.Sum())
+		}
+	}
+}
+
 func TestNoParamsOfPeople(t *testing.T) {
 	for _, path := range []string{"/rest/api/v1/agents/1234/click-to-dial", "/rest/api/v1/skills/7/callback"} {
 		rec := &recorded{}

@@ -114,9 +114,19 @@ func (x *exchange) urlParams() string {
 	if x.lossless {
 		return ""
 	}
+	if x.digest != nil {
+		if sum := x.digest.Load(); sum != nil {
+			return *sum
+		}
+	}
 	p := x.t.params.Get().(*Params)
 	defer x.t.params.Put(p)
-	return x.freshParams(p).Sum()
+	sum := x.freshParams(p).Sum()
+	if x.digest != nil {
+		known := sum
+		x.digest.Store(&known)
+	}
+	return sum
 }
 
 // rehash reads a fresh copy of a body that the server did not want whole, if the caller can give

@@ -33,7 +33,8 @@ func (c Chunk) Unseal(sealed []byte) (data []byte, ok bool) {
 // Data reads what chunks hold, as it was when the snapshot was opened. It is safe for use by
 // several goroutines, and its errors say what to do.
 type Data interface {
-	// ReadChunk appends a chunk's sealed bytes to buf; none where the chunk is gone.
+	// ReadChunk gives a chunk's sealed bytes, none where the chunk is gone. It may put them into the
+	// memory of buf.
 	ReadChunk(ctx context.Context, c Chunk, buf []byte) ([]byte, error)
 	// ReadFilters calls f with the sealed filter of each of a tenant's chunks.
 	ReadFilters(ctx context.Context, tenant int64, f func(chunk int64, sealed []byte)) error
@@ -247,11 +248,11 @@ func (n *Reader) unpack(e *pack.Entry) store.Call {
 	return q
 }
 
-// decode unpacks a chunk into cols; raw is used again and given back.
+// decode unpacks a chunk into cols; raw, and what it gives back, is memory to use again.
 func (n *Reader) decode(
 	ctx context.Context, c Chunk, raw []byte, cols *pack.Columns,
 ) ([]byte, error) {
-	raw, err := n.data.ReadChunk(ctx, c, raw[:0])
+	raw, err := n.data.ReadChunk(ctx, c, raw)
 	if err != nil {
 		return raw, err
 	}

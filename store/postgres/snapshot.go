@@ -119,6 +119,7 @@ func (n *reading) with(what string, f func(*pgx.Conn) error) error {
 
 // ReadChunk implements packed.Data.
 func (n *reading) ReadChunk(ctx context.Context, c packed.Chunk, buf []byte) ([]byte, error) {
+	buf = buf[:0]
 	err := n.with("packed requests", func(conn *pgx.Conn) error {
 		return each(ctx, conn, "SELECT data FROM cache_chunk WHERE tenant_id = $1 AND id = $2",
 			func(scan scanFunc) error {

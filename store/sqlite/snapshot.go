@@ -130,22 +130,15 @@ func (n *Snapshot) Close() error {
 }
 
 // ReadChunk implements packed.Data.
-func (n *Snapshot) ReadChunk(ctx context.Context, c packed.Chunk, buf []byte) ([]byte, error) {
+func (n *Snapshot) ReadChunk(ctx context.Context, c packed.Chunk, _ []byte) ([]byte, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	rows, err := n.data.QueryContext(ctx, c.ID)
-	if err != nil {
-		return buf, explain(err)
+	var sealed uncopied
+	err := n.data.QueryRowContext(ctx, c.ID).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
 	}
-	defer rows.Close()
-	var raw sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&raw); err != nil {
-			return buf, explain(err)
-		}
-		buf = append(buf, raw...)
-	}
-	return buf, explain(rows.Err())
+	return sealed, explain(err)
 }
 
 // ReadFilters implements packed.Data.
