@@ -32,7 +32,9 @@ type Auditor struct {
 	from, until int64
 	// gapsFrom is the first night whose gaps are kept.
 	gapsFrom int32
-	onHit    func(rule int, e *rules.Evidence) // nil unless somebody asks for hits
+	// tellNights asks for Result.Nights.
+	tellNights bool
+	onHit      func(rule int, e *rules.Evidence) // nil unless somebody asks for hits
 
 	table   table
 	call    rules.Call

@@ -10,6 +10,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/rules"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -260,7 +261,7 @@ func (b *brute) simpleRules() {
 	b.fire(rules.CutShort, analyze.Notice, b.where(func(_ int, c *call) bool {
 		return c.class == audio && c.CutShort && (c.Status == 200 || c.Status == 204)
 	}))
-	b.tell(rules.CutShort, fmt.Sprintf("%d bytes", b.bytes(rules.CutShort)))
+	b.tell(rules.CutShort, measure.Bytes(b.bytes(rules.CutShort)))
 	b.fire(rules.OutsideWindow, analyze.Notice, b.where(func(_ int, c *call) bool {
 		return c.class == audio && b.about.Window != nil && !b.about.Window.Contains(c.Start())
 	}))
@@ -422,7 +423,7 @@ func (b *brute) duplicates() {
 	if all := b.result.Egress.Total; all > 0 {
 		share = 100 * float64(wasted) / float64(all)
 	}
-	b.tell(rules.DuplicateDownload, fmt.Sprintf("%d bytes %.1f%%", wasted, math.Floor(10*share+1e-9)/10))
+	b.tell(rules.DuplicateDownload, fmt.Sprintf("%s %.1f%%", measure.Bytes(wasted), math.Floor(10*share+1e-9)/10))
 }
 
 // stalePulls are judged over the whole log: of a range, and of the last nights, those count that reach into it.

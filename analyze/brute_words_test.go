@@ -31,7 +31,7 @@ func describe(r analyze.Result) []string {
 	return lines
 }
 
-var toldPart = regexp.MustCompile(`"[^"]*"|[0-9,.]+ (?:bytes)|[0-9.]+%`)
+var toldPart = regexp.MustCompile(`"[^"]*"|[0-9.]+ [kMGTPE]?B|[0-9.]+%`)
 
 // told is what the promises want a finding's detail to say: names and amounts, for the rules that have some.
 func told(f analyze.Finding) string {

@@ -27,7 +27,7 @@ func ExampleRun() {
 	}
 	// Output:
 	// acme: fail, 46200 bytes of 2183328000 (assumed)
-	// spacing violation ×1, rows [2]: 1 gap under 3 s, of 1 between recording_audio requests; the shortest was 1.2 s
+	// spacing violation ×1, rows [2]: 1 gap under 3 s, of 1 between recording_audio requests; the shortest was 1.20 s
 }
 
 func auditFile(ctx context.Context, file string) error {

@@ -40,6 +40,9 @@ func (a *Auditor) result(
 		r.Resets = append(r.Resets, Reset{At: at})
 	}
 	v.count(a, &r)
+	if a.tellNights {
+		r.Nights = v.nightCounts(a.calend)
+	}
 	v.tellEnds(a)
 	all := v.incidents(a)
 	if about == AboutNew {
@@ -88,6 +91,25 @@ func (v *view) count(a *Auditor, r *Result) {
 		}
 	}
 	r.Spacing = v.spacing(a)
+}
+
+// nightCounts are the nights that are counted.
+func (v *view) nightCounts(c calendar) (all []NightCount) {
+	for _, n := range v.counted {
+		if n.Requests == 0 && len(n.Hits) == 0 {
+			continue
+		}
+		night := NightCount{
+			Date: c.date(n.N), Requests: n.Requests, Recordings: n.Recordings, Bytes: n.Bytes,
+			Refused: n.Refused, Least: n.Least,
+		}
+		for i := range n.Hits {
+			night.Findings = append(night.Findings, Tally{n.Hits[i].Rule, n.Hits[i].Count})
+		}
+		slices.SortFunc(night.Findings, func(a, b Tally) int { return cmp.Compare(a.Of, b.Of) })
+		all = append(all, night)
+	}
+	return all
 }
 
 // wholeEnds are what rules that judge the whole log fire at its end.

@@ -98,6 +98,9 @@ type Result struct {
 	Resets    []Reset
 	Incidents []Incident // open ones first, then the latest first
 	Findings  []Finding  // by severity, then in the order of the rules
+	// Nights are those that are counted and had a request or a hit, in order, where Options.Nights
+	// asked for them.
+	Nights []NightCount
 	// Opaque is how many of Requests are tunnels, whose own requests could not be seen or judged.
 	Opaque int64
 	// Redirected is how many answers led to a storage, Storage how many of Requests went there: their
@@ -116,6 +119,17 @@ type Result struct {
 	FirstRequest, LastRequest, LastPull int64
 
 	seen map[string]int64 // for Report.Seen
+}
+
+// NightCount is what a tenant did in a night.
+type NightCount struct {
+	Date       time.Time // the day on which it begins, at noon in the tenant's zone
+	Requests   int64
+	Recordings int64 // complete downloads
+	Bytes      int64 // of recording audio
+	Refused    int64
+	Least      int64   // shortest gap, microseconds; -1 without one
+	Findings   []Tally // of rules, in the order of Rules
 }
 
 // Recent is what the nights of RecentNights hold.

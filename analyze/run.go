@@ -42,6 +42,8 @@ type Options struct {
 	// these things. Both need every request, and cost little beside Days.
 	Examples int
 	Usage    []UsageBy
+	// Nights asks for Result.Nights.
+	Nights bool
 	// NoCache leaves saved states alone. The snapshot should be one without a cache as well.
 	NoCache bool
 	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near;

@@ -126,6 +126,7 @@ func (r *runner) whole(
 
 func (r *runner) auditor(t egress.Tenant, scr *scratch) *Auditor {
 	a := newAuditor(r.o.Policy, t, scr)
+	a.tellNights = r.o.Nights
 	a.facts.Configured = slices.Contains(r.o.Known, t.Name)
 	return a
 }

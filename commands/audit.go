@@ -46,6 +46,7 @@ func newAuditCommand(s *streams) *cli.Command {
 			"  headroom audit\n" +
 			"  headroom -q audit --new --brief --only fail,warn\n" +
 			"  headroom audit acme --since 7d --format json\n" +
+			"  headroom audit acme --nights\n" +
 			"  headroom audit acme --explain spacing\n" +
 			"  headroom audit --explain acme-2026-11-06-duplicate-download",
 		Flags: slices.Concat([]cli.Flag{
@@ -66,6 +67,10 @@ func newAuditCommand(s *streams) *cli.Command {
 			&cli.BoolFlag{
 				Name:  "brief",
 				Usage: "one line for each tenant that needs somebody, and one for all others",
+			},
+			&cli.BoolFlag{
+				Name:  "nights",
+				Usage: "also tell what each tenant shown did night by night",
 			},
 			newChoiceFlag("sort", "`ORDER` of the tenants", sorts()...),
 			&cli.IntFlag{
@@ -95,6 +100,7 @@ type auditOptions struct {
 	cursor   string
 	shown    showOptions
 	noCache  bool
+	nights   bool
 	textfile string
 	output   string
 	look     report.Options
@@ -114,6 +120,7 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 		return o, err
 	}
 	o.output, o.explain, o.textfile = c.String("output"), c.String("explain"), c.String("textfile")
+	o.nights = c.Bool("nights")
 	o.news, o.cursor, o.noCache = c.Bool("new"), c.String("cursor"), c.Bool("no-cache")
 	if err := checkExplain(o.explain); err != nil {
 		return o, err
@@ -133,7 +140,10 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	if o.look, err = readLook(c, s); err != nil {
 		return o, err
 	}
-	if o.look.Brief = c.Bool("brief"); o.look.Brief && !forPeople(o.look.Format) {
+	if o.look.Brief = c.Bool("brief"); o.look.Brief && o.nights {
+		return o, errors.New("flag --brief: does not go with --nights")
+	}
+	if o.look.Brief && !forPeople(o.look.Format) {
 		return o, fmt.Errorf("flag --brief: makes lines for people, not %s; leave out --format",
 			o.look.Format)
 	}
@@ -152,7 +162,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 		return explain(c.Context, se, snap, names, o)
 	}
 	options := se.analysis(o.span, names)
-	options.NoCache = o.noCache
+	options.NoCache, options.Nights = o.noCache, o.nights
 	if o.news {
 		if err := se.writable(); err != nil {
 			return fmt.Errorf("flag --new: keeps what was told in the database: %w", err)

@@ -21,6 +21,7 @@ import (
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/proxy"
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -281,7 +282,7 @@ func (c *capture) recordHeld() error {
 		h := held[tenant]
 		e := store.Event{
 			Kind: store.EventPaced, At: time.Now().UnixMicro(), Tenant: tenant, Count: h.Requests,
-			Note: fmt.Sprintf("held for %.3f s in all", h.Time.Seconds()),
+			Note: "held for " + measure.Duration(h.Time.Microseconds()) + " in all",
 		}
 		if err := c.store.AddEvent(context.Background(), e); err != nil {
 			return err

@@ -182,6 +182,7 @@ func TestFleetTellsTheSixFirst(t *testing.T) {
 	if brief, _ := run("audit", "--as-of", asOf, "--brief"); strings.Count(brief, "\n") > 24 || strings.Contains(brief, "tenant-") {
 		t.Errorf("the short form:\n%s", brief)
 	}
+	checkParity(t, []string{"--db", db, "--config", config}, asOf, []string{"zz-refused", "zz-growing", "zz-stopped", "tenant-003"})
 	// A week of mornings: each problem is told once, on the morning after it began.
 	told := 0
 	for range 2 {

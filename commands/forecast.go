@@ -158,6 +158,9 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.look, err = se.origin(c.Context, snap, o.look); err != nil {
+		return err
+	}
 	return writeForecast(r, outlook.WindowDays(se.policy), o,
 		func(f func(io.Writer) error) error { return se.write(o.output, f) })
 }
@@ -176,6 +179,7 @@ func runDaily(se *session, o forecastOptions) error {
 			},
 		)
 	}
+	o.look.Program = version()
 	r, err := outlook.ProjectDaily(series, se.policy, o.horizon, o.whatIf)
 	if err != nil {
 		return err

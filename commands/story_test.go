@@ -52,6 +52,8 @@ func TestStoryIsAuditedAsItHappened(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeEverything(t, dir, db, end)
+	checkParity(t, []string{"--db", db, "--config", filepath.Join(dir, defaultConfig)}, end.Format(time.RFC3339),
+		[]string{"acme", "borealis", "cobalt", "dunmore", "elmwood"})
 	noCanary(t, dir)
 }
 

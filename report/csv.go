@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/6dcca832/headroom/analyze"
@@ -104,6 +105,7 @@ var auditHead = []string{
 	"at_fault", "first_request", "last_request", "cap_agents", "cap_told_on", "cap_told_by",
 	"incident", "cause", "state", "nights", "clean_nights", "reset_at", "refused", "wasted_bytes",
 	"rules",
+	"night", "requests", "recordings", "bytes",
 	"about", "since", "until", "program", "database", "rows", "first_row", "last_row",
 }
 
@@ -127,7 +129,16 @@ func auditCSV(b *bytes.Buffer, r *analyze.Report, o Options) error {
 	return writeCSV(b, auditHead, all)
 }
 
-// tenantRecords are a tenant's rows: itself, its resets, incidents, statuses and findings.
+// nightRecord has in "detail" how often each rule fired.
+func nightRecord(n *analyze.NightCount) map[string]cell {
+	return map[string]cell{
+		"kind": "night", "night": cell(n.Date.Format(time.DateOnly)), "requests": whole(n.Requests),
+		"recordings": whole(n.Recordings), "bytes": whole(n.Bytes), "refused": whole(n.Refused),
+		"min_s": gapCell(n.Least), "detail": words(firedWords(n)),
+	}
+}
+
+// tenantRecords are a tenant's rows: itself, its resets, incidents, statuses, findings and nights.
 func tenantRecords(t *analyze.Result) []map[string]cell {
 	rows := []map[string]cell{tenantRecord(t)}
 	for _, r := range t.Resets {
@@ -145,6 +156,9 @@ func tenantRecords(t *analyze.Result) []map[string]cell {
 	}
 	for _, f := range t.Findings {
 		rows = append(rows, findingRecord(f))
+	}
+	for i := range t.Nights {
+		rows = append(rows, nightRecord(&t.Nights[i]))
 	}
 	return rows
 }

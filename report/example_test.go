@@ -34,5 +34,10 @@ func ExampleAudit() {
 	// ────────────────────────────────────────────────────────────────────────────────────────
 	// ✓ pass  acme       2,151      0  3.20 s  6.91/58.2 MB 11% told  10.1 MB              4 h
 	//
+	// acme: pass
+	//   2,151 requests, 0 at fault, the last pull at 2026-11-06 04:00:00Z
+	//   Gaps between 2,068 recording_audio requests: shortest 3.00 s, p50 3.20 s, p95 3.38 s; 0 under
+	//     3 s
+	//
 	// Cap told: as the vendor's support said.
 }

@@ -21,7 +21,7 @@ import (
 func Forecast(w io.Writer, r *outlook.Report, detail bool, o Options) error {
 	return renderers{
 		"table":    func(b *bytes.Buffer) error { forecastTable(b, r, detail, o); return nil },
-		"json":     func(b *bytes.Buffer) error { return writeJSON(b, newForecastDoc(r)) },
+		"json":     func(b *bytes.Buffer) error { return writeJSON(b, newForecastDoc(r, o)) },
 		"csv":      func(b *bytes.Buffer) error { return forecastCSV(b, r) },
 		"markdown": func(b *bytes.Buffer) error { forecastMarkdown(b, r, detail, o); return nil },
 	}.write(w, "forecast", o)
@@ -325,7 +325,7 @@ func detailLines(p *outlook.Projection) []string {
 		lines = append(
 			lines,
 			fmt.Sprintf(
-				"At most %s tonight (bound by %s), for 5 more points of chance; or %s every night from now on, for a chance under 5%%.",
+				"At most %s tonight (bound by %s), for at most 2.5 more points of chance; or %s every night from now on, for a chance under 5%%.",
 				measure.Bytes(p.Budget.Tonight), p.Budget.Binds, measure.Bytes(p.Budget.Daily)),
 		)
 	}

@@ -19,10 +19,14 @@ import (
 
 // forecastDoc is the forecast of schema headroom.forecast/v1, see FORMATS.md.
 type forecastDoc struct {
-	Schema  string          `json:"schema"`
-	AsOf    string          `json:"as_of"`
-	Horizon int             `json:"horizon_days"`
-	Tenants []projectionDoc `json:"tenants"`
+	Schema   string          `json:"schema"`
+	AsOf     string          `json:"as_of"`
+	Horizon  int             `json:"horizon_days"`
+	WhatIf   *string         `json:"what_if"`
+	Program  programDoc      `json:"program"`
+	Database *databaseDoc    `json:"database"`
+	Left     int             `json:"left"` // tenants that are not shown
+	Tenants  []projectionDoc `json:"tenants"`
 }
 
 type projectionDoc struct {
@@ -39,6 +43,10 @@ type projectionDoc struct {
 	Budget    budgetDoc        `json:"budget"`
 	Backtest  *backtestDoc     `json:"backtest"`
 	DataUntil *string          `json:"data_until"`
+	OverSince *string          `json:"over_since"`
+	Under     *string          `json:"under_again"`
+	Room      []roomDoc        `json:"room"`
+	Unscored  *string          `json:"unscored"`
 	Notes     []string         `json:"notes"`
 }
 
@@ -57,6 +65,12 @@ type rollingDoc struct {
 	P975  int64  `json:"p975"`
 }
 
+// roomDoc is what leaves the window in the hour up to At.
+type roomDoc struct {
+	At    string `json:"at"`
+	Bytes int64  `json:"bytes"`
+}
+
 type crossDoc struct {
 	P10 *string `json:"p10"`
 	P50 *string `json:"p50"`
@@ -64,8 +78,9 @@ type crossDoc struct {
 }
 
 type budgetDoc struct {
-	Tonight *int64 `json:"tonight_bytes"`
-	Daily   *int64 `json:"daily_bytes"`
+	Tonight *int64  `json:"tonight_bytes"`
+	Daily   *int64  `json:"daily_bytes"`
+	Binds   *string `json:"binds"`
 }
 
 type backtestDoc struct {
@@ -76,12 +91,11 @@ type backtestDoc struct {
 	Cover95 json.Number `json:"coverage95"`
 }
 
-func newForecastDoc(r *outlook.Report) forecastDoc {
+func newForecastDoc(r *outlook.Report, o Options) forecastDoc {
 	doc := forecastDoc{
-		Schema:  "headroom.forecast/v1",
-		AsOf:    measure.Exact(r.AsOf),
-		Horizon: r.Horizon,
-		Tenants: []projectionDoc{},
+		Schema: "headroom.forecast/v1", AsOf: measure.Exact(r.AsOf), Horizon: r.Horizon,
+		WhatIf: textOrNull(whatIfWords(r.WhatIf)), Program: programDoc{textOrNull(o.Program)},
+		Database: newDatabaseDoc(o.Database), Left: o.Left, Tenants: []projectionDoc{},
 	}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newProjectionDoc(&r.Tenants[i]))
@@ -96,14 +110,20 @@ func newProjectionDoc(p *outlook.Projection) projectionDoc {
 		History: p.History, Reason: textOrNull(p.Reason), Rolling: []rollingDoc{},
 		Chance:    shareOrNull(p.Chance),
 		CrossAt:   crossDoc{timeOrNull(p.Early), timeOrNull(p.Likely), timeOrNull(p.Late)},
-		DataUntil: timeOrNull(p.DataUntil),
-		Notes:     append([]string{}, p.Notes...),
+		DataUntil: timeOrNull(p.DataUntil), OverSince: timeOrNull(p.Over),
+		Under: timeOrNull(p.Under), Room: []roomDoc{}, Unscored: textOrNull(p.Unscored),
+		Notes: append([]string{}, p.Notes...),
 	}
 	for i := range p.Days {
 		doc.Rolling = append(doc.Rolling, newRollingDoc(i+1, &p.Days[i]))
 	}
+	for _, h := range p.Room {
+		if h.Bytes > 0 {
+			doc.Room = append(doc.Room, roomDoc{measure.Exact(h.At), h.Bytes})
+		}
+	}
 	if p.Budget != nil {
-		doc.Budget = budgetDoc{&p.Budget.Tonight, &p.Budget.Daily}
+		doc.Budget = budgetDoc{&p.Budget.Tonight, &p.Budget.Daily, textOrNull(p.Budget.Binds)}
 	}
 	if len(p.Scores) > 0 {
 		s := p.Scores[0]

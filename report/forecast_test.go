@@ -84,13 +84,13 @@ func TestForecastJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(renderForecast(t, someForecast(t), false, Options{Format: "json"})), &doc); err != nil {
 		t.Fatal(err)
 	}
-	sameKeys(t, doc, "schema as_of horizon_days tenants")
+	sameKeys(t, doc, "schema as_of horizon_days what_if program database left tenants")
 	tenants := doc["tenants"].([]any)
 	first, last := tenants[0].(map[string]any), tenants[2].(map[string]any)
-	sameKeys(t, first, "tenant cap_bytes cap_source current_bytes method history_days reason rolling p_cross cross_at budget backtest data_until notes")
+	sameKeys(t, first, "tenant cap_bytes cap_source current_bytes method history_days reason rolling p_cross cross_at budget backtest data_until over_since under_again room unscored notes")
 	sameKeys(t, first["rolling"].([]any)[0].(map[string]any), "day at point p025 p05 p10 p25 p50 p75 p90 p95 p975")
 	sameKeys(t, first["cross_at"].(map[string]any), "p10 p50 p90")
-	sameKeys(t, first["budget"].(map[string]any), "tonight_bytes daily_bytes")
+	sameKeys(t, first["budget"].(map[string]any), "tonight_bytes daily_bytes binds")
 	sameKeys(t, first["backtest"].(map[string]any), "origins mase pinball coverage80 coverage95")
 	if first["reason"] != nil || last["reason"] == nil || last["p_cross"] != nil || last["backtest"] != nil || len(last["rolling"].([]any)) != 0 {
 		t.Errorf("first %v\nlast %v", first, last)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
 )
@@ -28,7 +29,19 @@ type auditDoc struct {
 	Policy      policyDoc     `json:"policy"`
 	Program     programDoc    `json:"program"`
 	Database    *databaseDoc  `json:"database"`
-	Tenants     []tenantDoc   `json:"tenants"`
+	// Dropped are requests that could not be recorded, Later those after AsOf, which are left out.
+	Dropped int64       `json:"dropped"`
+	Later   int64       `json:"later"`
+	Pruned  *prunedDoc  `json:"pruned"`
+	Left    int64       `json:"left"` // tenants that are not shown
+	Notes   []string    `json:"notes"`
+	Tenants []tenantDoc `json:"tenants"`
+}
+
+type prunedDoc struct {
+	Before   string `json:"before"`
+	Requests int64  `json:"requests"`
+	Bytes    int64  `json:"bytes"`
 }
 
 type policyDoc struct {
@@ -55,6 +68,11 @@ type tenantDoc struct {
 	FirstRequest *string         `json:"first_request"`
 	LastRequest  *string         `json:"last_request"`
 	LastPull     *string         `json:"last_pull"`
+	Opaque       int64           `json:"opaque"`
+	Foreign      int64           `json:"foreign"`
+	Redirected   int64           `json:"redirected"`
+	Storage      int64           `json:"storage"`
+	Held         int64           `json:"held"`
 	Spacing      spacingDoc      `json:"spacing"`
 	Statuses     []statusDoc     `json:"statuses"`
 	Egress       egressDoc       `json:"egress"`
@@ -62,6 +80,18 @@ type tenantDoc struct {
 	Resets       []resetDoc      `json:"resets"`
 	Incidents    []incidentDoc   `json:"incidents"`
 	Findings     []findingDoc    `json:"findings"`
+	Nights       []nightDoc      `json:"nights,omitempty"`
+}
+
+// nightDoc is a night; Findings has how often each rule fired.
+type nightDoc struct {
+	Night      string           `json:"night"`
+	Requests   int64            `json:"requests"`
+	Recordings int64            `json:"recordings"`
+	Bytes      int64            `json:"bytes"`
+	Refused    int64            `json:"refused"`
+	Min        *json.Number     `json:"min_s"`
+	Findings   map[string]int64 `json:"findings"`
 }
 
 type capDoc struct {
@@ -103,6 +133,7 @@ type spacingDoc struct {
 	MinInterval   json.Number  `json:"min_interval_s"`
 	Violations    int64        `json:"violations"`
 	Indeterminate int64        `json:"indeterminate"`
+	Tolerated     int64        `json:"tolerated"`
 	Min           *json.Number `json:"min_s"`
 	P50           *json.Number `json:"p50_s"`
 	P95           *json.Number `json:"p95_s"`
@@ -151,7 +182,12 @@ func newAuditDoc(r *analyze.Report, o Options) auditDoc {
 		Since: timeOrNull(r.Since), Until: timeOrNull(r.Until),
 		Policy:  policyDoc{Name: r.PolicyName, Version: r.PolicyVersion},
 		Program: programDoc{textOrNull(o.Program)}, Database: newDatabaseDoc(o.Database),
-		Tenants: []tenantDoc{},
+		Dropped: r.Dropped, Later: r.Later, Left: int64(len(o.Of) - len(r.Tenants)),
+		Notes: append([]string{}, Notes(r)...), Tenants: []tenantDoc{},
+	}
+	doc.Left = max(doc.Left, 0)
+	if gone := r.Pruned; !gone.Before.IsZero() {
+		doc.Pruned = &prunedDoc{measure.Exact(gone.Before), gone.Requests, gone.Bytes}
 	}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newTenantDoc(&r.Tenants[i]))
@@ -186,6 +222,7 @@ func newTenantDoc(t *analyze.Result) tenantDoc {
 		Tenant: t.Tenant, Verdict: t.Verdict, Requests: t.Requests, AtFault: t.AtFault,
 		FirstRequest: microsOrNull(t.FirstRequest), LastRequest: microsOrNull(t.LastRequest),
 		LastPull: microsOrNull(t.LastPull), Spacing: newSpacingDoc(t.Spacing),
+		Opaque: t.Opaque, Foreign: t.Foreign, Redirected: t.Redirected, Storage: t.Storage, Held: t.Held,
 		Egress: newEgressDoc(t.Egress), Cap: newCapDoc(t), Statuses: []statusDoc{}, Resets: []resetDoc{},
 		Incidents: []incidentDoc{}, Findings: []findingDoc{},
 	}
@@ -206,6 +243,20 @@ func newTenantDoc(t *analyze.Result) tenantDoc {
 			Basis:    basisWord(f.Basis),
 			Requests: append([]int64{}, f.Requests...), Incident: textOrNull(f.Incident),
 		})
+	}
+	for i := range t.Nights {
+		doc.Nights = append(doc.Nights, newNightDoc(&t.Nights[i]))
+	}
+	return doc
+}
+
+func newNightDoc(n *analyze.NightCount) nightDoc {
+	doc := nightDoc{
+		Night: n.Date.Format(time.DateOnly), Requests: n.Requests, Recordings: n.Recordings,
+		Bytes: n.Bytes, Refused: n.Refused, Min: gapOrNull(n.Least), Findings: map[string]int64{},
+	}
+	for _, f := range n.Findings {
+		doc.Findings[rules.Names()[f.Of]] = f.N
 	}
 	return doc
 }
@@ -259,7 +310,7 @@ func newSpacingDoc(s analyze.Spacing) spacingDoc {
 	return spacingDoc{
 		Class: s.Class, Requests: s.Requests,
 		MinInterval: json.Number(measure.DecimalSeconds(s.MinInterval.Microseconds())),
-		Violations:  s.Violations, Indeterminate: s.Indeterminate, Min: gapOrNull(s.Min),
+		Violations:  s.Violations, Indeterminate: s.Indeterminate, Tolerated: s.Slips, Min: gapOrNull(s.Min),
 		P50: gapOrNull(s.P50), P95: gapOrNull(s.P95),
 	}
 }

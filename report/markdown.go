@@ -147,7 +147,7 @@ func markdownVerdict(t *tenantView) []string {
 // ones. A text from outside always stands behind a word of ours, so that nothing in it can begin a
 // line.
 func markdownFindings(b *bytes.Buffer, t *tenantView) {
-	if len(t.Findings)+len(t.Incidents)+len(t.Known) == 0 {
+	if len(t.Findings)+len(t.Incidents)+len(t.Known)+len(t.Figures) == 0 && t.Nights == nil {
 		return
 	}
 	fmt.Fprintf(b, "\n## %s\n\n", markdown(text.ShortenMiddle(t.Name, text.MaxName)))
@@ -177,5 +177,12 @@ func markdownFindings(b *bytes.Buffer, t *tenantView) {
 				fmt.Fprintf(b, "  - %s: %s\n", part[0], markdown(part[1]))
 			}
 		}
+	}
+	for _, line := range t.Figures {
+		fmt.Fprintf(b, "- %s\n", markdown(line))
+	}
+	if t.Nights != nil {
+		b.WriteByte('\n')
+		t.Nights.markdown(b)
 	}
 }

@@ -75,7 +75,7 @@ func WritePicture(w io.Writer, p *Picture, o Options) error {
 func newPictureDoc(p *Picture, o Options) pictureDoc {
 	d := pictureDoc{Schema: "headroom.report/v2", Audit: newAuditDoc(p.Audit, o)}
 	if p.Forecast != nil {
-		f := newForecastDoc(p.Forecast)
+		f := newForecastDoc(p.Forecast, o)
 		d.Forecast = &f
 	}
 	return d

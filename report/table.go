@@ -264,11 +264,11 @@ func egressWords(t *tenantView) string {
 func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
 	for i := range v.Tenants {
 		t := &v.Tenants[i]
-		if t.Verdict == analyze.Pass && len(v.Tenants) > 1 {
+		if t.Verdict == analyze.Pass && len(v.Tenants) > 1 && t.Nights == nil {
 			hidden += int64(len(t.Findings))
 			continue
 		}
-		if len(t.Findings)+len(t.Incidents)+len(t.Known) == 0 {
+		if len(t.Findings)+len(t.Incidents)+len(t.Known)+len(t.Figures) == 0 && t.Nights == nil {
 			continue
 		}
 		fmt.Fprintf(b, "\n%s: %s\n", colored(text.ShortenMiddle(t.Name, maxHeading), bold, o),
@@ -282,8 +282,25 @@ func findingBlocks(b *bytes.Buffer, v *view, o Options) (hidden int64) {
 		for _, f := range t.Findings {
 			findingBlock(b, f, o)
 		}
+		for _, line := range t.Figures {
+			hanging(b, line, "  ", o)
+		}
+		if t.Nights != nil {
+			b.WriteByte('\n')
+			t.Nights.table(b, o)
+		}
 	}
 	return hidden
+}
+
+// hanging writes wrapped text with every line indented, all but the first twice.
+func hanging(b *bytes.Buffer, s, indent string, o Options) {
+	for i, part := range text.Wrap(s, o.width()-2*len(indent)) {
+		if i > 0 {
+			b.WriteString(indent)
+		}
+		b.WriteString(indent + part + "\n")
+	}
 }
 
 // indented writes wrapped text with every line indented.

@@ -73,7 +73,7 @@ func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	columns, rows := knownColumns(usageColumns(r.By), usageRows(r, o.Left))
 	l := &listing{
 		what: "usage", empty: "No requests in the range.", columns: columns, rows: rows,
-		squeeze: []squeeze{{0, 16}}, resort: []squeeze{{0, 8}}, above: usageWords(r, o),
+		squeeze: []squeeze{{0, nameWidth(r.By)}}, resort: []squeeze{{0, 16}, {0, 8}}, above: usageWords(r, o),
 		head: []string{
 			string(r.By), "requests", "request_bytes", "response_bytes", "errors", "p50_s", "p95_s", "p99_s",
 			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests",
@@ -97,6 +97,14 @@ func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	}
 	l.doc = doc
 	return l.write(w, o)
+}
+
+// nameWidth is what a name needs before columns are left out: a recording's key is copied whole.
+func nameWidth(by analyze.UsageBy) int {
+	if by == analyze.ByRecording {
+		return 56
+	}
+	return 16
 }
 
 // usageWords say of which time the rows are.
@@ -125,12 +133,16 @@ func UsageTable(r *analyze.UsageReport) (heads []string, rows [][]string) {
 }
 
 func usageColumns(by analyze.UsageBy) []column {
+	needed := 0
+	if by == analyze.ByRecording {
+		needed = 1 // a recording's key needs more room than its latency
+	}
 	return []column{
 		{head: usageHead(by), wrap: true}, {head: "Requests", right: true},
 		{head: "Share", right: true, spare: 1}, {head: "Down", right: true},
-		{head: "Up", right: true, spare: 7}, {head: "Errors", right: true},
-		{head: "Error\nrate", right: true, spare: 2}, {head: "p50", right: true},
-		{head: "p95", right: true}, {head: "p99", right: true, spare: 5},
+		{head: "Up", right: true, spare: 7}, {head: "Errors", right: true, spare: needed},
+		{head: "Error\nrate", right: true, spare: 2}, {head: "p50", right: true, spare: needed},
+		{head: "p95", right: true, spare: needed}, {head: "p99", right: true, spare: 5},
 		{head: "First byte\np50", right: true, spare: 6},
 		{head: "While\ndownloading", right: true, spare: 4}, {head: "Wasted\nrequests", right: true},
 		{head: "Wasted", right: true}, {head: "Busy", right: true, spare: 3},

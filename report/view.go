@@ -44,8 +44,11 @@ type tenantView struct {
 	Ago      string
 	Statuses []analyze.StatusCount
 	Findings []findingView
-	// Known has who told the cap and when, and the resets; Incidents come before the findings.
+	// Known has who told the cap and when, and the resets; Incidents come before the findings. Figures
+	// are the others that JSON has, where the report is about this tenant alone.
 	Known     []string
+	Figures   []string
+	Nights    *listing // nil without any
 	Incidents []incidentView
 }
 
@@ -82,7 +85,15 @@ func newView(r *analyze.Report, o Options) *view {
 		Origin: OriginWords(o), Verdicts: verdicts(r.Tenants, o.Of), Window: "window", Notes: Notes(r),
 	}
 	for i := range r.Tenants {
-		v.Tenants = append(v.Tenants, newTenantView(&r.Tenants[i], r.AsOf.UnixMicro(), loc))
+		t := &r.Tenants[i]
+		one := newTenantView(t, r.AsOf.UnixMicro(), loc)
+		if len(r.Tenants) == 1 && t.Requests > 0 {
+			one.Figures = figures(t, loc)
+		}
+		if t.Nights != nil {
+			one.Nights = nightsListing(t)
+		}
+		v.Tenants = append(v.Tenants, one)
 	}
 	if len(r.Tenants) > 0 && r.Tenants[0].Egress.Window > 0 {
 		v.Window = measure.Span(r.Tenants[0].Egress.Window)
@@ -212,6 +223,63 @@ func newTenantView(t *analyze.Result, asOf int64, loc *time.Location) tenantView
 		v.Incidents = append(v.Incidents, newIncidentView(&t.Incidents[i], loc))
 	}
 	return v
+}
+
+// figures are what a single tenant's audit tells beside the table: gaps, answers, times, bytes.
+func figures(t *analyze.Result, loc *time.Location) (all []string) {
+	words := fmt.Sprintf("%s, %s at fault", measure.Count(t.Requests, "request"),
+		measure.Grouped(t.AtFault))
+	for _, at := range []struct {
+		us   int64
+		word string
+	}{{t.FirstRequest, "the first of the log"}, {t.LastRequest, "the last"}, {t.LastPull, "the last pull"}} {
+		if at.us != 0 {
+			words += ", " + at.word + " at " + measure.StampMicros(at.us, loc)
+		}
+	}
+	all = append(all, words)
+	if s := t.Spacing; s.Requests > 0 {
+		words = fmt.Sprintf("Gaps between %s %s requests: shortest %s, p50 %s, p95 %s; %s under %s",
+			measure.Grouped(s.Requests), text.Clean(s.Class), measure.Duration(s.Min),
+			measure.Duration(s.P50), measure.Duration(s.P95), measure.Grouped(s.Violations),
+			measure.Span(s.MinInterval))
+		if s.Slips > 0 {
+			words += ", " + measure.Grouped(s.Slips) + " more within the tolerance"
+		}
+		if s.Indeterminate > 0 {
+			words += ", " + measure.Grouped(s.Indeterminate) + " indeterminate"
+		}
+		all = append(all, words)
+	}
+	e := t.Egress
+	words = fmt.Sprintf("Audio: %s in all, %s in the last %s; at most %s, at %s",
+		measure.Bytes(e.Total), measure.Bytes(e.Current), measure.Hours(e.Window),
+		measure.Bytes(e.Peak), measure.StampMicros(e.PeakAt, loc))
+	if c := e.Cap; c.Low > 0 && c.Low != c.Bytes || c.High > 0 && c.High != c.Bytes {
+		words += "; the cap lies between " + bound(c.Low) + " and " + bound(c.High)
+	}
+	if e.PeakAt != 0 {
+		all = append(all, words)
+	}
+	if len(t.Statuses) == 0 {
+		return all
+	}
+	answers := make([]string, len(t.Statuses))
+	for i, s := range t.Statuses {
+		answers[i] = fmt.Sprintf("%s %s %s ×%s", text.Clean(s.Method), text.Clean(s.Class),
+			statusWord(s.Status), measure.Grouped(s.Requests))
+		if !s.Expected {
+			answers[i] += " (not listed)"
+		}
+	}
+	return append(all, "Answers: "+strings.Join(answers, ", "))
+}
+
+func bound(n int64) string {
+	if n <= 0 {
+		return "?"
+	}
+	return measure.Bytes(n)
 }
 
 // knownWords are who told the cap, when and for how many agents, and the resets of the egress

@@ -357,21 +357,21 @@ func (h *habits) notes() []string {
 	var notes []string
 	say := func(format string, bytes float64) {
 		if bytes > 0 {
-			notes = append(notes, fmt.Sprintf(format, measure.Grouped(whole(bytes))))
+			notes = append(notes, fmt.Sprintf(format, measure.Bytes(whole(bytes))))
 		}
 	}
 	switch r := h.running(); r.chance {
 	case 1:
 		say(
-			"The last two nights pulled %s bytes a night again or late, beside the usual volume: taken to go on until that ends.",
+			"The last two nights pulled %s a night again or late, beside the usual volume: taken to go on until that ends.",
 			r.bytes)
 	case onceMore:
 		say(
-			"The last night pulled %s bytes again or late, beside the usual volume: the chance counts as one in seven that the next three nights do so too.",
+			"The last night pulled %s again or late, beside the usual volume: the chance counts as one in seven that the next three nights do so too.",
 			r.bytes)
 	}
 	overdue, note := h.overdue()
-	say("%s bytes are listed and overdue: taken to come with the next pull.", overdue)
+	say("%s are listed and overdue: taken to come with the next pull.", overdue)
 	if note != "" {
 		notes = append(notes, note)
 	}

@@ -85,7 +85,7 @@ func TestOverdueRecordings(t *testing.T) {
 	}{
 		{"all", everything, "", 0, 0},
 		{"a third of the last night left", func(night, call int) bool { return night < nights-1 || call >= 10 },
-			"10,000 bytes are listed and overdue", 0, 10_000}, // 10,000 fewer are in the window, and come
+			"10.0 kB are listed and overdue", 0, 10_000}, // 10,000 fewer are in the window, and come
 		{"one in six never", func(_, call int) bool { return call%6 != 0 }, "were not downloaded within 5 days", -5000 * 5, 0},
 	} {
 		snap, asOf := listedNights(t, nights, c.pulled)

@@ -37,18 +37,18 @@ const longSilence = 3
 func stateNotes(s forecast.State, lastPull time.Time) []string {
 	var notes []string
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-	lost := measure.Grouped(whole(s.Lost))
+	lost := measure.Bytes(whole(s.Lost))
 	switch {
 	case s.Missed >= longSilence:
 		say(
-			"Nothing was pulled since %s, in %d nights that usually have a pull. Has it stopped? That the %s bytes they lack come with the next pull counts as %.0f %% likely, less from night to night.",
-			measure.Stamp(lastPull, time.UTC), s.Missed, lost, 100*s.CatchUp)
+			"Nothing was pulled since %s, in %d nights that usually have a pull. Has it stopped? That the %s they lack come with the next pull counts as %s likely, less from night to night.",
+			measure.Stamp(lastPull, time.UTC), s.Missed, lost, measure.Percent(s.CatchUp))
 	case s.Missed > 1:
 		say(
-			"The last %d nights were missed, or cut off by the cap: %s bytes may come on top of a coming one.",
+			"The last %d nights were missed, or cut off by the cap: %s may come on top of a coming one.",
 			s.Missed, lost)
 	case s.Missed == 1:
-		say("The last night was missed, or cut off by the cap: %s bytes may come on top of a coming one.",
+		say("The last night was missed, or cut off by the cap: %s may come on top of a coming one.",
 			lost)
 	}
 	switch {
@@ -58,8 +58,8 @@ func stateNotes(s forecast.State, lastPull time.Time) []string {
 			s.Steps, s.Factor)
 	case s.Steps > 1:
 		say(
-			"The last %d nights brought %.0f %% of what was expected: a new level counts as possible, and the lower quantiles hold it.",
-			s.Steps, 100*s.Factor)
+			"The last %d nights brought %s of what was expected: a new level counts as possible, and the lower quantiles hold it.",
+			s.Steps, measure.Percent(s.Factor))
 	}
 	if s.Surprise > mentionedSurprise {
 		say(
@@ -67,7 +67,7 @@ func stateNotes(s forecast.State, lastPull time.Time) []string {
 			s.Surprise)
 	}
 	if off := 100 * (s.Growth - 1); off >= 1 || off <= -1 {
-		say("The volume has been changing steadily: %+.0f %% are added to what the last weeks show.", off)
+		say("The volume has been changing steadily: %+.0f%% are added to what the last weeks show.", off)
 	}
 	if s.Every > 1 {
 		say(

@@ -40,7 +40,7 @@ func (w WhatIf) check(asOf time.Time, horizon int) error {
 	case w.Cap < 0:
 		return fmt.Errorf("what if the cap were %d bytes: it must be above 0", w.Cap)
 	case !(w.Growth > -1 && w.Growth <= maxGrowth):
-		return fmt.Errorf("what if growth were %v: it must be above −100 %% and at most %d %%", w.Growth,
+		return fmt.Errorf("what if growth were %v: it must be above −100%% and at most %d%%", w.Growth,
 			maxGrowth*100)
 	}
 	// A day on each side, because the tenant's date may be another than the one in UTC.

@@ -22,8 +22,8 @@ var after509 = Rule{
 	Hears:  func(k *Kind) bool { return k.Role == limits.RoleEgressCap && !k.Opaque },
 	New:    func(f *Facts) Judge { return &after509Judge{facts: f} },
 	Detail: func(f *Found) string {
-		return fmt.Sprintf("%s started within %g min after a refusal for egress",
-			measure.Count(f.Count, f.Policy.Egress.Class+" request"), afterCapWait.Minutes())
+		return fmt.Sprintf("%s started within %s after a refusal for egress",
+			measure.Count(f.Count, f.Policy.Egress.Class+" request"), measure.Span(afterCapWait))
 	},
 }
 
@@ -44,7 +44,7 @@ func (j *after509Judge) Hear(c *Call, fire Fire) bool {
 		fire(
 			hit(
 				c,
-				func() string { return "started " + measure.Seconds(since) + " after a refusal for egress" },
+				func() string { return "started " + measure.Duration(since) + " after a refusal for egress" },
 			),
 		)
 	}

@@ -41,7 +41,7 @@ func (j *blindRetryJudge) Hear(c *Call, fire Fire) bool {
 			hit(
 				c,
 				func() string {
-					return "same parameters as a request refused " + measure.Seconds(since) + " before"
+					return "same parameters as a request refused " + measure.Duration(since) + " before"
 				},
 			),
 		)

@@ -26,7 +26,7 @@ var clockStepped = Rule{
 	New:    func(*Facts) Judge { return new(clockSteppedJudge) },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("%s that started and ended before the one that arrived before it, by up to %s",
-			measure.Count(f.Count, "request"), measure.Seconds(f.Most))
+			measure.Count(f.Count, "request"), measure.Duration(f.Most))
 	},
 }
 
@@ -120,7 +120,7 @@ func (j *clockSteppedJudge) judge(upto int64, fire Fire) {
 		id := before.id
 		fire(Evidence{ID: r.id, At: r.at, Size: back, Classes: r.classes, Why: func() string {
 			return fmt.Sprintf("started %s before request %d, which arrived before it",
-				measure.Seconds(back), id)
+				measure.Duration(back), id)
 		}})
 	}
 }

@@ -20,11 +20,11 @@ var cutShort = Rule{
 		bytes := c.ResponseBytes
 		return Evidence{
 			Bytes: bytes,
-			Why:   func() string { return "ended after " + measure.Count(bytes, "byte") },
+			Why:   func() string { return "ended after " + measure.Bytes(bytes) },
 		}
 	}),
 	Detail: func(f *Found) string {
-		return fmt.Sprintf("%s broken off, which cost %s bytes", measure.Count(f.Count, "download"),
-			measure.Grouped(f.Bytes))
+		return fmt.Sprintf("%s broken off, which cost %s", measure.Count(f.Count, "download"),
+			measure.Bytes(f.Bytes))
 	},
 }

@@ -21,13 +21,13 @@ var duplicateDownload = Rule{
 	New: every(func(_ *Facts, c *Call) Evidence {
 		bytes := c.ResponseBytes
 		return Evidence{Bytes: bytes, Why: func() string {
-			return "this recording was downloaded completely before; " + measure.Count(bytes, "byte") + " again"
+			return "this recording was downloaded completely before; " + measure.Bytes(bytes) + " again"
 		}}
 	}),
 	Detail: func(f *Found) string {
 		return fmt.Sprintf(
-			"%s of recordings that were complete already wasted %s bytes, %s of all audio bytes",
-			measure.Count(f.Count, "download"), measure.Grouped(f.Bytes),
+			"%s of recordings that were complete already wasted %s, %s of all audio bytes",
+			measure.Count(f.Count, "download"), measure.Bytes(f.Bytes),
 			measure.PercentOf(f.Bytes, f.Egress.Total))
 	},
 }

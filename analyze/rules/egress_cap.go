@@ -22,15 +22,15 @@ var egressCap = Rule{
 		status, sum := c.Status, c.Sum
 		return Evidence{
 			Why: func() string {
-				return fmt.Sprintf("refused (%d) with %s bytes in the window", status, measure.Grouped(sum))
+				return fmt.Sprintf("refused (%d) with %s in the window", status, measure.ExactBytes(sum))
 			},
 		}
 	}),
 	Detail: func(f *Found) string {
 		s := measure.Count(f.Count, "request") + " refused because the rolling egress cap was reached"
 		if served := f.Egress.Survived; served > 0 {
-			s += fmt.Sprintf("; with %s bytes in the window a request was still served",
-				measure.Grouped(served))
+			s += fmt.Sprintf("; with %s in the window a request was still served",
+				measure.ExactBytes(served))
 		}
 		return s
 	},

@@ -13,7 +13,7 @@ const EgressNear = "egress-near"
 var egressNear = Rule{
 	Name: EgressNear, Severity: Warning,
 	Rolling: true,
-	Counts:  "once, from 80 % of the cap on, or from a forecast chance of 10 % to reach it within 7 days",
+	Counts:  "once, from 80% of the cap on, or from a forecast chance of 10% to reach it within 7 days",
 	Advice:  "Plan the next nights: postpone backfills, stop repeated downloads, and tell support before a large export.",
 	Causes:  []string{DuplicateDownload, StalePull},
 	Title:   "The rolling egress is close to its cap",
@@ -44,8 +44,8 @@ func near(f *Facts) (why []string) {
 	if share := float64(e.Current) / float64(e.Cap.Bytes); e.Cap.Bytes > 0 && share >= NearCap {
 		why = append(
 			why,
-			fmt.Sprintf("%s bytes in the last %s are %s of the cap of %s (%s)", measure.Grouped(e.Current),
-				measure.Hours(f.Policy.Egress.Window), measure.Percent(share), measure.Grouped(e.Cap.Bytes),
+			fmt.Sprintf("%s in the last %s are %s of the cap of %s (%s)", measure.Bytes(e.Current),
+				measure.Hours(f.Policy.Egress.Window), measure.Percent(share), measure.Bytes(e.Cap.Bytes),
 				e.Cap.Source),
 		)
 	}

@@ -24,8 +24,8 @@ var growing = Rule{
 				Evidence{
 					At: asOf,
 					Word: fmt.Sprintf(
-						"the median of the last 7 nights is %s bytes, %.1f times that of three weeks before",
-						measure.Grouped(now), float64(now)/float64(before)),
+						"the median of the last 7 nights is %s, %.1f times that of three weeks before",
+						measure.Bytes(now), float64(now)/float64(before)),
 				},
 			)
 		}

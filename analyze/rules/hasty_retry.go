@@ -23,7 +23,7 @@ var hastyRetry = Rule{
 	New:    func(*Facts) Judge { return &hastyRetryJudge{Until: map[uint64]int64{}} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("%s repeated less than %s after a failure at the server",
-			measure.Count(f.Count, "request"), measure.Seconds(hastyRetryDelay.Microseconds()))
+			measure.Count(f.Count, "request"), measure.Span(hastyRetryDelay))
 	},
 }
 
@@ -62,7 +62,7 @@ func hastyWhy(since int64) string {
 	if since < 0 {
 		return "same parameters as a request that failed at the server, started before that had ended"
 	}
-	return "same parameters as a request that failed at the server, " + measure.Seconds(
+	return "same parameters as a request that failed at the server, " + measure.Duration(
 		since) + " after its end"
 }
 

@@ -38,7 +38,7 @@ func (interleavedJudge) Hear(c *Call, fire Fire) bool {
 	}
 	client, gap := c.Client, c.Gap
 	e := hit(c, func() string {
-		return fmt.Sprintf("sent by %s, %s after request %d of %s", client, measure.Seconds(gap),
+		return fmt.Sprintf("sent by %s, %s after request %d of %s", client, measure.Duration(gap),
 			before.ID, before.Client)
 	})
 	e.Word = fmt.Sprintf("%q and %q", min(client, before.Client), max(client, before.Client))

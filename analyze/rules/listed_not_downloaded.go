@@ -12,7 +12,7 @@ const ListedNotDownloaded = "listed-not-downloaded"
 var listedNotDownloaded = Rule{
 	Name: ListedNotDownloaded, Severity: Warning,
 	AtRisk: true,
-	Counts: "recordings listed more than 5 days ago and never downloaded, where 90 % of those of the 28 days before were",
+	Counts: "recordings listed more than 5 days ago and never downloaded, where 90% of those of the 28 days before were",
 	Advice: "Pull these recordings, or find out why they were left out: the vendor does not keep them for ever.",
 	Title:  "Recordings that were listed have not been downloaded",
 	Whole:  true, Absence: true,

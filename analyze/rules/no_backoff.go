@@ -51,7 +51,7 @@ func (j *noBackoffJudge) Hear(c *Call, fire Fire) bool {
 		if gap, wait := c.StartedAt-b.At, j.wait(c.Kind, b); gap < wait {
 			fire(hit(c, func() string {
 				return fmt.Sprintf("started %s after refusal number %d in a row; the wait is %s",
-					measure.Seconds(gap), b.Run, measure.Seconds(wait))
+					measure.Duration(gap), b.Run, measure.Duration(wait))
 			}))
 		}
 	}

@@ -20,9 +20,9 @@ var overCap = Rule{
 	New:     func(f *Facts) Judge { return &overCapJudge{f} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf(
-			"at %s the last %s held at least the cap of %s bytes that support told; the peak was %s bytes",
+			"at %s the last %s held at least the cap of %s that support told; the peak was %s",
 			measure.Count(f.Count, "request"), measure.Hours(f.Policy.Egress.Window),
-			measure.Grouped(f.Egress.Cap.Bytes), measure.Grouped(f.Egress.Peak))
+			measure.ExactBytes(f.Egress.Cap.Bytes), measure.ExactBytes(f.Egress.Peak))
 	},
 }
 
@@ -35,6 +35,6 @@ func (*overCapJudge) End(int64, Fire) {}
 func (j *overCapJudge) Reached(sum int64) (why func() string, hit bool) {
 	told := j.facts.Tenant.Cap.ToldBytes()
 	return func() string {
-		return measure.Grouped(sum) + " bytes in the window, of a cap of " + measure.Grouped(told)
+		return measure.ExactBytes(sum) + " in the window, of a cap of " + measure.ExactBytes(told)
 	}, told > 0 && sum >= told
 }

@@ -36,7 +36,7 @@ var rateLimited = Rule{
 		if kept := f.Words[keptInterval]; kept > 0 {
 			s += fmt.Sprintf(
 				"; %s of them started %s or more after the one before: either they arrived closer together, so leave a margin, or a program pulls that is not recorded here",
-				measure.Grouped(kept), measure.Seconds(f.Policy.Frequency.MinInterval.Microseconds()))
+				measure.Grouped(kept), measure.Span(f.Policy.Frequency.MinInterval))
 		}
 		return s
 	},

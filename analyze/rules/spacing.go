@@ -22,13 +22,13 @@ var spacing = Rule{
 		gap, before := c.Gap, c.Before.ID
 		return Evidence{Size: gap, Why: func() string {
 			return fmt.Sprintf("started %s after request %d; the minimum is %s",
-				measure.Seconds(gap), before, measure.Seconds(f.Policy.Frequency.MinInterval.Microseconds()))
+				measure.Duration(gap), before, measure.Span(f.Policy.Frequency.MinInterval))
 		}}
 	}),
 	Detail: func(f *Found) string {
 		s := fmt.Sprintf("%s under %s, of %s between %s requests; the shortest was %s",
-			measure.Count(f.Count, "gap"), measure.Seconds(f.Policy.Frequency.MinInterval.Microseconds()),
-			measure.Grouped(f.Paced-1), f.Policy.Frequency.Class, measure.Seconds(f.Least))
+			measure.Count(f.Count, "gap"), measure.Span(f.Policy.Frequency.MinInterval),
+			measure.Grouped(f.Paced-1), f.Policy.Frequency.Class, measure.Duration(f.Least))
 		if f.Indeterminate > 0 {
 			s += fmt.Sprintf("; %s more cannot be decided at the log's resolution",
 				measure.Grouped(f.Indeterminate))

@@ -157,6 +157,15 @@ func Bytes(n int64) string {
 	return threeDigits(v) + " " + rules.Units[power]
 }
 
+// ExactBytes is Bytes with all digits beside it, for sums that are close to a cap: 29.1 MB
+// (29,129,909 bytes).
+func ExactBytes(n int64) string {
+	if n > -1000 && n < 1000 {
+		return Bytes(n)
+	}
+	return Bytes(n) + " (" + Grouped(n) + " bytes)"
+}
+
 // BytesOf writes a part and its whole in one unit: 12.4/34.6 GB.
 func BytesOf(part, whole int64) string {
 	_, power := scale(float64(max(part, whole)))

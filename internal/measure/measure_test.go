@@ -64,7 +64,7 @@ func TestDurations(t *testing.T) {
 		{Duration(math.MaxInt64), "106751991 d"},
 		{Span(120 * time.Hour), "5 days"}, {Span(24 * time.Hour), "1 day"}, {Span(36 * time.Hour), "36 h"},
 		{Span(90 * time.Minute), "90 min"}, {Span(3 * time.Second), "3 s"}, {Span(0), "0 s"},
-		{Span(250 * time.Millisecond), "0.25 s"}, {Hours(120 * time.Hour), "120 h"},
+		{ExactBytes(29_129_909), "29.1 MB (29,129,909 bytes)"}, {ExactBytes(999), "999 B"}, {Span(250 * time.Millisecond), "0.25 s"}, {Hours(120 * time.Hour), "120 h"},
 		{Hours(90 * time.Minute), "1.5 h"}, {Days(5*day + day/4), "5.2 days"},
 		{Seconds(2_999_001), "2.999001 s"}, {Seconds(3 * second), "3 s"},
 		{DecimalSeconds(3_000_001), "3.000001"}, {DecimalSeconds(3_000_000), "3"},

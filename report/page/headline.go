@@ -60,7 +60,7 @@ func aboutPage(p *limits.Policy) string {
 	}
 	var rules []string
 	if f := p.Frequency.MinInterval; f > 0 {
-		rules = append(rules, "downloads of recordings at least "+measure.Decimal(f.Seconds())+" s apart")
+		rules = append(rules, "downloads of recordings at least "+measure.Span(f)+" apart")
 	}
 	if w := p.Egress.Window; w > 0 {
 		rules = append(rules, "their bytes in any "+measure.Span(w)+" under a cap")

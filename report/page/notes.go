@@ -23,8 +23,8 @@ func vendorRules(p *limits.Policy) (all []pageRule) {
 			all,
 			pageRule{
 				text.Clean(f.Section),
-				fmt.Sprintf("Requests of class %s start at least %s s apart, per tenant. %s",
-					text.Clean(f.Class), measure.Decimal(f.MinInterval.Seconds()), text.Clean(f.BestPractice)),
+				fmt.Sprintf("Requests of class %s start at least %s apart, per tenant. %s",
+					text.Clean(f.Class), measure.Span(f.MinInterval), text.Clean(f.BestPractice)),
 			},
 		)
 	}

@@ -102,7 +102,7 @@ func Width(s string) int {
 func Wrap(s string, columns int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(s) {
+	for _, word := range wordsOf(s) {
 		for _, piece := range pieces(word, columns) {
 			switch {
 			case line == "":
@@ -120,6 +120,33 @@ func Wrap(s string, columns int) []string {
 
 // joints are where a long word, such as a URL or a zone, is best broken: after one of them.
 const joints = "/_-.?&=:"
+
+// wordsOf are the words of a text; a unit stays with its number.
+func wordsOf(s string) []string {
+	words := strings.Fields(s)
+	kept := words[:0]
+	for _, word := range words {
+		if n := len(kept); n > 0 && isUnit(word) && endsInDigit(kept[n-1]) {
+			kept[n-1] += " " + word
+			continue
+		}
+		kept = append(kept, word)
+	}
+	return kept
+}
+
+func isUnit(word string) bool {
+	switch strings.TrimRight(word, ".,;:)") {
+	case "B", "kB", "MB", "GB", "TB", "PB", "ms", "s", "min", "h", "d":
+		return true
+	}
+	return false
+}
+
+func endsInDigit(word string) bool {
+	last := word[len(word)-1]
+	return '0' <= last && last <= '9'
+}
 
 // pieces cuts a word into parts of at most so many columns, after a joint where that fills at least
 // half a line.
