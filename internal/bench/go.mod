@@ -6,8 +6,10 @@ replace github.com/6dcca832/headroom => ../..
 
 require (
 	github.com/6dcca832/headroom v0.0.0-00010101000000-000000000000
+	github.com/transparency-dev/merkle v0.0.2
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	go.opentelemetry.io/otel/sdk v1.47.0
+	golang.org/x/mod v0.42.0
 )
 
 require (
