@@ -97,6 +97,9 @@ func (t *Transport) match(method string, u *url.URL) keptURL {
 	if err != nil {
 		m = unmatched(u)
 	}
+	if m.Tenant == "" {
+		m.Origin = privacy.Origin(m.Origin, t.key)
+	}
 	return keptURL{
 		place: t.place(
 			placeKey{method: method, origin: m.Origin, template: m.Template, class: m.Class},

@@ -79,11 +79,19 @@ func (p *Policy) Host(tenant string) (host string, ok bool) {
 // Tenant is the tenant whose host a name is, "" where no host pattern fits. The host may be written
 // in capitals and have a port.
 func (p *Policy) Tenant(host string) string {
+	_, tenant, _ := p.Place(host)
+	return tenant
+}
+
+// Place is the origin of a host that is reached by TLS, as Match gives it, and the tenant whose
+// host it is, "" where no host pattern fits. The host may be written in capitals and have a port;
+// ok is false where it is no host's name.
+func (p *Policy) Place(host string) (origin, tenant string, ok bool) {
 	u, err := splitURL("https://" + host)
 	if err != nil || u.path != "/" || u.userinfo || u.query != "" {
-		return ""
+		return "", "", false
 	}
-	return p.tenant(u.host)
+	return u.origin, p.tenant(u.host), true
 }
 
 // Reclassify gives the class of a stored route, its origin and template as Match made them, under

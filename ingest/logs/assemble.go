@@ -76,6 +76,7 @@ type assembler struct {
 	tenants map[string]privacy.Name
 	clients map[string]privacy.Name
 	hosts   map[string]privacy.Name // clients that are known to be hosts
+	origins map[string]privacy.Name // of hosts that are not the vendor's
 	// followed are the URLs that redirects of the same input led to.
 	followed map[string]ingest.Followed
 }
@@ -99,6 +100,7 @@ func newAssembler(o Options, kind string) *assembler {
 		tenants: map[string]privacy.Name{},
 		clients: map[string]privacy.Name{},
 		hosts:   map[string]privacy.Name{},
+		origins: map[string]privacy.Name{},
 	}
 }
 
@@ -118,6 +120,11 @@ func (a *assembler) assemble(d *draft, r *store.Request) (reason string) {
 	}
 	if method == http.MethodConnect {
 		m.Class = store.OpaqueClass // a tunnel, as the proxy records it: its requests could not be seen
+	}
+	if m.Tenant == "" {
+		m.Origin = intern(a.origins, m.Origin, func(s string) privacy.Name {
+			return privacy.Name{Text: privacy.Origin(s, a.key)}
+		}).Text
 	}
 	a.follow(d, &m)
 	a.noteRedirect(d, method)

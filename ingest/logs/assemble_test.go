@@ -1,8 +1,11 @@
 package logs
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/6dcca832/headroom/limits"
 )
 
 func TestErrorClasses(t *testing.T) {
@@ -69,5 +72,34 @@ func TestResolutionOfEachRecord(t *testing.T) {
 	requests, _, _ := mustImport(t, record("")+"\n"+record(`,"started_at":"2026-11-01T02:00:00Z"`)+"\n"+record(`,"started_at":"2026-11-01T02:00:00.000Z"`), testOptions(t))
 	if len(requests) != 3 || requests[0].Source.Resolution != 0 || requests[1].Source.Resolution != 1e6 || requests[2].Source != requests[0].Source {
 		t.Errorf("sources: %v", requests)
+	}
+}
+
+// TestTokensInPlacesOfIDs: a token is no recording's key, no vendor's id and no host, however much it looks like one.
+func TestTokensInPlacesOfIDs(t *testing.T) {
+	for _, token := range []string{
+		"sk_live_51H8canary", "AKIAIOSFODNN7CANARY", "ghp_canary0123456789abcdefghijkl", "xoxb-canary-4711", "glpat-canary0123456789",
+		"eyJhbGciOiJIUzI1NiJ9.canaryPayload0.sIgnature01", "ya29.canary0123", "AIzaCanary0123456789", "SG.canary0123.abc", "sk-canary0123456789",
+	} {
+		other := "https://" + strings.ToLower(token) + ".example/x"
+		text := record(`,"vendor_id":"`+token+`"`) + "\n" + record(`,"url":"https://acme.xima.cloud/rest/api/v2/recordings/`+token+`"`) + "\n" +
+			record(`,"storage_of":"`+token+`","url":"https://s3.example/x"`) + "\n" + record(`,"url":"`+other+`"`) + "\n"
+		requests, rejects, _ := mustImport(t, text, acmeOptions(t))
+		if len(requests) != 4 || len(rejects) > 0 {
+			t.Fatalf("%s: %v", token, rejects)
+		}
+		requests[3].Route = nil // a host in small letters is a token by some of its forms only
+		for _, r := range requests {
+			if strings.Contains(strings.ToLower(fmt.Sprintf("%+v %+v", r, r.Route)), "canary") {
+				t.Errorf("%s is stored in %+v", token, r)
+			}
+		}
+		if !limits.IsDigest(requests[1].Key) || requests[1].Key != requests[2].Key {
+			t.Errorf("%s: the keys are %q and %q", token, requests[1].Key, requests[2].Key)
+		}
+	}
+	requests, _, _ := mustImport(t, record(`,"url":"https://5551230038.example/x"`)+"\n", acmeOptions(t))
+	if len(requests) != 1 || strings.Contains(requests[0].Route.Origin, "555") {
+		t.Errorf("a number as a host is stored: %+v", requests)
 	}
 }

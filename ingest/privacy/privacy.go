@@ -5,7 +5,8 @@
 //
 // A text that has the form of an e-mail address, of a token or key, or of a telephone number (7 to
 // 15 digits with their usual separators) is not stored, wherever it is given: a client is replaced,
-// a tenant refused, a piece of a note cut out. Of clients, a first and a last name are replaced
+// a tenant refused, a piece of a note cut out, the host of a URL
+// that is not the vendor's replaced by a digest. Of clients, a first and a last name are replaced
 // too, and the names of hosts are kept as a short digest under the database's own key, so that two
 // stay two. Methods that HTTP does not know share one name.
 //
@@ -145,6 +146,20 @@ func Host(s string, key []byte) Name {
 	return Name{
 		Text: "host-" + letters(key, "host\x00"+strings.ToLower(strings.TrimSuffix(s, ".")), 4),
 	}
+}
+
+// Origin makes the scheme and host of a URL storable whose host is not the vendor's: of a name that
+// has a form which is not stored, a digest stands in its place, as Host gives it.
+func Origin(origin string, key []byte) string {
+	scheme, host, _ := strings.Cut(origin, "://")
+	if Form(host) == "" {
+		return origin
+	}
+	port := ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host, port = host[:i], host[i:]
+	}
+	return scheme + "://" + Host(host, key).Text + port
 }
 
 // Key is the digest, under the database's own key, of a recording's key or a report's id that may

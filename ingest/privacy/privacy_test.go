@@ -115,3 +115,24 @@ func TestMethods(t *testing.T) {
 		}
 	}
 }
+
+// TestOrigins: the host of somebody else's is kept, but for what is stored under no name.
+func TestOrigins(t *testing.T) {
+	for _, s := range []string{
+		"https://s3.eu-central-1.amazonaws.com", "https://ip-10-120-130-240.ec2.internal:8443", "http://10.0.0.7:8080", "http://[2001:db8::1]",
+		"https://calls-20261101.example", "https://d111111abcdef8.cloudfront.net",
+	} {
+		if got := Origin(s, key); got != s {
+			t.Errorf("%s is stored as %s", s, got)
+		}
+	}
+	for s, ending := range map[string]string{
+		"https://5551230038.example": "", "https://sk_live_51h8canary.example:8443": ":8443", "https://555.123.0038": "",
+	} {
+		got := Origin(s, key)
+		host := strings.TrimSuffix(strings.TrimPrefix(got, "https://"), ending)
+		if !hostDigest.MatchString(host) || Origin(got, key) != got {
+			t.Errorf("%s is stored as %s", s, got)
+		}
+	}
+}

@@ -318,16 +318,11 @@ func (p *Proxy) transport(client string) *ingest.Transport {
 	if t, ok := p.transports[client]; ok {
 		return t
 	}
-	opts := []ingest.Option{
-		ingest.WithPolicy(p.cfg.Policy), ingest.WithClient(client), ingest.WithSource(p.source),
-		ingest.WithPacer(p.cfg.Pacer),
-	}
-	if p.cfg.HashKey != nil {
-		opts = append(opts, ingest.WithHashKey(p.cfg.HashKey))
-	}
 	base := roundTripper(
 		func(r *http.Request) (*http.Response, error) { return p.steady(p.base.RoundTrip(r)) })
-	t := ingest.NewTransport(base, p.cfg.Recorder, opts...)
+	t := ingest.NewTransport(base, p.cfg.Recorder, ingest.WithPolicy(p.cfg.Policy),
+		ingest.WithClient(client), ingest.WithSource(p.source), ingest.WithPacer(p.cfg.Pacer),
+		ingest.WithHashKey(p.cfg.HashKey))
 	p.transports[client] = t
 	return t
 }

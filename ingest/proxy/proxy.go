@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -97,6 +98,10 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	if cfg.AllowRemote && cfg.Password == "" {
 		return nil, errors.New("make proxy: a proxy for other machines needs a password")
+	}
+	if cfg.HashKey == nil {
+		cfg.HashKey = make([]byte, 32)
+		rand.Read(cfg.HashKey) //nolint:errcheck // never fails
 	}
 	if cfg.Tell == nil {
 		cfg.Tell = func(string) {}

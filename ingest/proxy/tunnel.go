@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -329,13 +329,13 @@ func (t *tunnel) recordIf(status int, class string) {
 
 // record adds the opaque row. A status of 0 says that there was no tunnel.
 func (t *tunnel) record(status int, class string) {
-	m, err := t.p.cfg.Policy.Match(http.MethodConnect, "https://"+t.who.host+"/")
-	if err != nil {
-		return // a name that is none: nothing was connected to
+	origin, tenant, ok := t.p.cfg.Policy.Place(t.who.host)
+	if !ok {
+		return // nothing was connected to
 	}
-	tenant := cmp.Or(m.Tenant, t.followed.Tenant)
 	if tenant == "" {
-		tenant = (&url.URL{Host: t.who.host}).Hostname()
+		origin = privacy.Origin(origin, t.p.cfg.HashKey)
+		tenant = cmp.Or(t.followed.Tenant, t.tenantOfStranger())
 	}
 	opaque := OpaqueClass
 	if t.followed.Storage {
@@ -346,8 +346,19 @@ func (t *tunnel) record(status int, class string) {
 		Duration:     max(1, time.Since(t.start).Microseconds()),
 		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client,
 		Source: t.p.source,
-		Route:  &store.Route{Method: http.MethodConnect, Origin: m.Origin, Template: "/", Class: opaque},
+		Route:  &store.Route{Method: http.MethodConnect, Origin: origin, Template: "/", Class: opaque},
 	})
+}
+
+// tenantOfStranger stands for the tenant of a host that is nobody's: its name, or a digest where
+// that may not be stored.
+func (t *tunnel) tenantOfStranger() string {
+	name := t.who.host
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	name = strings.Trim(name, "[]")
+	return privacy.Tenant(name).Or(privacy.Host(name, t.p.cfg.HashKey).Text)
 }
 
 // dialClass is what may be known of why there was no connection.
