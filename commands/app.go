@@ -189,7 +189,10 @@ func action(f func(*cli.Context) error) cli.ActionFunc {
 		if errors.Is(err, context.Canceled) && c.Err() != nil {
 			err = errors.New("interrupted")
 		}
-		return fmt.Errorf("%s: %w", c.Command.Name, err)
+		if prefix := c.Command.Name + ": "; !strings.HasPrefix(err.Error(), prefix) {
+			return fmt.Errorf("%s%w", prefix, err)
+		}
+		return err
 	}
 }
 

@@ -107,7 +107,7 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 		return err
 	}
 	if !se.store.ReadOnly() {
-		done, err := se.seal(ctx)
+		done, err := se.sealFor(ctx, o.tenant)
 		if err != nil {
 			return err
 		}

@@ -39,12 +39,17 @@ func (s *session) existingKey() (*evidence.Key, error) {
 }
 
 // seal seals what is not sealed yet.
-func (s *session) seal(ctx context.Context) (evidence.Sealed, error) {
+func (s *session) seal(ctx context.Context) (evidence.Sealed, error) { return s.sealFor(ctx, "") }
+
+// sealFor is seal for a bundle of a tenant.
+func (s *session) sealFor(ctx context.Context, tenant string) (evidence.Sealed, error) {
 	k, err := s.key()
 	if err != nil {
 		return evidence.Sealed{}, err
 	}
-	return evidence.Seal(ctx, s.store, s.sealOptions(k))
+	o := s.sealOptions(k)
+	o.Restate = tenant
+	return evidence.Seal(ctx, s.store, o)
 }
 
 func (s *session) sealOptions(k *evidence.Key) evidence.SealOptions {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"runtime"
@@ -137,6 +138,10 @@ func (k *Key) WriteBundle(c *Contents, render Render) ([]byte, error) {
 	content, err := c.content()
 	if err != nil {
 		return nil, fmt.Errorf("make bundle: %w", err)
+	}
+	if !content.settingsFit() {
+		return nil, errors.New("make bundle: the log was sealed with another policy or other settings; " +
+			"name those, or leave out --as-of")
 	}
 	pages, err := render(content)
 	if err != nil {

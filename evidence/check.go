@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -133,7 +134,6 @@ func (b *Bundle) checkHead(public ed25519.PublicKey) (Checkpoint, error) {
 // checkLog checks what the leaves say of the log itself.
 func (c *Content) checkLog(public ed25519.PublicKey) error {
 	var sealed int64
-	settings := ""
 	for i := range c.Leaves {
 		leaf := &c.Leaves[i]
 		switch leaf.Kind {
@@ -146,8 +146,6 @@ func (c *Content) checkLog(public ed25519.PublicKey) error {
 				return fmt.Errorf("%s, leaf %d: is sealed before the one before it", fileLeaves, leaf.Seq)
 			}
 			sealed = leaf.Time
-		case KindSettings:
-			settings = leaf.Fields[1] + " " + leaf.Fields[2]
 		}
 	}
 	if c.Start == 0 && c.Leaves[0].Kind != KindTenant {
@@ -156,11 +154,22 @@ func (c *Content) checkLog(public ed25519.PublicKey) error {
 	if c.Leaves[len(c.Leaves)-1].Kind != KindSeal {
 		return fmt.Errorf("%s: its last line is no seal", fileLeaves)
 	}
-	if settings != "" && settings != hexSum(c.Policy)+" "+hexSum(c.Settings) {
+	if !c.settingsFit() {
 		return fmt.Errorf("%s or %s: is not the one that the log was sealed with", filePolicy,
 			fileSettings)
 	}
 	return nil
+}
+
+// settingsFit says whether policy and settings are those that the leaves name last, where they name
+// any.
+func (c *Content) settingsFit() bool {
+	for i := range slices.Backward(c.Leaves) {
+		if leaf := &c.Leaves[i]; leaf.Kind == KindSettings {
+			return leaf.Fields[1] == hexSum(c.Policy) && leaf.Fields[2] == hexSum(c.Settings)
+		}
+	}
+	return true
 }
 
 func hexSum(data []byte) string {

@@ -126,3 +126,46 @@ func TestCollectBeginsWithThePeriod(t *testing.T) {
 		t.Errorf("another key: %v", err)
 	}
 }
+
+// Settings that change while no row is new are told by the log before a bundle holds them: else the
+// bundle would not be what the log was sealed with, and whoever checks it would find it altered.
+func TestBundleAfterTheSettingsChanged(t *testing.T) {
+	st, key, random := testStore(t), testKey(), rand.New(rand.NewPCG(8, 8))
+	addRows(t, st, random, 20, "acme", "zeta")
+	o := testSealOptions(key)
+	mustSeal(t, st, o)
+	p := Period{Tenant: "acme", Until: 1 << 62, AsOf: o.Now + 10_000000}
+	for i, policy := range []string{"name = \"second\"\n", "name = \"third\"\n"} {
+		if i > 0 {
+			addRows(t, st, random, 5, "zeta") // what is new is another tenant's
+		}
+		o.Now, o.Policy = o.Now+1_000000, []byte(policy)
+		mustSeal(t, st, o)
+		c, err := collect(t, st, key, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Policy = o.Policy
+		if _, err := key.WriteBundle(c, testRender); err == nil {
+			t.Error("a bundle was made that its reader would find altered")
+		}
+		o.Restate = "acme"
+		if done := mustSeal(t, st, o); done.Runs != 1 {
+			t.Errorf("the log says the policy in %d seals", done.Runs)
+		}
+		if done := mustSeal(t, st, o); done.Runs != 0 {
+			t.Errorf("the log says the same policy again in %d seals", done.Runs)
+		}
+		if c, err = collect(t, st, key, p); err != nil {
+			t.Fatal(err)
+		}
+		c.Policy = o.Policy
+		if r := check(t, write(t, key, c), testOptions()); r.Problem != nil {
+			t.Errorf("with policy %d: %v", i, r.Problem)
+		}
+		if r := mustVerify(t, st.Path(), LogOptions{Key: key}); r.Problem != nil || r.Unsealed != 0 {
+			t.Errorf("the log, with policy %d: %+v", i, r)
+		}
+		o.Restate = ""
+	}
+}

@@ -103,6 +103,9 @@ func (p *pruner) tenant(ctx context.Context, tenant string) error {
 	if err != nil {
 		return err
 	}
+	if !publicKey(&heads[0].Log).Equal(p.Key.Public()) {
+		return fmt.Errorf("tenant %q: %w; name its key with --key", tenant, ErrOtherKey)
+	}
 	b := newLogBuilder(tenant, heads[0].Log, p.Key)
 	if b.pruned, err = p.in.Pruned(ctx, tenant); err != nil {
 		return err

@@ -60,6 +60,17 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// With another key a prune says so, and does not call the rows altered.
+func TestPruneWithAnotherKey(t *testing.T) {
+	st := testStore(t)
+	addRows(t, st, rand.New(rand.NewPCG(10, 10)), 20, "acme")
+	mustSeal(t, st, testSealOptions(testKey()))
+	o := PruneOptions{SealOptions: testSealOptions(NewKey()), Before: testNow}
+	if done, err := Prune(context.Background(), st, o); !errors.Is(err, ErrOtherKey) {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
 // What was removed is in the file no more, and only a prune can remove.
 func TestPruneLeavesNothingBehind(t *testing.T) {
 	st, key := testStore(t), testKey()

@@ -37,6 +37,9 @@ type SealOptions struct {
 	// Policy is the policy's text, Settings gives a tenant's. The log keeps their hashes.
 	Policy   []byte
 	Settings func(tenant string) []byte
+	// Restate names a tenant whose log is to say the policy and the settings of now, even where no row
+	// is new: a bundle has them from its log. "" means none.
+	Restate string
 	// Step is how many rows a run covers at most. By default, 262,144.
 	Step int64
 }
@@ -101,13 +104,13 @@ func nextRun(
 	ctx context.Context, in store.Seals, o *SealOptions,
 ) (s *sealing, heads []store.SealHead, err error) {
 	last, err := in.Run(ctx, 0)
-	if err != nil || last.N > 0 && covers(last.Upto, in.Last()) {
+	if err != nil || last.N > 0 && o.Restate == "" && covers(last.Upto, in.Last()) {
 		return &sealing{last: last}, nil, err
 	}
 	if s, err = newSealing(ctx, in, o); err != nil {
 		return s, nil, err
 	}
-	if err = s.readRows(ctx); err == nil && s.rows > 0 && s.active() {
+	if err = s.readRows(ctx); err == nil && s.active() {
 		heads, err = s.finish(ctx)
 	}
 	return s, heads, err
@@ -199,7 +202,7 @@ func (s *sealing) log(tenant string) (*logBuilder, error) {
 func (s *sealing) active() bool { return len(s.logs) > 0 }
 
 // readRows appends the rows: requests, events, captures, then listed recordings, each in order of
-// arrival. Events and captures of no tenant go into each log that gets a leaf of a row in this run;
+// arrival. Events and captures of no tenant go into each log that gets another leaf in this run;
 // where none does, they wait.
 func (s *sealing) readRows(ctx context.Context) error {
 	from := after(&s.last)
@@ -226,7 +229,7 @@ func (s *sealing) readRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.beginLogs(events, listed); err != nil || !s.active() {
+	if err := errors.Join(s.restate(ctx), s.beginLogs(events, listed)); err != nil || !s.active() {
 		return err
 	}
 	s.addSmall(events, captures, listed)
@@ -326,25 +329,53 @@ func checkpointBody(signed []byte) []byte {
 	return append(bytes.Clone(body), '\n')
 }
 
+// restate begins the log of the tenant Restate where what it said last is no longer so.
+func (s *sealing) restate(ctx context.Context) error {
+	if s.heads[s.Restate] == nil { // no tenant, or one whose log begins with its first row
+		return nil
+	}
+	if said, err := s.saidSettings(ctx, s.Restate); err != nil || said != nil {
+		return err
+	}
+	_, err := s.log(s.Restate)
+	return err
+}
+
 // addSettings says which policy and settings hold, where that has changed or was said long ago.
 func (s *sealing) addSettings(ctx context.Context, b *logBuilder) error {
-	var settings []byte
-	if s.Settings != nil {
-		settings = s.Settings(b.tenant)
+	said, err := s.saidSettings(ctx, b.tenant)
+	if err != nil || said != nil && s.run.SealedAt-said.Time < settingsEvery.Microseconds() {
+		return err
 	}
-	policySum, settingsSum := hexSum(s.Policy), hexSum(settings)
-	if s.heads[b.tenant] != nil {
-		last, err := lastSettings(ctx, s.in, b.tenant, s.heads[b.tenant].Size)
-		if err != nil {
-			return err
-		}
-		if last != nil && last.Fields[1] == policySum && last.Fields[2] == settingsSum &&
-			s.run.SealedAt-last.Time < settingsEvery.Microseconds() {
-			return nil
-		}
-	}
-	b.addLine(SettingsLine(b.seq(), s.run.SealedAt, policySum, settingsSum))
+	policy, settings := s.settingsSums(b.tenant)
+	b.addLine(SettingsLine(b.seq(), s.run.SealedAt, policy, settings))
 	return nil
+}
+
+// settingsSums are the hashes of the policy and of a tenant's settings.
+func (s *sealing) settingsSums(tenant string) (policy, settings string) {
+	var text []byte
+	if s.Settings != nil {
+		text = s.Settings(tenant)
+	}
+	return hexSum(s.Policy), hexSum(text)
+}
+
+// saidSettings is the last s1 leaf of a tenant's log, where that is of the policy and the settings of
+// now; nil otherwise.
+func (s *sealing) saidSettings(ctx context.Context, tenant string) (*Leaf, error) {
+	if s.heads[tenant] == nil {
+		return nil, nil
+	}
+	last, err := lastSettings(ctx, s.in, tenant, s.heads[tenant].Size)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	if policy, settings := s.settingsSums(tenant); last.Fields[1] != policy ||
+		last.Fields[2] != settings {
+		return nil, nil
+	}
+	return last, nil
 }
 
 // lastSettings is the last s1 leaf of a tenant's log; nil where it has none.
