@@ -83,27 +83,33 @@ func WithPolicy(p *limits.Policy) Option {
 	}
 }
 
-// WithConfig sets what is known of the tenants. By default, nothing is, and caps are learned from
-// the requests.
+// WithConfig sets what is known of the tenants, whose names must be such as may be kept. By default,
+// nothing is known, and caps are learned from the requests.
 func WithConfig(c Config) Option {
 	return func(l *Log) error {
-		l.config = &c
-		return nil
+		return l.configure(&c)
 	}
 }
 
 // WithConfigFile reads what is known of the tenants from a headroom.toml. By default, no file is
 // read.
 func WithConfigFile(name string) Option {
-	return func(l *Log) (err error) {
-		if l.config, err = config.Load(name); err != nil {
+	return func(l *Log) error {
+		c, err := config.Load(name)
+		if err != nil {
 			return err
 		}
-		if err := privacy.CheckTenants(l.config.Names()); err != nil {
+		if err := l.configure(c); err != nil {
 			return fmt.Errorf("config %q: %w", name, err)
 		}
 		return nil
 	}
+}
+
+// configure takes a config whose names may be kept, and of what it says only what may be told.
+func (l *Log) configure(c *Config) error {
+	l.config = c.RewriteNotes(privacy.Note)
+	return privacy.CheckTenants(l.config.Names())
 }
 
 // Open opens the log in a file, or in PostgreSQL by its URL, postgres://USER@HOST/DATABASE, and
@@ -150,10 +156,14 @@ func (l *Log) Transport(base http.RoundTripper, opts ...ingest.Option) http.Roun
 
 // Reset records that support reset a tenant's egress window at a time: what was downloaded up to
 // then no longer counts against its cap. The note says why and who said so, such as a ticket's
-// number.
+// number; what looks like somebody's address, number or secret is not kept. A name that no tenant
+// may have is refused.
 func (l *Log) Reset(ctx context.Context, tenant string, at time.Time, note string) error {
+	if err := privacy.CheckTenant(tenant); err != nil {
+		return fmt.Errorf("reset: %w", err)
+	}
 	return l.store.AddEvent(ctx, store.Event{
-		Kind: store.EventReset, At: at.UnixMicro(), Tenant: tenant, Note: note,
+		Kind: store.EventReset, At: at.UnixMicro(), Tenant: tenant, Note: privacy.Note(note),
 	})
 }
 

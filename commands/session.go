@@ -112,11 +112,7 @@ func loadConfig(c *cli.Context) (*config.Config, error) {
 	if err := privacy.CheckTenants(known.Names()); err != nil {
 		return nil, fmt.Errorf("config %q: %w", name, err)
 	}
-	for tenant, t := range known.Tenants {
-		t.CapToldBy = privacy.Note(t.CapToldBy) // reports and evidence repeat it
-		known.Tenants[tenant] = t
-	}
-	return known, nil
+	return known.RewriteNotes(privacy.Note), nil
 }
 
 // policyText is the file of that name where it looks like one or exists, else the built-in

@@ -78,7 +78,8 @@ func WithClient(name string) Option {
 	return func(t *Transport) { t.client = name }
 }
 
-// WithSource sets the source the requests are stored under. By default, one of kind "transport"
+// WithSource sets the source the requests are stored under; of its name and kind, what looks like a
+// secret or like somebody's number or address is not kept. By default, one of kind "transport"
 // without a name.
 func WithSource(s *store.Source) Option { return func(t *Transport) { t.source = s } }
 
@@ -95,7 +96,7 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	t := &Transport{base: base, rec: rec, source: &store.Source{Kind: "transport"}}
+	t := &Transport{base: base, rec: rec}
 	for _, opt := range opts {
 		opt(t)
 	}
@@ -111,6 +112,12 @@ func NewTransport(base http.RoundTripper, rec Recorder, opts ...Option) *Transpo
 		t.pacer = t.pace(t.policy)
 	}
 	t.client = privacy.Client(t.client, t.key).Or(privacy.Redacted)
+	source := store.Source{Kind: "transport"}
+	if t.source != nil {
+		source = *t.source
+	}
+	source.Kind, source.Name = privacy.Note(source.Kind), privacy.File(source.Name)
+	t.source = &source
 	t.lists, _ = rec.(ListRecorder)
 	if h, ok := base.(*http.Transport); ok {
 		t.unpacks = !h.DisableCompression

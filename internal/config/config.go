@@ -122,6 +122,17 @@ func (c *Config) Tenant(name string) Tenant {
 	return c.Defaults
 }
 
+// RewriteNotes gives a copy whose texts that reports repeat are what f makes of them.
+func (c Config) RewriteNotes(f func(string) string) *Config {
+	c.Defaults.CapToldBy = f(c.Defaults.CapToldBy)
+	c.Tenants = maps.Clone(c.Tenants)
+	for name, t := range c.Tenants {
+		t.CapToldBy = f(t.CapToldBy)
+		c.Tenants[name] = t
+	}
+	return &c
+}
+
 // Names are the tenants that the Config has, in order.
 func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Tenants)) }
 
