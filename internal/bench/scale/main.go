@@ -4,6 +4,12 @@
 // bench" runs it in internal/bench; it takes some five minutes on two idle cores and 6 GB of disk.
 //
 //	go run ./scale -headroom BINARY [-goaccess BINARY] [-dir DIR] [-millions 5]
+//
+// With -postgres, the URL of an empty database, it measures only what concerns a shared log: push,
+// audit and one more night beside SQLite on the same rows, and window functions. It needs psql; ten
+// million requests take some ten minutes and 10 GB.
+//
+//	go run ./scale -headroom BINARY -postgres URL -millions 10
 package main
 
 import (
@@ -33,14 +39,15 @@ func main() {
 	goaccess := flag.String("goaccess", "goaccess", "GoAccess, to compare the import with; skipped where it is missing")
 	dir := flag.String("dir", "", "where to make the data (default: a temporary folder, removed afterwards)")
 	millions := flag.Float64("millions", 5, "lines of the import, in millions; the audit has twice as many")
+	shared := flag.String("postgres", "", "measure only a shared log, in the database of this URL")
 	flag.Parse()
-	if err := run(*headroom, *goaccess, *dir, int(*millions*1e6)); err != nil {
+	if err := run(*headroom, *goaccess, *shared, *dir, int(*millions*1e6)); err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}
 }
 
-func run(headroom, goaccess, dir string, lines int) error {
+func run(headroom, goaccess, shared, dir string, lines int) error {
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp("", "headroom-scale-"); err != nil {
@@ -52,7 +59,11 @@ func run(headroom, goaccess, dir string, lines int) error {
 		return err
 	}
 	s := scale{headroom: headroom, dir: dir, lines: lines}
-	for _, step := range []func() error{s.transport, func() error { return s.imports(goaccess) }, s.audits, s.nights} {
+	steps := []func() error{s.transport, func() error { return s.imports(goaccess) }, s.audits, s.nights}
+	if shared != "" {
+		steps = []func() error{func() error { return s.shared(shared) }}
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
