@@ -52,7 +52,7 @@ type staged struct {
 // fetch downloads one recording into a file under a passing name. Its error is one of the above, a
 // *refused, or one of the disk's or the context's.
 func (r *runner) fetch(ctx context.Context, it item) (s staged, err error) {
-	name := r.o.To.Stage(r.t.Name, it.Start, it.Key)
+	name := r.o.To.Stage(r.t.Name, it.start(), it.Key)
 	d, err := openDownload(name)
 	if err != nil {
 		return staged{}, err

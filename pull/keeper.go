@@ -1,7 +1,10 @@
 package pull
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -116,7 +119,7 @@ func (k *keeper) keep(batch []staged) error {
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, keepers)
 	for i, s := range batch {
-		stems[i] = stem(k.r.t.Name, s.Start, s.Key)
+		stems[i] = stem(k.r.t.Name, s.start(), s.Key)
 		names[i] = stems[i] + s.ending
 		limit <- struct{}{}
 		wg.Go(func() {
@@ -147,16 +150,17 @@ func (k *keeper) giveUp(batch []staged, err error) {
 	}
 	for _, s := range batch {
 		why := "could not be kept: " + err.Error()
-		k.lost = append(k.lost, Missing{s.Key, s.Start, s.Size, why})
+		k.lost = append(k.lost, Missing{s.Key, s.start(), s.Size, why})
 	}
 }
 
 func (k *keeper) keepFile(s staged, stem string) error {
-	beside, err := k.r.sidecar(s.item)
-	if err != nil {
+	var beside bytes.Buffer
+	if err := json.Indent(&beside, []byte(cmp.Or(s.beside, "{}")), "", "  "); err != nil {
 		return err
 	}
-	if err := k.r.o.To.Put(k.ctx, stem+sidecarEnding, beside); err != nil {
+	beside.WriteByte('\n')
+	if err := k.r.o.To.Put(k.ctx, stem+sidecarEnding, beside.Bytes()); err != nil {
 		return err
 	}
 	if s.whole {
@@ -168,7 +172,7 @@ func (k *keeper) keepFile(s staged, stem string) error {
 func (k *keeper) stored(batch []staged, names []string) []store.LedgerEntry {
 	entries := make([]store.LedgerEntry, len(batch))
 	for i, s := range batch {
-		e := k.r.entry(s.Recording, store.LedgerStored, s.note)
+		e := k.r.entry(s.recording, store.LedgerStored, s.note)
 		e.Bytes, e.SHA256, e.Place = s.size, s.sum, names[i]
 		entries[i] = e
 	}
@@ -195,7 +199,7 @@ func (k *keeper) count(batch []staged) {
 		k.progress.Done++
 		k.progress.Bytes += s.size
 		if s.note != "" {
-			k.findings = append(k.findings, Missing{s.Key, s.Start, s.Size, s.note})
+			k.findings = append(k.findings, Missing{s.Key, s.start(), s.Size, s.note})
 		}
 	}
 	k.r.o.Progress(k.progress)

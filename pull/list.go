@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,98 +20,136 @@ const (
 	roundCount = 50
 )
 
+// recording is what is kept in memory of a listed recording: some 200 bytes, and what is to be
+// written beside it, where it may have to be fetched.
+type recording struct {
+	Key    string
+	Start  int64  // microseconds since 1970 UTC
+	Length int64  // microseconds, 0 where the list does not say
+	Size   int64  // bytes, 0 where the list does not say
+	beside string // JSON, "" where there is nothing to say
+}
+
+func (rec *recording) start() time.Time { return time.UnixMicro(rec.Start).UTC() }
+
+func compareRecordings(a, b recording) int {
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Key, b.Key))
+}
+
 // listing is what the vendor says there is in a window.
 type listing struct {
-	recordings []api.Recording // by start, then key; each key once
-	short      []string        // parts whose list is surely cut off
+	from, before time.Time
+	// recordings are by start, then key, once all parts are listed; each key once.
+	recordings []recording
+	// at is where in recordings a key is, until they are sorted.
+	at map[string]int
+	// settled are those of which the ledger says that they need not be fetched.
+	settled keySet
+	states  map[string]store.LedgerEntry // see elsewhere
+	short   []string                     // parts whose list is surely cut off
 }
 
 // list asks for the recordings that began in [from, before). It asks for whole UTC days and a day
 // more on either side, and takes those of the window: a vendor that reads times in another zone,
 // or a day with 23 hours, hides nothing.
-func (r *runner) list(ctx context.Context, from, before time.Time) (listing, error) {
-	var l listing
-	byKey := map[string]api.Recording{}
+func (r *runner) list(ctx context.Context, from, before time.Time) (*listing, error) {
+	l := &listing{from: from, before: before, at: map[string]int{}}
+	var err error
+	if l.settled, err = r.settled(ctx, from, before); err != nil {
+		return nil, err
+	}
 	first := from.UTC().Truncate(listStep).Add(-listStep)
 	last := before.UTC().Add(listStep)
 	for at := first; at.Before(last); at = at.Add(listStep) {
-		part, err := r.listPart(ctx, at, at.Add(listStep), &l)
-		if err != nil {
-			return l, err
-		}
-		for _, rec := range part {
-			if !rec.Start.Before(from) && rec.Start.Before(before) {
-				byKey[rec.Key] = rec
-			}
+		if err := r.listPart(ctx, at, at.Add(listStep), l); err != nil {
+			return nil, err
 		}
 	}
-	for _, rec := range byKey {
-		l.recordings = append(l.recordings, rec)
-	}
-	slices.SortFunc(l.recordings, func(a, b api.Recording) int {
-		return compareStarts(a.Start, b.Start, a.Key, b.Key)
-	})
+	slices.SortFunc(l.recordings, compareRecordings)
 	return l, nil
 }
 
 // listPart lists one part. A list whose length is a suspicious round number is asked for again in
 // halves: where these hold more, the vendor cuts lists off, and the halves count.
-func (r *runner) listPart(
-	ctx context.Context, from, to time.Time, l *listing,
-) ([]api.Recording, error) {
-	whole, err := r.t.API.Recordings(ctx, from, to)
-	if err != nil || len(whole) == 0 || len(whole)%roundCount != 0 {
-		return whole, err
+func (r *runner) listPart(ctx context.Context, from, to time.Time, l *listing) error {
+	n := 0
+	listed := map[string]bool{} // filled for parts that can be split no further
+	split := to.Sub(from) >= 2*leastStep
+	err := r.t.API.EachRecording(ctx, from, to, func(rec api.Recording) error {
+		n++
+		if !split {
+			listed[rec.Key] = true
+		}
+		return r.listed(l, rec)
+	})
+	if err != nil || n == 0 || n%roundCount != 0 {
+		return err
+	}
+	if !split {
+		return r.checkShort(ctx, from, to, listed, l)
 	}
 	middle := from.Add(to.Sub(from) / 2)
-	if to.Sub(from) < 2*leastStep {
-		return whole, r.checkShort(ctx, from, to, whole, l)
+	if err := r.listPart(ctx, from, middle, l); err != nil {
+		return err
 	}
-	var halves []api.Recording
-	for _, half := range [][2]time.Time{{from, middle}, {middle, to}} {
-		part, err := r.listPart(ctx, half[0], half[1], l)
-		if err != nil {
-			return nil, err
+	return r.listPart(ctx, middle, to, l)
+}
+
+// listed takes a listed recording of the window.
+func (r *runner) listed(l *listing, rec api.Recording) error {
+	if rec.Start.Before(l.from) || !rec.Start.Before(l.before) {
+		return nil
+	}
+	kept := recording{
+		Key: rec.Key, Start: rec.Start.UnixMicro(), Length: rec.Duration.Microseconds(), Size: rec.Size,
+	}
+	if !l.settled.has(rec.Key) && !r.o.DryRun {
+		var err error
+		if kept.beside, err = r.sidecar(rec.Fields); err != nil {
+			return err
 		}
-		halves = append(halves, part...)
 	}
-	return union(whole, halves), nil
+	if i, ok := l.at[rec.Key]; ok {
+		l.recordings[i] = kept
+		return nil
+	}
+	l.at[rec.Key] = len(l.recordings)
+	l.recordings = append(l.recordings, kept)
+	return nil
 }
 
 // checkShort tells of a part that can be split no further, where more is known of it than its
 // list has.
 func (r *runner) checkShort(
-	ctx context.Context, from, to time.Time, list []api.Recording, l *listing,
+	ctx context.Context, from, to time.Time, listed map[string]bool, l *listing,
 ) error {
 	known, err := r.o.Log.Recordings(ctx, r.t.Name, from.UnixMicro(), to.UnixMicro())
 	if err != nil {
 		return err
 	}
-	listed := map[string]bool{}
-	for _, rec := range list {
-		listed[rec.Key] = true
-	}
 	if slices.ContainsFunc(known, func(k store.Recording) bool { return !listed[k.Key] }) {
 		l.short = append(
 			l.short,
 			fmt.Sprintf("the list of %s to %s ends at %d entries, and more are known",
-				from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), len(list)),
+				from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), len(listed)),
 		)
 	}
 	return nil
 }
 
-// union is all recordings of both lists, each key once.
-func union(a, b []api.Recording) []api.Recording {
-	seen := map[string]bool{}
-	var all []api.Recording
-	for _, list := range [][]api.Recording{a, b} {
-		for _, rec := range list {
-			if !seen[rec.Key] {
-				seen[rec.Key] = true
-				all = append(all, rec)
-			}
-		}
-	}
-	return all
+// keySet is a set of keys by their hashes, in some 20 bytes each. That another key has the hash of
+// one of a million happens once in 10^13 times, so that what it says is looked up in the ledger where
+// it decides about more than time and memory.
+type keySet map[uint64]struct{}
+
+func (s keySet) add(key string) { s[keyHash(key)] = struct{}{} }
+
+func (s keySet) has(key string) bool {
+	_, ok := s[keyHash(key)]
+	return ok
+}
+
+func keyHash(key string) uint64 {
+	r := store.Recording{Key: key}
+	return r.ItemHash()
 }

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,28 +42,19 @@ type manifestLine struct {
 // writeManifests writes the manifests of a tenant's days anew from the ledger, where they are not
 // as it says: so a run that was killed before leaves nothing behind for good.
 func (r *runner) writeManifests(ctx context.Context, from, before time.Time) error {
-	day := from.UTC().Truncate(24 * time.Hour)
-	entries, err := r.o.Log.Ledger(ctx, r.t.Name, day.UnixMicro(),
-		before.UTC().Add(24*time.Hour).Truncate(24*time.Hour).UnixMicro())
-	if err != nil {
-		return err
-	}
-	days := map[string]map[string]store.LedgerEntry{}
-	for _, e := range entries {
-		folder := dateFolder(r.t.Name, time.UnixMicro(e.StartedAt))
-		if days[folder] == nil {
-			days[folder] = map[string]store.LedgerEntry{}
+	first := from.UTC().Truncate(24 * time.Hour)
+	last := before.UTC().Add(24 * time.Hour).Truncate(24 * time.Hour)
+	return eachDay(first, last, func(from, to int64) error {
+		byKey, err := r.states(ctx, from, to)
+		if err != nil || len(byKey) == 0 {
+			return err
 		}
-		if now, ok := days[folder][e.Key]; !ok || now.State != store.LedgerStored {
-			days[folder][e.Key] = e
-		}
-	}
-	for folder, byKey := range days {
+		folder := dateFolder(r.t.Name, time.UnixMicro(from))
 		if err := r.writeManifest(ctx, folder, byKey); err != nil {
 			return fmt.Errorf("write manifest: %w", err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (r *runner) writeManifest(
@@ -73,7 +65,7 @@ func (r *runner) writeManifest(
 		entries = append(entries, e)
 	}
 	slices.SortFunc(entries, func(a, b store.LedgerEntry) int {
-		return compareStarts(time.UnixMicro(a.StartedAt), time.UnixMicro(b.StartedAt), a.Key, b.Key)
+		return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.Key, b.Key))
 	})
 	var lines, sums bytes.Buffer
 	enc := json.NewEncoder(&lines)
@@ -109,21 +101,21 @@ func (r *runner) writeManifest(
 
 // sidecar is the file beside a recording: the list's members that the policy lets be kept, or all
 // of them where the user wants personal data.
-func (r *runner) sidecar(it item) ([]byte, error) {
+func (r *runner) sidecar(entry map[string]json.RawMessage) (string, error) {
 	fields := map[string]json.RawMessage{}
-	for name, v := range it.Fields {
+	for name, v := range entry {
 		if r.o.Personal || slices.Contains(r.o.Policy.Listing.Fields, name) {
 			fields[name] = v
 		}
 	}
 	rule := r.o.Policy.Listing
 	for _, name := range []string{rule.Key, rule.Start, rule.Duration, rule.Size} {
-		if v, ok := it.Fields[name]; ok {
+		if v, ok := entry[name]; ok {
 			fields[name] = v
 		}
 	}
-	b, err := json.MarshalIndent(fields, "", "  ")
-	return append(b, '\n'), err
+	b, err := json.Marshal(fields)
+	return string(b), err
 }
 
 // hashFile is a file's SHA-256 in hex, and its size.

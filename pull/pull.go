@@ -25,7 +25,7 @@ const (
 
 // API is what a pull asks of the vendor for one tenant; *api.Client is one.
 type API interface {
-	Recordings(ctx context.Context, from, to time.Time) ([]api.Recording, error)
+	EachRecording(ctx context.Context, from, to time.Time, f func(api.Recording) error) error
 	Audio(ctx context.Context, key string, offset int64) (*api.Audio, error)
 }
 

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -406,6 +407,42 @@ func TestGate(t *testing.T) {
 		ending, refused := gate(c.mediaType, []byte(c.head))
 		if ending != c.ending || c.refused == "" && refused != "" || !strings.Contains(refused, c.refused) {
 			t.Errorf("gate(%q, %q) = %q, %q", c.mediaType, c.head, ending, refused)
+		}
+	}
+}
+
+// movedStarts is a vendor that tells another start of each recording than it did at first.
+type movedStarts struct {
+	API
+	by time.Duration
+}
+
+func (m movedStarts) EachRecording(
+	ctx context.Context, from, to time.Time, f func(api.Recording) error,
+) error {
+	return m.API.EachRecording(ctx, from, to, func(r api.Recording) error {
+		r.Start = r.Start.Add(m.by)
+		return f(r)
+	})
+}
+
+// A recording is known by its key, also where the list says later that it began on another day.
+func TestRunKnowsRecordingsWhoseStartMoved(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	first := w.run(w.tenant(), nil)
+	if !first.Complete() || first.Stored < 10 {
+		t.Fatalf("%+v", first)
+	}
+	moved := w.tenant()
+	moved.API = movedStarts{moved.API, 10 * time.Hour}
+	res := w.run(moved, func(o *Options) { o.Lookback = 8 * 24 * time.Hour })
+	if !res.Complete() {
+		t.Fatalf("%+v", res)
+	}
+	downloads, _ := w.completes()
+	for path, n := range downloads {
+		if n != 1 {
+			t.Errorf("%s was downloaded %d times", path, n)
 		}
 	}
 }

@@ -7,13 +7,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/6dcca832/headroom/pull/api"
 	"github.com/6dcca832/headroom/store"
 )
 
 // item is a listed recording that is still to be fetched.
 type item struct {
-	api.Recording
+	recording
 	late bool // it began before the last night: part of the backlog
 }
 
@@ -23,42 +22,102 @@ type account struct {
 	already int
 	excused int
 	refused map[string]string // keys that the gate refused on an earlier night, and why
+	others  map[uint64]bool   // what other programs downloaded
+}
+
+// eachDay calls f with the UTC days of a window, microseconds since 1970, to excluded: what the log
+// knows of one day is read at a time, so that a long window takes no more memory than its days.
+func eachDay(from, before time.Time, f func(from, to int64) error) error {
+	for at := from; at.Before(before); {
+		next := at.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		if next.After(before) {
+			next = before
+		}
+		if err := f(at.UnixMicro(), next.UnixMicro()); err != nil {
+			return err
+		}
+		at = next
+	}
+	return nil
+}
+
+// states are the ledger's entries that count, by key: stored is for good, of the others the last
+// one counts.
+func (r *runner) states(ctx context.Context, from, to int64) (map[string]store.LedgerEntry, error) {
+	entries, err := r.o.Log.Ledger(ctx, r.t.Name, from, to)
+	if err != nil {
+		return nil, err
+	}
+	state := make(map[string]store.LedgerEntry, len(entries))
+	for _, e := range entries {
+		if now, ok := state[e.Key]; !ok || now.State != store.LedgerStored {
+			state[e.Key] = e
+		}
+	}
+	return state, nil
+}
+
+// settled are the recordings of a window that need not be fetched, as the ledger says.
+func (r *runner) settled(ctx context.Context, from, before time.Time) (keySet, error) {
+	set := keySet{}
+	err := eachDay(from, before, func(from, to int64) error {
+		state, err := r.states(ctx, from, to)
+		for key, e := range state {
+			if e.State != store.LedgerRefused {
+				set.add(key)
+			}
+		}
+		return err
+	})
+	return set, err
 }
 
 // reconcile compares a window's recordings, those listed now and those that earlier lists named,
-// with the ledger. What is new is added to the list of recordings, so that it is accounted for
-// even when the next list does not name it any more.
-func (r *runner) reconcile(
-	ctx context.Context, l listing, from, before time.Time,
-) (account, error) {
-	lo, hi := from.UnixMicro(), before.UnixMicro()
-	known, err := r.o.Log.Recordings(ctx, r.t.Name, lo, hi)
-	if err != nil {
-		return account{}, err
-	}
-	if err := r.remember(ctx, l.recordings); err != nil {
-		return account{}, err
-	}
-	entries, err := r.o.Log.Ledger(ctx, r.t.Name, lo, hi)
-	if err != nil {
-		return account{}, err
-	}
-	state := map[string]store.LedgerEntry{}
-	for _, e := range entries {
-		if now, ok := state[e.Key]; !ok || now.State != store.LedgerStored {
-			state[e.Key] = e // stored is for good; of the others the last counts
-		}
-	}
-	others, err := r.downloaded(ctx, lo)
-	if err != nil {
-		return account{}, err
-	}
-	all := union(l.recordings, recordingsOf(known))
+// with the ledger, day by day. What is new is added to the list of recordings, so that it is
+// accounted for even when the next list does not name it any more.
+func (r *runner) reconcile(ctx context.Context, l *listing) (account, error) {
 	a := account{refused: map[string]string{}}
+	var err error
+	if a.others, err = r.downloaded(ctx, l.from.UnixMicro()); err != nil {
+		return account{}, err
+	}
+	rest := l.recordings
+	err = eachDay(l.from, l.before, func(from, to int64) error {
+		n, _ := slices.BinarySearchFunc(rest, to, func(rec recording, to int64) int {
+			return cmp.Compare(rec.Start, to)
+		})
+		day := rest[:n]
+		rest = rest[n:]
+		return r.reconcileDay(ctx, l, day, from, to, &a)
+	})
+	return a, err
+}
+
+func (r *runner) reconcileDay(
+	ctx context.Context, l *listing, listed []recording, from, to int64, a *account,
+) error {
+	known, err := r.o.Log.Recordings(ctx, r.t.Name, from, to)
+	if err != nil {
+		return err
+	}
+	if err := r.remember(ctx, listed); err != nil {
+		return err
+	}
+	state, err := r.states(ctx, from, to)
+	if err != nil {
+		return err
+	}
 	var excluded []store.LedgerEntry
 	night := r.o.Now().Add(-24 * time.Hour)
+	all := l.withKnown(listed, known)
 	for _, rec := range all {
-		switch e := state[rec.Key]; {
+		e, ok := state[rec.Key]
+		if !ok && l.settled.has(rec.Key) {
+			if e, err = r.elsewhere(ctx, l, rec.Key); err != nil {
+				return err
+			}
+		}
+		switch {
 		case e.State == store.LedgerStored:
 			a.already++
 		case e.State == store.LedgerGone, e.State == store.LedgerExcluded:
@@ -66,21 +125,45 @@ func (r *runner) reconcile(
 		case r.o.Exclude[rec.Key]:
 			a.excused++
 			excluded = append(excluded, r.entry(rec, store.LedgerExcluded, "by the user"))
-		case others[itemHash(rec)]:
+		case a.others[keyHash(rec.Key)]:
 			a.excused++
 			excluded = append(excluded, r.entry(rec, store.LedgerExcluded, "another program downloaded it"))
 		default:
 			if e.State == store.LedgerRefused {
 				a.refused[rec.Key] = e.Note
 			}
-			a.fetch = append(a.fetch, item{rec, rec.Start.Before(night)})
+			a.fetch = append(a.fetch, item{rec, rec.start().Before(night)})
 		}
 	}
-	r.result.Listed = len(all)
+	r.result.Listed += len(all)
 	if len(excluded) > 0 && !r.o.DryRun {
-		err = r.o.Log.AddLedger(ctx, excluded)
+		return r.o.Log.AddLedger(ctx, excluded)
 	}
-	return a, err
+	return nil
+}
+
+// withKnown is what was listed of a day and what earlier lists named, each key once.
+func (l *listing) withKnown(listed []recording, known []store.Recording) []recording {
+	all := slices.Clip(listed) // so that append copies
+	for _, k := range known {
+		if _, ok := l.at[k.Key]; !ok {
+			l.at[k.Key] = -1
+			all = append(all, recording{Key: k.Key, Start: k.StartedAt, Length: k.Duration, Size: k.Bytes})
+		}
+	}
+	return all
+}
+
+// elsewhere is the ledger's entry of a recording that was listed under another day before. That is
+// rare; the first time, the entries of the whole window are read.
+func (r *runner) elsewhere(
+	ctx context.Context, l *listing, key string,
+) (store.LedgerEntry, error) {
+	var err error
+	if l.states == nil {
+		l.states, err = r.states(ctx, l.from.UnixMicro(), l.before.UnixMicro())
+	}
+	return l.states[key], err
 }
 
 // downloaded are the items that other programs downloaded, where they are not to be fetched again.
@@ -91,19 +174,14 @@ func (r *runner) downloaded(ctx context.Context, since int64) (map[uint64]bool, 
 	return r.o.Log.Downloaded(ctx, r.t.Name, since)
 }
 
-func itemHash(rec api.Recording) uint64 {
-	r := store.Recording{Key: rec.Key}
-	return r.ItemHash()
-}
-
 // remember adds what was listed to the log's list of recordings.
-func (r *runner) remember(ctx context.Context, list []api.Recording) error {
+func (r *runner) remember(ctx context.Context, list []recording) error {
 	rows := make([]store.Recording, 0, len(list))
 	for _, rec := range list {
 		if r.o.Policy.MayKeep(r.o.Policy.Listing.KeptAs, rec.Key) {
 			rows = append(rows, store.Recording{
-				Tenant: r.t.Name, Key: rec.Key, StartedAt: rec.Start.UnixMicro(),
-				Duration: rec.Duration.Microseconds(), Bytes: rec.Size,
+				Tenant: r.t.Name, Key: rec.Key, StartedAt: rec.Start,
+				Duration: rec.Length, Bytes: rec.Size,
 			})
 		}
 	}
@@ -116,22 +194,10 @@ func (r *runner) remember(ctx context.Context, list []api.Recording) error {
 	return nil
 }
 
-// recordingsOf are the log's recordings as a list would name them.
-func recordingsOf(known []store.Recording) []api.Recording {
-	list := make([]api.Recording, len(known))
-	for i, k := range known {
-		list[i] = api.Recording{
-			Key: k.Key, Start: time.UnixMicro(k.StartedAt).UTC(),
-			Duration: time.Duration(k.Duration) * time.Microsecond, Size: k.Bytes,
-		}
-	}
-	return list
-}
-
 // entry is a ledger entry of now.
-func (r *runner) entry(rec api.Recording, state, note string) store.LedgerEntry {
+func (r *runner) entry(rec recording, state, note string) store.LedgerEntry {
 	return store.LedgerEntry{
-		Tenant: r.t.Name, Key: rec.Key, StartedAt: rec.Start.UnixMicro(),
+		Tenant: r.t.Name, Key: rec.Key, StartedAt: rec.Start,
 		At: r.o.Now().UnixMicro(), State: state, Note: note,
 	}
 }
@@ -144,19 +210,15 @@ func sorted(items []item, order Order) []item {
 		}
 		switch order {
 		case Newest:
-			return compareStarts(b.Start, a.Start, a.Key, b.Key)
+			return cmp.Or(cmp.Compare(b.Start, a.Start), cmp.Compare(a.Key, b.Key))
 		case Smallest:
 			if c := cmp.Compare(a.Size, b.Size); c != 0 {
 				return c
 			}
 		}
-		return compareStarts(a.Start, b.Start, a.Key, b.Key)
+		return compareRecordings(a.recording, b.recording)
 	})
 	return items
-}
-
-func compareStarts(a, b time.Time, keyA, keyB string) int {
-	return cmp.Or(a.Compare(b), cmp.Compare(keyA, keyB))
 }
 
 func btoi(b bool) int {

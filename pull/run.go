@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,8 @@ func (r *runner) pull(ctx context.Context) error {
 	}
 	from, before := r.o.From, r.o.Before
 	if from.IsZero() {
-		from, before = r.started.Add(-r.o.Lookback), r.started
+		before = r.started.Truncate(time.Microsecond) // as the log counts
+		from = before.Add(-r.o.Lookback)
 	}
 	r.result.From, r.result.Before = from, before
 	l, err := r.list(ctx, from, before)
@@ -90,13 +92,14 @@ func (r *runner) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := r.reconcile(ctx, l, from, before)
+	a, err := r.reconcile(ctx, l)
 	if err != nil {
 		return err
 	}
 	r.result.Already, r.result.Excused = a.already, a.excused
 	items := sorted(a.fetch, r.o.Order)
-	r.expectNights(l, before.Sub(from))
+	r.expectNights(l)
+	l.recordings, l.at, l.states = nil, nil, nil // only what is to be fetched stays in memory
 	b := newBudget(r.t, r.o.Policy.Egress.Window, r.o.Reserve)
 	r.result.Plan = r.plan(items, b.clone(), r.o.Now())
 	if r.o.DryRun {
@@ -112,8 +115,8 @@ func (r *runner) pull(ctx context.Context) error {
 }
 
 // expectNights takes what the window's mean night brought for what each later one will.
-func (r *runner) expectNights(l listing, window time.Duration) {
-	nights := max(1, int(window/(24*time.Hour)))
+func (r *runner) expectNights(l *listing) {
+	nights := max(1, int(l.before.Sub(l.from)/(24*time.Hour)))
 	n := len(l.recordings) / nights
 	var sum int64
 	for _, rec := range l.recordings {
@@ -133,7 +136,7 @@ func (r *runner) fetchAll(ctx context.Context, items []item, a account, b *budge
 	err := r.fetchEach(ctx, items, a, b, k)
 	err = errors.Join(err, k.close())
 	slices.SortFunc(r.result.Missing, func(a, b Missing) int {
-		return compareStarts(a.Start, b.Start, a.Key, b.Key)
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Key, b.Key))
 	})
 	return err
 }
@@ -205,7 +208,7 @@ func (r *runner) failed(err error, rest []item, a account, k *keeper) (end bool)
 			r.miss(rest[:1], a, no.why)
 		}
 		if no.state != "" {
-			k.note(r.entry(rest[0].Recording, no.state, no.why))
+			k.note(r.entry(rest[0].recording, no.state, no.why))
 		}
 		return false
 	}
@@ -250,14 +253,14 @@ func (r *runner) miss(items []item, a account, why string) {
 		if before, ok := a.refused[it.Key]; ok && r.o.DryRun {
 			w = "refused before: " + before
 		}
-		r.result.Missing = append(r.result.Missing, Missing{it.Key, it.Start, it.Size, w})
+		r.result.Missing = append(r.result.Missing, Missing{it.Key, it.start(), it.Size, w})
 	}
 }
 
 // adopt takes over a recording that an earlier run kept whole, but was killed before it could say
 // so in the ledger.
 func (r *runner) adopt(ctx context.Context, it item, k *keeper) (adopted bool, err error) {
-	folder := dateFolder(r.t.Name, it.Start)
+	folder := dateFolder(r.t.Name, it.start())
 	kept, ok := r.kept[folder]
 	if !ok {
 		if kept, err = r.o.To.Kept(ctx, folder); err != nil {

@@ -107,29 +107,46 @@ type Recording struct {
 // Recordings lists the recordings that began in [from, to). The order is the vendor's. It fails
 // where the answer is no list of recordings: a wrong list is worse than none.
 func (c *Client) Recordings(ctx context.Context, from, to time.Time) ([]Recording, error) {
-	path, err := c.path(classList)
+	list := []Recording{}
+	err := c.EachRecording(ctx, from, to, func(r Recording) error {
+		list = append(list, r)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
+	return list, nil
+}
+
+// EachRecording calls f with each recording of the list, as it is read: a list of any length takes
+// the memory of one entry. Where it fails, the recordings before are no complete list. An error of f
+// ends it, and is returned.
+func (c *Client) EachRecording(
+	ctx context.Context, from, to time.Time, f func(Recording) error,
+) error {
+	path, err := c.path(classList)
+	if err != nil {
+		return err
+	}
 	names := c.query(classList)
 	if len(names) != 2 {
-		return nil, fmt.Errorf(
+		return fmt.Errorf(
 			"list recordings: policy %s does not name the two query values of class %s", c.policy.Name,
 			classList)
 	}
 	q := url.Values{
 		names[0]: {from.UTC().Format(time.RFC3339)}, names[1]: {to.UTC().Format(time.RFC3339)},
 	}
-	body, err := c.read(ctx,
+	resp, err := c.send(ctx,
 		request{class: classList, method: http.MethodGet, path: path + "?" + q.Encode()})
 	if err != nil {
-		return nil, fmt.Errorf("list recordings: %w", err)
+		return fmt.Errorf("list recordings: %w", err)
 	}
-	list, err := c.decodeList(body)
-	if err != nil {
-		return nil, fmt.Errorf("list recordings: %w", err)
+	defer resp.Body.Close()
+	if err := c.decodeList(resp.Body, f); err != nil {
+		return fmt.Errorf("list recordings: %w", err)
 	}
-	return list, nil
+	return nil
 }
 
 // Audio is a recording's answer, whose Body the caller reads and closes.

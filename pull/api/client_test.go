@@ -143,6 +143,7 @@ func TestRecordings(t *testing.T) {
 	for _, body := range []string{
 		"[" + entry + "]",
 		`{"total":1,"recordings":[` + entry + `]}`,
+		`{"page":{"of":[{"a":[1,{}]}]},"tags":["a",[2]],"recordings":[` + entry + `],"more":null}` + "\n",
 	} {
 		s := &script{answers: []answer{{200, nil, body}}}
 		client, _ := newClient(t, s)
@@ -163,7 +164,8 @@ func TestRecordings(t *testing.T) {
 			t.Errorf("authorization %q", got)
 		}
 	}
-	for _, body := range []string{``, `{}`, `"sign in"`, `{"a":[{}],"b":[{}]}`, `[{"size":1}]`, `<html>`} {
+	for _, body := range []string{``, `{}`, `"sign in"`, `{"a":[{}],"b":[{}]}`, `[{"size":1}]`, `<html>`,
+		`null`, `[` + entry, `[` + entry + `] x`, `[` + entry + `,1]`, `{"a":[],"b":[` + entry + `]}`, `{"a":[1]}`} {
 		client, _ := newClient(t, &script{answers: []answer{{200, nil, body}}})
 		if list, err := client.Recordings(t.Context(), time.Now(), time.Now()); err == nil {
 			t.Errorf("%q is a list of %d", body, len(list))

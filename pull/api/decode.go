@@ -1,10 +1,10 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -16,40 +16,122 @@ import (
 // errNoList is what an answer with status 200 that lists nothing is.
 var errNoList = errors.New("the answer is no list of recordings")
 
-// decodeList reads a recording list: an array of objects, or an object of which one member is.
-func (c *Client) decodeList(body []byte) ([]Recording, error) {
-	var entries []map[string]json.RawMessage
-	if err := json.Unmarshal(body, &entries); err != nil {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(body, &object) != nil {
-			return nil, errNoList
+// decodeList reads a recording list: an array of objects, or an object of which one member is. It
+// calls f with each entry.
+func (c *Client) decodeList(body io.Reader, f func(Recording) error) error {
+	in := &io.LimitedReader{R: body, N: maxAnswer + 1}
+	l := listDecoder{Decoder: json.NewDecoder(in)}
+	l.entry = func(fields map[string]json.RawMessage) error {
+		var r Recording
+		if err := c.decodeRecording(&r, fields); err != nil {
+			return fmt.Errorf("entry %d: %w", l.entries, err)
 		}
-		if entries, err = listWithin(object); err != nil {
-			return nil, err
-		}
+		return f(r)
 	}
-	list := make([]Recording, len(entries))
-	for i, fields := range entries {
-		if err := c.decodeRecording(&list[i], fields); err != nil {
-			return nil, fmt.Errorf("entry %d: %w", i+1, err)
-		}
+	err := l.answer()
+	var syntax *json.SyntaxError
+	switch {
+	case in.N <= 0:
+		return fmt.Errorf("read answer: it is longer than %d MiB", maxAnswer>>20)
+	case errors.As(err, &syntax), errors.Is(err, io.EOF):
+		return errNoList
 	}
-	return list, nil
+	return err
 }
 
-// listWithin finds the one member of an object that is an array of objects.
-func listWithin(object map[string]json.RawMessage) (found []map[string]json.RawMessage, err error) {
-	n := 0
-	for _, v := range object {
-		var entries []map[string]json.RawMessage
-		if bytes.HasPrefix(v, []byte("[")) && json.Unmarshal(v, &entries) == nil {
-			found, n = entries, n+1
+// listDecoder reads the one array of objects that an answer is, or of which it holds one.
+type listDecoder struct {
+	*json.Decoder
+	entry   func(fields map[string]json.RawMessage) error
+	entries int // that were given to entry
+	lists   int // that were found
+}
+
+func (l *listDecoder) answer() error {
+	t, err := l.Token()
+	switch {
+	case err != nil:
+		return err
+	case t == json.Delim('['):
+		err = l.list()
+	case t == json.Delim('{'):
+		err = l.members()
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := l.Token(); err != io.EOF || l.lists != 1 {
+		return errNoList
+	}
+	return nil
+}
+
+// members looks for the list among the members of an object.
+func (l *listDecoder) members() error {
+	for l.More() {
+		_, err := l.Token() // the name
+		if err != nil {
+			return err
+		}
+		t, err := l.Token()
+		switch {
+		case err != nil:
+		case t == json.Delim('['):
+			err = l.list()
+		case t == json.Delim('{'):
+			err = l.skip()
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if n != 1 {
-		return nil, errNoList
+	_, err := l.Token() // the end
+	return err
+}
+
+// list reads an array from its first entry on. One whose first entry is no object is none of
+// recordings.
+func (l *listDecoder) list() error {
+	for first := true; l.More(); first = false {
+		var raw json.RawMessage
+		if err := l.Decode(&raw); err != nil {
+			return err
+		}
+		if raw[0] != '{' {
+			if !first {
+				return errNoList
+			}
+			return l.skip()
+		}
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &fields); err != nil {
+			return err
+		}
+		l.entries++
+		if err := l.entry(fields); err != nil {
+			return err
+		}
 	}
-	return found, nil
+	l.lists++
+	_, err := l.Token() // the end
+	return err
+}
+
+// skip reads to the end of the array or object that it is in.
+func (l *listDecoder) skip() error {
+	for depth := 1; depth > 0; {
+		t, err := l.Token()
+		if err != nil {
+			return err
+		}
+		switch t {
+		case json.Delim('['), json.Delim('{'):
+			depth++
+		case json.Delim(']'), json.Delim('}'):
+			depth--
+		}
+	}
+	return nil
 }
 
 func (c *Client) decodeRecording(r *Recording, fields map[string]json.RawMessage) error {
