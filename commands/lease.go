@@ -64,9 +64,11 @@ func keepLeases(ctx context.Context, leases []store.Lease, cancel context.Cancel
 		}
 		began := time.Now()
 		var err error
+		within, stop := context.WithDeadline(ctx, good.Add(leaseTTL)) // a mute network gives no answer
 		for _, l := range leases {
-			err = errors.Join(err, l.Renew(ctx))
+			err = errors.Join(err, l.Renew(within))
 		}
+		stop()
 		switch {
 		case err == nil:
 			good = began

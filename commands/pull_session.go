@@ -250,12 +250,13 @@ func (s *session) windowEnd(tenant string, now time.Time) time.Time {
 	if t.Window.IsZero() || !t.Window.Contains(local) {
 		return time.Time{}
 	}
-	end := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
-	end = end.Add(t.Window.To)
-	if !end.After(now) {
-		end = end.AddDate(0, 0, 1)
+	end := func(day int) time.Time { // by the clock on the wall, which may be set meanwhile
+		return time.Date(local.Year(), local.Month(), day, 0, int(t.Window.To.Minutes()), 0, 0, zone)
 	}
-	return end
+	if today := end(local.Day()); today.After(now) {
+		return today
+	}
+	return end(local.Day() + 1)
 }
 
 // pullLog is the store as package pull asks for it.

@@ -24,7 +24,7 @@ func newBudget(t Tenant, window time.Duration, reserve float64) *budget {
 		b.sum += s.Bytes
 	}
 	if !t.Refused.IsZero() {
-		b.notBefore = t.Refused.Add(RefusedWait)
+		b.notBefore = t.Refused.Add(RefusedWait + time.Microsecond) // its last moment is within it
 	}
 	return b
 }

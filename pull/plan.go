@@ -2,6 +2,8 @@ package pull
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/6dcca832/headroom/internal/measure"
@@ -138,22 +140,28 @@ func elapsedNights(started, now time.Time) time.Duration {
 	return now.Sub(started).Truncate(24 * time.Hour)
 }
 
-// planBacklog goes on night by night. What is new each night is fetched first.
+// planBacklog goes on night by night. What is new each night is fetched first, and what of it does not
+// fit waits with the rest. The same nights come again with each egress window, so a backlog that is no
+// smaller after four more of them never ends.
 func (r *runner) planBacklog(rest []int64, b *budget, now time.Time, p *Plan) {
-	fresh := r.fresh
+	const day = 24 * time.Hour
+	period := 4 * max(1, int((r.o.Policy.Egress.Window+day-1)/day))
+	before := math.MaxInt
 	for p.Nights < maxPlanNights {
 		p.Nights++
-		now = now.Add(24 * time.Hour)
-		got := r.night(append(append([]int64{}, fresh...), rest...), b, now)
-		done := got.count - len(fresh)
-		if done <= 0 && got.binds != BindsEgress || len(fresh) > 0 && got.count < len(fresh) {
-			break // not even what is new fits: the backlog grows
-		}
-		if done >= len(rest) {
+		now = now.Add(day)
+		rest = slices.Concat(r.fresh, rest)
+		rest = rest[r.night(rest, b, now).count:]
+		if len(rest) == 0 {
 			p.DoneOn = now
 			return
 		}
-		rest = rest[max(done, 0):]
+		if p.Nights%period == 0 {
+			if len(rest) >= before {
+				break
+			}
+			before = len(rest)
+		}
 	}
 	p.Nights, p.DoneOn = 0, time.Time{}
 }

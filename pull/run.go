@@ -153,6 +153,9 @@ func (r *runner) fetchEach(
 		adopted, err := r.adopt(ctx, it, k)
 		if err != nil {
 			r.stop(err.Error(), items[i:], a)
+			if adopted {
+				return nil // close tells it
+			}
 			return err
 		}
 		if adopted {

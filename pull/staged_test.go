@@ -108,7 +108,7 @@ func TestRunWaitsAfterARefusal(t *testing.T) {
 	tn := w.tenant()
 	tn.Refused = w.clock.Now().Add(-5 * time.Minute)
 	dry := w.run(tn, func(o *Options) { o.DryRun = true })
-	if dry.Plan.Fits != 0 || dry.Plan.Binds != BindsEgress || dry.Plan.RestFrom != tn.Refused.Add(RefusedWait) {
+	if dry.Plan.Fits != 0 || dry.Plan.Binds != BindsEgress || dry.Plan.RestFrom != tn.Refused.Add(RefusedWait+time.Microsecond) {
 		t.Errorf("%+v", dry.Plan)
 	}
 	res := w.run(tn, nil)

@@ -272,6 +272,8 @@ func testPrune(t *testing.T, st handle) {
 	m.add(old)
 	m.add(unsealed)
 	m.check(t, st, []string{"acme", "zeta"}, store.Range{})
+	must(t, st.Prune(ctx, nil)) // removes nothing
+	m.check(t, st, []string{"acme", "zeta"}, store.Range{})
 	must(t, st.Prune(ctx, p))
 	m = slices.Delete(m, 10, 20)
 	m.check(t, st, []string{"acme", "zeta"}, store.Range{})
