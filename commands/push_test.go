@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,16 +48,6 @@ func rowsIn(t *testing.T, db string) (all []store.Request) {
 		}
 		all = append(all, q)
 	}
-	return all
-}
-
-// lines are the sorted lines of an export.
-func lines(t *testing.T, dbs ...string) (all []string) {
-	t.Helper()
-	for _, db := range dbs {
-		all = append(all, strings.Split(strings.TrimSpace(runMain(t, db, "export")), "\n")...)
-	}
-	slices.Sort(all)
 	return all
 }
 

@@ -10,10 +10,10 @@
 // A request is one row, and rows are only ever added: triggers refuse UPDATE, DELETE and TRUNCATE,
 // and the roles that postgres.sql names have no right to them. Prune, which needs the rights of the
 // tables' owner, takes the triggers down inside its transaction. Numbers are given in order of
-// arrival: a writer's transaction holds an advisory lock of the database, so that whoever sees a row
-// sees all with lower numbers. What one call wrote is there as
-// a whole or not at all, also where the connection broke while it was committed: Append then asks
-// the server what became of it, and does not return before it knows or its context ends.
+// arrival: a writer's transaction holds an advisory lock of the database, so that whoever sees a
+// row sees all with lower numbers. What one call wrote is there as a whole or not at all, also where
+// the connection broke while it was committed: Append then asks the server what became of it, and
+// does not return before it knows or its context ends.
 //
 // Push sends each row of a file once, whatever is killed meanwhile. A file that is older than what
 // it has sent, or that was copied and grew in two ways, is refused.
@@ -29,6 +29,6 @@
 // one key, the sealer's; what a machine has sealed in its own file stays there.
 //
 // It does not defend against the owner of the tables or a superuser, who can take the triggers
-// down; only a seal line that somebody else holds does. Nothing was tried on Citus; a test checks of the
-// tables what Citus asks of them.
+// down; only a seal line that somebody else holds does. Nothing was tried on Citus; a test checks
+// of the tables what Citus asks of them.
 package postgres

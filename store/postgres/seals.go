@@ -23,8 +23,8 @@ type seals struct {
 }
 
 // Seals opens the rows and their seals as they are now, for reading. Rows are numbered in the order
-// in which they arrived here, under the writers' lock, so what a machine pushes late comes after all
-// that was sealed before.
+// in which they arrived here, under the writers' lock, so what a machine pushes late comes after
+// all that was sealed before.
 func (s *Store) Seals(ctx context.Context) (store.Seals, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -82,8 +82,8 @@ func (in *seals) read(
 	return nil
 }
 
-const runColumns = `SELECT n, sealed_at, request_upto, event_upto, recording_upto, capture_upto, pad,
-	text_sum, EXISTS (SELECT 1 FROM seal_told t WHERE t.n = r.n) FROM seal_run r `
+const runColumns = `SELECT n, sealed_at, request_upto, event_upto, recording_upto, capture_upto,
+	pad, text_sum, EXISTS (SELECT 1 FROM seal_told t WHERE t.n = r.n) FROM seal_run r `
 
 func (in *seals) Run(ctx context.Context, n int64) (store.SealRun, error) {
 	runs, err := in.runs(ctx,

@@ -80,10 +80,10 @@ func (s *Store) AddStamp(ctx context.Context, n int64, answer []byte) error {
 // pruned are the tables from which Prune removes rows.
 var pruned = strings.Fields("request recording event capture client route source seal_pruned")
 
-// Prune removes the rows before a time and keeps of them what the seals need. It needs the rights of
-// the tables' owner: it takes their triggers down in its own transaction, so that nobody else ever
-// sees a log without them. What was removed is on the server's disk until VACUUM FULL, and in its
-// write-ahead log and backups.
+// Prune removes the rows before a time and keeps of them what the seals need. It needs the rights
+// of the tables' owner: it takes their triggers down in its own transaction, so that nobody else
+// ever sees a log without them. What was removed is on the server's disk until VACUUM FULL, and in
+// its write-ahead log and backups.
 func (s *Store) Prune(ctx context.Context, p *store.Pruning) error {
 	if p == nil { // a prune that is killed is rolled back: there is nothing to see to
 		return nil

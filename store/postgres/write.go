@@ -33,8 +33,8 @@ const (
 	// maxBatch is the most rows in one transaction, so that others get their turn.
 	maxBatch = 16384
 	// idleLimit ends the transaction of a client that is gone without the server's notice: else it
-	// would keep all others waiting. keepAlive finds out about one that is gone while it sends rows, in
-	// a minute as well.
+	// would keep all others waiting. keepAlive finds out in a minute about one that is gone while it
+	// sends rows.
 	idleLimit = time.Minute
 	keepAlive = "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; " +
 		"SET LOCAL tcp_keepalives_count = 3"
