@@ -194,7 +194,20 @@ func (p *Policy) keepPath(m *Match, r *route, segments []string, digest func(str
 		text := p.keepSegment(m, r.at(i, len(segments)), segments[i], digest)
 		b = append(append(b, '/'), text...)
 	}
-	m.Template = string(b)
+	m.Template = r.template(b)
+}
+
+// template is the text of b. Nearly all requests of a route have the same as the one before.
+func (r *route) template(b []byte) string {
+	if r == nil {
+		return string(b)
+	}
+	if last := r.last.Load(); last != nil && *last == string(b) {
+		return *last
+	}
+	text := string(b)
+	r.last.Store(&text)
+	return text
 }
 
 // at is the template of the i-th of n segments, i beyond the head; nil where there is none.

@@ -365,14 +365,15 @@ func TestOtherVendor(t *testing.T) {
 }
 
 func TestPatternRunsAgreeWithRegexp(t *testing.T) {
-	values := []string{"", "a", "aa", "ab", "a-1", "1234567", "+1234567", "12-34", "aaaaaaaaaaaaaaaaaaaa", "é", "AB", "a\n"}
-	for _, expr := range []string{"", "a", "a*", "a+b?", "[a-z]{2,4}", "^[+]?[0-9-]{7,20}$", "[^0-9]*", "(?i)ab", "a|b", "[a-z]*a", "[0-9]{2}-[0-9]+", "a$b", "(?s).", "é"} {
+	values := []string{"", "a", "aa", "ab", "a-1", "1234567", "+1234567", "12-34", "aaaaaaaaaaaaaaaaaaaa", "é", "AB", "a\n", "(123-456", "é123-4567", "(123-456\n"}
+	for _, expr := range []string{"", "a", "a*", "a+b?", "[a-z]{2,4}", "^[+]?[0-9-]{7,20}$", "[^0-9]*", "(?i)ab", "a|b", "[a-z]*a", "[0-9]{2}-[0-9]+", "a$b", "(?s).", "é",
+		"[+(]?[0-9(-]{7,8}", "[+(é]?[0-9(é-]{7,9}", "[^0-9]?[^a]{2,9}", "(?i)[a-b]?[a-c]{2}"} {
 		p, err := compilePattern(expr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, v := range values {
-			if p.runs == nil || !allIn(v, &valueBytes) {
+			if p.runs != nil && !allIn(v, &valueBytes) {
 				continue
 			}
 			if got, want := p.match(v), p.re.MatchString(v); got != want {

@@ -12,6 +12,8 @@ import (
 type pattern struct {
 	runs []run
 	re   *regexp.Regexp
+	// only are the bytes that a value may have that matches re; nil where that is not known.
+	only *byteSet
 	// plain says that only values of valueBytes match.
 	plain bool
 }
@@ -58,16 +60,31 @@ func compilePattern(expr string) (pattern, error) {
 		return pattern{}, err
 	}
 	p := pattern{re: re}
-	if runs, ok := runsOf(tree); ok {
+	runs, ok := runsOf(tree)
+	switch {
+	case ok && greedy(runs):
 		p.runs = runs
 		p.plain = !slices.ContainsFunc(runs, func(r run) bool { return !r.set.within(&valueBytes) })
+	case ok && ascii(tree):
+		p.only = new(byteSet)
+		for _, r := range runs {
+			for c, in := range r.set {
+				p.only[c] = p.only[c] || in
+			}
+		}
 	}
 	return p, nil
 }
 
+// ascii says that an expression of runs names no other character.
+func ascii(tree *syntax.Regexp) bool {
+	return !slices.ContainsFunc(tree.Rune, func(c rune) bool { return c >= 0x80 }) &&
+		!slices.ContainsFunc(tree.Sub, func(sub *syntax.Regexp) bool { return !ascii(sub) })
+}
+
 func (p *pattern) match(value string) bool {
 	if p.runs == nil {
-		return p.re.MatchString(value)
+		return (p.only == nil || allIn(value, p.only)) && p.re.MatchString(value)
 	}
 	i := 0
 	for k := range p.runs {
@@ -87,8 +104,7 @@ func (p *pattern) match(value string) bool {
 	return i == len(value)
 }
 
-// runsOf turns an expression into runs, if taking as much as possible for each run in turn finds
-// every match. That holds when a run of variable length shares no byte with any run after it.
+// runsOf turns an expression into runs, if it is one of runs.
 func runsOf(tree *syntax.Regexp) ([]run, bool) {
 	parts := []*syntax.Regexp{tree}
 	if tree.Op == syntax.OpConcat {
@@ -105,17 +121,23 @@ func runsOf(tree *syntax.Regexp) ([]run, bool) {
 		}
 		runs = append(runs, more...)
 	}
+	return runs, true
+}
+
+// greedy says whether taking as much as possible for each run in turn finds every match. That holds
+// when a run of variable length shares no byte with any run after it.
+func greedy(runs []run) bool {
 	for i, r := range runs {
 		if r.min == r.max {
 			continue
 		}
 		for _, later := range runs[i+1:] {
 			if r.set.meets(&later.set) {
-				return nil, false
+				return false
 			}
 		}
 	}
-	return runs, true
+	return true
 }
 
 func runsOfPart(part *syntax.Regexp) ([]run, bool) {

@@ -3,6 +3,7 @@ package limits
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 // rules are a Policy's texts made ready for matching.
@@ -29,6 +30,7 @@ type route struct {
 	full string
 	// query holds the patterns of the names in Query.
 	query []*pattern
+	last  *atomic.Pointer[string] // see template
 }
 
 // segment is a literal, or with a name a placeholder. Its text is the literal, or the placeholder
@@ -67,7 +69,7 @@ func (c *checker) routes() {
 }
 
 func (c *checker) route(key string, r *Route) route {
-	compiled := route{Route: r}
+	compiled := route{Route: r, last: new(atomic.Pointer[string])}
 	names := map[string]bool{}
 	texts, ok := strings.CutPrefix(r.Path, "/")
 	if !ok {

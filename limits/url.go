@@ -52,13 +52,26 @@ func splitURL(url string) (u urlParts, err error) {
 	if strings.IndexByte(u.path, '%') >= 0 {
 		u.path = decodeHarmless(u.path)
 	}
-	if strings.Contains(u.path, "/.") {
+	if !tidy(u.path) {
 		u.path = withoutDots(u.path)
-	}
-	for strings.Contains(u.path, "//") { // of a base that ends in a slash; servers merge them
-		u.path = strings.ReplaceAll(u.path, "//", "/")
+		for strings.Contains(u.path, "//") { // of a base that ends in a slash; servers merge them
+			u.path = strings.ReplaceAll(u.path, "//", "/")
+		}
 	}
 	return u, nil
+}
+
+// tidy says that no segment but the last is empty, and that none begins with a dot.
+func tidy(path string) bool {
+	for {
+		i := strings.IndexByte(path, '/')
+		if i < 0 || i+1 == len(path) {
+			return true
+		}
+		if path = path[i+1:]; path[0] == '/' || path[0] == '.' {
+			return false
+		}
+	}
 }
 
 // withoutDots resolves the segments "." and ".." of a path, as every server does (RFC 3986, section
