@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"slices"
@@ -58,6 +59,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	restoreSettings()
+	log.SetOutput(io.Discard) // net/http logs bytes of answers that nobody asked for
 	app := newApp(&streams{in: stdin, out: stdout, err: stderr})
 	if len(args) > 1 && args[1] == completeWord {
 		if complete(app, args[2:], stdout) != nil {

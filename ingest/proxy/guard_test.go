@@ -184,6 +184,27 @@ func TestInnerHost(t *testing.T) {
 	}
 }
 
+// TestOddTargets has requests whose target no client should send: what names no place of the vendor's is refused and
+// leaves no row, and a point behind a host changes nothing.
+func TestOddTargets(t *testing.T) {
+	s := start(t, http.HandlerFunc(echo), nil)
+	for _, line := range []string{
+		"CONNECT acme.xima.cloud:0", "CONNECT acme.xima.cloud:99999", "CONNECT acme.xima.cloud", "CONNECT :443", "CONNECT /x",
+		"CONNECT https://acme.xima.cloud:443", "GET ftp://acme.xima.cloud/x", "GET http:///x",
+	} {
+		if back := s.say(t, line+" HTTP/1.1\r\nHost: acme.xima.cloud\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(back, "HTTP/1.1 400 ") {
+			t.Errorf("%s: %q", line, back)
+		}
+	}
+	if rows := s.rows.list(); len(rows) != 0 {
+		t.Errorf("%+v", rows)
+	}
+	get(t, s.trusting(t), "https://acme.xima.cloud."+audioPath)
+	if r := s.rows.wait(t, 1)[0]; r.Status != 200 || r.Route.Class != "recording_audio" || r.Route.Origin != "https://acme.xima.cloud" {
+		t.Errorf("%+v %+v", r, r.Route)
+	}
+}
+
 // TestBase has paths that try to climb out of a tenant's place at a gateway: they arrive below it, or not at all, and what
 // arrives is recorded under the tenant that gets it.
 func TestBase(t *testing.T) {

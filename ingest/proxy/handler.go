@@ -101,6 +101,10 @@ func plainName(name string) string {
 // forward serves a request of a client that uses us as its HTTP proxy. Host follows the URL (RFC
 // 9112, section 3.2.2).
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, client string) {
+	if s := r.URL.Scheme; s != "http" && s != "https" || r.URL.Host == "" {
+		refuse(w, http.StatusBadRequest, "the URL must begin with http:// or https:// and name a host")
+		return
+	}
 	u, known := p.recordedAs(r.URL)
 	var followed ingest.Followed
 	if !known {

@@ -334,7 +334,8 @@ func (w *world) check(t *testing.T, script, client string, command func(string) 
 			t.Fatal(err)
 		}
 		if want.file == "abort" {
-			if !r.CutShort || r.ResponseBytes < 4096 || r.ResponseBytes > s.bytes || s.bytes == largeSize {
+			// What the vendor has sent may all lie in the system's buffers, which are large on some machines.
+			if !r.CutShort || r.ResponseBytes < 4096 || r.ResponseBytes > s.bytes || r.ResponseBytes == largeSize {
 				t.Errorf("abort: %+v, the vendor sent %d", r, s.bytes)
 			}
 			continue

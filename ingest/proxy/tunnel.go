@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,11 +37,12 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 	p.work.add(1)
 	defer p.work.add(-1)
 	host, port, err := net.SplitHostPort(r.Host)
-	if err != nil || host == "" {
-		refuse(w, http.StatusBadRequest, "CONNECT needs a host and a port")
+	if n, notPort := strconv.ParseUint(port, 10, 16); err != nil || host == "" || notPort != nil || n == 0 {
+		refuse(w, http.StatusBadRequest, "CONNECT needs a host and a port, such as api.example.com:443")
 		return
 	}
-	host = strings.ToLower(host)
+	// No certificate has the point that ends a name in the DNS.
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	who := peer{
 		client: client,
 		agent:  product(r),
