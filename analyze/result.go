@@ -66,6 +66,18 @@ type Report struct {
 type Pruned struct {
 	Before          time.Time
 	Requests, Bytes int64
+	// Nights are the nights of the report's tenants and range of which sums stayed, by tenant and
+	// night. Run leaves them out, since they are in the seals.
+	Nights []PrunedNight
+}
+
+// PrunedNight is what is still known of a night whose requests were removed, in all or in part.
+type PrunedNight struct {
+	Tenant string
+	Night  time.Time // its beginning
+	// Requests are those that were removed, Refused those of them that the vendor had refused (401,
+	// 403, 429 or 509), Bytes their response bytes.
+	Requests, Refused, Bytes int64
 }
 
 // Verdict is fail with a violation that counts, else warn with a warning, else no-data without a

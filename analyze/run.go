@@ -115,7 +115,9 @@ func Run(ctx context.Context, snap store.Snapshot, o Options) (*Report, Saved, e
 	}
 	slices.SortFunc(results, compareResults)
 	if gone := r.events.Pruned; gone.Count > 0 && report.Since.UnixMicro() < gone.At {
-		report.Pruned = Pruned{time.UnixMicro(gone.At).UTC(), gone.Count, gone.Bytes}
+		report.Pruned = Pruned{
+			Before: time.UnixMicro(gone.At).UTC(), Requests: gone.Count, Bytes: gone.Bytes,
+		}
 	}
 	return report, Saved{Key: r.key, States: r.saved}, nil
 }

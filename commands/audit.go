@@ -265,6 +265,9 @@ func (s *session) auditWith(
 	if err != nil {
 		return nil, err
 	}
+	if r.Pruned.Nights, err = s.prunedNights(ctx, r); err != nil {
+		return nil, err
+	}
 	from, states := store.Unalias(snap, saved.States)
 	return r, s.tolerate(s.store.SaveStates(ctx, from, saved.Key, states))
 }

@@ -30,8 +30,9 @@ type logBuilder struct {
 	// are in salts; nil in builders that only hash.
 	emit func(line []byte, values ...fieldValue)
 
-	// removed is asked of each row before its leaf, b.line, is appended, by a prune.
-	removed func(at, bytes int64, request bool)
+	// removed is asked of each row before its leaf, b.line, is appended, by a prune: at is the row's
+	// time, and r the request where it is one.
+	removed func(at int64, r *store.Request)
 
 	line  []byte // scratch
 	salts [len(fields)]Salt
@@ -98,7 +99,7 @@ func (b *logBuilder) addRequest(r *store.Request) {
 			fieldValue{FieldSource, r.Source.Name})
 	}
 	if b.removed != nil {
-		b.removed(r.StartedAt, r.ResponseBytes, true)
+		b.removed(r.StartedAt, r)
 	}
 	b.add()
 }
@@ -110,7 +111,7 @@ func (b *logBuilder) addEvent(e *store.Event) {
 		b.emit(b.line, fieldValue{FieldNote, e.Note})
 	}
 	if b.removed != nil {
-		b.removed(e.At, 0, false)
+		b.removed(e.At, nil)
 	}
 	b.add()
 }
@@ -122,7 +123,7 @@ func (b *logBuilder) addRecording(r *store.ListedRecording) {
 		b.emit(b.line, fieldValue{FieldKey, r.Key})
 	}
 	if b.removed != nil {
-		b.removed(r.StartedAt, 0, false)
+		b.removed(r.StartedAt, nil)
 	}
 	b.add()
 }
@@ -134,7 +135,7 @@ func (b *logBuilder) addCapture(c *store.Capture) {
 		b.emit(b.line)
 	}
 	if b.removed != nil {
-		b.removed(c.At, 0, false)
+		b.removed(c.At, nil)
 	}
 	b.add()
 }

@@ -22,7 +22,7 @@ func TestBundleOfTheFirstVersion(t *testing.T) {
 	if !o.Authorities.AppendCertsFromPEM(pem) {
 		t.Fatal("the authority has no certificate")
 	}
-	held, err := ParseAnchor("a mail of then", []byte("headroom seal 2026-01-01T00:02:16Z sha256:e43c694e9c523b4c3fe2bdbd51d31b639c03f74b132851c82e85af247be779e7"))
+	held, err := ParseAnchor("a mail of then", []byte("headroom seal 2026-01-01T00:02:16Z sha256:d3cfef52d3e7e129c7ba1d844adddb265ab69a775c193b006dac9b9283d78455"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ const (
 	KindRecording Kind = "l1" // the vendor's list named a recording
 	KindSettings  Kind = "s1" // policy or settings are others than before
 	KindPrune     Kind = "p1" // rows were removed
+	KindNight     Kind = "n1" // what is still known of a night whose requests were removed
 	KindSeal      Kind = "k1" // the last leaf of a seal
 )
 
@@ -34,7 +35,7 @@ const (
 var fieldsOf = map[Kind]int{
 	KindTenant: 6, KindRequest: 23, KindEvent: 7, KindCapture: 5, KindImport: 7, KindRecording: 7,
 	KindSettings: 5,
-	KindPrune:    6, KindSeal: 3,
+	KindPrune:    6, KindNight: 7, KindSeal: 3,
 }
 
 // Request is what an r1 leaf says of one HTTP attempt. Times and durations are microseconds, sizes
@@ -184,6 +185,19 @@ func PruneLine(seq, at, before, rows, bytes int64) string {
 	b = appendInt(b, at)
 	b = appendInt(b, before)
 	b = appendInt(b, rows)
+	b = appendInt(b, bytes)
+	return string(append(b, '\n'))
+}
+
+// NightLine is an n1 leaf, which follows the p1 leaf of the same prune: so many requests of the
+// night that began then lost their rows, so many of which the vendor had refused, with so many
+// response bytes.
+func NightLine(seq, at, night, requests, refused, bytes int64) string {
+	b := appendHead(nil, KindNight, seq)
+	b = appendInt(b, at)
+	b = appendInt(b, night)
+	b = appendInt(b, requests)
+	b = appendInt(b, refused)
 	b = appendInt(b, bytes)
 	return string(append(b, '\n'))
 }

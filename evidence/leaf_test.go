@@ -43,6 +43,7 @@ func TestLeafGolden(t *testing.T) {
 		{"import", ImportLine(3, 9, "ab", 1, 2, 3), "i1\t3\t9\tab\t1\t2\t3\n"},
 		{"settings", SettingsLine(4, 9, "ab", "cd"), "s1\t4\t9\tab\tcd\n"},
 		{"prune", PruneLine(5, 9, 8, 3, 100), "p1\t5\t9\t8\t3\t100\n"},
+		{"night", NightLine(5, 9, 8, 3, 1, 100), "n1\t5\t9\t8\t3\t1\t100\n"},
 		{"seal", SealLeaf(6, 9), "k1\t6\t9\n"},
 	} {
 		if c.got != c.want {

@@ -219,7 +219,7 @@ func TestKilledPrune(t *testing.T) {
 		mayNotDelete(t, st)
 	}
 	for range 2 { // the second has nothing to remove
-		_, err = Prune(context.Background(), st, PruneOptions{testSealOptions(key), testNow - 2*86400_000000})
+		_, err = Prune(context.Background(), st, PruneOptions{SealOptions: testSealOptions(key), Before: testNow - 2*86400_000000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +264,7 @@ func TestPruneEmptiesTheLogOfAKilledOne(t *testing.T) {
 	if err := st.Append(ctx, []store.Request{old}); err != nil {
 		t.Fatal(err)
 	}
-	o := PruneOptions{testSealOptions(key), testNow - 1}
+	o := PruneOptions{SealOptions: testSealOptions(key), Before: testNow - 1}
 	reader, err := st.Snapshot(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -22,6 +26,9 @@ type PruneOptions struct {
 	SealOptions
 	// Before is the time, in microseconds since 1970 UTC, before which all rows go.
 	Before int64
+	// Night gives the beginning of the night of a tenant that a time is in. By default nights begin at
+	// noon UTC.
+	Night func(tenant string, at time.Time) time.Time
 }
 
 // Pruned is what a prune removed.
@@ -32,8 +39,14 @@ type Pruned struct {
 
 // Prune seals what is not sealed yet, checks that the rows are the ones that were sealed, and
 // removes those before a time. Of each leaf whose row goes its hash stays, or one hash of 256
-// leaves that all go, so that the seals before still hold; a p1 leaf tells how many went.
+// leaves that all go, so that the seals before still hold; a p1 leaf tells how many went, and n1
+// leaves sum up each night, for PrunedNights.
 func Prune(ctx context.Context, log store.Sealable, o PruneOptions) (done Pruned, err error) {
+	if o.Night == nil {
+		o.Night = func(_ string, at time.Time) time.Time {
+			return at.UTC().Add(-12 * time.Hour).Truncate(24 * time.Hour).Add(12 * time.Hour)
+		}
+	}
 	for tries := 0; ; tries++ {
 		if _, err := Seal(ctx, log, o.SealOptions); err != nil {
 			return done, err
@@ -72,6 +85,8 @@ type pruner struct {
 	keep map[string][]store.PrunedHash
 	went map[string]Pruned // by tenant
 	done Pruned
+
+	nights map[string]map[int64]*analyze.PrunedNight // by tenant and beginning
 }
 
 func planPrune(ctx context.Context, in store.Seals, o *PruneOptions) (*pruner, error) {
@@ -80,6 +95,7 @@ func planPrune(ctx context.Context, in store.Seals, o *PruneOptions) (*pruner, e
 		in:           in,
 		keep:         map[string][]store.PrunedHash{},
 		went:         map[string]Pruned{},
+		nights:       map[string]map[int64]*analyze.PrunedNight{},
 	}
 	last, err := in.Run(ctx, 0)
 	if err != nil {
@@ -119,17 +135,19 @@ func (p *pruner) tenant(ctx context.Context, tenant string) error {
 		}
 	}
 	var went Pruned
-	b.removed = func(at, bytes int64, request bool) {
-		if at >= p.Before {
+	nights := map[int64]*analyze.PrunedNight{}
+	b.removed = func(at int64, r *store.Request) {
+		switch {
+		case at >= p.Before:
 			return
+		case r == nil:
+			went.Other++
+		default:
+			went.Requests++
+			went.Bytes += r.ResponseBytes
+			p.addNight(nights, tenant, r)
 		}
 		gone[b.seq()] = HashLeaf(b.line)
-		if request {
-			went.Requests++
-			went.Bytes += bytes
-		} else {
-			went.Other++
-		}
 	}
 	c := &collector{in: p.in, key: p.Key, p: Period{Tenant: tenant}, heads: heads, out: &Contents{}}
 	for i := range heads {
@@ -146,11 +164,78 @@ func (p *pruner) tenant(ctx context.Context, tenant string) error {
 	if went.Requests+went.Other == 0 {
 		return nil
 	}
-	p.keep[tenant], p.went[tenant] = keptHashes(gone, tiles), went
+	p.keep[tenant], p.went[tenant], p.nights[tenant] = keptHashes(gone, tiles), went, nights
 	p.done.Requests += went.Requests
 	p.done.Other += went.Other
 	p.done.Bytes += went.Bytes
 	return nil
+}
+
+// addNight adds a request to what stays of its night.
+func (p *pruner) addNight(nights map[int64]*analyze.PrunedNight, tenant string, r *store.Request) {
+	begin := p.Night(tenant, time.UnixMicro(r.StartedAt))
+	n := nights[begin.UnixMicro()]
+	if n == nil {
+		n = &analyze.PrunedNight{Tenant: tenant, Night: begin}
+		nights[begin.UnixMicro()] = n
+	}
+	n.Requests++
+	n.Bytes += r.ResponseBytes
+	if refused(int64(r.Status)) {
+		n.Refused++
+	}
+}
+
+// PrunedNights gives what is still known of nights of the tenants (nil: all) whose requests were
+// removed, by tenant and night.
+func PrunedNights(
+	ctx context.Context, in store.Seals, tenants []string,
+) (nights []analyze.PrunedNight, err error) {
+	if tenants == nil {
+		tenants = in.Tenants()
+	}
+	for _, tenant := range tenants {
+		lines, err := in.Lines(ctx, tenant, 0)
+		if err != nil {
+			return nil, err
+		}
+		sums := map[int64]analyze.PrunedNight{}
+		for _, l := range lines {
+			if !strings.HasPrefix(l.Line, string(KindNight)+"\t") {
+				continue
+			}
+			n, err := parseNight(l.Line)
+			if err != nil {
+				return nil, fmt.Errorf("log of %q, leaf %d: %w", tenant, l.Seq, err)
+			}
+			at := n.Night.UnixMicro()
+			sum := sums[at]
+			sums[at] = analyze.PrunedNight{
+				Tenant: tenant, Night: n.Night, Requests: sum.Requests + n.Requests,
+				Refused: sum.Refused + n.Refused, Bytes: sum.Bytes + n.Bytes,
+			}
+		}
+		for _, at := range slices.Sorted(maps.Keys(sums)) {
+			nights = append(nights, sums[at])
+		}
+	}
+	return nights, nil
+}
+
+// parseNight reads an n1 leaf.
+func parseNight(line string) (n analyze.PrunedNight, err error) {
+	leaf, err := ParseLeaf([]byte(line))
+	if err != nil {
+		return n, err
+	}
+	var at int64
+	for i, to := range []*int64{&at, &n.Requests, &n.Refused, &n.Bytes} {
+		if *to, err = strconv.ParseInt(leaf.Fields[i+1], 10, 64); err != nil {
+			return n, errors.New("has a field that is no number")
+		}
+	}
+	n.Night = time.UnixMicro(at).UTC()
+	return n, nil
 }
 
 // keptHashes replaces the leaf hashes of each whole tile by the tile's.
@@ -191,6 +276,10 @@ func (p *pruner) finish(ctx context.Context) (*store.Pruning, error) {
 		}
 		went := p.went[tenant]
 		b.addLine(PruneLine(b.seq(), s.run.SealedAt, p.Before, went.Requests+went.Other, went.Bytes))
+		for _, at := range slices.Sorted(maps.Keys(p.nights[tenant])) {
+			n := p.nights[tenant][at]
+			b.addLine(NightLine(b.seq(), s.run.SealedAt, at, n.Requests, n.Refused, n.Bytes))
+		}
 		b.addLine(SealLeaf(b.seq(), s.run.SealedAt))
 		h, err := b.head(p.Key, s.run.N)
 		if err != nil {

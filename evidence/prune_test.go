@@ -6,8 +6,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -68,6 +71,60 @@ func TestPruneWithAnotherKey(t *testing.T) {
 	o := PruneOptions{SealOptions: testSealOptions(NewKey()), Before: testNow}
 	if done, err := Prune(context.Background(), st, o); !errors.Is(err, ErrOtherKey) {
 		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// Of each night whose requests were removed, sums stay, also where two prunes share one night.
+func TestPruneKeepsTheNights(t *testing.T) {
+	st, key := testStore(t), testKey()
+	ctx := context.Background()
+	noonOf := noon(time.UnixMicro(testNow))
+	var requests []store.Request
+	for i := range 6 { // a night of 1, 2, … 6 requests, the last begun; each second one is refused
+		for k := range i + 1 {
+			requests = append(requests, store.Request{
+				Tenant: "acme", Route: testRoutes[0], Source: testSources[0], Status: 200 + 309*(k%2), ResponseBytes: 100,
+				StartedAt: noonOf.AddDate(0, 0, i-5).Add(time.Duration(k+1) * time.Hour).UnixMicro(),
+			})
+		}
+	}
+	requests = append(requests, store.Request{
+		Tenant: "zeta", Route: testRoutes[0], Source: testSources[0], Status: 200, StartedAt: testNow - 40*86400_000000,
+	})
+	if err := st.Append(ctx, requests); err != nil {
+		t.Fatal(err)
+	}
+	o := PruneOptions{SealOptions: testSealOptions(key)}
+	for _, before := range []time.Time{noonOf.AddDate(0, 0, -3).Add(150 * time.Minute), noonOf.AddDate(0, 0, -1)} {
+		o.Before = before.UnixMicro()
+		if _, err := Prune(ctx, st, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := mustVerify(t, st.Path(), LogOptions{Key: key}); r.Problem != nil || r.Pruned != 11 {
+		t.Errorf("%+v", r)
+	}
+	in, err := st.Seals(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	got, err := PrunedNights(ctx, in, []string{"acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []analyze.PrunedNight
+	for i := range 4 {
+		n := int64(i + 1)
+		want = append(want, analyze.PrunedNight{
+			Tenant: "acme", Night: noonOf.AddDate(0, 0, i-5), Requests: n, Refused: n / 2, Bytes: 100 * n,
+		})
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v\nnot %+v", got, want)
+	}
+	if all, err := PrunedNights(ctx, in, nil); err != nil || len(all) != 5 || all[4].Tenant != "zeta" {
+		t.Errorf("of all tenants: %+v, %v", all, err)
 	}
 }
 

@@ -42,6 +42,16 @@ type prunedDoc struct {
 	Before   string `json:"before"`
 	Requests int64  `json:"requests"`
 	Bytes    int64  `json:"bytes"`
+
+	Nights []prunedNightDoc `json:"nights"`
+}
+
+type prunedNightDoc struct {
+	Tenant   string `json:"tenant"`
+	Night    string `json:"night"`
+	Requests int64  `json:"requests"`
+	Refused  int64  `json:"refused"`
+	Bytes    int64  `json:"bytes"`
 }
 
 type policyDoc struct {
@@ -187,7 +197,14 @@ func newAuditDoc(r *analyze.Report, o Options) auditDoc {
 	}
 	doc.Left = max(doc.Left, 0)
 	if gone := r.Pruned; !gone.Before.IsZero() {
-		doc.Pruned = &prunedDoc{measure.Exact(gone.Before), gone.Requests, gone.Bytes}
+		doc.Pruned = &prunedDoc{
+			measure.Exact(gone.Before), gone.Requests, gone.Bytes, []prunedNightDoc{},
+		}
+		for _, n := range gone.Nights {
+			doc.Pruned.Nights = append(doc.Pruned.Nights, prunedNightDoc{
+				n.Tenant, n.Night.Format(time.DateOnly), n.Requests, n.Refused, n.Bytes,
+			})
+		}
 	}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newTenantDoc(&r.Tenants[i]))

@@ -58,7 +58,7 @@ func Notes(r *analyze.Report) []string {
 			how = " (" + measure.Count(gone.Requests, "request") + ", " + measure.Bytes(gone.Bytes) + ")"
 		}
 		all = append(all, "Requests from before "+measure.Stamp(gone.Before, time.UTC)+
-			" were removed from the log"+how+": of that time the figures know nothing.")
+			" were removed from the log"+how+": of that time the figures know nothing."+stillKnown(gone.Nights))
 	}
 	var silent []string
 	var undecided, opaque, foreign, held, redirected, storage, unseen int64
@@ -173,4 +173,31 @@ func overTenants(r *analyze.Report) (names []string) {
 		}
 	}
 	return names
+}
+
+// stillKnown sums up the nights whose requests were removed.
+func stillKnown(nights []analyze.PrunedNight) string {
+	if len(nights) == 0 {
+		return ""
+	}
+	var requests, refused, bytes int64
+	first, last := nights[0].Night, nights[0].Night
+	of := map[time.Time]bool{}
+	for _, n := range nights {
+		requests, refused, bytes = requests+n.Requests, refused+n.Refused, bytes+n.Bytes
+		of[n.Night] = true
+		if n.Night.Before(first) {
+			first = n.Night
+		}
+		if n.Night.After(last) {
+			last = n.Night
+		}
+	}
+	when := measure.Count(int64(len(of)), "night") + " from " + first.Format(time.DateOnly) + " to " +
+		last.Format(time.DateOnly)
+	if len(of) == 1 {
+		when = "the night of " + first.Format(time.DateOnly)
+	}
+	return " Still known of " + when + ": " + measure.Count(requests, "request") + ", " +
+		measure.Count(refused, "refusal") + ", " + measure.Bytes(bytes) + "."
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
@@ -31,6 +32,8 @@ func only(p *report.Picture, i int) *report.Picture {
 	// Requests that were left out or dropped are counted over all tenants.
 	audit.Later, audit.Dropped, audit.Seen = 0, 0, nil
 	audit.Pruned.Requests, audit.Pruned.Bytes = 0, 0
+	audit.Pruned.Nights = slices.DeleteFunc(slices.Clone(audit.Pruned.Nights),
+		func(n analyze.PrunedNight) bool { return n.Tenant != audit.Tenants[0].Tenant })
 	own.Audit = &audit
 	if p.Database != nil { // how many rows there are of all tenants is of no concern to one
 		own.Database = &report.Database{ID: p.Database.ID}

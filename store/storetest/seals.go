@@ -275,6 +275,7 @@ func testPrune(t *testing.T, st handle) {
 	must(t, st.Prune(ctx, nil)) // removes nothing
 	m.check(t, st, []string{"acme", "zeta"}, store.Range{})
 	must(t, st.Prune(ctx, p))
+	must(t, st.Prune(ctx, nil)) // removes nothing
 	m = slices.Delete(m, 10, 20)
 	m.check(t, st, []string{"acme", "zeta"}, store.Range{})
 
