@@ -68,8 +68,9 @@ func runPrune(c *cli.Context, se *session, o pruneOptions) error {
 	if err != nil {
 		return err
 	}
-	done, err := evidence.Prune(c.Context, se.store,
-		evidence.PruneOptions{SealOptions: se.sealOptions(key), Before: o.before.UnixMicro(), Night: se.night})
+	done, err := evidence.Prune(c.Context, se.store, evidence.PruneOptions{
+		SealOptions: se.sealOptions(key), Before: o.before.UnixMicro(), Night: se.night,
+	})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package page
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/outlook"
@@ -26,9 +27,18 @@ func TestSplitPagesHoldOneTenant(t *testing.T) {
 	for i := range p.Audit.Tenants[0].Incidents {
 		p.Audit.Tenants[0].Incidents[i].ID = "alder-incident"
 	}
+	begin := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	p.Audit.Pruned = analyze.Pruned{Before: begin.AddDate(0, 0, 9), Requests: 777, Nights: []analyze.PrunedNight{
+		{Tenant: names[0], Night: begin, Requests: 111}, {Tenant: names[1], Night: begin, Requests: 222},
+	}}
 	n := 0
 	for file, own := range Split(p) {
 		text := pageOf(t, own)
+		for i, sum := range []string{"111 requests", "222 requests"} {
+			if want := i == n; strings.Contains(text, sum) != want {
+				t.Errorf("%s tells of %s that were removed: %v", file, sum, !want)
+			}
+		}
 		for i, name := range names {
 			if want := i == n; strings.Contains(text, name) != want {
 				t.Errorf("%s names %s: %v", file, name, !want)
