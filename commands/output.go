@@ -2,9 +2,12 @@ package commands
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -23,7 +26,16 @@ func writeOutput(stdout io.Writer, name, reading string, write func(io.Writer) e
 	if sameFile(name, reading) {
 		return fmt.Errorf("write %q: is the file that is being read; name another with --output", name)
 	}
+	if path, err := filepath.Abs(name); err == nil && !isThere(filepath.Dir(path)) {
+		return fmt.Errorf("write %q: its folder does not exist; make it first", path)
+	}
 	return safefile.Replace(name, write)
+}
+
+// isThere says whether there is something by a name, as far as one can see.
+func isThere(name string) bool {
+	_, err := os.Stat(name)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 func buffered(w io.Writer, write func(io.Writer) error) error {

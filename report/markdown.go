@@ -125,7 +125,7 @@ func columnWords(r *analyze.Report) []string {
 		)
 	}
 	return append(all,
-		"Bad answers: HTTP statuses from 400 on, others that the vendor does not list, and none, each × how often. Verdict: fail with a violation, else warn with a warning, else pass.",
+		"Bad answers: HTTP statuses from 400 on, others that the vendor does not list, and none, each × how often. Verdict: fail with a violation that counts, else warn with a warning, else pass; now, what still goes on counts, of a range everything.",
 		"Rows: ids in headroom's log of API requests; \"headroom audit --explain RULE --tenant NAME\" lists all of them. 1 kB is 1,000 bytes.")
 }
 

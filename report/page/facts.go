@@ -118,7 +118,7 @@ func resetNow(i *analyze.Incident, r *analyze.Result, f *outlook.Projection, c c
 	case limit <= 0:
 		s += "; the cap is unknown"
 	case r.Egress.Current < limit:
-		s += ", " + measure.Percent(share(r.Egress)) + " of the cap, so nothing is refused"
+		s += ", " + measure.Percent(share(r.Egress)) + " of the cap, so nothing is refused and a reset would change nothing"
 	default:
 		s += ", " + measure.Percent(share(r.Egress)) + " of the cap, so requests are refused"
 		if at := emptiesAt(f, limit); !at.IsZero() {
@@ -127,6 +127,9 @@ func resetNow(i *analyze.Incident, r *analyze.Result, f *outlook.Projection, c c
 	}
 	if i.Open {
 		return s + ". What filled it goes on, so it would fill again"
+	}
+	if limit > 0 && r.Egress.Current >= limit {
+		return s + ". What filled it is over: a reset lets pulls go on at once"
 	}
 	return s + ". What filled it is over"
 }

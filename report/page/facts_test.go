@@ -41,7 +41,7 @@ func TestFactsTellOfResets(t *testing.T) {
 		}},
 		{false, &spared, []pageFact{
 			{"Reset before", "2026-10-19 11:00 UTC, as agreed"},
-			{"Reset now", "the window holds 500 MB, 25% of the cap, so nothing is refused. What filled it is over"},
+			{"Reset now", "the window holds 500 MB, 25% of the cap, so nothing is refused and a reset would change nothing. What filled it is over"},
 		}},
 	} {
 		got := resetFacts(&analyze.Incident{Open: c.open}, c.r, f, policy, clock{time.UTC})

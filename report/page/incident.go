@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,9 @@ func partTitle(examples []analyze.Example) string {
 	return "Likely cause: " + words
 }
 
+// unparted are numbers with units, which no line may end between.
+var unparted = regexp.MustCompile(`([0-9]) ([kMGT]?B|m?s|min|h)\b`)
+
 func newPageRequest(r *analyze.Example, c clock) pageRequest {
 	q := &r.Request
 	v := pageRequest{
@@ -119,6 +123,7 @@ func newPageRequest(r *analyze.Example, c clock) pageRequest {
 			measure.PreciseStamp(time.UnixMicro(r.Before.At), c.zone), r.Before.ID,
 			measure.Bytes(q.ResponseBytes))
 	}
+	v.Why = unparted.ReplaceAllString(v.Why, "$1\u00a0$2")
 	if q.Route != nil {
 		v.Method = text.Clean(q.Route.Method)
 		if limits.IsDigest(q.Key) { // it names nothing that the vendor could look up

@@ -90,7 +90,7 @@ func pageHeads(window string) []pageHead {
 		{"verdict", "Verdict", false}, {"name", "Tenant", false},
 		{"share", "Share of the cap now", false},
 		{"cap", "Cap, known by", false}, {"hit", "Cap expected to be reached", false},
-		{"violations", "Violations", true}, {"peak", "Largest in " + window, true},
+		{"violations", "Rules broken", true}, {"peak", "Largest in " + window, true},
 		{"bytes", "Audio", true},
 		{"last", "Last pull", false},
 	}
