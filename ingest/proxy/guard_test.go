@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -202,6 +203,16 @@ func TestOddTargets(t *testing.T) {
 	get(t, s.trusting(t), "https://acme.xima.cloud."+audioPath)
 	if r := s.rows.wait(t, 1)[0]; r.Status != 200 || r.Route.Class != "recording_audio" || r.Route.Origin != "https://acme.xima.cloud" {
 		t.Errorf("%+v %+v", r, r.Route)
+	}
+}
+
+// TestNamesOfTunnels: the name that a client gives itself, and a stranger's host, are stored of a tunnel as of a request.
+func TestNamesOfTunnels(t *testing.T) {
+	s := start(t, http.NotFoundHandler(), func(c *Config) { c.All = true })
+	s.say(t, "CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic "+
+		base64.StdEncoding.EncodeToString([]byte("5551230038:x"))+"\r\n\r\n")
+	if r := s.rows.wait(t, 1)[0]; r.Client != "(redacted)" || r.Tenant != "127.0.0.1" {
+		t.Errorf("client %q of %q", r.Client, r.Tenant)
 	}
 }
 

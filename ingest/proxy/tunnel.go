@@ -346,7 +346,8 @@ func (t *tunnel) record(status int, class string) {
 	t.p.cfg.Recorder.Record(store.Request{
 		Tenant: tenant, StartedAt: max(1, t.start.UnixMicro()),
 		Duration:     max(1, time.Since(t.start).Microseconds()),
-		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class, Client: t.who.client,
+		RequestBytes: t.up, ResponseBytes: t.down, Status: status, Error: class,
+		Client: privacy.Client(t.who.client, t.p.cfg.HashKey).Or(privacy.Redacted),
 		Source: t.p.source,
 		Route:  &store.Route{Method: http.MethodConnect, Origin: origin, Template: "/", Class: opaque},
 	})
