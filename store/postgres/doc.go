@@ -11,9 +11,9 @@
 // and the roles that postgres.sql names have no right to them. Prune, which needs the rights of the
 // tables' owner, takes the triggers down inside its transaction. Numbers are given in order of
 // arrival: a writer's transaction holds an advisory lock of the database, so that whoever sees a
-// row sees all with lower numbers. What one call wrote is there as a whole or not at all, also where
-// the connection broke while it was committed: Append then asks the server what became of it, and
-// does not return before it knows or its context ends.
+// row sees all with lower numbers. What one call wrote is there as a whole or not at all, also
+// where the connection broke while it was committed: Append then asks the server what became of it,
+// and does not return before it knows or its context ends.
 //
 // Push sends each row of a file once, whatever is killed meanwhile. A file that is older than what
 // it has sent, or that was copied and grew in two ways, is refused.

@@ -164,8 +164,8 @@ func (t *tx) LastID(ctx context.Context) (id int64, err error) {
 	return id, err
 }
 
-// lastGiven is the largest number that a row of a table ever had. A prune may have removed that row,
-// and a seal covers numbers up to its, so none may be given twice.
+// lastGiven is the largest number that a row of a table ever had. A prune may have removed that
+// row, and a seal covers numbers up to its, so none may be given twice.
 func (t *tx) lastGiven(ctx context.Context, table string) (id int64, err error) {
 	sealed := "(SELECT " + table + "_upto FROM seal_run ORDER BY n DESC LIMIT 1)"
 	if table == "ledger" { // it is never sealed, and never pruned
