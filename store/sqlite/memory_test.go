@@ -9,7 +9,7 @@ import (
 // A log of hundreds of thousands of routes and clients opens in little memory: a hostile import may
 // have left them.
 func TestManyNames(t *testing.T) {
-	const many = 200_000
+	const many = 100_000
 	st := openTest(t, "")
 	must(t, st.Append(t.Context(), numbered(0, 0, 3)))
 	const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
