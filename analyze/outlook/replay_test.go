@@ -190,7 +190,7 @@ func TestWarnsTwoNightsAhead(t *testing.T) {
 	p := mustPolicy(t)
 	lead := map[int]int{}
 	var early, mornings int
-	for seed := range uint64(100) {
+	for seed := range uint64(replayed) {
 		h := newHistory(t, seed, []string{"growth", "backfill", "redownload"}[seed%3])
 		warned, hit := -1, -1
 		var last [2]bool // alarms of the last mornings
@@ -241,7 +241,7 @@ func TestQuietHistories(t *testing.T) {
 	p := mustPolicy(t)
 	for cause, share := range map[string]float64{"quiet": .01, "once": .04} {
 		var alarms, wrong, mornings int
-		for seed := range uint64(100) {
+		for seed := range uint64(replayed) {
 			h := newHistory(t, 1000+seed, cause)
 			var alarmed []int
 			for n := range quietNights + ChanceDays {

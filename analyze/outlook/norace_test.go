@@ -1,0 +1,5 @@
+//go:build !race
+
+package outlook
+
+const replayed = 100
