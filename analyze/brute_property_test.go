@@ -64,22 +64,23 @@ func TestLongAuditEqualsBruteForce(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
+	const part = longAudit / 11
 	r := rand.New(rand.NewPCG(1, 9))
 	s := newStyle(r, "acorp")
 	s.routes, s.keys = s.routes[:1], 3000
 	s.statuses, s.repeat = slices.Concat(slices.Repeat([]int{200}, 60), statuses), 0
 	s.gaps, s.sources = slices.Concat(slices.Repeat(shortGaps, 20), longGaps), slices.Concat(exact, whole)
 	start := int64(1_793_000_000) * second
-	rows := s.requests(r, start, 5500)
-	late := slices.Concat(s.requests(r, start, 40), s.requests(r, rows[4000].StartedAt, 5))
+	rows := s.requests(r, start, longAudit)
+	late := slices.Concat(s.requests(r, start, 40), s.requests(r, rows[8*part].StartedAt, 5))
 	know := map[string]egress.Tenant{"acorp": {Name: "acorp", Cap: egress.CapFacts{Told: 3000 * 5e9}, Chance: -1}}
 	last := rows[len(rows)-1].StartedAt
 	all := []step{
-		{rows: rows[:3000], refresh: true, save: true, abouts: know, asOf: rows[2999].StartedAt},
-		{rows: rows[3000:5000], imported: true, save: true, abouts: know, asOf: rows[4999].StartedAt + day},
-		{rows: rows[5000:], refresh: true, save: true, abouts: know, asOf: last + 2*day},
+		{rows: rows[:6*part], refresh: true, save: true, abouts: know, asOf: rows[6*part-1].StartedAt},
+		{rows: rows[6*part : 10*part], imported: true, save: true, abouts: know, asOf: rows[10*part-1].StartedAt + day},
+		{rows: rows[10*part:], refresh: true, save: true, abouts: know, asOf: last + 2*day},
 		{rows: late, refresh: true, save: true, abouts: know, asOf: last + 2*day,
-			ranges: []question{{last, rows[2000].StartedAt, rows[5000].StartedAt}}},
+			ranges: []question{{last, rows[4*part].StartedAt, rows[10*part].StartedAt}}},
 	}
 	found, resumed := replay(t, all)
 	if found != "" {
