@@ -88,6 +88,7 @@ func unpackInto(t testing.TB, data []byte) string {
 func byHand(t testing.TB, dir string, words ...string) (string, error) {
 	t.Helper()
 	var script strings.Builder
+	script.WriteString("set -eu -o pipefail\n") // as the first block has it
 	for _, block := range regexp.MustCompile("(?s)```bash\n(.*?)```").FindAllStringSubmatch(string(verifyText), -1) {
 		if len(words) == 0 || strings.Contains(block[1], words[0]) {
 			script.WriteString(block[1])
@@ -105,7 +106,7 @@ func TestVerifyByHand(t *testing.T) {
 			missing(t, tool)
 		}
 	}
-	l := sampleLog(t, testKey(), LogID{1}, 20)
+	l := sampleLog(t, testKey(), LogID{1}, 8)
 	data := write(t, l.key, l.contents(testPolicy, testSettings))
 	out, err := byHand(t, unpackInto(t, data))
 	if err != nil {
@@ -114,7 +115,7 @@ func TestVerifyByHand(t *testing.T) {
 	head, _ := ParseBody(l.heads[2].checkpoint[:bytes.Index(l.heads[2].checkpoint, []byte("\n\n"))+1])
 	for _, want := range []string{
 		strings.TrimPrefix(strings.ToLower(Fingerprint(l.key.Public())), "sha256:"), SealLine(l.heads[0].text), SealLine(l.heads[2].text),
-		fmt.Sprintf("the leaves add up to the head: %x", head.Root[:]), "leaf 23: its key is call-20", "200 40 ",
+		fmt.Sprintf("the leaves add up to the head: %x", head.Root[:]), "leaf 11: its key is call-8", "200 16 ",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
@@ -128,19 +129,28 @@ func TestVerifyByHand(t *testing.T) {
 			return data
 		}
 	}
-	for name, change := range map[string]func(string, []byte) []byte{
-		"leaves": swap(fileLeaves, "\t200\t", "\t500\t"), "key": swap(fileDisclosed, "call-20", "call-21"),
-		"policy": swap(filePolicy, "test", "tset"),
+	for _, c := range []struct {
+		name, block string
+		change      func(string, []byte) []byte
+	}{
+		{"leaves", "add up to the head", swap(fileLeaves, "\t200\t", "\t500\t")},
+		{"key", "read -r seq field", swap(fileDisclosed, "call-8", "call-9")},
+		{"policy", "sealed=", swap(filePolicy, "test", "tset")},
 	} {
-		if out, err := byHand(t, unpackInto(t, reseal(t, l.key, data, change))); err == nil {
-			t.Errorf("%s changed: not noticed by hand:\n%s", name, out)
+		dir := unpackInto(t, data)
+		if out, err := byHand(t, dir, c.block); err != nil {
+			t.Fatalf("%s: %v\n%s", c.name, err, out)
+		}
+		dir = unpackInto(t, reseal(t, l.key, data, c.change))
+		if out, err := byHand(t, dir, c.block); err == nil {
+			t.Errorf("%s changed: not noticed by hand:\n%s", c.name, out)
 		}
 	}
 	dir := unpackInto(t, data)
 	if err := os.WriteFile(filepath.Join(dir, fileTicket), []byte("another"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := byHand(t, dir); err == nil {
+	if _, err := byHand(t, dir, "--check"); err == nil {
 		t.Error("another ticket is not noticed by hand")
 	}
 }
