@@ -22,6 +22,9 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
+// flushPatience is how long a refusal waits for a log that is locked.
+const flushPatience = 10 * time.Second
+
 func newPullCommand(s *streams) *cli.Command {
 	return &cli.Command{
 		Name:      "pull",
@@ -285,6 +288,11 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 		return err
 	}
 	o.Policy, o.Log = se.policy, pullLog{se.store, se.policy}
+	o.Flush = func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, flushPatience)
+		defer cancel()
+		return rec.Flush(ctx)
+	}
 	show := se.pullProgress()
 	o.Progress = show.set
 	done, err := pull.Run(ctx, tenants, o.Options)

@@ -20,8 +20,9 @@
 //
 // Requests of one tenant are made one at a time. No recording is started that would pass the
 // rolling cap less Options.Reserve, as far as the log knows the bytes of the window; none is cut.
-// The first 401 or 403 ends a tenant's run, a 509 its downloads, for RefusedWait those of later
-// runs, too.
+// An answer that is surely no audio is not read to its end, so that its row says that it was not
+// taken whole, which no audit takes for a download. The first 401 or 403 ends a tenant's run, a 509
+// its downloads, for RefusedWait those of later runs, too.
 //
 // # What it does not do
 //

@@ -102,7 +102,13 @@ func (r *runner) transfer(ctx context.Context, key string, d *download) error {
 	for resumed := 0; ; resumed++ {
 		a, err := r.t.API.Audio(ctx, key, d.size)
 		if err != nil {
-			return r.classify(err)
+			err = r.classify(err)
+			if errors.Is(err, errCap) {
+				if lost := r.o.Flush(context.WithoutCancel(ctx)); lost != nil {
+					err = fmt.Errorf("%w (%w)", err, lost)
+				}
+			}
+			return err
 		}
 		if a.Redirected != "" {
 			r.result.Elsewhere = a.Redirected
@@ -144,11 +150,20 @@ func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken
 	in := io.Reader(a.Body)
 	if d.size == 0 {
 		head := make([]byte, headSize)
-		n, err := io.ReadFull(a.Body, head)
+		n, err := io.ReadFull(a.Body, head[:firstLook])
+		why := surelyNone(a.Type, head[:n])
+		if why == "" && err == nil {
+			var more int
+			more, err = io.ReadFull(a.Body, head[n:])
+			n += more
+		}
 		if n == 0 && err != nil && err != io.EOF {
 			return err, ctx.Err()
 		}
-		ending, why := gate(a.Type, head[:n])
+		ending := ""
+		if why == "" {
+			ending, why = gate(a.Type, head[:n])
+		}
 		if why != "" {
 			r.result.Wasted += int64(n)
 			return nil, &refused{state: stateRefused, why: why}

@@ -6,8 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// headSize is how many bytes of a body the gate looks at.
-const headSize = 512
+const (
+	// headSize is how many bytes of a body the gate looks at.
+	headSize = 512
+	// firstLook is how many it looks at before it reads on: enough for every magic number.
+	firstLook = 12
+)
 
 // kinds are the media types of audio that are known, with the ending of their files.
 var kinds = map[string]string{
@@ -51,6 +55,21 @@ func gate(mediaType string, head []byte) (ending, refused string) {
 		return ".audio", ""
 	}
 	return "", "the answer's content type is not that of audio"
+}
+
+// surelyNone says why a body that begins with head is no audio, where that is sure already; "" where
+// more of it must be seen. Such a body is left unread: the log then has the answer as one that was
+// not taken whole, and the audit does not believe that a recording was downloaded.
+func surelyNone(mediaType string, head []byte) string {
+	if len(head) == 0 || magic(head) != "" || !isText(head) {
+		return ""
+	}
+	said := strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "json") ||
+		strings.HasSuffix(mediaType, "xml")
+	if kind := textKind(head); said || kind != "text" {
+		return "the body was " + kind + ", not audio"
+	}
+	return ""
 }
 
 func magic(head []byte) string {

@@ -116,6 +116,10 @@ type Options struct {
 	Parallel int
 	// DryRun lists and plans, and fetches nothing.
 	DryRun bool
+	// Flush, where set, has the requests so far written to the log. It is called after a refusal for
+	// egress, before anything else is done: a run that follows must know of it, also when this one is
+	// killed.
+	Flush func(context.Context) error
 	// Progress, where set, is called whenever something was done, from several goroutines.
 	Progress func(Progress)
 	// Now and Sleep are the clock. By default, the machine's.
@@ -199,6 +203,9 @@ func (o Options) checked() (Options, error) {
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
+	}
+	if o.Flush == nil {
+		o.Flush = func(context.Context) error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/internal/sim"
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull/api"
 	"github.com/6dcca832/headroom/store"
 )
@@ -444,5 +445,30 @@ func TestRunKnowsRecordingsWhoseStartMoved(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s was downloaded %d times", path, n)
 		}
+	}
+}
+
+// refusing is a vendor that has reached its cap.
+type refusing struct{ API }
+
+func (refusing) Audio(context.Context, string, int64) (*api.Audio, error) {
+	return nil, &api.Error{Status: 509, Role: limits.RoleEgressCap}
+}
+
+// What a refusal says is in the log before anything else is done, so that it is known after a kill.
+func TestRunFlushesRefusals(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	tn := w.tenant()
+	tn.API = refusing{tn.API}
+	flushes := 0
+	res := w.run(tn, func(o *Options) {
+		o.Flush = func(context.Context) error {
+			flushes++
+			return errors.New("the log is locked")
+		}
+	})
+	if flushes != 1 || res.Err != nil || !strings.Contains(res.Stopped, "cap is reached") ||
+		!strings.Contains(res.Stopped, "the log is locked") {
+		t.Errorf("%d flushes, %+v", flushes, res)
 	}
 }

@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/6dcca832/headroom/internal/sim"
+	"github.com/6dcca832/headroom/pull/api"
 )
 
 // killedBefore is a destination whose process ends before it can keep anything.
@@ -118,5 +120,48 @@ func TestRunWaitsAfterARefusal(t *testing.T) {
 	w.clock.Advance(RefusedWait)
 	if res := w.run(tn, nil); !res.Complete() {
 		t.Fatalf("%+v", res)
+	}
+}
+
+// countedBody counts what is read of it.
+type countedBody struct {
+	io.Reader
+	n int
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.n += n
+	return n, err
+}
+
+func (*countedBody) Close() error { return nil }
+
+// An error that came as a 200 is not read on: the log then has it as an answer that was not taken
+// whole, which is no download.
+func TestErrorBodiesAreLeftUnread(t *testing.T) {
+	for _, c := range []struct {
+		mediaType, body string
+		none            bool
+	}{
+		{"audio/wav", `{"status":500,"message":"a bad day"}`, true},
+		{"text/plain", "Service unavailable\n", true},
+		{"audio/wav", "RIFF\x24\x00\x00\x00WAVEfmt and so on", false},
+		{"text/html", "OggS\x00\x02 and so on and so on", false},
+		{"audio/basic", "plain at the beginning \xff\x00\x01", false},
+	} {
+		d, err := openDownload(filepath.Join(t.TempDir(), "x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.close()
+		r := &runner{spool: newSpool()}
+		defer r.spool.close()
+		body := &countedBody{Reader: strings.NewReader(c.body)}
+		broken, err := r.receive(t.Context(), &api.Audio{Type: c.mediaType, Body: body}, d)
+		var no *refused
+		if errors.As(err, &no) != c.none || broken != nil || (body.n < len(c.body)) != c.none {
+			t.Errorf("%q: %v, %v, %d bytes read", c.body, broken, err, body.n)
+		}
 	}
 }

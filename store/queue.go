@@ -14,6 +14,8 @@ type queue struct {
 	mu     sync.Mutex
 	blocks []block // oldest first; the last one is being filled
 	length int
+	added  int64 // how many requests have come so far
+	hurry  bool  // somebody waits until what is queued is written
 	closed bool
 	filled chan struct{} // gets a value when the first request comes, and is closed with the queue
 }
@@ -44,6 +46,7 @@ func (q *queue) put(r *Request) bool {
 		n++
 	}
 	q.blocks[n-1].rows = append(q.blocks[n-1].rows, *r)
+	q.added++
 	if q.length++; q.length == 1 {
 		select {
 		case q.filled <- struct{}{}:
@@ -63,6 +66,7 @@ func (q *queue) take(batch []Request, most int) []Request {
 	taken := q.blocks[:n:n]
 	q.blocks = q.blocks[n:]
 	q.length -= rows
+	q.hurry = q.hurry && q.length > 0
 	q.mu.Unlock()
 	batch = slices.Grow(batch, rows)
 	for _, b := range taken {
@@ -73,14 +77,23 @@ func (q *queue) take(batch []Request, most int) []Request {
 	return batch
 }
 
-// state is how many requests wait, since when the oldest does, and whether no more can come.
-func (q *queue) state() (n int, oldest time.Time, closed bool) {
+// state is how many requests wait, since when the oldest does, and whether they must not wait for
+// others: somebody waits for them, or no more can come.
+func (q *queue) state() (n int, oldest time.Time, urgent, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.blocks) > 0 {
 		oldest = q.blocks[0].since
 	}
-	return q.length, oldest, q.closed
+	return q.length, oldest, q.hurry || q.closed, q.closed
+}
+
+// rush has what is queued written at once, and says how many requests have come so far.
+func (q *queue) rush() (added int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.hurry = q.length > 0
+	return q.added
 }
 
 func (q *queue) close() {

@@ -46,6 +46,8 @@ type Recorder struct {
 	listed  chan []Recording
 	done    chan struct{}
 	dropped atomic.Int64
+	// written counts requests that were taken off the queue and written, or dropped.
+	written atomic.Int64
 	// unlisted is how many listed recordings were lost.
 	unlisted atomic.Int64
 	err      error           // the last write error; read after done is closed
@@ -120,6 +122,21 @@ func (r *Recorder) RecordListed(recordings []Recording) {
 	r.unlisted.Add(int64(len(recordings)))
 }
 
+// Flush waits until the requests that were recorded before are in the log, or dropped, so that they
+// survive whatever becomes of the process. Its error is the context's.
+func (r *Recorder) Flush(ctx context.Context) error {
+	for upTo := r.queue.rush(); r.written.Load() < upTo; {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("flush requests: %w", ctx.Err())
+		case <-r.done:
+			return nil
+		case <-time.After(flushEvery / 20):
+		}
+	}
+	return nil
+}
+
 // Dropped is how many requests could not be recorded so far.
 func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
 
@@ -158,7 +175,7 @@ func (r *Recorder) run() {
 			r.flushListed(recordings)
 		case <-r.queue.filled:
 			batch = r.empty(batch)
-			if _, _, closed := r.queue.state(); closed {
+			if _, _, _, closed := r.queue.state(); closed {
 				r.finish(batch)
 				return
 			}
@@ -200,14 +217,15 @@ func (r *Recorder) flushLists() {
 // to be woken for every request would cost the one who records it.
 func (r *Recorder) await() bool {
 	for ; ; time.Sleep(flushEvery / 20) {
-		n, oldest, closed := r.queue.state()
-		if n == 0 || n >= maxBatch || closed || time.Since(oldest) >= flushEvery {
+		n, oldest, urgent, _ := r.queue.state()
+		if n == 0 || n >= maxBatch || urgent || time.Since(oldest) >= flushEvery {
 			return n > 0
 		}
 	}
 }
 
 func (r *Recorder) flush(batch []Request) {
+	defer r.written.Add(int64(len(batch)))
 	if !r.persist(func() error { return r.writer.Append(r.ctx, batch) }) {
 		r.dropped.Add(int64(len(batch)))
 		r.tellDrop()

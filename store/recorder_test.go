@@ -221,3 +221,38 @@ func TestRecorderKeepsCaptures(t *testing.T) {
 		t.Errorf("captures are %+v", m.captures)
 	}
 }
+
+// After Flush the log has what was recorded before, though the recorder goes on; a log that cannot
+// be written is waited for as long as the caller wants.
+func TestRecorderFlush(t *testing.T) {
+	m := &memory{}
+	rec := NewRecorder(m)
+	if err := rec.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 3; n++ {
+		rec.Record(numbered(n))
+		if err := rec.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m.mu.Lock()
+		if got := len(m.requests); got != n {
+			t.Errorf("%d requests are in the log after %d were flushed", got, n)
+		}
+		m.mu.Unlock()
+	}
+	m.fail(ErrLocked)
+	rec.Record(numbered(4))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := rec.Flush(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("a log that is locked: %v", err)
+	}
+	m.fail(nil)
+	if err := rec.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := rec.Flush(t.Context()); err != nil {
+		t.Errorf("flush after close: %v", err)
+	}
+}

@@ -1,6 +1,10 @@
 package egress
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/6dcca832/headroom/limits"
+)
 
 // feedWindow adds requests of (start, bytes) to a window of length 100.
 func feedWindow(t *Tenant, requests ...[2]int64) *Window {
@@ -78,5 +82,31 @@ func TestWindowLearns(t *testing.T) {
 				t.Errorf("survived %d, refused %d, want %d and %d", w.Survived, w.Refused, c.survived, c.refused)
 			}
 		})
+	}
+}
+
+// After a reset the sum begins anew. What was learned from the refusal before holds until the vendor
+// serves more than that: then the refusal had bytes in it that the log does not know.
+func TestWindowLearnsAfterAReset(t *testing.T) {
+	tn := &Tenant{Resets: []int64{50}}
+	w := NewWindow()
+	answer := func(at, bytes int64, role limits.Role) int64 {
+		w.Begin(tn, 1000, at)
+		w.LearnFrom(role)
+		w.Add(tn, bytes)
+		return w.Resolve(tn.Cap, func(int, float64) int64 { return 0 }).Bytes
+	}
+	answer(10, 300, limits.RoleOK)
+	if got := answer(20, 0, limits.RoleEgressCap); got != 300 {
+		t.Fatalf("after the refusal the cap is %d", got)
+	}
+	for i, want := range []int64{300, 300, 300, 0} { // sums of 0, 200, 300 (begun below) and 400
+		bytes := []int64{200, 100, 100, 100}[i]
+		if got := answer(60+int64(i), bytes, limits.RoleOK); got != want {
+			t.Errorf("answer %d after the reset: the cap is %d, not %d", i+1, got, want)
+		}
+	}
+	if w.Survived != 400 {
+		t.Errorf("the vendor served at a sum of %d", w.Survived)
 	}
 }
