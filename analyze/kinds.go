@@ -121,9 +121,7 @@ func (t *table) route(r *store.Route) *route {
 }
 
 // bit stands for a class; classes beyond the 31st share one.
-func (t *table) bit(
-	class string,
-) uint32 {
+func (t *table) bit(class string) uint32 {
 	return 1 << min(max(slices.Index(t.classes, class), 0), 31)
 }
 

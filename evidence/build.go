@@ -31,8 +31,9 @@ type logBuilder struct {
 	emit func(line []byte, values ...fieldValue)
 
 	// removed is asked of each row before its leaf, b.line, is appended, by a prune: at is the row's
-	// time, and r the request where it is one.
-	removed func(at int64, r *store.Request)
+	// time, and r the request where it is one. A row of no tenant is in several logs: shared is then its
+	// number, negative for a time of capture, and 0 for all others.
+	removed func(at, shared int64, r *store.Request)
 
 	line  []byte // scratch
 	salts [len(fields)]Salt
@@ -99,7 +100,7 @@ func (b *logBuilder) addRequest(r *store.Request) {
 			fieldValue{FieldSource, r.Source.Name})
 	}
 	if b.removed != nil {
-		b.removed(r.StartedAt, r)
+		b.removed(r.StartedAt, 0, r)
 	}
 	b.add()
 }
@@ -111,7 +112,11 @@ func (b *logBuilder) addEvent(e *store.Event) {
 		b.emit(b.line, fieldValue{FieldNote, e.Note})
 	}
 	if b.removed != nil {
-		b.removed(e.At, nil)
+		shared := int64(0)
+		if e.Tenant == "" {
+			shared = e.ID
+		}
+		b.removed(e.At, shared, nil)
 	}
 	b.add()
 }
@@ -123,7 +128,7 @@ func (b *logBuilder) addRecording(r *store.ListedRecording) {
 		b.emit(b.line, fieldValue{FieldKey, r.Key})
 	}
 	if b.removed != nil {
-		b.removed(r.StartedAt, nil)
+		b.removed(r.StartedAt, 0, nil)
 	}
 	b.add()
 }
@@ -135,7 +140,7 @@ func (b *logBuilder) addCapture(c *store.Capture) {
 		b.emit(b.line)
 	}
 	if b.removed != nil {
-		b.removed(c.At, nil)
+		b.removed(c.At, -c.ID, nil)
 	}
 	b.add()
 }

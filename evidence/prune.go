@@ -31,7 +31,7 @@ type PruneOptions struct {
 	Night func(tenant string, at time.Time) time.Time
 }
 
-// Pruned is what a prune removed.
+// Pruned is what a prune removed, each row once.
 type Pruned struct {
 	Requests, Other, Bytes int64
 	Line                   string // of the seal that tells of it
@@ -85,6 +85,7 @@ type pruner struct {
 	keep map[string][]store.PrunedHash
 	went map[string]Pruned // by tenant
 	done Pruned
+	told map[int64]bool // rows of several logs that are in done
 
 	nights map[string]map[int64]*analyze.PrunedNight // by tenant and beginning
 }
@@ -95,6 +96,7 @@ func planPrune(ctx context.Context, in store.Seals, o *PruneOptions) (*pruner, e
 		in:           in,
 		keep:         map[string][]store.PrunedHash{},
 		went:         map[string]Pruned{},
+		told:         map[int64]bool{},
 		nights:       map[string]map[int64]*analyze.PrunedNight{},
 	}
 	last, err := in.Run(ctx, 0)
@@ -136,12 +138,16 @@ func (p *pruner) tenant(ctx context.Context, tenant string) error {
 	}
 	var went Pruned
 	nights := map[int64]*analyze.PrunedNight{}
-	b.removed = func(at int64, r *store.Request) {
+	b.removed = func(at, shared int64, r *store.Request) {
 		switch {
 		case at >= p.Before:
 			return
 		case r == nil:
 			went.Other++
+			if shared == 0 || !p.told[shared] {
+				p.done.Other++
+			}
+			p.told[shared] = true
 		default:
 			went.Requests++
 			went.Bytes += r.ResponseBytes
@@ -166,7 +172,6 @@ func (p *pruner) tenant(ctx context.Context, tenant string) error {
 	}
 	p.keep[tenant], p.went[tenant], p.nights[tenant] = keptHashes(gone, tiles), went, nights
 	p.done.Requests += went.Requests
-	p.done.Other += went.Other
 	p.done.Bytes += went.Bytes
 	return nil
 }

@@ -63,6 +63,22 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// A row of no tenant is in several logs, and a prune tells of it once.
+func TestPruneTellsOfEachRowOnce(t *testing.T) {
+	ctx, st := context.Background(), testStore(t)
+	addRows(t, st, rand.New(rand.NewPCG(11, 11)), 1, "acme", "zeta") // each with a recording and a reset; one drop
+	if err := st.AddCapture(ctx, store.Capture{Kind: store.CaptureBeat, At: testNow}); err != nil {
+		t.Fatal(err)
+	}
+	o := PruneOptions{SealOptions: testSealOptions(testKey()), Before: testNow + 1}
+	if done, err := Prune(ctx, st, o); err != nil || done.Requests != 2 || done.Other != 6 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if r := mustVerify(t, st.Path(), LogOptions{Key: testKey()}); r.Problem != nil || r.Pruned != 10 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // With another key a prune says so, and does not call the rows altered.
 func TestPruneWithAnotherKey(t *testing.T) {
 	st := testStore(t)

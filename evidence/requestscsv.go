@@ -52,9 +52,7 @@ func RequestsCSV(c *Content, broke map[int64][]string) []byte {
 	return b.Bytes()
 }
 
-func csvTime(
-	us int64,
-) string {
+func csvTime(us int64) string {
 	return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.000000Z")
 }
 

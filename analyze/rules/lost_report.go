@@ -45,7 +45,7 @@ type Deferral struct {
 
 func (d *Deferral) lost() Evidence {
 	return Evidence{ID: d.ID, At: d.At, Classes: d.Classes, Why: func() string {
-		return "deferred, and not asked for again with the same parameters within 24 h"
+		return "deferred, and not asked for again with the same parameters within " + measure.Hours(reportWait)
 	}}
 }
 

@@ -26,11 +26,8 @@ var noBackoff = Rule{
 	},
 }
 
-// plainInterval is the first wait of classes that have no minimum interval.
-const plainInterval = time.Second
-
 // PlainInterval is the first wait of classes that have no minimum interval.
-const PlainInterval = plainInterval
+const PlainInterval = time.Second
 
 // noBackoffJudge is awake while a class has a run of refusals.
 type noBackoffJudge struct {
@@ -65,7 +62,7 @@ func (j *noBackoffJudge) Hear(c *Call, fire Fire) bool {
 
 // wait is max(Retry-After, min(limit, interval × 2^(n−1))) after n refusals.
 func (j *noBackoffJudge) wait(k *Kind, b Backoff) int64 {
-	interval := plainInterval.Microseconds()
+	interval := PlainInterval.Microseconds()
 	if k.Paced {
 		interval = j.facts.Policy.Frequency.MinInterval.Microseconds()
 	}
