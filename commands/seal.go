@@ -18,8 +18,8 @@ func newSealCommand(s *streams) *cli.Command {
 		Name:  "seal",
 		Usage: "seal what was recorded, so that a later change can be told",
 		Description: "Appends what is not sealed yet to each tenant's Merkle log and prints the seal line. Whoever has that\n" +
-			"line from today can tell tomorrow whether anything before it was changed. import, run, pull and audit\n" +
-			"seal by themselves. The key lies in the user's configuration folder, or where --key says.\n\n" +
+			"line from today can tell tomorrow whether anything before it was changed. import, run, proxy, pull, serve\n" +
+			"and audit seal by themselves. The key lies in the user's configuration folder, or where --key says.\n\n" +
 			"--tsq writes a query for a time stamping authority (RFC 3161), --tsr takes its answer in. headroom itself\n" +
 			"asks nobody.\n\n" +
 			"Examples:\n" +
