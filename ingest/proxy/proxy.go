@@ -101,7 +101,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	if cfg.HashKey == nil {
 		cfg.HashKey = make([]byte, 32)
-		rand.Read(cfg.HashKey) //nolint:errcheck // never fails
+		rand.Read(cfg.HashKey) // never fails
 	}
 	if cfg.Tell == nil {
 		cfg.Tell = func(string) {}

@@ -37,7 +37,8 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request, client string) {
 	p.work.add(1)
 	defer p.work.add(-1)
 	host, port, err := net.SplitHostPort(r.Host)
-	if n, notPort := strconv.ParseUint(port, 10, 16); err != nil || host == "" || notPort != nil || n == 0 {
+	n, notPort := strconv.ParseUint(port, 10, 16)
+	if err != nil || host == "" || notPort != nil || n == 0 {
 		refuse(w, http.StatusBadRequest, "CONNECT needs a host and a port, such as api.example.com:443")
 		return
 	}
