@@ -60,13 +60,15 @@ func TestForecastOfALog(t *testing.T) {
 	var doc struct {
 		Schema  string `json:"schema"`
 		Tenants []struct {
-			Tenant  string             `json:"tenant"`
-			Current int64              `json:"current_bytes"`
-			Reason  *string            `json:"reason"`
-			Chance  *float64           `json:"p_cross"`
-			Rolling []map[string]any   `json:"rolling"`
-			Budget  map[string]*int64  `json:"budget"`
-			Score   map[string]float64 `json:"backtest"`
+			Tenant  string           `json:"tenant"`
+			Current int64            `json:"current_bytes"`
+			Reason  *string          `json:"reason"`
+			Chance  *float64         `json:"p_cross"`
+			Rolling []map[string]any `json:"rolling"`
+			Budget  struct {
+				Tonight *int64 `json:"tonight_bytes"`
+			} `json:"budget"`
+			Score map[string]float64 `json:"backtest"`
 		} `json:"tenants"`
 	}
 	if err := json.Unmarshal([]byte(text), &doc); err != nil {
@@ -76,13 +78,13 @@ func TestForecastOfALog(t *testing.T) {
 		t.Fatalf("%s", text)
 	}
 	worst, calm, young := doc.Tenants[0], doc.Tenants[1], doc.Tenants[2]
-	if worst.Tenant != "rising" || *worst.Chance < .1 || *worst.Budget["tonight_bytes"] >= *calm.Budget["tonight_bytes"] {
-		t.Errorf("the rising tenant: chance %v, budget %v", *worst.Chance, *worst.Budget["tonight_bytes"])
+	if worst.Tenant != "rising" || *worst.Chance < .1 || *worst.Budget.Tonight >= *calm.Budget.Tonight {
+		t.Errorf("the rising tenant: chance %v, budget %v", *worst.Chance, *worst.Budget.Tonight)
 	}
 	if calm.Tenant != "acme" || *calm.Chance > .01 || len(calm.Rolling) != 14 || calm.Score["origins"] == 0 || calm.Current < 30e6 {
 		t.Errorf("the calm tenant: chance %v, %d bytes, score %v", *calm.Chance, calm.Current, calm.Score)
 	}
-	if young.Tenant != "young" || young.Chance != nil || young.Budget["tonight_bytes"] != nil {
+	if young.Tenant != "young" || young.Chance != nil || young.Budget.Tonight != nil {
 		t.Errorf("the tenant without a cap: %+v", young)
 	}
 	for _, args := range [][]string{{}, {"--format", "markdown"}, {"--format", "csv"}, {"--tenant", "acme"}, {"--backtest"}, {"--what-if", "growth=10%"}} {
