@@ -248,7 +248,9 @@ func (x *chooser) ofRule(of *incident, rule int) (all nightHits) {
 			}
 		}
 	}
-	byTime := func(a, b exampleHit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) }
+	byTime := func(a, b exampleHit) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id))
+	}
 	slices.SortFunc(all.first, byTime)
 	slices.SortFunc(all.last, byTime)
 	slices.SortFunc(all.worst,

@@ -40,7 +40,8 @@ func RequestsCSV(c *Content, broke map[int64][]string) []byte {
 		}
 		n++
 		key, _ := c.Leaves[i].Value(FieldKey)
-		row = append(row[:0], strconv.FormatInt(n, 10), strconv.FormatInt(c.Leaves[i].Seq, 10), csvTime(r.StartedAt),
+		row = append(row[:0], strconv.FormatInt(n, 10), strconv.FormatInt(c.Leaves[i].Seq, 10),
+			csvTime(r.StartedAt),
 			guardCell(r.Method), guardCell(r.Origin+r.Template), guardCell(key),
 			strconv.FormatInt(r.Status, 10), strconv.FormatInt(r.ResponseBytes, 10), yesNo(r.CutShort),
 			strconv.FormatFloat(float64(r.DurationUS)/1e6, 'f', -1, 64),

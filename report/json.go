@@ -327,7 +327,8 @@ func newSpacingDoc(s analyze.Spacing) spacingDoc {
 	return spacingDoc{
 		Class: s.Class, Requests: s.Requests,
 		MinInterval: json.Number(measure.DecimalSeconds(s.MinInterval.Microseconds())),
-		Violations:  s.Violations, Indeterminate: s.Indeterminate, Tolerated: s.Slips, Min: gapOrNull(s.Min),
+		Violations:  s.Violations, Indeterminate: s.Indeterminate, Tolerated: s.Slips,
+		Min: gapOrNull(s.Min),
 		P50: gapOrNull(s.P50), P95: gapOrNull(s.P95),
 	}
 }

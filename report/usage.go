@@ -73,7 +73,8 @@ func Usage(w io.Writer, r *analyze.UsageReport, o Options) error {
 	columns, rows := knownColumns(usageColumns(r.By), usageRows(r, o.Left))
 	l := &listing{
 		what: "usage", empty: "No requests in the range.", columns: columns, rows: rows,
-		squeeze: []squeeze{{0, nameWidth(r.By)}}, resort: []squeeze{{0, 16}, {0, 8}}, above: usageWords(r, o),
+		squeeze: []squeeze{{0, nameWidth(r.By)}}, resort: []squeeze{{0, 16}, {0, 8}},
+		above: usageWords(r, o),
 		head: []string{
 			string(r.By), "requests", "request_bytes", "response_bytes", "errors", "p50_s", "p95_s", "p99_s",
 			"first_byte_p50_s", "first_byte_p95_s", "first_byte_p99_s", "bytes_per_s", "wasted_requests",
@@ -153,7 +154,8 @@ func usageColumns(by analyze.UsageBy) []column {
 func knownColumns(columns []column, rows [][]string) ([]column, [][]string) {
 	var keep []int
 	for i := range columns {
-		if i == 0 || slices.ContainsFunc(rows, func(row []string) bool { return row[i] != measure.None }) {
+		told := func(row []string) bool { return row[i] != measure.None }
+		if i == 0 || slices.ContainsFunc(rows, told) {
 			keep = append(keep, i)
 		}
 	}

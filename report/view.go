@@ -232,7 +232,10 @@ func figures(t *analyze.Result, loc *time.Location) (all []string) {
 	for _, at := range []struct {
 		us   int64
 		word string
-	}{{t.FirstRequest, "the first of the log"}, {t.LastRequest, "the last"}, {t.LastPull, "the last pull"}} {
+	}{
+		{t.FirstRequest, "the first of the log"}, {t.LastRequest, "the last"},
+		{t.LastPull, "the last pull"},
+	} {
 		if at.us != 0 {
 			words += ", " + at.word + " at " + measure.StampMicros(at.us, loc)
 		}

@@ -41,8 +41,8 @@ type pageRequest struct {
 	Row, Started, UTC, Method, Key, Status, Bytes, VendorID, Why string
 }
 
-// Examples is of how many incidents of each tenant a page tells the requests: of one tenant of most,
-// of several of the first ones.
+// Examples is of how many incidents of each tenant a page tells some requests: fewer where it is
+// about several tenants.
 func Examples(tenants int) int {
 	const ofOne, ofMany = 20, 3
 	if tenants == 1 {
