@@ -71,7 +71,13 @@ func runSeal(c *cli.Context, se *session, o sealOptions) error {
 	if o.answerFile != "" {
 		return se.addTimeStamp(c.Context, o)
 	}
-	done, err := se.seal(c.Context)
+	key, err := se.key()
+	if err != nil {
+		return err
+	}
+	how := se.sealOptions(key)
+	how.CheckKey = true
+	done, err := evidence.Seal(c.Context, se.store, how)
 	if err != nil {
 		return err
 	}

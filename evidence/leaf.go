@@ -23,7 +23,7 @@ const (
 	KindRequest   Kind = "r1" // one HTTP attempt
 	KindEvent     Kind = "e1" // a reset, requests dropped, or requests held back
 	KindCapture   Kind = "c1" // a program began, went on or stopped recording
-	KindImport    Kind = "i1" // a file was imported
+	KindImport    Kind = "i1" // a file was imported; this version reads it, and writes none
 	KindRecording Kind = "l1" // the vendor's list named a recording
 	KindSettings  Kind = "s1" // policy or settings are others than before
 	KindPrune     Kind = "p1" // rows were removed
@@ -153,18 +153,6 @@ func CaptureLine(seq, at int64, what, version string) string {
 	b = appendInt(b, at)
 	b = appendText(b, what)
 	b = appendText(b, version)
-	return string(append(b, '\n'))
-}
-
-// ImportLine is an i1 leaf: a file of that SHA-256 was imported, and what became of its records of
-// this tenant.
-func ImportLine(seq, at int64, sum string, added, duplicate, rejected int64) string {
-	b := appendHead(nil, KindImport, seq)
-	b = appendInt(b, at)
-	b = appendText(b, sum)
-	b = appendInt(b, added)
-	b = appendInt(b, duplicate)
-	b = appendInt(b, rejected)
 	return string(append(b, '\n'))
 }
 

@@ -40,7 +40,6 @@ func TestLeafGolden(t *testing.T) {
 		{"tenant", TenantLine("acme", 3, 5, "SHA256:ab"), "t1\t0\tacme\t3\t5\tSHA256:ab\n"},
 		{"event", string(AppendEvent(nil, 1, &Event{At: 9, Kind: "reset", Note: commitText(FieldNote, &salts, "ticket 1")})), goldenEvent},
 		{"capture", CaptureLine(2, 9, "started", "v1"), "c1\t2\t9\tstarted\tv1\n"},
-		{"import", ImportLine(3, 9, "ab", 1, 2, 3), "i1\t3\t9\tab\t1\t2\t3\n"},
 		{"settings", SettingsLine(4, 9, "ab", "cd"), "s1\t4\t9\tab\tcd\n"},
 		{"prune", PruneLine(5, 9, 8, 3, 100), "p1\t5\t9\t8\t3\t100\n"},
 		{"night", NightLine(5, 9, 8, 3, 1, 100), "n1\t5\t9\t8\t3\t1\t100\n"},

@@ -137,7 +137,7 @@ func (v *logVerifier) finish() error {
 	}
 	switch {
 	case v.result.Runs == 0:
-		v.result.Problem = errors.New("nothing is sealed yet: \"headroom seal\" does it")
+		v.result.Problem = errors.New("\"headroom seal\" does it")
 	case len(v.o.Anchors) > 0:
 		v.result.Grade = Held
 	default:

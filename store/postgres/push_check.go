@@ -31,11 +31,19 @@ func (p *push) check(ctx context.Context, at position) error {
 		return err
 	}
 	sealed := run.Upto // a prune may have removed the rows with the highest numbers
-	if max(last.Request, sealed.Request) < at.request || max(last.Event, sealed.Event) < at.event ||
-		max(last.Recording, sealed.Recording) < at.recording ||
-		max(last.Capture, sealed.Capture) < at.capture {
-		return fmt.Errorf("database %q %w: its last request is %d, and %d were sent; nothing was sent "+
-			"now; %s", p.from.Path(), ErrOlder, max(last.Request, sealed.Request), at.request, wayOut)
+	for _, kind := range []struct {
+		name      string
+		has, sent int64
+	}{
+		{"request", max(last.Request, sealed.Request), at.request},
+		{"event", max(last.Event, sealed.Event), at.event},
+		{"listed recording", max(last.Recording, sealed.Recording), at.recording},
+		{"capture", max(last.Capture, sealed.Capture), at.capture},
+	} {
+		if kind.has < kind.sent {
+			return fmt.Errorf("database %q %w: its last %s is %d, and %d were sent; nothing was sent now; %s",
+				p.from.Path(), ErrOlder, kind.name, kind.has, kind.sent, wayOut)
+		}
 	}
 	if at.request == 0 {
 		return nil
