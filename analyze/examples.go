@@ -47,8 +47,8 @@ type exampleHit struct {
 	why     func() string
 }
 
-// nightHits are the first, the last and the worst hits of a rule in a night, at most partExamples of
-// each.
+// nightHits are the first, the last and the worst hits of a rule in a night, at most partExamples
+// of each.
 type nightHits struct{ first, last, worst []exampleHit }
 
 // nightOfRule names a night's hits of a rule.
@@ -80,8 +80,8 @@ type nightServed struct {
 
 func newChooser(ctx context.Context, snap store.Snapshot, most int) *chooser {
 	return &chooser{
-		ctx: ctx, snap: snap, most: most, hits: map[nightOfRule]*nightHits{}, served: map[int32]*nightServed{},
-		out: map[string][]Example{}, n: math.MinInt32,
+		ctx: ctx, snap: snap, most: most, n: math.MinInt32,
+		hits: map[nightOfRule]*nightHits{}, served: map[int32]*nightServed{}, out: map[string][]Example{},
 	}
 }
 

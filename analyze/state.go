@@ -39,8 +39,8 @@ func facts(t *egress.Tenant) string {
 	return fmt.Sprintf("%d %v %v %v", t.Cap.ToldBytes(), t.Resets, t.Window, newCalendar(t.Zone).zone)
 }
 
-// A saved state is a SHA-256 sum of all that follows; the length of a savedType by gob, and that; and
-// the cells of the window and the nights as numbers, which are most of it.
+// A saved state is a SHA-256 sum of all that follows; the length of a savedType by gob, and that;
+// and the cells of the window and the nights as numbers, which are most of it.
 
 // savedType is a struct with the facts, the auditor's own state, and a pointer to each judge that
 // has one.

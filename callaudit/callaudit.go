@@ -83,8 +83,8 @@ func WithPolicy(p *limits.Policy) Option {
 	}
 }
 
-// WithConfig sets what is known of the tenants, whose names must be such as may be kept. By default,
-// nothing is known, and caps are learned from the requests.
+// WithConfig sets what is known of the tenants, whose names must be such as may be kept. By
+// default, nothing is known, and caps are learned from the requests.
 func WithConfig(c Config) Option {
 	return func(l *Log) error {
 		return l.configure(&c)

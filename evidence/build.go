@@ -31,8 +31,8 @@ type logBuilder struct {
 	emit func(line []byte, values ...fieldValue)
 
 	// removed is asked of each row before its leaf, b.line, is appended, by a prune: at is the row's
-	// time, and r the request where it is one. A row of no tenant is in several logs: shared is then its
-	// number, negative for a time of capture, and 0 for all others.
+	// time, and r the request where it is one. A row of no tenant is in several logs: shared is then
+	// its number, negative for a time of capture, and 0 for all others.
 	removed func(at, shared int64, r *store.Request)
 
 	line  []byte // scratch

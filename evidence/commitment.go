@@ -19,10 +19,10 @@ import (
 //
 // f is the field's name, present one byte, 0 or 1, and value the field's UTF-8 bytes. Two fields
 // that bundles rarely disclose share a commitment, since a commitment is what a bundle is full of:
-// who discloses one of the two gives the other's D. The salt keeps values from being guessed. The salts of a leaf are the four 16-byte slices, for key,
-// client, source and note in this order, of HMAC-SHA-512(K, log id ‖ seq as 8 bytes, big-endian),
-// where K is the salt key that never leaves the sender. It fails as a secret where K is known, and
-// as a promise where SHA-256 has collisions.
+// who discloses one of the two gives the other's D. The salt keeps values from being guessed. The
+// salts of a leaf are the four 16-byte slices, for key, client, source and note in this order, of
+// HMAC-SHA-512(K, log id ‖ seq as 8 bytes, big-endian), where K is the salt key that never leaves
+// the sender. It fails as a secret where K is known, and as a promise where SHA-256 has collisions.
 
 const (
 	commitmentPrefix = "headroom-field-v1\x00"

@@ -101,8 +101,8 @@ func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (one Seale
 	return Sealed{Runs: 1, Rows: s.rows, First: s.run.N == 1}, log.AddSeal(ctx, &s.run, heads)
 }
 
-// nextRun makes the heads of the next run; none where there was nothing to seal. An audit that finds
-// nothing new seals too, and reads no head for it.
+// nextRun makes the heads of the next run; none where there was nothing to seal. An audit that
+// finds nothing new seals too, and reads no head for it.
 func nextRun(
 	ctx context.Context, in store.Seals, o *SealOptions,
 ) (s *sealing, heads []store.SealHead, err error) {
@@ -364,8 +364,8 @@ func (s *sealing) settingsSums(tenant string) (policy, settings string) {
 	return hexSum(s.Policy), hexSum(text)
 }
 
-// saidSettings is the last s1 leaf of a tenant's log, where that is of the policy and the settings of
-// now; nil otherwise.
+// saidSettings is the last s1 leaf of a tenant's log, where that is of the policy and the settings
+// of now; nil otherwise.
 func (s *sealing) saidSettings(ctx context.Context, tenant string) (*Leaf, error) {
 	if s.heads[tenant] == nil {
 		return nil, nil

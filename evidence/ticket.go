@@ -187,8 +187,8 @@ type ticketRow struct {
 	why  string
 }
 
-// requests are the tables of what to look up: of an incident its cause, what that did, and what came
-// after.
+// requests are the tables of what to look up: of an incident its cause, what that did, and what
+// came after.
 func (t *ticket) requests() {
 	t.line("\n## Requests to look up\n")
 	t.line("Row is the number in requests.csv, which has all %s with their keys; its column incident names what each broke.",
@@ -244,7 +244,8 @@ func (t *ticket) partTitle(e *analyze.Example) string {
 	return "Likely cause: " + s + ", the first and the largest"
 }
 
-// exampleWhy says why a request counts; of a repeat, when and as which row the recording came first.
+// exampleWhy says why a request counts; of a repeat, when and as which row the recording came
+// first.
 func exampleWhy(e *analyze.Example) string {
 	if e.Before.ID == 0 {
 		return e.Why

@@ -57,9 +57,9 @@ func gate(mediaType string, head []byte) (ending, refused string) {
 	return "", "the answer's content type is not that of audio"
 }
 
-// surelyNone says why a body that begins with head is no audio, where that is sure already; "" where
-// more of it must be seen. Such a body is left unread: the log then has the answer as one that was
-// not taken whole, and the audit does not believe that a recording was downloaded.
+// surelyNone says why a body that begins with head is no audio, where that is sure already; ""
+// where more of it must be seen. Such a body is left unread: the log then has the answer as one
+// that was not taken whole, and the audit does not believe that a recording was downloaded.
 func surelyNone(mediaType string, head []byte) string {
 	if len(head) == 0 || magic(head) != "" || !isText(head) {
 		return ""

@@ -138,8 +138,8 @@ func (r *runner) checkShort(
 }
 
 // keySet is a set of keys by their hashes, in some 20 bytes each. That another key has the hash of
-// one of a million happens once in 10^13 times, so that what it says is looked up in the ledger where
-// it decides about more than time and memory.
+// one of a million happens once in 10^13 times, so that what it says is looked up in the ledger
+// where it decides about more than time and memory.
 type keySet map[uint64]struct{}
 
 func (s keySet) add(key string) { s[keyHash(key)] = struct{}{} }

@@ -140,9 +140,9 @@ func elapsedNights(started, now time.Time) time.Duration {
 	return now.Sub(started).Truncate(24 * time.Hour)
 }
 
-// planBacklog goes on night by night. What is new each night is fetched first, and what of it does not
-// fit waits with the rest. The same nights come again with each egress window, so a backlog that is no
-// smaller after four more of them never ends.
+// planBacklog goes on night by night. What is new each night is fetched first, and what of it does
+// not fit waits with the rest. The same nights come again with each egress window, so a backlog
+// that is no smaller after four more of them never ends.
 func (r *runner) planBacklog(rest []int64, b *budget, now time.Time, p *Plan) {
 	const day = 24 * time.Hour
 	period := 4 * max(1, int((r.o.Policy.Egress.Window+day-1)/day))

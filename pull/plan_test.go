@@ -7,8 +7,8 @@ import (
 	"github.com/6dcca832/headroom/limits"
 )
 
-// A backlog that fills the egress window waits until bytes leave it, and what is new meanwhile waits
-// with it. Only what more than fills one window after the other never ends.
+// A backlog that fills the egress window waits until bytes leave it, and what is new meanwhile
+// waits with it. Only what more than fills one window after the other never ends.
 func TestPlanOfABacklog(t *testing.T) {
 	policy, err := limits.Builtin("xima")
 	if err != nil {

@@ -32,8 +32,8 @@ func wholeFiles(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// What came whole is not fetched again, also when the process was killed before it could keep it, in
-// a folder or in a bucket.
+// What came whole is not fetched again, also when the process was killed before it could keep it,
+// in a folder or in a bucket.
 func TestRunKeepsWhatAKilledRunHadWhole(t *testing.T) {
 	client, bucket := newBucket(t)
 	for name, to := range map[string]func(dir string) Destination{
@@ -67,8 +67,8 @@ func TestRunKeepsWhatAKilledRunHadWhole(t *testing.T) {
 	}
 }
 
-// A machine that lost its power may have lost what was not flushed: only the hash says whether a file
-// is whole.
+// A machine that lost its power may have lost what was not flushed: only the hash says whether a
+// file is whole.
 func TestRunFetchesAgainWhatWasDamaged(t *testing.T) {
 	w := newWorld(t, sim.Config{})
 	w.run(w.tenant(), func(o *Options) { o.To = killedBefore{o.To} })

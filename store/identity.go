@@ -25,9 +25,9 @@ func (r *Request) Identify() {
 // MaxItemSeconds is the latest Request.ItemAt, in seconds since 1970.
 const MaxItemSeconds = 9_999_999_999
 
-// keyTime reads the time at the end of a key, see Request.ItemAt: the one place that does. It has no
-// policy to ask, since rows are packed without one; who uses ItemAt asks whether the policy's keys
-// tell a time so, see limits.KeyTimeUnixMS.
+// keyTime reads the time at the end of a key, see Request.ItemAt: the one place that does. It has
+// no policy to ask, since rows are packed without one; who uses ItemAt asks whether the policy's
+// keys tell a time so, see limits.KeyTimeUnixMS.
 func keyTime(key string) int64 {
 	const digits = 13 // milliseconds from 2001 to 2286
 	i := len(key) - digits
