@@ -119,8 +119,8 @@ func (c *Client) Recordings(ctx context.Context, from, to time.Time) ([]Recordin
 }
 
 // EachRecording calls f with each recording of the list, as it is read: a list of any length takes
-// the memory of one entry. Where it fails, the recordings before are no complete list. An error of f
-// ends it, and is returned.
+// the memory of one entry. Where it fails, the recordings before are no complete list. An error of
+// f ends it, and is returned.
 func (c *Client) EachRecording(
 	ctx context.Context, from, to time.Time, f func(Recording) error,
 ) error {
