@@ -101,6 +101,7 @@ func (r *runner) pull(ctx context.Context) error {
 	r.expectNights(l)
 	l.recordings, l.at, l.states = nil, nil, nil // only what is to be fetched stays in memory
 	b := newBudget(r.t, r.o.Policy.Egress.Window, r.o.Reserve)
+	items = r.withoutTooLarge(items, a, b)
 	r.result.Plan = r.plan(items, b.clone(), r.o.Now())
 	if r.o.DryRun {
 		r.miss(items, a, "not fetched: a dry run")
@@ -112,6 +113,25 @@ func (r *runner) pull(ctx context.Context) error {
 		err = errors.Join(err, errors.New(strings.Join(l.short, "; ")))
 	}
 	return err
+}
+
+// withoutTooLarge notes as missing what is larger than a run may ever fetch: it would hold up all
+// that comes after it, every night.
+func (r *runner) withoutTooLarge(items []item, a account, b *budget) []item {
+	return slices.DeleteFunc(items, func(it item) bool {
+		why := ""
+		switch {
+		case r.o.Cutoff == Soft:
+		case r.o.MaxTransfer > 0 && it.Size > r.o.MaxTransfer:
+			why = "it is larger than --max-transfer lets a run fetch"
+		case b.limit > 0 && it.Size > b.limit:
+			why = "it is larger than the egress cap, less the reserve"
+		}
+		if why != "" {
+			r.miss([]item{it}, a, why)
+		}
+		return why != ""
+	})
 }
 
 // expectNights takes what the window's mean night brought for what each later one will.

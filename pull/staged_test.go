@@ -123,6 +123,35 @@ func TestRunWaitsAfterARefusal(t *testing.T) {
 	}
 }
 
+// A recording larger than a run may fetch is named, and holds up none that comes after it.
+func TestRunPassesWhatIsTooLarge(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	tn := w.tenant()
+	dry := w.run(tn, func(o *Options) { o.DryRun = true })
+	largest := int64(0)
+	for _, m := range dry.Missing {
+		largest = max(largest, m.Size)
+	}
+	if len(dry.Missing) < 3 || largest == 0 {
+		t.Fatalf("%+v", dry.Missing)
+	}
+	less := func(o *Options) { o.MaxTransfer = largest - 1 }
+	var res Result
+	stored := 0
+	for range len(dry.Missing) + 1 { // each stores one or more
+		res = w.run(tn, less)
+		stored += res.Stored
+	}
+	if res.Err != nil || stored+len(res.Missing) != len(dry.Missing) || stored < 2 {
+		t.Fatalf("%d of %d stored: %+v", stored, len(dry.Missing), res)
+	}
+	for _, m := range res.Missing {
+		if m.Size != largest || !strings.Contains(m.Why, "larger than --max-transfer") {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
 // countedBody counts what is read of it.
 type countedBody struct {
 	io.Reader
