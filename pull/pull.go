@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull/api"
 	"github.com/6dcca832/headroom/store"
@@ -18,7 +19,7 @@ const (
 	DefaultReserve = 0.05
 	// RefusedWait is how long a refusal for egress holds: the audit calls requests within it
 	// pointless.
-	RefusedWait = 15 * time.Minute
+	RefusedWait = rules.After509Wait
 	// DefaultParallel is how many tenants are pulled at the same time.
 	DefaultParallel = 16
 )

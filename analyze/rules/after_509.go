@@ -23,14 +23,14 @@ var after509 = Rule{
 	New:    func(f *Facts) Judge { return &after509Judge{facts: f} },
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("%s started within %s after a refusal for egress",
-			measure.Count(f.Count, f.Policy.Egress.Class+" request"), measure.Span(afterCapWait))
+			measure.Count(f.Count, f.Policy.Egress.Class+" request"), measure.Span(After509Wait))
 	},
 }
 
-// afterCapWait is how soon after a refusal for egress a request is pointless.
-const afterCapWait = 15 * time.Minute
+// After509Wait is how soon after a refusal for egress a request is pointless (ours).
+const After509Wait = 15 * time.Minute
 
-// after509Judge is awake for afterCapWait after a refusal.
+// after509Judge is awake for After509Wait after a refusal.
 type after509Judge struct {
 	facts   *Facts
 	Refused bool
@@ -39,7 +39,7 @@ type after509Judge struct {
 
 func (j *after509Judge) Hear(c *Call, fire Fire) bool {
 	since := c.StartedAt - j.At
-	if j.Refused && c.Egress && !c.Storage && since <= afterCapWait.Microseconds() &&
+	if j.Refused && c.Egress && !c.Storage && since <= After509Wait.Microseconds() &&
 		!j.resetSince(c.StartedAt) {
 		fire(
 			hit(
@@ -51,7 +51,7 @@ func (j *after509Judge) Hear(c *Call, fire Fire) bool {
 	if c.Role == limits.RoleEgressCap {
 		j.Refused, j.At = true, c.StartedAt
 	}
-	j.Refused = j.Refused && c.StartedAt-j.At <= afterCapWait.Microseconds()
+	j.Refused = j.Refused && c.StartedAt-j.At <= After509Wait.Microseconds()
 	return j.Refused
 }
 

@@ -110,6 +110,14 @@ func TestRetriesFollowTheRoles(t *testing.T) {
 	}
 }
 
+func TestRetriesAreTheCallers(t *testing.T) {
+	s := &script{answers: []answer{{status: 429}}}
+	client, _ := newClient(t, s, WithRetries(Retries{RateLimited: 2, MaxWait: time.Minute}))
+	if _, err := client.Audio(t.Context(), key, 0); err == nil || len(s.requests) != 3 {
+		t.Errorf("%d requests, error %v", len(s.requests), err)
+	}
+}
+
 // The n-th consecutive refusal is followed by the wait that the audit's rule no-backoff asks for.
 func TestBackoffDoublesUpToAMinute(t *testing.T) {
 	s := &script{answers: []answer{{status: 429}}}
