@@ -303,7 +303,7 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 	}
 	f := r.Content.Facts()
 	about := r.Content.About
-	line("tenant", "%s, %s to %s", about.Tenant, about.Since, about.Until)
+	line("tenant", "%s, %s to %s", about.Tenant, about.Since, strings.Replace(about.Until, ".000001Z", "Z inclusive", 1))
 	line("key", "%s", evidence.Fingerprint(r.Public))
 	line("log", "%s, leaves %d to %d", r.Content.Log.Origin(), r.Content.Start, r.Content.Size-1)
 	line("requests", "%d: %d recorded live, %d imported; %d opaque", f.Requests, f.Live,
@@ -314,6 +314,9 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 		line("pruned", "the rows of %d leaves were removed from the log", f.Pruned)
 	}
 	line("policy", "%s", policyWords(r.Content.Policy))
+	if f.Settings == 0 {
+		line("note", "this part of the log names no policy and no settings: only the bundle's signature does")
+	}
 	tellStamps(line, r)
 	for _, note := range r.Notes {
 		line("note", "%s", note)

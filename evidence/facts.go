@@ -12,6 +12,9 @@ const vendorIDs = 10
 type Facts struct {
 	Requests, Live, Opaque int64
 	Dropped, Pruned        int64
+	// Settings is how many leaves name policy and settings. Where none does, only the bundle's
+	// signature says which were in force.
+	Settings int64
 	// Started and Stopped are how often a program began and ended to record. Started is larger while
 	// one runs, and where one was killed.
 	Started, Stopped int64
@@ -59,6 +62,8 @@ func (c *Content) Facts() Facts {
 		case KindPrune:
 			n, _ := strconv.ParseInt(leaf.Fields[2], 10, 64) // the log's own writing
 			f.Pruned += n
+		case KindSettings:
+			f.Settings++
 		case KindCapture:
 			switch leaf.Fields[1] {
 			case "started":

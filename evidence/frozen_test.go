@@ -41,7 +41,7 @@ func TestBundleOfTheFirstVersion(t *testing.T) {
 			t.Errorf("it has no leaf %s", k)
 		}
 	}
-	if f := r.Content.Facts(); f.Requests != 4 || f.Pruned != 3 || len(f.VendorIDs) != 4 || f.Started != 2 {
+	if f := r.Content.Facts(); f.Requests != 4 || f.Pruned != 3 || f.Settings != 2 || len(f.VendorIDs) != 4 || f.Started != 2 {
 		t.Errorf("%+v", f)
 	}
 	leaf := &r.Content.Leaves[1]
