@@ -163,6 +163,11 @@ func detect(head []byte, whole bool) (string, error) {
 			return format, nil
 		}
 	}
+	for _, line := range lines[1:] { // a log may begin with what its program says when it starts
+		if what := otherLog(line); what != "" {
+			return "", fmt.Errorf("%w: %s", ErrFormat, what)
+		}
+	}
 	if isBinary(head) { // and not a log with a few NUL bytes, as a crash leaves them
 		return "", fmt.Errorf(
 			"%w: it looks like a binary file; name the format with --input-format if it is a damaged log",
@@ -197,10 +202,8 @@ func firstLines(head []byte, whole bool) []string {
 // foreign names formats that must not be taken for one of ours.
 func foreign(line string) string {
 	text := strings.TrimLeft(line, " \t")
-	for _, known := range otherLogs {
-		if known.line.MatchString(text) {
-			return known.what
-		}
+	if what := otherLog(text); what != "" {
+		return what
 	}
 	switch {
 	case strings.HasPrefix(text, "#Software: Microsoft"):
@@ -215,6 +218,16 @@ func foreign(line string) string {
 		return "it looks like a JSON array, but not like a recording list: write request records one a line instead"
 	case strings.HasPrefix(text, "<"):
 		return "it looks like HTML or XML: was an error page saved instead of the log?"
+	}
+	return ""
+}
+
+// otherLog names the log that a line is one of, "" for none that is known.
+func otherLog(line string) string {
+	for _, known := range otherLogs {
+		if known.line.MatchString(line) {
+			return known.what
+		}
 	}
 	return ""
 }

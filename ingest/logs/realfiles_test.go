@@ -70,7 +70,7 @@ func TestRealFilesThatAreRefused(t *testing.T) {
 		"logs/lnav_logfile_haproxy.0.gz":       "HAProxy",
 		"logs/lnav_logfile_w3c.3.gz":           "W3C",
 		"logs/lnav_logfile_w3c.4.gz":           "W3C",
-		"logs/lnav_logfile_w3c_big.0.gz":       "W3C",
+		"logs/lnav_logfile_w3c_big.0.gz":       "IIS",
 		"forecast/public.csv.gz":               "neither",
 	} {
 		t.Run(name, func(t *testing.T) {
