@@ -31,7 +31,7 @@ func TestUnprivilegedScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(filepath.Join(place, "test"), "-test.run", "^TestUnprivilegedScripts$")
-	cmd.Dir, cmd.Env = place, []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
+	cmd.Dir, cmd.Env = place, []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "GORACE=" + os.Getenv("GORACE")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("as nobody: %v\n%s", err, out)
