@@ -56,7 +56,9 @@ func (s *spool) settle() (err error) {
 	var all [spoolBuffers]spooled
 	for i := range all {
 		all[i] = <-s.free
-		err = errors.Join(err, all[i].err)
+		if err == nil { // the others are of the same file, which nothing more is written to
+			err = all[i].err
+		}
 	}
 	for _, b := range all {
 		s.free <- spooled{buffer: b.buffer}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/6dcca832/headroom/ingest/jsonscan"
@@ -388,16 +387,4 @@ func (f *feeder) flush() error {
 	f.cur.requests, f.cur.recordings = f.cur.requests[:0], f.cur.recordings[:0]
 	f.cur.rejects, f.cur.resets = f.cur.rejects[:0], f.cur.resets[:0]
 	return nil
-}
-
-// countingReader counts the bytes read, for a progress display in another goroutine.
-type countingReader struct {
-	r io.Reader
-	n atomic.Int64
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
-	return n, err
 }

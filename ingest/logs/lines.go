@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -323,4 +324,16 @@ func (l *lineReader) failure(f *feeder) error {
 		return fmt.Errorf("read input after line %d: %w", l.number, l.err)
 	}
 	return nil
+}
+
+// countingReader counts the bytes read, for a progress display in another goroutine.
+type countingReader struct {
+	r io.Reader
+	n atomic.Int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }

@@ -70,7 +70,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 			if err := os.Symlink(to, link); err != nil {
 				t.Skip("no links here: ", err)
 			}
-			if st, err := os.Lstat(link); err != nil || st.Mode()&os.ModeSymlink == 0 {
+			if st, err := os.Lstat(link); runtime.GOOS == "windows" && (err != nil || st.Mode()&os.ModeSymlink == 0) {
 				t.Skip("no links here: what was made is none")
 			}
 			if err := write(link, "changed"); err == nil || !strings.Contains(err.Error(), "is a link") {
