@@ -34,6 +34,7 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Add("GET", "https://api-z.voice.example/accounts/a/media/m-00ff/12?codec=opus&x&codec=wav")
 	f.Add("GET", base+"/rest/%%34%31/a%2Fb?startTime=1&&endTime=2026-11-01T00:00")
+	f.Add("GET", "https://api.acme.example../rest/a")
 	policies := []*Policy{xima(f), other(f)}
 	f.Fuzz(func(t *testing.T, method, url string) {
 		for _, p := range policies {

@@ -131,7 +131,7 @@ func (u *urlParts) setOrigin(s string, colon int) error {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host, port = host[:i], host[i+1:]
 	}
-	host = strings.TrimSuffix(host, ".") // which ends the name in the DNS
+	host = strings.TrimRight(host, ".") // one ends the name in the DNS; more are no other host
 	if !validHost(host) || len(port) > 5 || !allIn(port, &digitBytes) {
 		return ErrURLHost
 	}
