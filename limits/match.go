@@ -66,6 +66,9 @@ func (p *Policy) MatchKeyed(
 	}
 	p.keepPath(&m, r, segments, digest)
 	p.keepQuery(&m, r, u.query)
+	if len(m.Origin)+len(m.Template)+len(m.Key)+len(m.Query) >= maxURL {
+		return Match{}, ErrURLTooLong // names and digests are longer than what they stand for
+	}
 	return m, nil
 }
 

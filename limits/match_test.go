@@ -71,6 +71,9 @@ var ximaMatches = []matchCase{
 	{"GET", "http://acme.xima.cloud:8080/#/rest/x", Match{"acme", "other", "http://acme.xima.cloud:8080", "/", "", "", true}},
 	{"GET", "https://a.b.xima.cloud/rest/api/v2/recordings", Match{"", "other", "https://a.b.xima.cloud", "/rest/api/v2/recordings", "", "", true}},
 	{"GET", "https://xima.cloud.evil.example/rest/api/v2/recordings/" + uuidKey, Match{"", "other", "https://xima.cloud.evil.example", "/rest/api/v2/recordings/*", "", "", false}},
+	{"GET", "https://acme\u3002xima.cloud:0443/rest", Match{"acme", "other", base, "/rest", "", "", true}},
+	{"GET", "https://acme.xima.cloud:000/rest", Match{"acme", "other", base + ":0", "/rest", "", "", true}},
+	{"GET", "https://b\u00fccher.example/rest", Match{"", "other", "https://b\u00fccher.example", "/rest", "", "", true}},
 	{"GET", "https://[::1]:9/x", Match{"", "other", "https://[::1]:9", "/*", "", "", false}},
 }
 
@@ -124,9 +127,13 @@ func TestMatchErrors(t *testing.T) {
 		"https://secret:port/":             ErrURLHost,
 		"https://[secret]/":                ErrURLHost,
 		"https://\xffsecret/":              ErrURLHost,
+		"https://secret\u2028.example/":    ErrURLHost,
+		"https://secret\u202e.example/":    ErrURLHost,
 		"https://host/secret\n":            ErrURLControl,
 		"https://host/?secret=\x7f":        ErrURLControl,
 		base + strings.Repeat("/s", 1<<16): ErrURLTooLong,
+		// Its record, in which "{recording_key}" stands for "s", could not be read again.
+		(base + "/rest/api/v2/recordings" + strings.Repeat("/s", 1<<16))[:maxURL-1]: ErrURLTooLong,
 	} {
 		m, err := xima(t).Match("GET", url)
 		if !errors.Is(err, want) || m != (Match{}) {

@@ -104,6 +104,8 @@ func (c *checker) hosts() {
 		case !allIn(before, &plainHostBytes) || !allIn(after, &plainHostBytes):
 			c.failf(key, "host pattern %q must be a host name in lower case, without scheme, port or path",
 				h)
+		case strings.HasSuffix(after, "."):
+			c.failf(key, "host pattern %q must not end in a dot: no host does that is compared with it", h)
 		case slices.Index(c.p.Hosts, h) < i:
 			c.failf(key, "host pattern %q is there twice", h)
 		}

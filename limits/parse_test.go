@@ -96,6 +96,8 @@ func TestParseRefuses(t *testing.T) {
 		{`days = 5`, `zzzzzzzz = 5`, `p.toml:30: unknown key "zzzzzzzz"; known here: `},
 		{`version = "1"`, `version = `, "p.toml:2: "},
 		{`hosts = ["{tenant}.example"]`, `hosts = []`, "p.toml:3: the policy has no hosts"},
+		{`hosts = ["{tenant}.example"]`, `hosts = ["{tenant}.example."]`, "p.toml:3: host pattern \"{tenant}.example.\" must not end in a dot"},
+		{`path = "/a"`, `path = "/a/../b"`, `segment ".." is neither`},
 		{`"{tenant}.example"`, `"a.example"`, `p.toml:3: host pattern "a.example" must hold {tenant} exactly once`},
 		{`"{tenant}.example"`, `"{tenant}.{tenant}"`, "exactly once"},
 		{`"{tenant}.example"`, "\n\"https://{tenant}.example\"", "p.toml:4: host pattern"},

@@ -141,7 +141,11 @@ var (
 	capitalBytes = setOfString("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
 )
 
-func isLiteral(s string) bool { return s != "" && allIn(s, &literalBytes) }
+// isLiteral says whether a segment of a path may be s. "." and ".." are resolved before a path is
+// looked at.
+func isLiteral(s string) bool {
+	return s != "" && s != "." && s != ".." && allIn(s, &literalBytes)
+}
 
 func isHeader(s string) bool { return s != "" && allIn(s, &headerBytes) }
 

@@ -1,8 +1,10 @@
 package limits
 
 import (
+	"cmp"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -131,7 +133,11 @@ func (u *urlParts) setOrigin(s string, colon int) error {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host, port = host[:i], host[i+1:]
 	}
+	host = dots.Replace(host)
 	host = strings.TrimRight(host, ".") // one ends the name in the DNS; more are no other host
+	if port != "" {
+		port = cmp.Or(strings.TrimLeft(port, "0"), "0") // "0443" is 443
+	}
 	if !validHost(host) || len(port) > 5 || !allIn(port, &digitBytes) {
 		return ErrURLHost
 	}
@@ -152,13 +158,17 @@ func validHost(host string) bool {
 	if host == "" || !utf8.ValidString(host) {
 		return false
 	}
-	for i := range len(host) {
-		if host[i] < 0x80 && !plainHostBytes.has(host[i]) {
+	for _, r := range host {
+		if r < 0x80 && !plainHostBytes.has(byte(r)) ||
+			r >= 0x80 && !unicode.In(r, unicode.L, unicode.M, unicode.N) {
 			return false
 		}
 	}
 	return true
 }
+
+// dots are the characters that clients take for a dot in a host's name (RFC 3490, section 3.1).
+var dots = strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
 
 var (
 	authorityEnds  = setOfString("/?#")
