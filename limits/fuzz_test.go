@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // refill makes the URL that a record of m would be exported with.
@@ -124,8 +125,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("policy %v, error %v", p, err)
 		}
 		if err != nil {
-			if !strings.HasPrefix(err.Error(), "p.toml:") {
-				t.Errorf("error without the file: %v", err)
+			if s := err.Error(); !strings.HasPrefix(s, "p.toml:") || strings.ContainsFunc(s, unicode.IsControl) {
+				t.Errorf("error %q is no line that says where", s)
 			}
 			return
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 const sampleConfig = `token_env = "ALL_TOKEN"
@@ -301,6 +303,7 @@ func FuzzParseClosures(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		closures, err := parseClosures("days", []byte(text))
 		if err != nil {
+			checkErrorLine(t, err, "days")
 			return
 		}
 		var again strings.Builder
@@ -324,12 +327,36 @@ func FuzzParse(f *testing.F) {
 		if (c == nil) == (err == nil) {
 			t.Errorf("config %v, error %v", c, err)
 		}
-		if err == nil {
-			for _, name := range append(c.Names(), "another") {
-				c.About(name) // does not panic
-			}
+		if err != nil {
+			checkErrorLine(t, err, "headroom.toml")
+			return
+		}
+		for _, name := range append(c.Names(), "another") {
+			c.About(name) // does not panic
+			checkTenantText(t, c, name)
 		}
 	})
+}
+
+// checkErrorLine holds an error to one line that says where.
+func checkErrorLine(t *testing.T, err error, name string) {
+	t.Helper()
+	if s := err.Error(); !strings.HasPrefix(s, name) || strings.ContainsFunc(s, unicode.IsControl) {
+		t.Errorf("error %q", s)
+	}
+}
+
+// checkTenantText: what stands for a tenant's facts is read as the same facts.
+func checkTenantText(t *testing.T, c *Config, name string) {
+	t.Helper()
+	text := c.TenantText(name)
+	again, err := Parse("text", text)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	if got := again.TenantText(name); !bytes.Equal(got, text) {
+		t.Errorf("%q came back as %q", text, got)
+	}
 }
 
 func TestHooks(t *testing.T) {

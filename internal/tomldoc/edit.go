@@ -1,6 +1,7 @@
 package tomldoc
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,6 +17,10 @@ import (
 // It returns an error where it cannot do that, as in a text that writes the table in braces; then
 // the text has to be changed by hand.
 func Set(data []byte, table []string, key, value string) ([]byte, error) {
+	if text, has := bytes.CutPrefix(data, byteOrderMark); has {
+		edited, err := Set(text, table, key, value)
+		return append(slices.Clip(byteOrderMark), edited...), err
+	}
 	lines := strings.SplitAfter(string(data), "\n")
 	where := keyLines(data)
 	path := strings.Join(table, ".")
@@ -27,10 +32,11 @@ func Set(data []byte, table []string, key, value string) ([]byte, error) {
 			return nil, fmt.Errorf("line %d sets %s.%s together with other things; change it by hand", at,
 				path, key)
 		}
-		lines[at-1] = entry + comment(old) + "\n"
+		lines[at-1] = entry + comment(old) + lineEnd(lines[at-1])
 	case header > 0:
-		lines[header-1] = strings.TrimRight(lines[header-1], "\r\n") + "\n"
-		lines = slices.Insert(lines, header, entry+"\n")
+		end := lineEnd(lines[header-1])
+		lines[header-1] = strings.TrimRight(lines[header-1], "\r\n") + end
+		lines = slices.Insert(lines, header, entry+end)
 	default:
 		lines = append(lines, newTable(data, table), entry+"\n")
 	}
@@ -40,10 +46,19 @@ func Set(data []byte, table []string, key, value string) ([]byte, error) {
 
 // AddTable gives the text with an empty table at its end, or as it is where the table is there.
 func AddTable(data []byte, table []string) []byte {
-	if keyLines(data)[strings.Join(table, ".")] > 0 {
+	text := bytes.TrimPrefix(data, byteOrderMark)
+	if keyLines(text)[strings.Join(table, ".")] > 0 {
 		return data
 	}
-	return append(slices.Clip(data), newTable(data, table)...)
+	return append(slices.Clip(data), newTable(text, table)...)
+}
+
+// lineEnd is how a line ends, "\n" where it is the last and has no end.
+func lineEnd(line string) string {
+	if strings.HasSuffix(line, "\r\n") {
+		return "\r\n"
+	}
+	return "\n"
 }
 
 // newTable is the header of a table to come after data.

@@ -13,6 +13,9 @@ func TestSet(t *testing.T) {
 		{"[tables.'a b'] # ours\nlist = [\n1]\n[tables.c]\n", "agents", "5", "[tables.'a b'] # ours\nagents = 5\nlist = [\n1]\n[tables.c]\n"},
 		{"[tables.'a b']\nagents=3 # sure\n[tables.c]\nagents = 4\n", "agents", "5", "[tables.'a b']\nagents = 5 # sure\n[tables.c]\nagents = 4\n"},
 		{"[tables.'a b']\r\nagents=3", "agents", `"x"`, "[tables.'a b']\r\nagents = \"x\"\n"},
+		{"\ufeff[tables.'a b']\r\nagents=3 # sure\r\n", "agents", "5", "\ufeff[tables.'a b']\r\nagents = 5 # sure\r\n"},
+		{"\ufeff[tables.'a b']\r\n", "agents", "5", "\ufeff[tables.'a b']\r\nagents = 5\r\n"},
+		{"\ufeff", "agents", "5", "\ufeff[tables.\"a b\"]\nagents = 5\n"},
 	} {
 		got, err := Set([]byte(c.text), []string{"tables", "a b"}, c.key, c.value)
 		if err != nil || string(got) != c.want {
@@ -28,6 +31,18 @@ func TestSet(t *testing.T) {
 	} {
 		if got, err := Set([]byte(text), []string{"tables", "a b"}, "agents", "5"); err == nil {
 			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+func TestAddTable(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                       "[tables.\"a b\"]\n",
+		"\ufeff[tables.'a b']\n": "\ufeff[tables.'a b']\n",
+		"\ufeffx = 1":            "\ufeffx = 1\n\n[tables.\"a b\"]\n",
+	} {
+		if got := AddTable([]byte(text), []string{"tables", "a b"}); string(got) != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

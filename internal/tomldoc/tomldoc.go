@@ -31,6 +31,9 @@ import (
 // maxDocument is the most bytes a hand-written file can sensibly have.
 const maxDocument = 1 << 20
 
+// byteOrderMark is what some editors put before a text in UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // Document is a TOML file that has been read, and that still knows on which line each of its keys
 // stands.
 type Document struct {
@@ -51,7 +54,7 @@ func Decode(name string, data []byte, into any) (*Document, error) {
 	if len(data) > 1 && (data[0] == 0xff && data[1] == 0xfe || data[0] == 0xfe && data[1] == 0xff) {
 		return nil, fmt.Errorf("%s: file is text in UTF-16; save it as UTF-8", name)
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // some editors put a byte order mark there
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	doc := &Document{name: name, lines: keyLines(data)}
 	dec := toml.NewDecoder(strings.NewReader(string(data))).DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
