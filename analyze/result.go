@@ -62,12 +62,13 @@ type Report struct {
 }
 
 // Pruned says that the requests before a time were removed, and how many of how many response bytes
-// those were in all.
+// those were of the report's tenants.
 type Pruned struct {
 	Before          time.Time
 	Requests, Bytes int64
 	// Nights are the nights of the report's tenants and range of which sums stayed, by tenant and
-	// night. Run leaves them out, since they are in the seals.
+	// night. Run leaves them out, and counts the requests of all tenants, since the rest is in the
+	// seals; evidence.FillPruned completes both.
 	Nights []PrunedNight
 }
 

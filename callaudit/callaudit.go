@@ -32,6 +32,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/outlook"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/internal/config"
@@ -255,6 +256,10 @@ func (l *Log) audit(
 ) (*analyze.Report, error) {
 	r, saved, err := analyze.Run(ctx, snap, o)
 	if err != nil {
+		return nil, err
+	}
+	zone := func(tenant string) *time.Location { return l.config.About(tenant).Zone }
+	if err := evidence.FillPruned(ctx, l.store, r, o.Tenants, zone); err != nil {
 		return nil, err
 	}
 	if err := harmless(l.store.SaveStates(ctx, snap, saved.Key, saved.States)); err != nil {

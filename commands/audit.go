@@ -9,11 +9,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/rules"
+	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
@@ -265,7 +267,8 @@ func (s *session) auditWith(
 	if err != nil {
 		return nil, err
 	}
-	if r.Pruned.Nights, err = s.prunedNights(ctx, r); err != nil {
+	zone := func(tenant string) *time.Location { return s.config.About(tenant).Zone }
+	if err := evidence.FillPruned(ctx, s.store, r, o.Tenants, zone); err != nil {
 		return nil, err
 	}
 	from, states := store.Unalias(snap, saved.States)

@@ -2,16 +2,13 @@ package commands
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/measure"
 )
@@ -85,37 +82,6 @@ func runPrune(c *cli.Context, se *session, o pruneOptions) error {
 // night is the beginning of a tenant's night.
 func (s *session) night(tenant string, at time.Time) time.Time {
 	return nightOf(at, s.config.About(tenant).Zone)
-}
-
-// prunedNights gives the nights of an audit's tenants and range of which only sums are left.
-func (s *session) prunedNights(
-	ctx context.Context, r *analyze.Report,
-) (nights []analyze.PrunedNight, err error) {
-	if r.Pruned.Before.IsZero() {
-		return nil, nil
-	}
-	in, err := s.store.Seals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tenants := make([]string, 0, len(r.Tenants))
-	for i := range r.Tenants {
-		tenants = append(tenants, r.Tenants[i].Tenant)
-	}
-	nights, err = evidence.PrunedNights(ctx, in, tenants)
-	if err := errors.Join(err, in.Close()); err != nil {
-		return nil, err
-	}
-	for i := range nights {
-		if zone := s.config.About(nights[i].Tenant).Zone; zone != nil {
-			nights[i].Night = nights[i].Night.In(zone)
-		}
-	}
-	const day = 24 * time.Hour
-	outside := func(n analyze.PrunedNight) bool {
-		return !n.Night.Add(day).After(r.Since) || !r.Until.IsZero() && !n.Night.Before(r.Until)
-	}
-	return slices.DeleteFunc(nights, outside), nil
 }
 
 // confirm asks a person on a terminal.

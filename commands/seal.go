@@ -75,9 +75,7 @@ func runSeal(c *cli.Context, se *session, o sealOptions) error {
 	if err != nil {
 		return err
 	}
-	how := se.sealOptions(key)
-	how.CheckKey = true
-	done, err := evidence.Seal(c.Context, se.store, how)
+	done, err := evidence.Seal(c.Context, se.store, se.sealOptions(key))
 	if err != nil {
 		return err
 	}

@@ -211,8 +211,18 @@ func dropped(t testing.TB, ctx context.Context, data []byte, held string) (grade
 	return grade, steps
 }
 
+// evaluated is what an expression on the page gives.
+func evaluated(t testing.TB, ctx context.Context, expression string) (value string) {
+	t.Helper()
+	if err := chromedp.Run(ctx, chromedp.Evaluate(expression, &value)); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
 func TestVerifyPageInChromium(t *testing.T) {
 	ctx := browserTab(t)
+	forgedOnThePage(t, ctx)
 	l := sampleLog(t, testKey(), LogID{1}, 20)
 	data := write(t, l.key, l.contents(testPolicy, testSettings))
 	for _, c := range []struct{ held, want string }{
@@ -276,9 +286,6 @@ func TestVerifyPageInChromium(t *testing.T) {
 	if grade != "self-signed" || !strings.Contains(steps, fmt.Sprintf("%d leaves", 2*each+4)) {
 		t.Errorf("many rows: %s\n%s", grade, steps)
 	}
-	var took string
-	if err := chromedp.Run(ctx, chromedp.Evaluate("document.documentElement.dataset.took", &took)); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d rows checked in %s ms, %v with the browser's start", 2*each, took, time.Since(start))
+	t.Logf("%d rows checked in %s ms, %v with the browser's start", 2*each,
+		evaluated(t, ctx, "document.documentElement.dataset.took"), time.Since(start))
 }

@@ -227,6 +227,52 @@ func PrunedNights(
 	return nights, nil
 }
 
+// FillPruned completes what a report says of removed requests: the nights of its range that are
+// still known, each in its tenant's zone (nil: UTC), and, where the report is of these tenants
+// alone, how many requests of theirs were removed; tenants is nil where it is of all.
+func FillPruned(
+	ctx context.Context, log store.Sealable, r *analyze.Report, tenants []string,
+	zone func(tenant string) *time.Location,
+) error {
+	if r.Pruned.Before.IsZero() {
+		return nil
+	}
+	in, err := log.Seals(ctx)
+	if err != nil {
+		return err
+	}
+	of := tenants
+	if of == nil {
+		for i := range r.Tenants {
+			of = append(of, r.Tenants[i].Tenant)
+		}
+	}
+	nights, err := PrunedNights(ctx, in, of)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return err
+	}
+	if tenants != nil {
+		r.Pruned.Requests, r.Pruned.Bytes = 0, 0
+		for i := range nights {
+			r.Pruned.Requests += nights[i].Requests
+			r.Pruned.Bytes += nights[i].Bytes
+		}
+		if r.Pruned.Requests == 0 {
+			r.Pruned = analyze.Pruned{}
+		}
+	}
+	for _, n := range nights {
+		if zone := zone(n.Tenant); zone != nil {
+			n.Night = n.Night.In(zone)
+		}
+		const day = 24 * time.Hour
+		if n.Night.Add(day).After(r.Since) && (r.Until.IsZero() || n.Night.Before(r.Until)) {
+			r.Pruned.Nights = append(r.Pruned.Nights, n)
+		}
+	}
+	return nil
+}
+
 // parseNight reads an n1 leaf.
 func parseNight(line string) (n analyze.PrunedNight, err error) {
 	leaf, err := ParseLeaf([]byte(line))

@@ -40,11 +40,17 @@ type SealOptions struct {
 	// Restate names a tenant whose log is to say the policy and the settings of now, even where no row
 	// is new: a bundle has them from its log. "" means none.
 	Restate string
-	// CheckKey has the key compared with that of the log also where no row is new, which an audit
-	// does without, since it costs reading every head.
-	CheckKey bool
 	// Step is how many rows a run covers at most. By default, 262,144.
 	Step int64
+}
+
+// fits says whether a log was begun with the key.
+func (o *SealOptions) fits(log *store.SealLog) error {
+	if publicKey(log).Equal(o.Key.Public()) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s, not %s; name that key with --key", ErrOtherKey,
+		Fingerprint(publicKey(log)), Fingerprint(o.Key.Public()))
 }
 
 // Sealed is what a seal did.
@@ -102,12 +108,20 @@ func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (one Seale
 }
 
 // nextRun makes the heads of the next run; none where there was nothing to seal. An audit that
-// finds nothing new seals too, and reads no head for it.
+// finds nothing new seals too, and reads only the heads of the newest run for it.
 func nextRun(
 	ctx context.Context, in store.Seals, o *SealOptions,
 ) (s *sealing, heads []store.SealHead, err error) {
 	last, err := in.Run(ctx, 0)
-	if err != nil || last.N > 0 && o.Restate == "" && !o.CheckKey && covers(last.Upto, in.Last()) {
+	if err != nil {
+		return nil, nil, err
+	}
+	if last.N > 0 && o.Restate == "" && covers(last.Upto, in.Last()) {
+		// All logs have one key, so one of them stands for the rest.
+		heads, err := in.Heads(ctx, last.N)
+		if err == nil && len(heads) > 0 {
+			err = o.fits(&heads[0].Log)
+		}
 		return &sealing{last: last}, nil, err
 	}
 	if s, err = newSealing(ctx, in, o); err != nil {
@@ -153,9 +167,8 @@ func newSealing(ctx context.Context, in store.Seals, o *SealOptions) (*sealing, 
 	}
 	for i := range heads {
 		h := &heads[i]
-		if !publicKey(&h.Log).Equal(o.Key.Public()) {
-			return nil, fmt.Errorf("%w: %s, not %s; name that key with --key", ErrOtherKey,
-				Fingerprint(publicKey(&h.Log)), Fingerprint(o.Key.Public()))
+		if err := o.fits(&h.Log); err != nil {
+			return nil, err
 		}
 		s.heads[h.Tenant] = h
 	}
