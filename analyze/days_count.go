@@ -20,7 +20,9 @@ type dayCounter struct {
 	today  *dayTally   // of the request just heard
 	kinds  map[int]int // rows of the auditor's table
 	out    TenantDays
-	items  map[uint64]*seenItem
+	items  map[uint64]int // of seen
+	seen   []seenItem
+	hour   clockHour
 	origin map[originKey]*int64
 	lastN  *int64 // the count of lastOrigin
 	last   originKey
@@ -56,7 +58,7 @@ type hitOf struct {
 
 func (c *dayCounter) begin(a *Auditor) {
 	c.a = a
-	c.days, c.kinds, c.items = map[int]*dayTally{}, map[int]int{}, map[uint64]*seenItem{}
+	c.days, c.kinds, c.items = map[int]*dayTally{}, map[int]int{}, map[uint64]int{}
 	c.origin = map[originKey]*int64{}
 	a.onHit = func(rule int, e *rules.Evidence) { c.pending = append(c.pending, hitOf{rule, e.At}) }
 }
@@ -196,22 +198,25 @@ func (c *dayCounter) bucket(gap int64) int {
 func (c *dayCounter) download(r *store.Call, k *kind) {
 	d := c.today
 	d.Bytes += r.ResponseBytes
-	local := r.Start().In(c.a.calend.zone)
 	if !k.Storage {
-		d.hours[(int(local.Weekday())+6)%7*24+local.Hour()]++
+		c.hour.turn(r.StartedAt, c.a.calend.zone)
+		d.hours[(int(c.hour.local.Weekday())+6)%7*24+c.hour.local.Hour()]++
 	}
 	c.large(Download{ID: r.ID, At: r.StartedAt, Bytes: r.ResponseBytes, Status: r.Status})
 	if !k.Complete || k.Storage && r.ItemHash == 0 {
 		return
 	}
-	s := c.items[egress.Item(r)]
-	if s == nil {
-		c.items[egress.Item(r)] = &seenItem{
+	item := egress.Item(r)
+	i, again := c.items[item]
+	if !again {
+		c.items[item] = len(c.seen)
+		c.seen = append(c.seen, seenItem{
 			Repeat{FirstID: r.ID, FirstAt: r.StartedAt, LastID: r.ID, LastAt: r.StartedAt, Downloads: 1},
 			d.Day.Day,
-		}
+		})
 		return
 	}
+	s := &c.seen[i]
 	if k.Again {
 		a := d.again[s.lastDay]
 		if a == nil {
@@ -279,9 +284,9 @@ func tallies(counts []int64) (all []Tally) {
 }
 
 func (c *dayCounter) repeated() (all []Repeat) {
-	for _, s := range c.items {
-		if s.Downloads > 1 {
-			all = append(all, s.Repeat)
+	for i := range c.seen {
+		if c.seen[i].Downloads > 1 {
+			all = append(all, c.seen[i].Repeat)
 		}
 	}
 	slices.SortFunc(all, func(a, b Repeat) int {

@@ -3,6 +3,8 @@ package analyze_test
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,4 +87,47 @@ func TestForecastIsAskedByDefault(t *testing.T) {
 		}
 	}
 	t.Errorf("the forecast is not among %+v", r.Tenants[0].Findings)
+}
+
+// TestProjectedIsTheSameAudit: with a forecast that was made before the audit is the same, and it is
+// that forecast that was asked.
+func TestProjectedIsTheSameAudit(t *testing.T) {
+	policy, err := limits.Builtin("xima")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap := pulledLog(t, 100, 10)
+	for _, told := range []int64{60_000, 75_000, 1e9} {
+		about := func(string) egress.Tenant {
+			return egress.Tenant{Chance: -1, Cap: egress.CapFacts{Told: told}}
+		}
+		f, err := outlook.Project(t.Context(), snap, outlook.Options{
+			Policy: policy, AsOf: auditAsOf, About: about, NoBudget: true, NoScores: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(projected *outlook.Report) *analyze.Report {
+			r, _, err := analyze.Run(t.Context(), snap, analyze.Options{
+				Policy: policy, AsOf: auditAsOf, About: about, Forecast: true, NoCache: true, Projected: projected,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		alone := run(nil)
+		if with := run(f); !reflect.DeepEqual(with, alone) {
+			t.Errorf("cap %d:\n%+v\nis not\n%+v", told, with, alone)
+		}
+		if told != 75_000 {
+			continue
+		}
+		f.Tenants[0].Chance = .77
+		if with := run(f); !slices.ContainsFunc(with.Tenants[0].Findings, func(f analyze.Finding) bool {
+			return f.Rule == rules.EgressNear && strings.Contains(f.Detail, "77%")
+		}) {
+			t.Errorf("the forecast was not asked: %+v", with.Tenants[0].Findings)
+		}
+	}
 }

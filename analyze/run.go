@@ -11,6 +11,7 @@ import (
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/internal/pool"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -49,6 +50,9 @@ type Options struct {
 	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near;
 	// a Chance that About gives goes before. By default, egress-near looks at what is there.
 	Forecast bool
+	// Projected is a forecast that was made already, of the same snapshot, policy, AsOf and About: then
+	// Forecast costs nothing where it tells the chance. nil means none.
+	Projected *outlook.Report
 }
 
 func (o *Options) about() About {

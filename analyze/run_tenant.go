@@ -239,6 +239,9 @@ func (r *runner) chance(ctx context.Context, a *Auditor) (float64, error) {
 	if limit <= 0 || float64(a.facts.Egress.Peak) < outlook.FarFromCap*float64(limit) {
 		return a.tenant.Chance, nil
 	}
+	if chance, ok := r.o.Projected.Chance(a.tenant.Name, a.facts.Egress.Cap); ok {
+		return chance, nil
+	}
 	o := outlook.Options{Policy: r.o.Policy, AsOf: r.o.AsOf}
 	return outlook.Chance(ctx, r.snap, *a.tenant, a.facts.Egress.Cap, o, &a.scratch.seen)
 }

@@ -33,11 +33,12 @@ type usageCounter struct {
 	busyUntil int64
 	first     int64 // start of the first request that counts
 	lastAt    int64 // and of the last
-	hours     int64 // microseconds a day in the nightly window; 0 without one
+	// hours are the microseconds a day in the nightly window; 0 without one, and where what is counted
+	// by is not the tenant, whose use of the window is told alone.
+	hours int64
 
-	// time is the name of the day or hour of all requests from timeFrom until timeUntil.
-	time                string
-	timeFrom, timeUntil int64
+	hour clockHour
+	time string // the name of the day or hour of all requests in hour
 }
 
 // usageCounters count the same requests by several things.
@@ -70,7 +71,7 @@ func (u *usageCounter) begin(a *Auditor) {
 	if u.asOf != 0 {
 		u.since = a.calend.start(a.calend.night(u.asOf) - NowNights + 1)
 	}
-	if a.tenant.Window == nil {
+	if a.tenant.Window == nil || u.by != ByTenant {
 		return
 	}
 	for minute := range int64(24 * 60) {
@@ -96,7 +97,7 @@ func (u *usageCounter) heard(a *Auditor) {
 		u.last, u.lastRow = name, row
 	}
 	row.count(a)
-	if u.by == ByTenant && u.hours > 0 && a.tenant.Window.Contains(c.Start()) {
+	if u.hours > 0 && a.tenant.Window.Contains(c.Start()) {
 		u.occupy(row, c)
 	}
 	if u.first == 0 {
@@ -170,19 +171,13 @@ func (u *usageCounter) name(a *Auditor) string {
 	return u.timeName(c.StartedAt, a.calend.zone)
 }
 
-// timeName is the day or the hour of the week. Zones change their clocks on the hour.
+// timeName is the day or the hour of the week.
 func (u *usageCounter) timeName(at int64, zone *time.Location) string {
-	if at >= u.timeFrom && at < u.timeUntil {
+	if !u.hour.turn(at, zone) {
 		return u.time
 	}
-	local := time.UnixMicro(at).In(zone)
-	into := time.Duration(local.Minute())*time.Minute + time.Duration(local.Second())*time.Second +
-		time.Duration(local.Nanosecond())
-	u.timeFrom = at - into.Microseconds()
-	u.timeUntil = u.timeFrom + time.Hour.Microseconds()
-	u.time = local.Format("Mon 15")
-	if u.by == ByDay {
-		u.time = local.Format(time.DateOnly)
+	if u.time = u.hour.local.Format("Mon 15"); u.by == ByDay {
+		u.time = u.hour.local.Format(time.DateOnly)
 	}
 	return u.time
 }
@@ -204,6 +199,7 @@ func (s *usageSum) report(by UsageBy, o Options) *UsageReport {
 	return out
 }
 
+// add takes what a counter counted, which must not be used after that.
 func (s *usageSum) add(u *usageCounter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,13 +207,14 @@ func (s *usageSum) add(u *usageCounter) {
 		s.since = u.since
 	}
 	for name, t := range u.rows {
-		if u.hours > 0 && u.by == ByTenant {
+		if u.hours > 0 {
 			t.open = u.hours * ((u.lastAt-u.first)/dayMicros + 1)
 		}
-		if s.rows[name] == nil {
-			s.rows[name] = &usageTally{UsageRow: UsageRow{Name: name, BusyShare: -1}, id: t.id}
+		if all := s.rows[name]; all != nil {
+			all.merge(t)
+		} else {
+			s.rows[name] = t
 		}
-		s.rows[name].merge(t)
 	}
 }
 
@@ -232,6 +229,17 @@ func (t *usageTally) merge(o *usageTally) {
 	t.duration = append(t.duration, o.duration...)
 	t.firstByte = append(t.firstByte, o.firstByte...)
 	t.rates = append(t.rates, o.rates...)
+}
+
+// reserve makes room for the durations of rows that are merged one after the other.
+func (t *usageTally) reserve(rows map[string]*usageTally) {
+	var durations, firsts, rates int
+	for _, r := range rows {
+		durations, firsts, rates = durations+len(r.duration), firsts+len(r.firstByte), rates+len(r.rates)
+	}
+	t.duration = slices.Grow(t.duration, durations)
+	t.firstByte = slices.Grow(t.firstByte, firsts)
+	t.rates = slices.Grow(t.rates, rates)
 }
 
 // row finishes the counting.
@@ -256,6 +264,7 @@ func percentiles(values []int64) Percentiles {
 
 func (s *usageSum) result(by UsageBy) (rows []UsageRow, total UsageRow) {
 	all := &usageTally{UsageRow: UsageRow{BusyShare: -1}}
+	all.reserve(s.rows)
 	tallies := make([]*usageTally, 0, len(s.rows))
 	for _, t := range s.rows {
 		all.merge(t)

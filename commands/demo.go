@@ -290,7 +290,8 @@ func (s *session) writeDemoReports(
 		return err
 	}
 	defer snap.Close()
-	p, err := s.picture(ctx, snap, span{asOf: o.asOf, since: o.asOf.AddDate(0, 0, -story.Days)}, nil)
+	sp := span{asOf: o.asOf, since: o.asOf.AddDate(0, 0, -story.Days)}
+	p, err := s.picture(ctx, snap, sp, nil, s.pageOnly(sp, nil))
 	if err != nil {
 		return err
 	}

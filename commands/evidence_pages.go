@@ -87,7 +87,8 @@ func (s *session) leafPages(
 		return pages, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	picture, err := s.picture(ctx, snap, sp, []string{c.About.Tenant})
+	tenants := []string{c.About.Tenant}
+	picture, err := s.picture(ctx, snap, sp, tenants, s.pageOnly(sp, tenants))
 	if err != nil {
 		return pages, err
 	}

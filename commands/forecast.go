@@ -151,10 +151,9 @@ func runStored(c *cli.Context, se *session, o forecastOptions) error {
 		return err
 	}
 	defer snap.Close()
-	r, err := outlook.Project(c.Context, snap, outlook.Options{
-		Policy: se.policy, AsOf: o.asOf, Horizon: o.horizon, Tenants: names, About: se.config.About,
-		WhatIf: o.whatIf,
-	})
+	options := se.outlook(span{asOf: o.asOf}, names)
+	options.Horizon, options.WhatIf = o.horizon, o.whatIf
+	r, err := outlook.Project(c.Context, snap, options)
 	if err != nil {
 		return err
 	}

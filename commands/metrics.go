@@ -291,8 +291,9 @@ func textfileFlag() cli.Flag {
 func (s *session) exportMetrics(
 	ctx context.Context, snap store.Snapshot, sp span, names []string, r *analyze.Report, file string,
 ) error {
-	f, err := outlook.Project(ctx, snap,
-		outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: names, About: s.config.About})
+	o := s.outlook(sp, names)
+	o.NoScores = true
+	f, err := outlook.Project(ctx, snap, o)
 	if err != nil {
 		return err
 	}

@@ -46,10 +46,24 @@ func (s *session) tellOrigin(ctx context.Context, snap store.Snapshot, p *report
 	return err
 }
 
-// picture gathers what the page shows. The forecast is made of all requests, whatever range is
-// selected.
+// pageOnly leaves out of the forecast what the page does not show, budgets and scores.
+func (s *session) pageOnly(sp span, tenants []string) outlook.Options {
+	o := s.outlook(sp, tenants)
+	o.NoBudget, o.NoScores = true, true
+	return o
+}
+
+// outlook are the options of a whole forecast.
+func (s *session) outlook(sp span, tenants []string) outlook.Options {
+	return outlook.Options{
+		Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About,
+	}
+}
+
+// picture gathers what the page shows, with a forecast of the same tenants by f. That is made of all
+// requests, whatever range is selected.
 func (s *session) picture(
-	ctx context.Context, snap store.Snapshot, sp span, tenants []string,
+	ctx context.Context, snap store.Snapshot, sp span, tenants []string, f outlook.Options,
 ) (p *report.Picture, err error) {
 	p = &report.Picture{
 		Policy: s.policy, About: s.config.About, Program: version(),
@@ -60,11 +74,13 @@ func (s *session) picture(
 	if analyze.CheapUsage(snap) {
 		o.Usage = page.UsageBy
 	}
+	if p.Forecast, err = outlook.Project(ctx, snap, f); err != nil {
+		return nil, err
+	}
+	o.Projected = p.Forecast
 	if p.Audit, err = s.auditWith(ctx, snap, o); err != nil {
 		return nil, err
 	}
 	p.Days, p.Examples, p.Usage = p.Audit.Days, p.Audit.Examples, p.Audit.Usage
-	p.Forecast, err = outlook.Project(ctx, snap,
-		outlook.Options{Policy: s.policy, AsOf: sp.asOf, Tenants: tenants, About: s.config.About})
-	return p, err
+	return p, nil
 }

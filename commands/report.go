@@ -76,7 +76,11 @@ func runReport(c *cli.Context, se *session, o reportOptions) error {
 		return err
 	}
 	defer snap.Close()
-	p, err := se.picture(c.Context, snap, o.span, names)
+	outlook := se.outlook(o.span, names)
+	if o.format == formatHTML {
+		outlook = se.pageOnly(o.span, names)
+	}
+	p, err := se.picture(c.Context, snap, o.span, names, outlook)
 	if err != nil {
 		return err
 	}

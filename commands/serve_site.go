@@ -221,7 +221,9 @@ func (s *site) draw(ctx context.Context, snap store.Snapshot, content string) er
 	if err != nil {
 		return err
 	}
-	p, err := s.se.picture(ctx, snap, sp, names)
+	o := s.se.outlook(sp, names) // metrics tell the budget, too
+	o.NoScores = true
+	p, err := s.se.picture(ctx, snap, sp, names, o)
 	if err != nil {
 		return err
 	}

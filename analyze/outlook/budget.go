@@ -96,8 +96,10 @@ func (l *outlook) inTime() int64 {
 func (l *outlook) safe(bytes float64, limits forecast.Cap) bool {
 	n := nights{all: true, bytes: bytes}
 	var most float64
+	var s dayParts
 	for i := range ChanceDays {
-		_, sum := l.worst(n, i, 1)
+		l.parts(&s, n, i)
+		_, sum := s.worst(1)
 		most = math.Max(most, sum)
 	}
 	reached := 0

@@ -51,6 +51,11 @@ const (
 	FarFromCap = .3
 )
 
+// far says of a tenant's last requests that its audit needs no chance.
+func far(c *collector, limit egress.Cap) bool {
+	return limit.Bytes <= 0 || len(c.days) == 0 || c.peak < FarFromCap*float64(limit.Bytes)
+}
+
 // Chance gives the chance of reaching a cap within ChanceDays of one tenant, whose Name, Resets and
 // Zone are set: the one that Project says. It is negative where there is none: without a cap, or
 // where the largest sum of a month is under 30 % of it. It reads no more than the last 120 days, so
@@ -64,7 +69,7 @@ func Chance(
 	if err := o.needed(); err != nil {
 		return -1, fmt.Errorf("forecast: %w", err)
 	}
-	o.Horizon, o.chanceOnly = ChanceDays, true
+	o.Horizon, o.NoBudget = ChanceDays, true
 	if t.Zone == nil {
 		t.Zone = time.UTC
 	}
@@ -74,7 +79,7 @@ func Chance(
 		if err != nil {
 			return -1, err
 		}
-		if limit.Bytes <= 0 || len(c.days) == 0 || c.peak < FarFromCap*float64(limit.Bytes) {
+		if far(c, limit) {
 			return -1, nil
 		}
 		if days == learnDays {
@@ -85,4 +90,25 @@ func Chance(
 		}
 	}
 	return -1, nil
+}
+
+// Chance is what the function Chance gives at the report's AsOf, without a computation; ok is false
+// where the report does not tell it: it has no such tenant, knows another cap of it, asks what if, or
+// looks less far ahead.
+func (r *Report) Chance(tenant string, limit egress.Cap) (chance float64, ok bool) {
+	if r == nil || r.Horizon < ChanceDays || !r.WhatIf.IsZero() {
+		return -1, false
+	}
+	for i := range r.Tenants {
+		switch p := &r.Tenants[i]; {
+		case p.Tenant != tenant:
+		case p.Cap != limit:
+			return -1, false
+		case p.far:
+			return -1, true
+		default:
+			return p.Chance, true
+		}
+	}
+	return -1, false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -101,6 +102,9 @@ func TestChancesAreTheForecasts(t *testing.T) {
 				if chances[p.Tenant] != p.Chance {
 					t.Errorf("%d days, cap %d, %s: %v and %v", days, told, p.Tenant, chances[p.Tenant], p.Chance)
 				}
+				if made, ok := r.Chance(p.Tenant, capOf(told)); !ok || made != p.Chance {
+					t.Errorf("the report says %v, %v of a chance of %v", made, ok, p.Chance)
+				}
 				if p.History != days {
 					t.Errorf("%d days of history, want %d", p.History, days)
 				}
@@ -120,6 +124,69 @@ func TestNoChanceWithoutNeed(t *testing.T) {
 		if found := chances(t, snap, capOf(told), forecastOptions(t, told)); len(found) > 0 {
 			t.Errorf("cap %d: %v", told, found)
 		}
+	}
+	r, err := outlook.Project(t.Context(), snap, forecastOptions(t, 1e9))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, ok := r.Chance("t000", capOf(1e9)); p != -1 || !ok {
+		t.Errorf("far from the cap the report says %v, %v, want none", p, ok)
+	}
+}
+
+// TestReportTellsNoChanceOfAnotherQuestion: another cap, tenant, horizon or what-if, or no report.
+func TestReportTellsNoChanceOfAnotherQuestion(t *testing.T) {
+	snap := pulledLog(t, 1, 60, 10)
+	o := forecastOptions(t, 75_000)
+	r, err := outlook.Project(t.Context(), snap, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Horizon = 3
+	short, err := outlook.Project(t.Context(), snap, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Horizon, o.WhatIf.Growth = 0, .2
+	grown, err := outlook.Project(t.Context(), snap, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, ask := range map[string]func() (float64, bool){
+		"cap":     func() (float64, bool) { return r.Chance("t000", capOf(75_001)) },
+		"tenant":  func() (float64, bool) { return r.Chance("t001", capOf(75_000)) },
+		"horizon": func() (float64, bool) { return short.Chance("t000", capOf(75_000)) },
+		"what-if": func() (float64, bool) { return grown.Chance("t000", capOf(75_000)) },
+		"none":    func() (float64, bool) { return (*outlook.Report)(nil).Chance("t000", capOf(75_000)) },
+	} {
+		if p, ok := ask(); ok || p != -1 {
+			t.Errorf("another %s: %v, %v", what, p, ok)
+		}
+	}
+}
+
+// TestLeavingOutChangesNothingElse: without budget and scores a forecast is the same.
+func TestLeavingOutChangesNothingElse(t *testing.T) {
+	snap := pulledLog(t, 3, 60, 10)
+	o := forecastOptions(t, 75_000)
+	whole, err := outlook.Project(t.Context(), snap, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.NoBudget, o.NoScores = true, true
+	bare, err := outlook.Project(t.Context(), snap, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range whole.Tenants {
+		p, q := &whole.Tenants[i], &bare.Tenants[i]
+		if p.Budget == nil || len(p.Scores) == 0 || q.Budget != nil || q.Scores != nil || q.Unscored != "" {
+			t.Errorf("%s: budgets %v and %v, scores %v and %v", p.Tenant, p.Budget, q.Budget, p.Scores, q.Scores)
+		}
+		p.Budget, p.Scores, p.Unscored = nil, nil, ""
+	}
+	if !reflect.DeepEqual(whole, bare) {
+		t.Errorf("%+v\nis not\n%+v", bare, whole)
 	}
 }
 

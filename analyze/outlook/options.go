@@ -28,8 +28,9 @@ type Options struct {
 	About func(name string) egress.Tenant
 	// WhatIf changes what is assumed of the future.
 	WhatIf WhatIf
-
-	chanceOnly bool // leaves out the budget
+	// NoBudget and NoScores leave out Projection.Budget, and Scores with Unscored: each costs about as
+	// much as the bands of the coming days. By default, both are made.
+	NoBudget, NoScores bool
 }
 
 // needed refuses options without what has no default: without a policy nothing can be counted, and

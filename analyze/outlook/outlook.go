@@ -122,35 +122,46 @@ func (l *outlook) tabulate(h *habits, days int) {
 	}
 }
 
-// parts are what is known and what is expected of the window that ends in slot j of coming day i.
-func (l *outlook) parts(n nights, i, j int) (known, unknown float64) {
-	known = l.stored[i][j]
+// dayParts are what is known and what is expected of the windows that end in each slot of a day.
+type dayParts struct{ known, unknown [slots]float64 }
+
+// parts fills s with those of coming day i, a night for all slots before the next night.
+func (l *outlook) parts(s *dayParts, n nights, i int) {
+	s.known, s.unknown = l.stored[i], [slots]float64{}
 	for m := 0; m <= i+l.unknown && m < len(l.inside); m++ {
-		if share, day := l.inside[m][j], i-m+l.unknown; n.given(i - m) {
-			known += share * n.bytes
-		} else {
-			known += share * l.extra[day]
-			unknown += share * l.y[day]
+		inside, day := &l.inside[m], i-m+l.unknown
+		if n.given(i - m) {
+			addShares(&s.known, inside, n.bytes)
+			continue
 		}
+		addShares(&s.known, inside, l.extra[day])
+		addShares(&s.unknown, inside, l.y[day])
 	}
-	return known, unknown
 }
 
-// worst is the slot of day i whose window has the largest known + weight · unknown part.
-func (l *outlook) worst(n nights, i int, weight float64) (slot int, sum float64) {
-	for j := range slots {
-		known, unknown := l.parts(n, i, j)
-		if s := known + weight*unknown; j == 0 || s > sum {
-			slot, sum = j, s
+// addShares adds the shares of so many bytes.
+func addShares(sums, shares *[slots]float64, bytes float64) {
+	if bytes == 0 {
+		return
+	}
+	for j, share := range shares {
+		sums[j] += share * bytes
+	}
+}
+
+// worst is the slot whose window has the largest known + weight · unknown part.
+func (s *dayParts) worst(weight float64) (slot int, sum float64) {
+	for j, known := range &s.known {
+		if all := known + weight*s.unknown[j]; j == 0 || all > sum {
+			slot, sum = j, all
 		}
 	}
 	return slot, sum
 }
 
-// frame is the window that ends in slot j of day i, as the model wants it.
-func (l *outlook) frame(n nights, i, j int) forecast.Window {
-	known, _ := l.parts(n, i, j)
-	w := forecast.Window{Known: known, Days: make([]float64, i+l.unknown+1)}
+// frame is the window that ends in slot j of day i, as the model wants it; s has its sums.
+func (l *outlook) frame(s *dayParts, n nights, i, j int) forecast.Window {
+	w := forecast.Window{Known: s.known[j], Days: make([]float64, i+l.unknown+1)}
 	for m := 0; m <= i+l.unknown && m < len(l.inside); m++ {
 		if !n.given(i - m) {
 			w.Days[i-m+l.unknown] = math.Max(0, math.Min(1, l.inside[m][j]))
@@ -167,15 +178,23 @@ func (l *outlook) fans(n nights, days int, lean bool) []forecast.Fan {
 	if lean {
 		ask = l.model.Chances
 	}
-	out := make([]forecast.Fan, 2)
-	for k, weight := range []float64{1, 2} {
+	weights := [...]float64{1, 2}
+	out := make([]forecast.Fan, len(weights))
+	var frames [len(weights)][]forecast.Window
+	for k := range frames {
 		// The first are of the unknown days, and are not looked at.
-		frames := make([]forecast.Window, l.unknown+days)
-		for i := range days {
-			j, _ := l.worst(n, i, weight)
-			frames[l.unknown+i] = l.frame(n, i, j)
+		frames[k] = make([]forecast.Window, l.unknown+days)
+	}
+	var s dayParts
+	for i := range days {
+		l.parts(&s, n, i)
+		for k, weight := range weights {
+			j, _ := s.worst(weight)
+			frames[k][l.unknown+i] = l.frame(&s, n, i, j)
 		}
-		fan, err := ask(frames)
+	}
+	for k := range out {
+		fan, err := ask(frames[k])
 		if err != nil {
 			fan = make(forecast.Fan, l.unknown+days) // cannot be: shares are between 0 and 1
 		}

@@ -75,6 +75,8 @@ type Projection struct {
 	// whose data has come.
 	Series forecast.Series
 	Notes  []string
+
+	far bool // see Chance
 }
 
 // Day is the largest rolling sum of the 24 hours up to At.
@@ -122,7 +124,10 @@ func Project(ctx context.Context, snap store.Snapshot, o Options) (*Report, erro
 		}
 		if err == nil {
 			out[i] = project(c, o)
-			out[i].score()
+			out[i].far = far(c.latest(), out[i].Cap)
+			if !o.NoScores {
+				out[i].score()
+			}
 		}
 		return pool.Wrap(err, "forecast tenant %q", names[i])
 	})
@@ -159,13 +164,13 @@ func project(c *collector, o Options) Projection {
 	p := newProjection(c, o)
 	if len(c.days) == 0 {
 		p.Reason = "no recording was requested yet"
-		p.modelless(c)
+		p.modelless(c, o)
 		return p
 	}
 	p.Series = c.habits().series(forecast.MaxHorizon)
 	if c = c.latest(); len(c.days) == 0 {
 		p.Reason = fmt.Sprintf("no recording was requested in the last %d days", learnDays)
-		p.modelless(c)
+		p.modelless(c, o)
 		return p
 	}
 	p.forecast(c, o)
@@ -179,7 +184,7 @@ func (p *Projection) forecast(c *collector, o Options) {
 	model, err := forecast.Fit(habits.series(forecast.MaxHorizon), p.Window)
 	if err != nil {
 		p.Reason = err.Error()
-		p.modelless(c)
+		p.modelless(c, o)
 		return
 	}
 	p.Method = methodName(p.History)
@@ -191,7 +196,7 @@ func (p *Projection) forecast(c *collector, o Options) {
 	l := newOutlook(c, habits, model, o)
 	fans, limits := l.fans(nights{}, max(o.Horizon, ChanceDays), false), spread(p.Cap)
 	p.fill(fans, l.chances(fans, limits), o.Horizon)
-	if limits != nil && !o.chanceOnly {
+	if limits != nil && !o.NoBudget {
 		p.Budget = l.budget(limits)
 	}
 }
@@ -248,8 +253,8 @@ func (p *Projection) over() {
 }
 
 // modelless gives the budget that needs no forecast.
-func (p *Projection) modelless(c *collector) {
-	if limits := spread(p.Cap); limits != nil {
+func (p *Projection) modelless(c *collector, o Options) {
+	if limits := spread(p.Cap); limits != nil && !o.NoBudget {
 		p.Budget = newOutlook(c, c.habits(), nil, Options{}).budget(limits)
 	}
 }

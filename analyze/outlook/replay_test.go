@@ -176,7 +176,7 @@ func (h *history) chanceAfter(p *limits.Policy, n int) float64 {
 		c.add(&h.log[i])
 	}
 	c.finish()
-	return project(c, Options{Policy: p, AsOf: asOf, Horizon: ChanceDays, chanceOnly: true}).Chance
+	return project(c, Options{Policy: p, AsOf: asOf, Horizon: ChanceDays, NoBudget: true}).Chance
 }
 
 // TestWarnsTwoNightsAhead replays 100 histories that end at the simulator's cap: in each, the chance was 10 % or more

@@ -33,11 +33,12 @@ func (l *outlook) timing(h *habits) []move {
 		return moves
 	}
 	deltas := make([]float64, len(h.nights))
+	var s dayParts
 	for i := range moves {
-		var sums [slots]float64
-		for j := range sums {
-			known, unknown := l.parts(nights{}, i, j)
-			sums[j] = known + unknown
+		l.parts(&s, nights{}, i)
+		sums := s.known
+		for j, unknown := range s.unknown {
+			sums[j] += unknown
 		}
 		usual := slices.Max(sums[:])
 		for k := range h.nights {
@@ -59,10 +60,11 @@ func (l *outlook) worstOf(
 	if i >= leaves {
 		leavesBytes = l.extra[i-leaves] + l.y[i-leaves]
 	}
+	first, inside := &l.inside[0], &l.inside[leaves]
 	for j, sum := range sums {
-		sum += (own[j+1] - l.inside[0][j]) * enters
-		sum += (1 - leaving[j+1] - l.inside[leaves][j]) * leavesBytes
-		most = math.Max(most, sum)
+		sum += (own[j+1] - first[j]) * enters
+		sum += (1 - leaving[j+1] - inside[j]) * leavesBytes
+		most = max(most, sum)
 	}
 	return most
 }

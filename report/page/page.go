@@ -121,6 +121,7 @@ func Write(w io.Writer, p *report.Picture) error {
 		return fmt.Errorf("write page: %w", err)
 	}
 	var b bytes.Buffer
+	b.Grow(v.roughSize())
 	if err := a.tmpl.Execute(&b, v); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}

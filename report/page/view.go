@@ -136,6 +136,20 @@ func newPageView(p *report.Picture, a *assets) (*pageView, error) {
 	return v, err
 }
 
+// roughSize is about how many bytes the page takes, a little too many: a buffer that grows by
+// doubling copies most of a large page several times.
+func (v *pageView) roughSize() int {
+	const frame, tenant = 32 << 10, 16 << 10
+	n := frame + len(v.Style) + len(v.Licences) + len(v.Data)
+	for _, s := range v.Scripts {
+		n += len(s)
+	}
+	for i := range v.Tenants {
+		n += tenant + len(v.Tenants[i].Data)
+	}
+	return n
+}
+
 // roomyTenants is up to how many tenants have two lines each: more would not fit on the first
 // screen.
 const roomyTenants = 8
