@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/internal/safefile"
@@ -141,9 +142,9 @@ func runImport(c *cli.Context, se *session, o importOptions) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, done()) }()
-		im := importer{session: se, o: o, rejects: rejects}
+		im := importer{session: se, o: o, rejects: rejects, ahead: se.sealAhead()}
 		err = im.all(c.Context)
-		se.autoSeal(c.Context)
+		se.autoSealAfter(c.Context, im.ahead)
 		return err
 	})
 }
@@ -168,6 +169,7 @@ type importer struct {
 	*session
 	o       importOptions
 	rejects *bufio.Writer
+	ahead   *evidence.Ahead // nil where only the end seals
 	total   counts
 	failed  int // files that could not be read, or not to their end
 	told    int // rejects on standard error
@@ -280,6 +282,9 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 	sink, err := im.store.BeginImport(storing)
 	if err != nil {
 		return counts{}, err
+	}
+	if im.ahead != nil {
+		sink.OnStored(im.ahead.Stored)
 	}
 	var resets []logs.Reset
 	bar := im.startBar(shown(name), size)

@@ -78,6 +78,32 @@ func (s *session) autoSeal(ctx context.Context) (done evidence.Sealed) {
 	return done
 }
 
+// sealAhead seals while requests are stored, for autoSealAfter; nil where a log is shared, and where
+// there is no key, which autoSealAfter tells.
+func (s *session) sealAhead() *evidence.Ahead {
+	if s.store.ReadOnly() || isURL(s.store.Path()) {
+		return nil
+	}
+	k, err := s.key()
+	if err != nil {
+		return nil
+	}
+	return evidence.NewAhead(s.store, s.sealOptions(k), nowMicro)
+}
+
+func nowMicro() int64 { return time.Now().UnixMicro() }
+
+// autoSealAfter is autoSeal at the end of what sealed ahead.
+func (s *session) autoSealAfter(ctx context.Context, ahead *evidence.Ahead) {
+	if ahead == nil {
+		s.autoSeal(ctx)
+		return
+	}
+	if _, err := ahead.Seal(ctx); err != nil {
+		s.warn("headroom: the log was not sealed: %v", err)
+	}
+}
+
 // sealShared is autoSeal for a log that several machines share. One of them seals it: the one whose
 // key "headroom seal" began it with. On all others nothing happens.
 func (s *session) sealShared(ctx context.Context) (done evidence.Sealed) {

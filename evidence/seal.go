@@ -81,10 +81,15 @@ func Seal(ctx context.Context, log store.Sealable, o SealOptions) (done Sealed, 
 			done.Line = one.Line
 			return done, nil
 		}
-		done.Runs++
-		done.Rows += one.Rows
-		done.First = done.First || one.First
+		done.join(one)
 	}
+}
+
+// join counts what another seal did.
+func (done *Sealed) join(more Sealed) {
+	done.Runs += more.Runs
+	done.Rows += more.Rows
+	done.First = done.First || more.First
 }
 
 // sealRun makes one run. Runs is 0 where there was nothing to seal; then Line is that of the newest
@@ -104,8 +109,11 @@ func sealRun(ctx context.Context, log store.Sealable, o *SealOptions) (one Seale
 		}
 		return one, nil
 	}
-	return Sealed{Runs: 1, Rows: s.rows, First: s.run.N == 1}, log.AddSeal(ctx, &s.run, heads)
+	return s.done(), log.AddSeal(ctx, &s.run, heads)
 }
+
+// done is what the run did, once it is added to the log.
+func (s *sealing) done() Sealed { return Sealed{Runs: 1, Rows: s.rows, First: s.run.N == 1} }
 
 // nextRun makes the heads of the next run; none where there was nothing to seal. An audit that
 // finds nothing new seals too, and reads only the heads of the newest run for it.
@@ -142,18 +150,20 @@ func covers(upto, last store.RowIDs) bool {
 // sealing is one run while it is made.
 type sealing struct {
 	*SealOptions
-	in    store.Seals
-	last  store.SealRun
-	run   store.SealRun
-	heads map[string]*store.SealHead // the newest before the run
-	logs  map[string]*logBuilder     // those that get a leaf
-	rows  int64
+	in     store.Seals
+	format int // of the store
+	last   store.SealRun
+	run    store.SealRun
+	heads  map[string]*store.SealHead // the newest before the run
+	logs   map[string]*logBuilder     // those that get a leaf
+	rows   int64
 }
 
 func newSealing(ctx context.Context, in store.Seals, o *SealOptions) (*sealing, error) {
 	s := &sealing{
 		SealOptions: o,
 		in:          in,
+		format:      in.Format(),
 		heads:       map[string]*store.SealHead{},
 		logs:        map[string]*logBuilder{},
 	}
@@ -172,13 +182,19 @@ func newSealing(ctx context.Context, in store.Seals, o *SealOptions) (*sealing, 
 		}
 		s.heads[h.Tenant] = h
 	}
-	upto, from := in.Last(), s.last.Upto
-	upto.Request = max(min(upto.Request, from.Request+o.Step), from.Request)
-	upto.Recording = max(min(upto.Recording, from.Recording+o.Step), from.Recording)
-	upto.Event, upto.Capture = max(upto.Event, from.Event), max(upto.Capture, from.Capture)
-	s.run = store.SealRun{N: s.last.N + 1, SealedAt: max(o.Now, s.last.SealedAt+1), Upto: upto}
+	s.run = store.SealRun{N: s.last.N + 1, SealedAt: max(o.Now, s.last.SealedAt+1)}
+	s.setUpto()
 	rand.Read(s.run.Pad[:]) // never fails: crypto/rand
 	return s, nil
+}
+
+// setUpto has the run cover all rows of s.in, at most a step of each kind.
+func (s *sealing) setUpto() {
+	upto, from := s.in.Last(), s.last.Upto
+	upto.Request = max(min(upto.Request, from.Request+s.Step), from.Request)
+	upto.Recording = max(min(upto.Recording, from.Recording+s.Step), from.Recording)
+	upto.Event, upto.Capture = max(upto.Event, from.Event), max(upto.Capture, from.Capture)
+	s.run.Upto = upto
 }
 
 // after are the numbers after which the rows of the run after this one begin: the first run takes
@@ -205,7 +221,7 @@ func (s *sealing) log(tenant string) (*logBuilder, error) {
 		l := store.SealLog{ID: NewLogID()}
 		copy(l.PublicKey[:], s.Key.Public())
 		b := newLogBuilder(tenant, l, s.Key)
-		b.addLine(TenantLine(tenant, s.in.Format(), s.run.SealedAt, Fingerprint(s.Key.Public())))
+		b.addLine(TenantLine(tenant, s.format, s.run.SealedAt, Fingerprint(s.Key.Public())))
 		s.logs[tenant] = b
 		return b, nil
 	}
@@ -221,18 +237,16 @@ func (s *sealing) active() bool { return len(s.logs) > 0 }
 // arrival. Events and captures of no tenant go into each log that gets another leaf in this run;
 // where none does, they wait.
 func (s *sealing) readRows(ctx context.Context) error {
-	from := after(&s.last)
-	for r, err := range s.in.Requests(ctx, "", from.Request, s.run.Upto.Request) {
-		if err != nil {
-			return err
-		}
-		b, err := s.log(r.Tenant)
-		if err != nil {
-			return err
-		}
-		b.addRequest(r)
-		s.rows++
+	err := s.hash(s.in.Requests(ctx, "", after(&s.last).Request, s.run.Upto.Request))
+	if err != nil {
+		return err
 	}
+	return s.readOthers(ctx)
+}
+
+// readOthers appends what are no requests.
+func (s *sealing) readOthers(ctx context.Context) error {
+	from := after(&s.last)
 	events, err := s.in.Events(ctx, "", from.Event, s.run.Upto.Event)
 	if err != nil {
 		return err

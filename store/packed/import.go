@@ -75,6 +75,15 @@ type Import struct {
 	rejected    int64
 	boundary    boundary
 	err         error // the first of Add
+	onStored    func(ctx context.Context, before int64, requests []store.Request)
+}
+
+// OnStored has f called after each transaction with the requests that it added, whose IDs follow
+// each other; all others that are in the store then have numbers up to before. The slice is reused.
+func (im *Import) OnStored(
+	f func(ctx context.Context, before int64, requests []store.Request),
+) {
+	im.onStored = f
 }
 
 // BeginImport starts the import of one file into a store whose cache is up to date. A transaction
@@ -137,10 +146,11 @@ func (im *Import) Add(ctx context.Context, batch []store.Request) error {
 		if im.err != nil {
 			return im.err
 		}
-		var added int
+		var added []store.Request
+		var before int64
 		rejected, boundary := im.rejected, im.boundary
 		im.err = im.to.Write(ctx, func(tx Tx) (err error) {
-			added, err = im.add(ctx, tx, part)
+			before, added, err = im.add(ctx, tx, part)
 			return err
 		})
 		if im.err != nil {
@@ -148,8 +158,11 @@ func (im *Import) Add(ctx context.Context, batch []store.Request) error {
 			im.build.Reset() // it may hold rows that were rolled back; the next refresh reads what is there
 			return im.err
 		}
-		im.added += int64(added)
-		im.duplicates += int64(len(part)-added) - (im.rejected - rejected)
+		im.added += int64(len(added))
+		im.duplicates += int64(len(part)-len(added)) - (im.rejected - rejected)
+		if im.onStored != nil && len(added) > 0 {
+			im.onStored(ctx, before, added)
+		}
 	}
 	return nil
 }
@@ -165,21 +178,24 @@ func (im *Import) AddRecordings(ctx context.Context, recordings []store.Recordin
 	return err
 }
 
-// add gives how many requests were new.
-func (im *Import) add(ctx context.Context, tx Tx, batch []store.Request) (added int, err error) {
+// add gives the requests that were new, and the number up to which others are in the store.
+func (im *Import) add(
+	ctx context.Context, tx Tx, batch []store.Request,
+) (before int64, kept []store.Request, err error) {
 	if err := im.meetOthers(ctx, tx); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
+	before = im.seen
 	refs, err := tx.Resolve(ctx, batch)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	kept, refs, err := im.unknown(ctx, batch, refs)
+	kept, refs, err = im.unknown(ctx, batch, refs)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if err := tx.Append(ctx, kept, refs); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	for i := range kept {
 		im.build.Add(refs[i].Tenant, NewEntry(&kept[i], refs[i]))
@@ -187,11 +203,11 @@ func (im *Import) add(ctx context.Context, tx Tx, batch []store.Request) (added 
 	}
 	if im.build.Count >= im.maxPending {
 		if err := Flush(ctx, tx, im.build); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		err = im.to.Large(ctx, tx)
 	}
-	return len(kept), err
+	return before, kept, err
 }
 
 // unknown gives those of the batch that are not in the store: the batch itself where none is.

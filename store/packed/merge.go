@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -15,19 +16,65 @@ type Builder struct {
 	From, Upto int64
 	// Count is how many there are.
 	Count   int
-	pending map[int64][]pack.Entry // by tenant
+	pending map[int64]*pending // by tenant
+	free    [][]pack.Entry     // empty blocks of blockRows
+	scratch []pack.Entry
 }
+
+// pending are a tenant's requests in blocks. A slice that grows to a quarter of a million entries
+// would copy each some five times on its way.
+type pending struct {
+	blocks [][]pack.Entry
+	rows   int
+}
+
+const (
+	// blockRows is the size of a block, firstRows of a tenant's first one: of many tenants most have
+	// few requests.
+	blockRows = 256
+	firstRows = 16
+)
 
 // NewBuilder begins after the given row.
 func NewBuilder(from int64) *Builder {
-	return &Builder{From: from, Upto: from, pending: map[int64][]pack.Entry{}}
+	return &Builder{From: from, Upto: from, pending: map[int64]*pending{}}
 }
 
 // Add takes a stored request; numbers must come in order.
 func (b *Builder) Add(tenant int64, e pack.Entry) {
-	b.pending[tenant] = append(b.pending[tenant], e)
+	p := b.pending[tenant]
+	if p == nil {
+		p = &pending{blocks: [][]pack.Entry{make([]pack.Entry, 0, firstRows)}}
+		b.pending[tenant] = p
+	}
+	last := len(p.blocks) - 1
+	if len(p.blocks[last]) == cap(p.blocks[last]) {
+		p.blocks, last = append(p.blocks, b.block()), last+1
+	}
+	p.blocks[last] = append(p.blocks[last], e)
+	p.rows++
 	b.Upto = e.ID
 	b.Count++
+}
+
+func (b *Builder) block() []pack.Entry {
+	if n := len(b.free); n > 0 {
+		block := b.free[n-1]
+		b.free = b.free[:n-1]
+		return block
+	}
+	return make([]pack.Entry, 0, blockRows)
+}
+
+// entries gives a tenant's requests above a number. The slice is valid until the next call.
+func (b *Builder) entries(p *pending, above int64) []pack.Entry {
+	b.scratch = slices.Grow(b.scratch[:0], p.rows)
+	for _, block := range p.blocks {
+		b.scratch = append(b.scratch, block...)
+	}
+	n, _ := slices.BinarySearchFunc(b.scratch, above+1,
+		func(e pack.Entry, id int64) int { return cmp.Compare(e.ID, id) })
+	return b.scratch[n:]
 }
 
 // maxTenants bounds the tenants whose memory a Builder uses again.
@@ -36,11 +83,14 @@ const maxTenants = 4096
 // Reset empties the builder: it goes on after Upto.
 func (b *Builder) Reset() {
 	b.From, b.Count = b.Upto, 0
+	for _, p := range b.pending {
+		for _, block := range p.blocks[1:] {
+			b.free = append(b.free, block[:0])
+		}
+		p.blocks, p.rows = append(p.blocks[:0], p.blocks[0][:0]), 0
+	}
 	if len(b.pending) > maxTenants {
 		clear(b.pending)
-	}
-	for tenant, entries := range b.pending {
-		b.pending[tenant] = entries[:0]
 	}
 }
 
@@ -78,8 +128,8 @@ func Flush(ctx context.Context, cache Cache, b *Builder) error {
 	}
 	m := merger{cache: cache}
 	rows := 0
-	for tenant, entries := range b.pending {
-		entries = slices.DeleteFunc(entries, func(e pack.Entry) bool { return e.ID <= packed })
+	for tenant, p := range b.pending {
+		entries := b.entries(p, packed)
 		rows += len(entries)
 		if len(entries) > 0 {
 			if err := m.tenant(ctx, tenant, entries); err != nil {
