@@ -78,8 +78,8 @@ func (s *session) autoSeal(ctx context.Context) (done evidence.Sealed) {
 	return done
 }
 
-// sealAhead seals while requests are stored, for autoSealAfter; nil where a log is shared, and where
-// there is no key, which autoSealAfter tells.
+// sealAhead seals while requests are stored, for autoSealAfter. It is nil where a log is shared,
+// and where there is no key, which autoSealAfter tells.
 func (s *session) sealAhead() *evidence.Ahead {
 	if s.store.ReadOnly() || isURL(s.store.Path()) {
 		return nil

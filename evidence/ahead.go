@@ -11,8 +11,8 @@ import (
 // what stores them, so that they need not be read again. It is for one goroutine.
 //
 // It gives up, without an error, where it cannot be sure that it has all requests in their order:
-// some were not sealed before, or another process stores or seals, too. What it has not sealed then,
-// Seal reads and seals as ever.
+// some were not sealed before, or another process stores or seals, too. What it has not sealed
+// then, Seal reads and seals as ever.
 type Ahead struct {
 	log  store.Sealable
 	o    SealOptions

@@ -14,7 +14,8 @@ import (
 
 // hostileTexts are what a log may hold anywhere.
 var hostileTexts = []string{
-	"", "plain", "tab\tand\nline\r", `back\slash`, "no \xff\xfe UTF-8", "nul \x00 byte", "ünïcödé", "{+id}",
+	"", "plain", "tab\tand\nline\r", `back\slash`, "no \xff\xfe UTF-8", "nul \x00 byte", "ünïcödé",
+	"{+id}",
 }
 
 // aheadBatch makes requests of which some are equal to others.
@@ -68,8 +69,8 @@ func (a *aheadRun) importFile(ahead *Ahead, disturb func()) {
 	a.must(im.Close(ctx))
 }
 
-// TestAhead imports files in which all may stand that a file can hold, and checks from the rows what
-// was sealed from memory: leaf for leaf, and that all rows are covered.
+// TestAhead imports files in which all may stand that a file can hold, and checks from the rows
+// what was sealed from memory: leaf for leaf, and that all rows are covered.
 func TestAhead(t *testing.T) {
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 7))

@@ -89,10 +89,24 @@ func load(t *testing.T, st handle, file []store.Request, size int) (added int64)
 	t.Helper()
 	im, err := st.BeginImport(ctx)
 	must(t, err)
+	var stored, last int64
+	im.OnStored(func(_ context.Context, before int64, requests []store.Request) {
+		for i := range requests {
+			id := requests[i].ID
+			if id <= max(before, last) || i > 0 && id != last+1 {
+				t.Fatalf("request %d is told after %d, of those after %d", id, last, before)
+			}
+			last = id
+			stored++
+		}
+	})
 	for batch := range slices.Chunk(slices.Clone(file), size) {
 		must(t, im.Add(ctx, batch))
 	}
 	must(t, im.Close(ctx))
+	if stored != im.Added() {
+		t.Fatalf("OnStored told %d requests of %d that were added", stored, im.Added())
+	}
 	if im.Added()+im.Duplicates()+im.Rejected() != int64(len(file)) {
 		t.Fatalf("%d requests, but %d added and %d duplicates", len(file), im.Added(), im.Duplicates())
 	}
