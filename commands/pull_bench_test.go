@@ -4,6 +4,7 @@ package commands
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,8 +23,13 @@ import (
 // some 500 kB over the same loopback, one after the other, on one connection, and writes them into
 // files. Both are processes of their own; the simulator takes its part of the machine in both cases.
 // curl flushes nothing; pull hashes and flushes each file and writes row, sidecar, ledger and
-// manifest. Its metrics are of megabytes a second, of processor time (user and system), and of the
-// largest memory that the process had. 40 agents are 10,000 recordings, 5 GB.
+// manifest. So it is also compared with curl and a sync of the file system after it, and with the
+// floor: the same files written and flushed one after the other, out of memory. Its metrics are of
+// megabytes a second, of processor time (user and system), and of the largest memory that the
+// process had. 40 agents are 10,000 recordings, 5 GB.
+//
+// What flushing costs is the disk's matter: TMPDIR says on which it is measured. In /dev/shm there is
+// none, and the processor binds, which pull shares with the simulator.
 func BenchmarkPull(b *testing.B) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
@@ -95,17 +101,44 @@ func comparePull(b *testing.B, curl string, agents int) {
 		"HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "HEADROOM_POLICY=quick.toml", "HEADROOM_TOKEN=" + token,
 		"PATH=" + os.Getenv("PATH"),
 	}
+	synced := exec.Command("sh", "-c", `"$0" "$@" && sync -f curl`)
+	synced.Args = append(synced.Args, fetch.Args...)
 	b.StartTimer()
 	theirs, ours := spend(b, dir, fetch), spend(b, dir, pull)
 	b.StopTimer()
+	durable := spend(b, dir, synced)
+	floor := flushEach(b, filepath.Join(dir, "curl"), len(recordings), size/int64(len(recordings)))
 	rate := func(c cost) float64 { return float64(size) / 1e6 / c.wall.Seconds() }
 	b.ReportMetric(float64(len(recordings)), "recordings")
 	b.ReportMetric(rate(theirs), "curl-MB/s")
+	b.ReportMetric(rate(durable), "curl+sync-MB/s")
+	b.ReportMetric(rate(cost{wall: floor}), "floor-MB/s")
 	b.ReportMetric(rate(ours), "pull-MB/s")
 	b.ReportMetric(100*rate(ours)/rate(theirs), "%-of-curl")
+	b.ReportMetric(100*rate(ours)/rate(durable), "%-of-curl+sync")
+	b.ReportMetric(100*rate(ours)/rate(cost{wall: floor}), "%-of-floor")
 	b.ReportMetric(100*ours.cpu.Seconds()/theirs.cpu.Seconds(), "%-of-curl's-CPU")
 	b.ReportMetric(float64(ours.memory)/1e6, "pull-MB")
 	b.StartTimer()
+}
+
+// flushEach writes n files of a size and flushes each, and gives the time that takes.
+func flushEach(b *testing.B, dir string, n int, size int64) time.Duration {
+	b.Helper()
+	data := bytes.Repeat([]byte("headroom"), int(size/8+1))[:size]
+	syscall.Sync() // what others left to be written is not ours
+	begun := time.Now()
+	for i := range n {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprint("floor", i)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, err = f.Write(data)
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(begun)
 }
 
 // withoutFrequency is a policy's text without its rule of frequency: an interval of 0.

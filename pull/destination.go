@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,6 +21,11 @@ const (
 	// and this. A run that is killed leaves them to the next, which believes the hash alone: the
 	// system may have lost what was not flushed yet.
 	whole = ".whole"
+	// keepers is how many files are flushed or uploaded at the same time.
+	keepers = 8
+	// fewTogether is how many files must have gathered to be flushed together. At the vendor's
+	// interval they do not: what else is written on the machine then need not be flushed with them.
+	fewTogether = 8
 )
 
 // Destination is where recordings are kept: a folder, or a bucket with a folder for what is not
@@ -36,9 +42,12 @@ type Destination interface {
 	Prepare(ctx context.Context, tenant string) error
 	// Stage is the local file that a recording is written to until it is whole.
 	Stage(tenant string, start time.Time, key string) string
-	// Keep makes a whole staged file durable under a name. When it returns nil, the file is there,
-	// or was uploaded and verified.
-	Keep(ctx context.Context, file, name, sum string, size int64) error
+	// Scratch makes a local file for what a tenant's run need not hold in memory. The caller removes
+	// it; else Prepare does.
+	Scratch(tenant string) (*os.File, error)
+	// Keep makes whole files durable under their names. When it returns nil, each is there, with what
+	// is to lie beside it, or was uploaded and verified; where it fails, some of them may be.
+	Keep(ctx context.Context, files []Whole) error
 	// Kept gives the files of recordings in a folder by their keys: names within the folder.
 	Kept(ctx context.Context, folder string) (map[string]string, error)
 	// Inspect gives the SHA-256 in hex and the size of a recording that was kept.
@@ -46,10 +55,45 @@ type Destination interface {
 	// Put writes a small file whole, Get reads one; a file that is not there is fs.ErrNotExist.
 	Put(ctx context.Context, name string, data []byte) error
 	Get(ctx context.Context, name string) ([]byte, error)
-	// Flush makes the names of what was kept durable.
-	Flush(names []string) error
 	// Free is how many bytes fit on the disk that files are staged on, -1 if that is not known.
 	Free() int64
+}
+
+// beginner is a destination that can begin to flush a staged file before it is kept.
+type beginner interface{ begin(file string) }
+
+// Whole is a recording that came whole.
+type Whole struct {
+	// File is where it is staged, "" where it was kept before, Name what it is to be called.
+	File, Name string
+	// Sum is its SHA-256 in hex, Size its length in bytes.
+	Sum  string
+	Size int64
+	// Beside is the name of the file beside it, Data what that holds.
+	Beside string
+	Data   []byte
+}
+
+// each calls f with each file, several at a time. Its error is that of the first file that has one:
+// most often the others' is the same.
+func each(files []Whole, f func(Whole) error) error {
+	errs := make([]error, len(files))
+	var wg sync.WaitGroup
+	limit := make(chan struct{}, keepers)
+	for i, w := range files {
+		limit <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-limit }()
+			errs[i] = f(w)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stem is the name of a recording without its ending.
@@ -72,9 +116,12 @@ func safeName(s string) string {
 
 // Folder keeps recordings in a folder of this machine. Its argument is the folder's name; it is
 // made where it does not exist.
-func Folder(root string) Destination { return &folder{root} }
+func Folder(root string) Destination { return &folder{root: root} }
 
-type folder struct{ root string }
+type folder struct {
+	root string
+	made sync.Map // folders that were made, by their paths
+}
 
 func (f *folder) String() string { return f.root }
 
@@ -126,18 +173,82 @@ func sweep(dir string, keep func(file, final, sum string, size int64) error) err
 
 func (f *folder) Stage(tenant string, start time.Time, key string) string {
 	dir := f.path(dateFolder(tenant, start))
-	_ = os.MkdirAll(dir, 0o700) // opening the file tells what is wrong
+	if _, ok := f.made.Load(dir); !ok {
+		_ = os.MkdirAll(dir, 0o700) // opening the file tells what is wrong
+		f.made.Store(dir, true)
+	}
 	return filepath.Join(dir, key+partial)
 }
 
-func (f *folder) Keep(_ context.Context, file, name, _ string, _ int64) error {
-	if err := syncFile(file); err != nil {
+func (f *folder) Scratch(tenant string) (*os.File, error) {
+	return openScratch(f.path("tenant=" + safeName(tenant)))
+}
+
+// openScratch makes a file in a folder under a name that is swept.
+func openScratch(dir string) (*os.File, error) {
+	name := filepath.Join(dir, "list"+partial)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	return f, nil
+}
+
+// Keep flushes the files and those beside them, renames, and flushes the names. Until a recording
+// has its name, nobody looks at the file beside it, which is therefore written in its place.
+func (f *folder) Keep(_ context.Context, files []Whole) error {
+	if err := f.flush(files); err != nil {
 		return diskError(err)
 	}
-	if err := os.Rename(file, f.path(name)); err != nil {
-		return diskError(err)
+	for _, w := range files {
+		if w.File == "" {
+			continue
+		}
+		if err := os.Rename(w.File, f.path(w.Name)); err != nil {
+			return diskError(err)
+		}
+	}
+	for dir := range f.folders(files) {
+		if err := syncFolder(dir); err != nil {
+			return diskError(err)
+		}
 	}
 	return nil
+}
+
+func (f *folder) begin(file string) { beginFlush(file) }
+
+// folders are those that files are kept in, each once.
+func (f *folder) folders(files []Whole) map[string]bool {
+	dirs := map[string]bool{}
+	for _, w := range files {
+		dirs[filepath.Dir(f.path(w.Name))] = true
+	}
+	return dirs
+}
+
+// flush writes what lies beside the files, and makes all of it durable: each by itself, or many
+// together, which takes half the time and less (see flushTogether).
+func (f *folder) flush(files []Whole) error {
+	dirs := f.folders(files)
+	together := len(files) >= fewTogether && mayFlushTogether(dirs)
+	err := each(files, func(w Whole) error {
+		err := writeFile(f.path(w.Beside), w.Data, !together)
+		if err == nil && w.File != "" && !together {
+			err = syncFile(w.File)
+		}
+		return err
+	})
+	if err != nil || !together {
+		return err
+	}
+	names := make([]string, 0, 2*len(files))
+	for _, w := range files {
+		if names = append(names, f.path(w.Beside)); w.File != "" {
+			names = append(names, w.File)
+		}
+	}
+	return flushTogether(dirs, names)
 }
 
 func syncFile(name string) error {
@@ -183,7 +294,7 @@ func (f *folder) Put(_ context.Context, name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return diskError(err)
 	}
-	if err := writeFile(file+partial, data); err != nil {
+	if err := writeFile(file+partial, data, true); err != nil {
 		os.Remove(file + partial)
 		return diskError(err)
 	}
@@ -193,13 +304,14 @@ func (f *folder) Put(_ context.Context, name string, data []byte) error {
 	return nil
 }
 
-func writeFile(name string, data []byte) error {
+// writeFile writes a file in its place; flush makes it durable.
+func writeFile(name string, data []byte, flush bool) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err == nil {
+	if err == nil && flush {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
@@ -207,23 +319,6 @@ func writeFile(name string, data []byte) error {
 
 func (f *folder) Get(_ context.Context, name string) ([]byte, error) {
 	return os.ReadFile(f.path(name))
-}
-
-// Flush syncs the folders, each once. Where a system cannot, renames are as durable as it makes
-// them.
-func (f *folder) Flush(names []string) error {
-	done := map[string]bool{}
-	for _, name := range names {
-		dir := filepath.Dir(f.path(name))
-		if done[dir] {
-			continue
-		}
-		done[dir] = true
-		if err := syncFolder(dir); err != nil {
-			return diskError(err)
-		}
-	}
-	return nil
 }
 
 func (f *folder) Free() int64 { return freeSpace(f.root) }

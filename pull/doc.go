@@ -16,13 +16,20 @@
 // this order. A process that is killed leaves files under names that end in ".partial", which the
 // next run removes, and in ".whole", which it keeps where their hash is the one that the name
 // tells; a whole file without its row is taken over. So nothing that came whole is fetched again,
-// but for the one recording that was under way.
+// but for the one recording that was under way. Without an interval the next may have been asked
+// for while the last bytes of one were still being hashed; then both may be fetched again.
 //
-// Requests of one tenant are made one at a time. No recording is started that would pass the
-// rolling cap less Options.Reserve, as far as the log knows the bytes of the window; none is cut.
-// An answer that is surely no audio is not read to its end, so that its row says that it was not
-// taken whole, which no audit takes for a download. The first 401 or 403 ends a tenant's run, a 509
-// its downloads, for RefusedWait those of later runs, too.
+// Requests of one tenant are made one at a time, whatever else is done meanwhile: while a body
+// comes in, those before it are hashed, flushed and written down. No recording is started that
+// would pass the rolling cap less Options.Reserve, as far as the log knows the bytes of the window;
+// none is cut. What does not pass the gate is not read to its end, so that its row says that it was
+// not taken whole, which no audit takes for a download. That needs a length in the answer's header,
+// or a body of at least 12 bytes or one that calls itself JSON, HTML or XML and begins like it. The
+// first 401 or 403 ends a tenant's run, a 509 its downloads, for RefusedWait those of later runs,
+// too; a Lock notes it as soon as the answer is there.
+//
+// Memory does not grow with the length of the list by more than some 150 bytes a recording: what is
+// long of its entries lies in a file until the run ends.
 //
 // # What it does not do
 //

@@ -1,14 +1,9 @@
 package pull
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -49,42 +44,44 @@ type staged struct {
 	whole  bool   // it was found whole, left by a run that was killed
 }
 
-// fetch downloads one recording into a file under a passing name. Its error is one of the above, a
-// *refused, or one of the disk's or the context's.
-func (r *runner) fetch(ctx context.Context, it item) (s staged, err error) {
-	name := r.o.To.Stage(r.t.Name, it.start(), it.Key)
-	d, err := openDownload(name)
-	if err != nil {
-		return staged{}, err
+// fetch downloads one recording into a file under a passing name, and hands it to the keeper. Its
+// error is one of the above, a *refused, or one of the disk's or the context's.
+func (r *runner) fetch(ctx context.Context, it item, k *keeper) (size int64, err error) {
+	d := newDownload(r.o.To.Stage(r.t.Name, it.start(), it.Key))
+	if err := r.fetchWhole(ctx, it, d, k); err != nil {
+		r.spool.settle()
+		_ = d.discard() // what cannot be removed now is swept by the next run
+		return 0, err
 	}
-	defer func() {
-		err = errors.Join(err, d.close())
-		if err != nil {
-			os.Remove(name)
-		}
-	}()
+	size = d.size
+	k.expect(staged{item: it, ending: d.ending, size: size, note: it.sizeNote(size)}, d)
+	return size, nil
+}
+
+// fetchWhole downloads a recording until it has come whole: once, or twice where its size is not
+// the list's. What came twice in another size is listed wrongly for good.
+func (r *runner) fetchWhole(ctx context.Context, it item, d *download, k *keeper) error {
 	for again := false; ; again = true {
-		if err := r.transfer(ctx, it.Key, d); err != nil {
-			return staged{}, err
+		if err := r.transfer(ctx, it.Key, d, k); err != nil {
+			return err
 		}
-		// What came twice in another size than the list's is listed wrongly for good.
 		if again || it.sizeNote(d.size) == "" {
-			break
+			return nil
 		}
-		r.result.Wasted += d.size
-		if err := d.restart(); err != nil {
-			return staged{}, err
+		if err := r.startOver(d); err != nil {
+			return err
 		}
 	}
-	s = staged{
-		item: it, ending: d.ending, size: d.size, note: it.sizeNote(d.size),
-		sum: hex.EncodeToString(d.hash.Sum(nil)),
+}
+
+// startOver drops what came.
+func (r *runner) startOver(d *download) error {
+	r.result.Wasted += d.size
+	r.spool.settle()
+	if err := d.restart(); err != nil {
+		return diskError(err)
 	}
-	s.file = strings.TrimSuffix(name, partial) + s.ending + "." + s.sum + whole
-	if err := errors.Join(d.close(), os.Rename(name, s.file)); err != nil {
-		return staged{}, diskError(err)
-	}
-	return s, nil
+	return nil
 }
 
 // sizeNote says what is odd about a recording's size, "" where the list says it or says nothing.
@@ -97,7 +94,10 @@ func (it item) sizeNote(size int64) string {
 
 // transfer asks for a recording until its body has come whole. A body that broke off is asked for
 // from where it ended; only a 206 that begins there and is of the same whole goes on.
-func (r *runner) transfer(ctx context.Context, key string, d *download) error {
+//
+// A body is read only when the recording before has its name as a whole one: a run that is killed
+// loses one that was under way, and not two.
+func (r *runner) transfer(ctx context.Context, key string, d *download, k *keeper) error {
 	total := int64(-1)
 	for resumed := 0; ; resumed++ {
 		a, err := r.t.API.Audio(ctx, key, d.size)
@@ -114,8 +114,7 @@ func (r *runner) transfer(ctx context.Context, key string, d *download) error {
 			r.result.Elsewhere = a.Redirected
 		}
 		if d.size > 0 && (a.Offset != d.size || total >= 0 && a.Total >= 0 && a.Total != total) {
-			r.result.Wasted += d.size
-			if err := d.restart(); err != nil {
+			if err := r.startOver(d); err != nil {
 				a.Body.Close()
 				return err
 			}
@@ -128,6 +127,7 @@ func (r *runner) transfer(ctx context.Context, key string, d *download) error {
 			}
 		}
 		total = a.Total
+		k.unnamed.Wait()
 		broken, err := r.receive(ctx, a, d)
 		if err != nil {
 			return err
@@ -147,34 +147,20 @@ func (r *runner) transfer(ctx context.Context, key string, d *download) error {
 // receive reads a body into the file. broken is what ended it early; err is final.
 func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken, err error) {
 	defer a.Body.Close()
-	in := io.Reader(a.Body)
+	buffer, n := <-r.spool.free, 0
 	if d.size == 0 {
-		head := make([]byte, headSize)
-		n, err := io.ReadFull(a.Body, head[:firstLook])
-		why := surelyNone(a.Type, head[:n])
-		if why == "" && err == nil {
-			var more int
-			more, err = io.ReadFull(a.Body, head[n:])
-			n += more
-		}
-		if n == 0 && err != nil && err != io.EOF {
-			return err, ctx.Err()
-		}
-		ending := ""
-		if why == "" {
-			ending, why = gate(a.Type, head[:n])
-		}
-		if why != "" {
+		var why string
+		if n, d.ending, why, broken = look(a, buffer); why != "" {
+			r.spool.free <- buffer
 			r.result.Wasted += int64(n)
 			return nil, &refused{state: stateRefused, why: why}
 		}
-		d.ending = ending
-		in = io.MultiReader(bytes.NewReader(head[:n]), a.Body)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			in = io.MultiReader(bytes.NewReader(head[:n]), errorReader{err})
+		if broken != nil {
+			r.spool.free <- buffer
+			return broken, ctx.Err()
 		}
 	}
-	broken, err = d.readFrom(in, r.spool)
+	broken, err = d.readFrom(a.Body, r.spool, buffer, n)
 	if err != nil {
 		return nil, diskError(err)
 	}

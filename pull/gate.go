@@ -2,15 +2,22 @@ package pull
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/6dcca832/headroom/pull/api"
 )
 
 const (
 	// headSize is how many bytes of a body the gate looks at.
 	headSize = 512
-	// firstLook is how many it looks at before it reads on: enough for every magic number.
+	// firstLook is how many it looks at before it reads on: enough for every magic number, and fewer
+	// than any recording has.
 	firstLook = 12
+	// plainText is the kind of a text that is neither JSON nor HTML or XML.
+	plainText = "text"
 )
 
 // kinds are the media types of audio that are known, with the ending of their files.
@@ -57,6 +64,40 @@ func gate(mediaType string, head []byte) (ending, refused string) {
 	return "", "the answer's content type is not that of audio"
 }
 
+// look reads the beginning of a body into a buffer, n bytes, and puts it before the gate. why says
+// why it is no audio, broken what ended it before it had begun.
+//
+// What is refused is not read to its end: the log then has the answer as one that was not taken
+// whole, and the audit does not believe that a recording was downloaded. So the last byte of a body
+// whose length is known waits for the gate.
+func look(a *api.Audio, buffer []byte) (n int, ending, why string, broken error) {
+	most := headSize
+	if a.Total > 0 && a.Offset == 0 {
+		most = int(min(headSize, a.Total-1))
+		if most < firstLook {
+			return 0, "", fmt.Sprintf("the body was of %d bytes, too few for audio", a.Total), nil
+		}
+	}
+	var err error
+	for _, until := range []int{1, firstLook, most} {
+		var k int
+		k, err = io.ReadFull(a.Body, buffer[n:until])
+		n += k
+		if err != nil {
+			break
+		}
+		why = surelyNone(a.Type, buffer[:n])
+		if why != "" && (n >= firstLook || said(a.Type) && textKind(buffer[:n]) != plainText) {
+			return n, "", why, nil
+		}
+	}
+	if n == 0 && err != nil && err != io.EOF {
+		return 0, "", "", err
+	}
+	ending, why = gate(a.Type, buffer[:n])
+	return n, ending, why, nil
+}
+
 // surelyNone says why a body that begins with head is no audio, where that is sure already; ""
 // where more of it must be seen. Such a body is left unread: the log then has the answer as one
 // that was not taken whole, and the audit does not believe that a recording was downloaded.
@@ -64,12 +105,16 @@ func surelyNone(mediaType string, head []byte) string {
 	if len(head) == 0 || magic(head) != "" || !isText(head) {
 		return ""
 	}
-	said := strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "json") ||
-		strings.HasSuffix(mediaType, "xml")
-	if kind := textKind(head); said || kind != "text" {
+	if kind := textKind(head); said(mediaType) || kind != plainText {
 		return "the body was " + kind + ", not audio"
 	}
 	return ""
+}
+
+// said says that an answer calls itself text.
+func said(mediaType string) bool {
+	return strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "json") ||
+		strings.HasSuffix(mediaType, "xml")
 }
 
 func magic(head []byte) string {
@@ -105,5 +150,5 @@ func textKind(head []byte) string {
 	case bytes.HasPrefix(head, []byte("<")):
 		return "HTML or XML"
 	}
-	return "text"
+	return plainText
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,21 +15,23 @@ import (
 )
 
 const (
-	// keepers is how many files are made durable at the same time.
-	keepers = 8
-	// keepBatch is how many files share a transaction of the ledger and a flush of their folder,
-	// keepWait how long the first of them waits for the others.
-	keepBatch = 4 * keepers
+	// keepBatch is how many files share a transaction of the ledger and a flush to the disk, keepWait
+	// how long the first of them waits for the others.
+	keepBatch = 32
 	keepWait  = 50 * time.Millisecond
 )
 
-// keeper makes whole files durable and writes the ledger, several at a time, while the next
-// download is under way: a disk that flushes slowly does not hold the vendor's interval up.
+// keeper names files as whole, makes them durable and writes the ledger, several at a time, while
+// the next download is under way: a disk that flushes slowly does not hold the vendor's interval
+// up.
 type keeper struct {
 	r    *runner
 	ctx  context.Context
+	came chan arrival // downloads that are to be named
 	in   chan staged
 	done chan struct{}
+	// unnamed are the downloads that came whole and are not named as such yet.
+	unnamed sync.WaitGroup
 
 	mu       sync.Mutex
 	err      error // what ended the keeping; nothing is kept after it
@@ -40,19 +44,68 @@ type keeper struct {
 func newKeeper(ctx context.Context, r *runner, total int) *keeper {
 	// What was downloaded is kept, also when the user ends the run meanwhile.
 	k := &keeper{
-		r: r, ctx: context.WithoutCancel(ctx), in: make(chan staged, keepBatch),
+		r: r, ctx: context.WithoutCancel(ctx), came: make(chan arrival), in: make(chan staged, keepBatch),
 		done: make(chan struct{}),
 	}
 	k.progress = Progress{Tenant: r.t.Name, Total: total, TotalBytes: r.result.Plan.Bytes}
+	go k.name()
 	go k.work()
 	return k
 }
 
-// add hands over a whole file. It fails once keeping has.
-func (k *keeper) add(s staged) error {
+// arrival is a download that came whole, all of whose bytes are with the file.
+type arrival struct {
+	staged
+	d   *download
+	err error // what the file could not be written for
+}
+
+// expect takes over a download whose last bytes are still with the spool.
+func (k *keeper) expect(s staged, d *download) {
+	k.unnamed.Add(1)
+	k.r.spool.finish(d, func(err error) {
+		if s.sum = d.sum(); err == nil {
+			err = d.close()
+		}
+		k.came <- arrival{s, d, err}
+	})
+}
+
+// name gives downloads the names of whole files, which a killed run leaves to the next, and hands
+// them on.
+func (k *keeper) name() {
+	flushed, _ := k.r.o.To.(beginner)
+	for a := range k.came {
+		s := a.staged
+		s.file = strings.TrimSuffix(a.d.name, partial) + s.ending + "." + s.sum + whole
+		if a.err == nil {
+			a.err = os.Rename(a.d.name, s.file)
+		}
+		if a.err != nil {
+			_ = a.d.discard() // what cannot be removed now is swept by the next run
+			k.giveUp([]staged{s}, diskError(a.err))
+		}
+		k.unnamed.Done()
+		if a.err == nil {
+			if flushed != nil {
+				flushed.begin(s.file)
+			}
+			k.in <- s
+		}
+	}
+	close(k.in)
+}
+
+// failure is what ended the keeping; nil while it goes on.
+func (k *keeper) failure() error {
 	k.mu.Lock()
-	err := k.err
-	k.mu.Unlock()
+	defer k.mu.Unlock()
+	return k.err
+}
+
+// add hands over a file that was found whole. It fails once keeping has.
+func (k *keeper) add(s staged) error {
+	err := k.failure()
 	if err == nil {
 		k.in <- s
 	}
@@ -68,7 +121,8 @@ func (k *keeper) note(e store.LedgerEntry) {
 
 // close waits until all is kept, and adds up what was and what could not be.
 func (k *keeper) close() error {
-	close(k.in)
+	k.unnamed.Wait()
+	close(k.came)
 	<-k.done
 	res := &k.r.result
 	res.Stored, res.Bytes = k.progress.Done, k.progress.Bytes
@@ -81,9 +135,7 @@ func (k *keeper) work() {
 	defer close(k.done)
 	for s := range k.in {
 		batch := k.gather(s)
-		k.mu.Lock()
-		err := k.err
-		k.mu.Unlock()
+		err := k.failure()
 		if err == nil {
 			err = k.keep(batch)
 		}
@@ -112,33 +164,36 @@ func (k *keeper) gather(s staged) []staged {
 	return batch
 }
 
-// keep makes a batch durable: the files, then their names, then the ledger's rows.
+// keep makes a batch durable: the files and their names, then the ledger's rows.
 func (k *keeper) keep(batch []staged) error {
-	stems, names := make([]string, len(batch)), make([]string, len(batch))
-	errs := make([]error, len(batch))
-	var wg sync.WaitGroup
-	limit := make(chan struct{}, keepers)
+	files := make([]Whole, len(batch))
 	for i, s := range batch {
-		stems[i] = stem(k.r.t.Name, s.start(), s.Key)
-		names[i] = stems[i] + s.ending
-		limit <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-limit }()
-			errs[i] = k.keepFile(s, stems[i])
-		})
+		var err error
+		if files[i], err = k.wholeFile(s); err != nil {
+			return err
+		}
 	}
-	wg.Wait()
-	err := errors.Join(errs...)
-	if err == nil {
-		err = k.r.o.To.Flush(names)
+	if err := k.r.o.To.Keep(k.ctx, files); err != nil {
+		return err
 	}
-	if err == nil {
-		err = k.writeLedger(k.stored(batch, names))
+	if err := k.writeLedger(k.stored(batch, files)); err != nil {
+		return err
 	}
-	if err == nil {
-		k.count(batch)
+	k.count(batch)
+	return nil
+}
+
+func (k *keeper) wholeFile(s staged) (Whole, error) {
+	var beside bytes.Buffer
+	if err := json.Indent(&beside, []byte(cmp.Or(s.beside, "{}")), "", "  "); err != nil {
+		return Whole{}, err
 	}
-	return err
+	beside.WriteByte('\n')
+	stem := stem(k.r.t.Name, s.start(), s.Key)
+	return Whole{
+		File: s.file, Name: stem + s.ending, Sum: s.sum, Size: s.size,
+		Beside: stem + sidecarEnding, Data: beside.Bytes(),
+	}, nil
 }
 
 // giveUp notes a batch that could not be kept, and ends the keeping.
@@ -154,26 +209,11 @@ func (k *keeper) giveUp(batch []staged, err error) {
 	}
 }
 
-func (k *keeper) keepFile(s staged, stem string) error {
-	var beside bytes.Buffer
-	if err := json.Indent(&beside, []byte(cmp.Or(s.beside, "{}")), "", "  "); err != nil {
-		return err
-	}
-	beside.WriteByte('\n')
-	if err := k.r.o.To.Put(k.ctx, stem+sidecarEnding, beside.Bytes()); err != nil {
-		return err
-	}
-	if s.whole {
-		return nil
-	}
-	return k.r.o.To.Keep(k.ctx, s.file, stem+s.ending, s.sum, s.size)
-}
-
-func (k *keeper) stored(batch []staged, names []string) []store.LedgerEntry {
+func (k *keeper) stored(batch []staged, files []Whole) []store.LedgerEntry {
 	entries := make([]store.LedgerEntry, len(batch))
 	for i, s := range batch {
-		e := k.r.entry(s.recording, store.LedgerStored, s.note)
-		e.Bytes, e.SHA256, e.Place = s.size, s.sum, names[i]
+		e := k.r.entry(s.item, store.LedgerStored, s.note)
+		e.Bytes, e.SHA256, e.Place = s.size, s.sum, files[i].Name
 		entries[i] = e
 	}
 	return entries

@@ -20,29 +20,43 @@ const (
 	roundCount = 50
 )
 
-// recording is what is kept in memory of a listed recording: some 200 bytes, and what is to be
-// written beside it, where it may have to be fetched.
+// recording is what is kept in memory of a listed recording, in 32 bytes: lists may be long, and a
+// run does not end before the last of it is fetched.
 type recording struct {
-	Key    string
-	Start  int64  // microseconds since 1970 UTC
-	Length int64  // microseconds, 0 where the list does not say
-	Size   int64  // bytes, 0 where the list does not say
-	beside string // JSON, "" where there is nothing to say
+	Start  int64 // microseconds since 1970 UTC
+	Length int64 // microseconds, 0 where the list does not say
+	Size   int64 // bytes, 0 where the list does not say
+	place  int64 // of its key, and of what is to be written beside it, in the run's scratch
 }
 
 func (rec *recording) start() time.Time { return time.UnixMicro(rec.Start).UTC() }
 
+// compareRecordings is their order in time; of one moment, that of the list.
 func compareRecordings(a, b recording) int {
-	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Key, b.Key))
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.place, b.place))
+}
+
+// item is a listed recording with what the scratch holds of it.
+type item struct {
+	recording
+	Key    string
+	beside string // JSON, "" where there is nothing to say
+}
+
+func (r *runner) item(rec recording) item {
+	key, beside := r.text.get(rec.place)
+	return item{rec, key, beside}
 }
 
 // listing is what the vendor says there is in a window.
 type listing struct {
 	from, before time.Time
-	// recordings are by start, then key, once all parts are listed; each key once.
+	// recordings are in order of time once all parts are listed; each key once.
 	recordings []recording
-	// at is where in recordings a key is, until they are sorted.
-	at map[string]int
+	// places are those of the keys that were listed, or known, by their hashes; a key whose hash
+	// another one has is under the next number. superseded are places of entries that came again.
+	places     map[uint64]int64
+	superseded map[int64]bool
 	// settled are those of which the ledger says that they need not be fetched.
 	settled keySet
 	states  map[string]store.LedgerEntry // see elsewhere
@@ -53,7 +67,9 @@ type listing struct {
 // more on either side, and takes those of the window: a vendor that reads times in another zone,
 // or a day with 23 hours, hides nothing.
 func (r *runner) list(ctx context.Context, from, before time.Time) (*listing, error) {
-	l := &listing{from: from, before: before, at: map[string]int{}}
+	l := &listing{
+		from: from, before: before, places: map[uint64]int64{}, superseded: map[int64]bool{},
+	}
 	var err error
 	if l.settled, err = r.settled(ctx, from, before); err != nil {
 		return nil, err
@@ -65,8 +81,23 @@ func (r *runner) list(ctx context.Context, from, before time.Time) (*listing, er
 			return nil, err
 		}
 	}
+	if len(l.superseded) > 0 {
+		l.recordings = slices.DeleteFunc(l.recordings,
+			func(rec recording) bool { return l.superseded[rec.place] })
+	}
 	slices.SortFunc(l.recordings, compareRecordings)
-	return l, nil
+	return l, r.text.err
+}
+
+// find looks for a key among those listed, and gives the number to keep it under where it is none
+// of them.
+func (r *runner) find(l *listing, key string) (place int64, under uint64, ok bool) {
+	for under = keyHash(key); ; under++ {
+		place, ok = l.places[under]
+		if !ok || r.text.key(place) == key {
+			return place, under, ok
+		}
+	}
 }
 
 // listPart lists one part. A list whose length is a suspicious round number is asked for again in
@@ -100,22 +131,24 @@ func (r *runner) listed(l *listing, rec api.Recording) error {
 	if rec.Start.Before(l.from) || !rec.Start.Before(l.before) {
 		return nil
 	}
-	kept := recording{
-		Key: rec.Key, Start: rec.Start.UnixMicro(), Length: rec.Duration.Microseconds(), Size: rec.Size,
-	}
+	beside := ""
 	if !l.settled.has(rec.Key) && !r.o.DryRun {
 		var err error
-		if kept.beside, err = r.sidecar(rec.Fields); err != nil {
+		if beside, err = r.sidecar(rec.Fields); err != nil {
 			return err
 		}
 	}
-	if i, ok := l.at[rec.Key]; ok {
-		l.recordings[i] = kept
-		return nil
+	old, under, again := r.find(l, rec.Key)
+	if again {
+		l.superseded[old] = true
 	}
-	l.at[rec.Key] = len(l.recordings)
+	kept := recording{
+		Start: rec.Start.UnixMicro(), Length: rec.Duration.Microseconds(), Size: rec.Size,
+		place: r.text.add(rec.Key, beside),
+	}
+	l.places[under] = kept.place
 	l.recordings = append(l.recordings, kept)
-	return nil
+	return r.text.err
 }
 
 // checkShort tells of a part that can be split no further, where more is known of it than its

@@ -47,7 +47,7 @@ type Plan struct {
 }
 
 // plan foresees a run over items that begins now.
-func (r *runner) plan(items []item, b *budget, now time.Time) Plan {
+func (r *runner) plan(items []recording, b *budget, now time.Time) Plan {
 	p := Plan{Recordings: len(items)}
 	sizes := r.sizes(items, &p)
 	night := r.night(sizes, b, now)
@@ -65,7 +65,7 @@ func (r *runner) plan(items []item, b *budget, now time.Time) Plan {
 }
 
 // sizes are the items' sizes, the unknown ones filled with the mean of the known.
-func (r *runner) sizes(items []item, p *Plan) []int64 {
+func (r *runner) sizes(items []recording, p *Plan) []int64 {
 	var known, sum int64
 	for _, it := range items {
 		if it.Size > 0 {

@@ -30,7 +30,7 @@ func TestPlanOfABacklog(t *testing.T) {
 		for range c.fresh {
 			r.fresh = append(r.fresh, 100)
 		}
-		items := make([]item, c.backlog)
+		items := make([]recording, c.backlog)
 		for i := range items {
 			items[i].Size = 100
 		}

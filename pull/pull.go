@@ -51,6 +51,9 @@ type Tenant struct {
 	API  API
 	// Cap is the rolling egress cap in bytes; 0 means unknown, and then nothing holds bytes back.
 	Cap int64
+	// CapKnown says in a few words how the cap is known and what ends it, "" where there is nothing to
+	// say.
+	CapKnown string
 	// Spent are the bytes that count against the cap now, in order of time.
 	Spent []Spend
 	// Refused is when the vendor last refused for egress, by a status of the policy's role, with no

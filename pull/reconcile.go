@@ -10,15 +10,10 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// item is a listed recording that is still to be fetched.
-type item struct {
-	recording
-	late bool // it began before the last night: part of the backlog
-}
-
 // account sorts what was listed by what the ledger says of it.
 type account struct {
-	fetch   []item
+	fetch   []recording
+	night   int64 // what began before is the backlog, microseconds since 1970 UTC
 	already int
 	excused int
 	refused map[string]string // keys that the gate refused on an earlier night, and why
@@ -76,7 +71,9 @@ func (r *runner) settled(ctx context.Context, from, before time.Time) (keySet, e
 // with the ledger, day by day. What is new is added to the list of recordings, so that it is
 // accounted for even when the next list does not name it any more.
 func (r *runner) reconcile(ctx context.Context, l *listing) (account, error) {
-	a := account{refused: map[string]string{}}
+	a := account{
+		refused: map[string]string{}, night: r.o.Now().Add(-24 * time.Hour).UnixMicro(),
+	}
 	var err error
 	if a.others, err = r.downloaded(ctx, l.from.UnixMicro()); err != nil {
 		return account{}, err
@@ -100,7 +97,11 @@ func (r *runner) reconcileDay(
 	if err != nil {
 		return err
 	}
-	if err := r.remember(ctx, listed); err != nil {
+	all := r.withKnown(l, listed, known)
+	if r.text.err != nil {
+		return r.text.err
+	}
+	if err := r.remember(ctx, all[:len(listed)]); err != nil {
 		return err
 	}
 	state, err := r.states(ctx, from, to)
@@ -108,8 +109,6 @@ func (r *runner) reconcileDay(
 		return err
 	}
 	var excluded []store.LedgerEntry
-	night := r.o.Now().Add(-24 * time.Hour)
-	all := l.withKnown(listed, known)
 	for _, rec := range all {
 		e, ok := state[rec.Key]
 		if !ok && l.settled.has(rec.Key) {
@@ -132,7 +131,7 @@ func (r *runner) reconcileDay(
 			if e.State == store.LedgerRefused {
 				a.refused[rec.Key] = e.Note
 			}
-			a.fetch = append(a.fetch, item{rec, rec.start().Before(night)})
+			a.fetch = append(a.fetch, rec.recording)
 		}
 	}
 	r.result.Listed += len(all)
@@ -143,13 +142,21 @@ func (r *runner) reconcileDay(
 }
 
 // withKnown is what was listed of a day and what earlier lists named, each key once.
-func (l *listing) withKnown(listed []recording, known []store.Recording) []recording {
-	all := slices.Clip(listed) // so that append copies
+func (r *runner) withKnown(l *listing, listed []recording, known []store.Recording) []item {
+	all := make([]item, len(listed), len(listed)+len(known))
+	for i, rec := range listed {
+		all[i] = item{recording: rec, Key: r.text.key(rec.place)}
+	}
 	for _, k := range known {
-		if _, ok := l.at[k.Key]; !ok {
-			l.at[k.Key] = -1
-			all = append(all, recording{Key: k.Key, Start: k.StartedAt, Length: k.Duration, Size: k.Bytes})
+		_, under, ok := r.find(l, k.Key)
+		if ok {
+			continue
 		}
+		rec := recording{
+			Start: k.StartedAt, Length: k.Duration, Size: k.Bytes, place: r.text.add(k.Key, ""),
+		}
+		l.places[under] = rec.place
+		all = append(all, item{recording: rec, Key: k.Key})
 	}
 	return all
 }
@@ -175,7 +182,7 @@ func (r *runner) downloaded(ctx context.Context, since int64) (map[uint64]bool, 
 }
 
 // remember adds what was listed to the log's list of recordings.
-func (r *runner) remember(ctx context.Context, list []recording) error {
+func (r *runner) remember(ctx context.Context, list []item) error {
 	rows := make([]store.Recording, 0, len(list))
 	for _, rec := range list {
 		if r.o.Policy.MayKeep(r.o.Policy.Listing.KeptAs, rec.Key) {
@@ -195,7 +202,7 @@ func (r *runner) remember(ctx context.Context, list []recording) error {
 }
 
 // entry is a ledger entry of now.
-func (r *runner) entry(rec recording, state, note string) store.LedgerEntry {
+func (r *runner) entry(rec item, state, note string) store.LedgerEntry {
 	return store.LedgerEntry{
 		Tenant: r.t.Name, Key: rec.Key, StartedAt: rec.Start,
 		At: r.o.Now().UnixMicro(), State: state, Note: note,
@@ -203,27 +210,21 @@ func (r *runner) entry(rec recording, state, note string) store.LedgerEntry {
 }
 
 // sorted puts tonight's recordings before the backlog, each in the order that was asked for.
-func sorted(items []item, order Order) []item {
-	slices.SortStableFunc(items, func(a, b item) int {
-		if a.late != b.late {
-			return cmp.Compare(btoi(a.late), btoi(b.late))
+func (a *account) sorted(order Order) []recording {
+	slices.SortStableFunc(a.fetch, func(x, y recording) int {
+		if late := x.Start < a.night; late != (y.Start < a.night) {
+			if late {
+				return 1
+			}
+			return -1
 		}
 		switch order {
 		case Newest:
-			return cmp.Or(cmp.Compare(b.Start, a.Start), cmp.Compare(a.Key, b.Key))
+			return cmp.Or(cmp.Compare(y.Start, x.Start), cmp.Compare(x.place, y.place))
 		case Smallest:
-			if c := cmp.Compare(a.Size, b.Size); c != 0 {
-				return c
-			}
+			return cmp.Or(cmp.Compare(x.Size, y.Size), compareRecordings(x, y))
 		}
-		return compareRecordings(a.recording, b.recording)
+		return compareRecordings(x, y)
 	})
-	return items
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return a.fetch
 }

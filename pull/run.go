@@ -57,6 +57,7 @@ type runner struct {
 	t       Tenant
 	started time.Time
 	result  Result
+	text    *scratch
 	spool   *spool
 	kept    map[string]map[string]string // by folder: the files of recordings by their keys
 	fresh   []int64                      // sizes of what one night brings, by the window's mean
@@ -73,11 +74,17 @@ func (r *runner) run(ctx context.Context) Result {
 }
 
 func (r *runner) pull(ctx context.Context) error {
+	r.text = &scratch{}
 	if !r.o.DryRun {
-		if err := r.o.To.Prepare(ctx, r.t.Name); err != nil {
+		err := r.o.To.Prepare(ctx, r.t.Name)
+		if err == nil {
+			r.text.file, err = r.o.To.Scratch(r.t.Name)
+		}
+		if err != nil {
 			return err
 		}
 	}
+	defer r.text.close()
 	from, before := r.o.From, r.o.Before
 	if from.IsZero() {
 		before = r.started.Truncate(time.Microsecond) // as the log counts
@@ -97,9 +104,10 @@ func (r *runner) pull(ctx context.Context) error {
 		return err
 	}
 	r.result.Already, r.result.Excused = a.already, a.excused
-	items := sorted(a.fetch, r.o.Order)
+	items := a.sorted(r.o.Order)
 	r.expectNights(l)
-	l.recordings, l.at, l.states = nil, nil, nil // only what is to be fetched stays in memory
+	// Only what is to be fetched stays in memory.
+	l.recordings, l.places, l.superseded, l.states, l.settled = nil, nil, nil, nil, nil
 	b := newBudget(r.t, r.o.Policy.Egress.Window, r.o.Reserve)
 	items = r.withoutTooLarge(items, a, b)
 	r.result.Plan = r.plan(items, b.clone(), r.o.Now())
@@ -117,18 +125,18 @@ func (r *runner) pull(ctx context.Context) error {
 
 // withoutTooLarge notes as missing what is larger than a run may ever fetch: it would hold up all
 // that comes after it, every night.
-func (r *runner) withoutTooLarge(items []item, a account, b *budget) []item {
-	return slices.DeleteFunc(items, func(it item) bool {
+func (r *runner) withoutTooLarge(items []recording, a account, b *budget) []recording {
+	return slices.DeleteFunc(items, func(it recording) bool {
 		why := ""
 		switch {
 		case r.o.Cutoff == Soft:
 		case r.o.MaxTransfer > 0 && it.Size > r.o.MaxTransfer:
 			why = "it is larger than --max-transfer lets a run fetch"
 		case b.limit > 0 && it.Size > b.limit:
-			why = "it is larger than the egress cap, less the reserve"
+			why = "it is larger than the egress cap" + r.capKnown() + ", less the reserve"
 		}
 		if why != "" {
-			r.miss([]item{it}, a, why)
+			r.miss([]recording{it}, a, why)
 		}
 		return why != ""
 	})
@@ -149,12 +157,14 @@ func (r *runner) expectNights(l *listing) {
 
 // fetchAll downloads items one after the other, and keeps those that came whole while the next is
 // under way.
-func (r *runner) fetchAll(ctx context.Context, items []item, a account, b *budget) error {
+func (r *runner) fetchAll(ctx context.Context, items []recording, a account, b *budget) error {
 	r.spool, r.kept = newSpool(), map[string]map[string]string{}
 	defer r.spool.close()
 	k := newKeeper(ctx, r, len(items))
 	err := r.fetchEach(ctx, items, a, b, k)
-	err = errors.Join(err, k.close())
+	if late := k.close(); err == nil || !errors.Is(late, errDisk) || !errors.Is(err, errDisk) {
+		err = errors.Join(err, late) // a full disk is told once
+	}
 	slices.SortFunc(r.result.Missing, func(a, b Missing) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Key, b.Key))
 	})
@@ -162,10 +172,15 @@ func (r *runner) fetchAll(ctx context.Context, items []item, a account, b *budge
 }
 
 func (r *runner) fetchEach(
-	ctx context.Context, items []item, a account, b *budget, k *keeper,
+	ctx context.Context, items []recording, a account, b *budget, k *keeper,
 ) error {
 	var bytes int64
-	for i, it := range items {
+	for i, rec := range items {
+		it := r.item(rec)
+		if err := cmp.Or(k.failure(), r.text.err); err != nil {
+			r.stop(err.Error(), items[i:], a)
+			return r.text.err // close tells the other
+		}
 		if why := r.unfetchable(it); why != "" {
 			r.miss(items[i:i+1], a, why)
 			continue
@@ -191,19 +206,14 @@ func (r *runner) fetchEach(
 			return errDisk
 		}
 		wasted := r.result.Wasted
-		s, err := r.fetch(ctx, it)
-		spent := s.size + r.result.Wasted - wasted
+		size, err := r.fetch(ctx, it, k)
+		spent := size + r.result.Wasted - wasted
 		b.spend(now, spent)
 		bytes += spent
 		if err != nil {
 			if end := r.failed(err, items[i:], a, k); end {
 				return ended(ctx, err)
 			}
-			continue
-		}
-		if err := k.add(s); err != nil {
-			r.stop(err.Error(), items[i:], a)
-			return nil // close tells it
 		}
 	}
 	return nil
@@ -221,7 +231,7 @@ func ended(ctx context.Context, err error) error {
 }
 
 // failed notes a recording that did not come. end says that no other one is to be asked for.
-func (r *runner) failed(err error, rest []item, a account, k *keeper) (end bool) {
+func (r *runner) failed(err error, rest []recording, a account, k *keeper) (end bool) {
 	var no *refused
 	if errors.As(err, &no) {
 		switch no.state {
@@ -231,7 +241,7 @@ func (r *runner) failed(err error, rest []item, a account, k *keeper) (end bool)
 			r.miss(rest[:1], a, no.why)
 		}
 		if no.state != "" {
-			k.note(r.entry(rest[0].recording, no.state, no.why))
+			k.note(r.entry(r.item(rest[0]), no.state, no.why))
 		}
 		return false
 	}
@@ -256,22 +266,31 @@ func (r *runner) bindsBecause(binds string, it item, b *budget, now time.Time) s
 			"unless a reset is recorded", measure.Stamp(r.t.Refused, time.UTC),
 			measure.Stamp(until, time.UTC))
 	}
-	why := fmt.Sprintf("the egress cap of %s, less the reserve, leaves no room",
-		measure.Bytes(r.t.Cap))
+	why := fmt.Sprintf("the egress cap of %s%s, less the reserve, leaves no room",
+		measure.Bytes(r.t.Cap), r.capKnown())
 	if at, ok := b.roomAt(now, it.Size, r.o.Cutoff); ok {
 		why += " before " + measure.Stamp(at, time.UTC)
 	}
 	return why
 }
 
+// capKnown is Tenant.CapKnown in brackets.
+func (r *runner) capKnown() string {
+	if r.t.CapKnown == "" {
+		return ""
+	}
+	return " (" + r.t.CapKnown + ")"
+}
+
 // stop ends the downloads; what is left is missing for this reason.
-func (r *runner) stop(why string, rest []item, a account) {
+func (r *runner) stop(why string, rest []recording, a account) {
 	r.result.Stopped = why
 	r.miss(rest, a, why)
 }
 
-func (r *runner) miss(items []item, a account, why string) {
-	for _, it := range items {
+func (r *runner) miss(items []recording, a account, why string) {
+	for _, rec := range items {
+		it := item{recording: rec, Key: r.text.key(rec.place)}
 		w := why
 		if before, ok := a.refused[it.Key]; ok && r.o.DryRun {
 			w = "refused before: " + before

@@ -68,8 +68,18 @@ func (b *bucketFolder) Stage(tenant string, start time.Time, key string) string 
 	return filepath.Join(dir, key+partial)
 }
 
-func (b *bucketFolder) Keep(ctx context.Context, file, name, sum string, size int64) error {
-	return b.upload(ctx, file, name, sum, size)
+func (b *bucketFolder) Scratch(tenant string) (*os.File, error) {
+	return openScratch(b.local("tenant=" + safeName(tenant)))
+}
+
+func (b *bucketFolder) Keep(ctx context.Context, files []Whole) error {
+	return each(files, func(w Whole) error {
+		err := b.Put(ctx, w.Beside, w.Data)
+		if err == nil && w.File != "" {
+			err = b.upload(ctx, w.File, w.Name, w.Sum, w.Size)
+		}
+		return err
+	})
 }
 
 // upload puts a file, asks the server what it holds, and only then deletes the local copy.
@@ -139,7 +149,5 @@ func (b *bucketFolder) Get(ctx context.Context, name string) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("read from %s: %w", b, err)
 }
-
-func (b *bucketFolder) Flush([]string) error { return nil }
 
 func (b *bucketFolder) Free() int64 { return freeSpace(b.staging) }

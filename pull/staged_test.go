@@ -2,6 +2,8 @@ package pull
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -17,7 +19,7 @@ import (
 // killedBefore is a destination whose process ends before it can keep anything.
 type killedBefore struct{ Destination }
 
-func (killedBefore) Keep(context.Context, string, string, string, int64) error {
+func (killedBefore) Keep(context.Context, []Whole) error {
 	return errors.New("killed")
 }
 
@@ -166,31 +168,56 @@ func (b *countedBody) Read(p []byte) (int, error) {
 
 func (*countedBody) Close() error { return nil }
 
-// An error that came as a 200 is not read on: the log then has it as an answer that was not taken
-// whole, which is no download.
+// An error that came as a 200 is not read to its end: the log then has it as an answer that was not
+// taken whole, which is no download. What is audio is.
 func TestErrorBodiesAreLeftUnread(t *testing.T) {
+	wav := "RIFF\x24\x00\x00\x00WAVEfmt and so on"
 	for _, c := range []struct {
 		mediaType, body string
+		sized           bool // the answer names its length
 		none            bool
 	}{
-		{"audio/wav", `{"status":500,"message":"a bad day"}`, true},
-		{"text/plain", "Service unavailable\n", true},
-		{"audio/wav", "RIFF\x24\x00\x00\x00WAVEfmt and so on", false},
-		{"text/html", "OggS\x00\x02 and so on and so on", false},
-		{"audio/basic", "plain at the beginning \xff\x00\x01", false},
+		{"audio/wav", `{"status":500,"message":"a bad day"}`, false, true},
+		{"audio/wav", `{"status":500,"message":"a bad day"}`, true, true},
+		{"text/plain", "Service unavailable\n", false, true},
+		{"audio/wav", "Service unavailable\n", true, true},
+		{"audio/wav", `{"e":"no"}`, true, true},
+		{"audio/wav", "no", true, true},
+		{"application/octet-stream", "Server error", true, true},
+		{"application/json", `{"e":1}`, false, true},
+		{"text/html", "<p>no</p>", false, true},
+		{"audio/wav", wav, false, false},
+		{"audio/wav", wav, true, false},
+		{"audio/wav", wav[:13], true, false},
+		{"text/html", "OggS\x00\x02 and so on and so on", false, false},
+		{"audio/basic", "plain at the beginning \xff\x00\x01", true, false},
+		{"audio/wav", wav + strings.Repeat("\xff", 3*spoolBuffer), true, false},
 	} {
-		d, err := openDownload(filepath.Join(t.TempDir(), "x"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer d.close()
+		name := filepath.Join(t.TempDir(), "x")
+		d := newDownload(name)
 		r := &runner{spool: newSpool()}
 		defer r.spool.close()
 		body := &countedBody{Reader: strings.NewReader(c.body)}
-		broken, err := r.receive(t.Context(), &api.Audio{Type: c.mediaType, Body: body}, d)
+		a := &api.Audio{Type: c.mediaType, Body: body, Total: -1}
+		if c.sized {
+			a.Total = int64(len(c.body))
+		}
+		broken, err := r.receive(t.Context(), a, d)
+		r.spool.settle()
 		var no *refused
 		if errors.As(err, &no) != c.none || broken != nil || (body.n < len(c.body)) != c.none {
-			t.Errorf("%q: %v, %v, %d bytes read", c.body, broken, err, body.n)
+			t.Errorf("%.30q: %v, %v, %d bytes read", c.body, broken, err, body.n)
+		}
+		if c.none {
+			continue
+		}
+		had, err := os.ReadFile(name)
+		if sum := sha256.Sum256([]byte(c.body)); err != nil || string(had) != c.body ||
+			d.sum() != hex.EncodeToString(sum[:]) {
+			t.Errorf("%.30q: %d bytes were written, %v", c.body, len(had), err)
+		}
+		if err := d.discard(); err != nil {
+			t.Error(err)
 		}
 	}
 }
