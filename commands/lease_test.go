@@ -97,7 +97,7 @@ func TestPullEndsWithItsLease(t *testing.T) {
 	}
 	defer log.Close()
 	se := &session{streams: &streams{}, store: log}
-	ctx, free, err := se.lockTenants(t.Context(), []string{"acme", "blue"})
+	ctx, _, free, err := se.lockTenants(t.Context(), []string{"acme", "blue"})
 	if err != nil {
 		t.Fatal(err)
 	}

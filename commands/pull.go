@@ -133,6 +133,7 @@ type pullOptions struct {
 	settings config.Pull
 	tenants  []string
 	base     *http.Transport
+	lock     *pull.Lock // nil where the log is shared
 	upstream *url.URL
 	output   string
 	look     report.Options
@@ -224,20 +225,6 @@ func readBackfill(s string) (from, to time.Time, err error) {
 	return from, to, nil
 }
 
-// readUpstream reads the URL that requests are sent to; nil means the vendor's host.
-func readUpstream(s string) (*url.URL, error) {
-	if s == "" {
-		return nil, nil
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
-		return nil, errors.New(
-			"flag --upstream: it must be a URL with scheme and host, and without a password",
-		) // which is not repeated
-	}
-	return u, nil
-}
-
 // readKeys reads a file with one key a line.
 func readKeys(name string) (map[string]bool, error) {
 	if name == "" {
@@ -273,10 +260,11 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, free, err := se.lockTenants(c.Context, names)
+	ctx, lock, free, err := se.lockTenants(c.Context, names)
 	if err != nil {
 		return err
 	}
+	o.lock = lock
 	defer free()
 	rec := se.record(store.KeepCaptures(version()))
 	defer func() {

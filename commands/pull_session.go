@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -107,20 +106,30 @@ func (s *session) pullable(
 	if err != nil {
 		return nil, nil, err
 	}
+	snap = store.Alias(snap, s.config.Aliases())
 	defer snap.Close()
 	pacer := ingest.NewPacer(s.policy, s.store, func(err error) {
 		s.warn("headroom: pull: pacing in this process alone: %v", err)
 	})
+	noted := map[string]time.Time{}
+	if o.lock != nil {
+		if noted, err = o.lock.Refusals(time.Now()); err != nil {
+			return nil, nil, err
+		}
+	}
 	var ready []pull.Tenant
 	var failed []pull.Result
 	now := time.Now()
 	for _, name := range names {
-		t := pull.Tenant{Name: name, Cap: caps[name], Until: s.windowEnd(name, now)}
+		t := pull.Tenant{Name: name, Until: s.windowEnd(name, now)}
 		if t.API, err = s.client(name, rec, pacer, o); err != nil {
 			failed = append(failed, pull.Result{Tenant: name, Err: err, Started: now, Ended: now})
 			continue
 		}
-		if err := s.window(ctx, snap, &t, now); err != nil {
+		if t.Cap, t.CapKnown, err = s.pullCap(ctx, snap, name, caps[name], now); err != nil {
+			return nil, nil, err
+		}
+		if err := s.window(ctx, snap, &t, now, noted[name]); err != nil {
 			return nil, nil, err
 		}
 		ready = append(ready, t)
@@ -129,7 +138,7 @@ func (s *session) pullable(
 }
 
 // caps are the egress caps that an audit finds, of the tenants that have one.
-func (s *session) caps(ctx context.Context, names []string) (map[string]int64, error) {
+func (s *session) caps(ctx context.Context, names []string) (map[string]egress.Cap, error) {
 	snap, names, err := s.snapshot(ctx, names)
 	if err != nil {
 		return nil, err
@@ -141,16 +150,17 @@ func (s *session) caps(ctx context.Context, names []string) (map[string]int64, e
 		return nil, err
 	}
 	rows := s.tenantRows(snap, r, names)
-	caps := map[string]int64{}
+	caps := map[string]egress.Cap{}
 	for _, row := range rows {
-		caps[row.Tenant] = row.Cap.Bytes
+		caps[row.Tenant] = row.Cap
 	}
 	return caps, nil
 }
 
-// window fills in what counts in a tenant's rolling window now: bytes, and the last refusal.
+// window fills in what counts in a tenant's rolling window now: bytes, and the last refusal, of
+// which there may be a note, the zero time without one, where the log has no row.
 func (s *session) window(
-	ctx context.Context, snap store.Snapshot, t *pull.Tenant, now time.Time,
+	ctx context.Context, snap store.Snapshot, t *pull.Tenant, now, noted time.Time,
 ) error {
 	events, err := egress.ReadEvents(ctx, snap, now.UnixMicro())
 	if err != nil {
@@ -159,6 +169,9 @@ func (s *session) window(
 	from := now.Add(-s.policy.Egress.Window).UnixMicro() + 1
 	for _, at := range events.Resets[t.Name] {
 		from = max(from, at+1)
+	}
+	if at := noted.UnixMicro(); at >= from && !noted.After(now) {
+		t.Refused = noted
 	}
 	class := map[*store.Route]bool{}
 	for batch, err := range snap.Scan(ctx, t.Name, store.Range{From: from, To: math.MaxInt64}) {
@@ -176,7 +189,7 @@ func (s *session) window(
 			if counts && c.ResponseBytes > 0 {
 				t.Spent = append(t.Spent, pull.Spend{At: at, Bytes: c.ResponseBytes})
 			}
-			if counts && s.policy.Role(c.Status) == limits.RoleEgressCap {
+			if counts && s.policy.Role(c.Status) == limits.RoleEgressCap && at.After(t.Refused) {
 				t.Refused = at
 			}
 		}
@@ -200,10 +213,31 @@ func (s *session) client(
 	if to := s.pullUpstream(tenant, o); to != nil {
 		base = elsewhere{base, to, s.policy, tenant}
 	}
+	if o.lock != nil {
+		base = refusals{base, s.policy, func() {
+			if err := o.lock.NoteRefusal(tenant, time.Now()); err != nil {
+				s.warn("headroom: pull: %s: %v", tenant, err)
+			}
+		}}
+	}
 	rt := ingest.NewTransport(api.WithoutReplays(base), rec, ingest.WithPolicy(s.policy),
 		ingest.WithHashKey(s.store.HashKey()), ingest.WithClient("headroom-pull"),
 		ingest.WithSource(&store.Source{Kind: "transport", Name: "pull"}), ingest.WithPacer(pacer))
 	return api.New(tenant, token, api.WithPolicy(s.policy), api.WithTransport(rt))
+}
+
+// readUpstream reads the URL that requests are sent to; nil means the vendor's host.
+func readUpstream(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		return nil, errors.New(
+			"flag --upstream: it must be a URL with scheme and host, and without a password",
+		) // which is not repeated
+	}
+	return u, nil
 }
 
 // pullUpstream is where a tenant's requests go instead of the policy's host; nil means there.
@@ -310,33 +344,6 @@ func (l pullLog) Downloaded(
 		}
 	}
 	return items, nil
-}
-
-// lockTenants makes sure that no other pull of this database works on one of the tenants.
-// The pull goes by the context that it gives.
-func (s *session) lockTenants(
-	ctx context.Context, names []string,
-) (_ context.Context, free func(), err error) {
-	if shared, ok := s.store.(store.Leaser); ok {
-		return s.leaseTenants(ctx, shared, names)
-	}
-	lock, err := pull.OpenLock(s.store.Path() + "-pull")
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		ok, err := lock.Take(name)
-		if err != nil || !ok {
-			lock.Close()
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if !ok {
-			return nil, nil, errBeingPulled(name)
-		}
-	}
-	return ctx, lock.Close, nil
 }
 
 // progressOf shows how far a pull is: a bar on a terminal, a line a tenant and tenth elsewhere.
