@@ -36,6 +36,7 @@ import (
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/page"
@@ -101,7 +102,7 @@ func WithConfigFile(name string) Option {
 			return err
 		}
 		if err := l.configure(c); err != nil {
-			return fmt.Errorf("config %q: %w", name, err)
+			return fmt.Errorf("config %s: %w", pathname.Quote(name), err)
 		}
 		return nil
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/6dcca832/headroom/ingest/proxy"
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -129,7 +130,7 @@ func readRoots(name string) (*x509.CertPool, error) {
 		roots = x509.NewCertPool()
 	}
 	if !roots.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("flag --upstream-ca: %q holds no certificate in PEM form", name)
+		return nil, fmt.Errorf("flag --upstream-ca: %s holds no certificate in PEM form", pathname.Quote(name))
 	}
 	return roots, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/internal/sim/story"
 	"github.com/6dcca832/headroom/limits"
@@ -130,7 +131,8 @@ func checkDemoFolder(dir string) error {
 	// A file that cannot be read is no earlier demo's.
 	config, _ := os.ReadFile(filepath.Join(dir, defaultConfig))
 	if !bytes.HasPrefix(config, []byte(demoMark)) {
-		return fmt.Errorf("folder %q is not empty and no earlier demo's; name another with --dir", dir)
+		return fmt.Errorf("folder %s is not empty and no earlier demo's; name another with --dir",
+			pathname.Quote(dir))
 	}
 	return nil
 }

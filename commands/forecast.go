@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze/outlook"
+	"github.com/6dcca832/headroom/internal/pathname"
 
 	"github.com/urfave/cli/v2"
 
@@ -206,7 +207,7 @@ func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]fore
 	}
 	names, err := chosen(asked, known, known)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", daily, err)
+		return nil, fmt.Errorf("%s: %w", pathname.Quote(daily), err)
 	}
 	return slices.DeleteFunc(series,
 		func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil
@@ -228,12 +229,13 @@ func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" { // a short file is no gzip
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return fmt.Errorf("%q: it begins like gzip, but cannot be unpacked: %w", name, err)
+			return fmt.Errorf("%s: it begins like gzip, but cannot be unpacked: %w",
+				pathname.Quote(name), err)
 		}
 		in = z
 	}
 	if err := read(in); err != nil {
-		return fmt.Errorf("%q: %w", name, err)
+		return fmt.Errorf("%s: %w", pathname.Quote(name), err)
 	}
 	return nil
 }

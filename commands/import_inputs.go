@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/6dcca832/headroom/ingest/logs"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -24,14 +25,14 @@ func checkInputs(files []string, db, rejects string) error {
 			return err
 		}
 		if sameFile(name, db) {
-			return fmt.Errorf("open %q: is the database itself", name)
+			return fmt.Errorf("open %s: is the database itself", pathname.Quote(name))
 		}
 		if rejects != "" && sameFile(name, rejects) {
-			return fmt.Errorf("flag --rejects: %q is one of the files to be read", rejects)
+			return fmt.Errorf("flag --rejects: %s is one of the files to be read", pathname.Quote(rejects))
 		}
 	}
 	if rejects != "" && sameFile(rejects, db) {
-		return fmt.Errorf("flag --rejects: %q is the database", rejects)
+		return fmt.Errorf("flag --rejects: %s is the database", pathname.Quote(rejects))
 	}
 	if stdin > 1 {
 		return errors.New("standard input, \"-\", can be read only once")
@@ -45,7 +46,7 @@ func readable(name string) error {
 		return err
 	}
 	if st.IsDir() {
-		return fmt.Errorf("open %q: is a folder; name the files in it", name)
+		return fmt.Errorf("open %s: is a folder; name the files in it", pathname.Quote(name))
 	}
 	if !st.Mode().IsRegular() {
 		return nil // opening a pipe to look at it would break it for its writer

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/pathname"
 )
 
 func newInitCommand(s *streams) *cli.Command {
@@ -33,8 +34,8 @@ func runInit(s *streams, name string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf(
-			"write %q: exists already and was not changed; remove it, or name another file with --config",
-			name)
+			"write %s: exists already and was not changed; remove it, or name another file with --config",
+			pathname.Quote(name))
 	}
 	if err != nil {
 		return fmt.Errorf("write config: %w", err)

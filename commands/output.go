@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/report"
 )
@@ -24,10 +25,11 @@ func writeOutput(stdout io.Writer, name, reading string, write func(io.Writer) e
 		return buffered(stdout, write)
 	}
 	if sameFile(name, reading) {
-		return fmt.Errorf("write %q: is the file that is being read; name another with --output", name)
+		return fmt.Errorf("write %s: is the file that is being read; name another with --output",
+			pathname.Quote(name))
 	}
 	if path, err := filepath.Abs(name); err == nil && !isThere(filepath.Dir(path)) {
-		return fmt.Errorf("write %q: its folder does not exist; make it first", path)
+		return fmt.Errorf("write %s: its folder does not exist; make it first", pathname.Quote(path))
 	}
 	return safefile.Replace(name, write)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest/proxy"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/internal/safefile"
 )
 
@@ -157,7 +158,8 @@ func checkCA(name string) error {
 		return fmt.Errorf("flag --ca-file: %w", err)
 	case !st.Mode().IsRegular():
 		return fmt.Errorf(
-			"flag --ca-file: %q is a link, or no plain file; name another, which headroom is to write", name)
+			"flag --ca-file: %s is a link, or no plain file; name another, which headroom is to write",
+			pathname.Quote(name))
 	}
 	old, err := os.ReadFile(name)
 	if err != nil {
@@ -165,8 +167,8 @@ func checkCA(name string) error {
 	}
 	if !proxy.MadeHere(old) {
 		return fmt.Errorf(
-			"flag --ca-file: %q is there and is not headroom's certificate; name another, which headroom is to write",
-			name)
+			"flag --ca-file: %s is there and is not headroom's certificate; name another, which headroom is to write",
+			pathname.Quote(name))
 	}
 	return nil
 }

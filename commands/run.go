@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest/proxy"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -221,7 +222,7 @@ func childCode(cmd *exec.Cmd, err error) error {
 	case err == nil:
 		return nil
 	case !errors.As(err, &exit):
-		return fmt.Errorf("wait for %q: %w", cmd.Path, err)
+		return fmt.Errorf("wait for %s: %w", pathname.Quote(cmd.Path), err)
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return exitCode(exitSignalled + int(status.Signal()))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/privacy"
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
@@ -93,8 +94,8 @@ func (s *session) open(
 // writable refuses a log that can only be read, for commands whose purpose is to write to it.
 func (s *session) writable() error {
 	if s.store.ReadOnly() {
-		return fmt.Errorf("open database %q: %w: check the permissions of the file and of its folder, "+
-			"or the rights of the role", s.store.Path(), store.ErrReadOnly)
+		return fmt.Errorf("open database %s: %w: check the permissions of the file and of its folder, "+
+			"or the rights of the role", pathname.Quote(s.store.Path()), store.ErrReadOnly)
 	}
 	return nil
 }
@@ -110,7 +111,7 @@ func loadConfig(c *cli.Context) (*config.Config, error) {
 		return known, err
 	}
 	if err := privacy.CheckTenants(known.Names()); err != nil {
-		return nil, fmt.Errorf("config %q: %w", name, err)
+		return nil, fmt.Errorf("config %s: %w", pathname.Quote(name), err)
 	}
 	return known.RewriteNotes(privacy.Note), nil
 }

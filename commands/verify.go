@@ -15,6 +15,7 @@ import (
 
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/limits"
 )
 
@@ -278,9 +279,9 @@ func readBundle(name string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !st.Mode().IsRegular():
-		return nil, fmt.Errorf("%q: %w: it is no plain file", name, evidence.ErrNoBundle)
+		return nil, fmt.Errorf("%s: %w: it is no plain file", pathname.Quote(name), evidence.ErrNoBundle)
 	case st.Size() > evidence.MaxBundle:
-		return nil, fmt.Errorf("%q: %w: it is too large", name, evidence.ErrNoBundle)
+		return nil, fmt.Errorf("%s: %w: it is too large", pathname.Quote(name), evidence.ErrNoBundle)
 	}
 	return os.ReadFile(name)
 }

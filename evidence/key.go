@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/internal/safefile"
 )
 
@@ -67,7 +68,7 @@ func DefaultKeyFile() (string, error) {
 func LoadKey(name string) (*Key, error) {
 	k, err := loadKey(name)
 	if err != nil {
-		return nil, fmt.Errorf("read key %q: %w", name, errors.Join(ErrKeyFile, err))
+		return nil, fmt.Errorf("read key %s: %w", pathname.Quote(name), errors.Join(ErrKeyFile, err))
 	}
 	return k, nil
 }

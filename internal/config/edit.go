@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/internal/tomldoc"
 )
@@ -59,7 +60,7 @@ func Update(name string, changes []Change) (o Outcome, err error) {
 		text = tomldoc.AddTable(text, []string{"tenants", c.Tenant})
 		for _, v := range c.Values {
 			if text, err = tomldoc.Set(text, []string{"tenants", c.Tenant}, v.Key, v.TOML); err != nil {
-				return o, fmt.Errorf("change %q: tenant %s: %w", name, c.Tenant, err)
+				return o, fmt.Errorf("change %s: tenant %s: %w", pathname.Quote(name), c.Tenant, err)
 			}
 		}
 		switch _, had := known.Tenants[c.Tenant]; {
@@ -111,7 +112,7 @@ func ReadChanges(name string, r io.Reader) ([]Change, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxCSV+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read %q: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", pathname.Quote(name), err)
 	case len(data) > maxCSV:
 		return nil, fmt.Errorf("%s: file is longer than %d bytes, which no list of tenants is", name,
 			maxCSV)

@@ -26,6 +26,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/6dcca832/headroom/internal/pathname"
 )
 
 // Replace lets write fill the file of that name. The file appears, or is replaced, when all of it
@@ -34,7 +36,7 @@ import (
 func Replace(name string, write func(io.Writer) error) (err error) {
 	st, err := check(name)
 	if err != nil {
-		return fmt.Errorf("write %q: %w", name, err)
+		return fmt.Errorf("write %s: %w", pathname.Quote(name), err)
 	}
 	if st != nil && !st.Mode().IsRegular() {
 		return writeThrough(name, write)
@@ -64,7 +66,7 @@ func writeBeside(
 ) (err error) {
 	f, release, err := createBeside(name, mode)
 	if err != nil {
-		return fmt.Errorf("write %q: %w", name, reason(err))
+		return fmt.Errorf("write %s: %w", pathname.Quote(name), reason(err))
 	}
 	defer release()
 	defer func() {
@@ -77,10 +79,10 @@ func writeBeside(
 		return err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %q: %w", name, err)
+		return fmt.Errorf("write %s: %w", pathname.Quote(name), err)
 	}
 	if err := place(f.Name()); err != nil {
-		return fmt.Errorf("write %q: %w", name, reason(err))
+		return fmt.Errorf("write %s: %w", pathname.Quote(name), reason(err))
 	}
 	return nil
 }
@@ -88,7 +90,7 @@ func writeBeside(
 // Create opens a new or emptied file for writing.
 func Create(name string) (*os.File, error) {
 	if _, err := check(name); err != nil {
-		return nil, fmt.Errorf("write %q: %w", name, err)
+		return nil, fmt.Errorf("write %s: %w", pathname.Quote(name), err)
 	}
 	// The file is emptied only when it is known to be the one that was checked.
 	flags := os.O_WRONLY | os.O_CREATE
@@ -97,7 +99,7 @@ func Create(name string) (*os.File, error) {
 	}
 	f, err := os.OpenFile(name, flags, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("write %q: %w", name, reason(err))
+		return nil, fmt.Errorf("write %s: %w", pathname.Quote(name), reason(err))
 	}
 	st, err := f.Stat()
 	if err == nil {
@@ -108,7 +110,7 @@ func Create(name string) (*os.File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("write %q: %w", name, err)
+		return nil, fmt.Errorf("write %s: %w", pathname.Quote(name), err)
 	}
 	return f, nil
 }

@@ -31,6 +31,12 @@ func (s *Store) refresh(ctx context.Context, patience time.Duration) error {
 	return nil
 }
 
+// byIndex has the server read requests by the index of their numbers until the transaction ends.
+// After a large push it has no statistics of the table yet, and would read and sort all of it for
+// each part: at 10 million rows, 40 times.
+const byIndex = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; " +
+	"SET LOCAL enable_sort = off"
+
 // refreshSome packs at most maxPending rows, so that no transaction lasts long, and says whether
 // there are more.
 func (t *tx) refreshSome(ctx context.Context) (more bool, err error) {
@@ -45,8 +51,11 @@ func (t *tx) refreshSome(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if _, err := t.conn.Exec(ctx, byIndex); err != nil {
+		return false, err
+	}
 	b := packed.NewBuilder(from)
-	err = readRows(ctx, t.conn, rowColumns+"WHERE id > $1 ORDER BY id LIMIT $2", func(r *storedRow) error {
+	err = readRows(ctx, t.conn, packColumns+"WHERE id > $1 ORDER BY id LIMIT $2", func(r *storedRow) error {
 		b.Add(r.refs.Tenant, r.packable(names))
 		return nil
 	}, from, maxPending)
@@ -73,30 +82,52 @@ func mark(ctx context.Context, conn *pgx.Conn) (upto, rows int64, err error) {
 // Mark implements packed.Cache.
 func (t *tx) Mark(ctx context.Context) (upto, rows int64, err error) { return mark(ctx, t.conn) }
 
-// SetMark implements packed.Cache.
+// flushing is what a packed.Flush of many tenants shares, so that it need not wait for the server
+// several times for each of them: what it writes goes out at once, with the mark.
+type flushing struct {
+	chunks map[int64][]packed.Chunk // all chunks by tenant, latest first; nil where not read yet
+	ids    []int64                  // numbers for new chunks
+	writes pgx.Batch
+}
+
+// SetMark implements packed.Cache. It ends a flush.
 func (t *tx) SetMark(ctx context.Context, upto, rows int64) error {
-	_, err := t.conn.Exec(ctx, `INSERT INTO cache_mark VALUES (1, $1, $2)
+	t.flushing.writes.Queue(`INSERT INTO cache_mark VALUES (1, $1, $2)
 		ON CONFLICT (one) DO UPDATE SET upto = excluded.upto, rows = excluded.rows`, upto, rows)
+	err := t.conn.SendBatch(ctx, &t.flushing.writes).Close()
+	t.flushing = flushing{}
 	return err
 }
 
 // DropState implements packed.Cache.
-func (t *tx) DropState(ctx context.Context, tenant, at int64) error {
-	_, err := t.conn.Exec(ctx, "DELETE FROM cache_state WHERE tenant_id = $1 AND upto_at >= $2",
+func (t *tx) DropState(_ context.Context, tenant, at int64) error {
+	t.flushing.writes.Queue("DELETE FROM cache_state WHERE tenant_id = $1 AND upto_at >= $2",
 		tenant, at)
-	return err
+	return nil
 }
 
-// Latest implements packed.Cache. A tenant's million requests are 250 chunks, so all are read.
+// Latest implements packed.Cache. It reads the chunks of all tenants the first time: ten million
+// requests are 2,500.
 func (t *tx) Latest(ctx context.Context, tenant int64, f func(packed.Chunk) (more bool)) error {
-	more := true
-	return each(ctx, t.conn, `SELECT id, rows, first_at, last_at FROM cache_chunk WHERE tenant_id = $1
-		ORDER BY first_at DESC, first_id DESC`, func(scan scanFunc) error {
-		c := packed.Chunk{Tenant: tenant}
-		err := scan(&c.ID, &c.Rows, &c.FirstAt, &c.LastAt)
-		more = err == nil && more && f(c)
-		return err
-	}, tenant)
+	if t.flushing.chunks == nil {
+		t.flushing.chunks = map[int64][]packed.Chunk{}
+		err := each(ctx, t.conn, `SELECT tenant_id, id, rows, first_at, last_at FROM cache_chunk
+			ORDER BY first_at DESC, first_id DESC`, func(scan scanFunc) error {
+			var c packed.Chunk
+			err := scan(&c.Tenant, &c.ID, &c.Rows, &c.FirstAt, &c.LastAt)
+			t.flushing.chunks[c.Tenant] = append(t.flushing.chunks[c.Tenant], c)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, c := range t.flushing.chunks[tenant] {
+		if !f(c) {
+			break
+		}
+	}
+	return nil
 }
 
 // Take implements packed.Cache.
@@ -106,20 +137,32 @@ func (t *tx) Take(ctx context.Context, c packed.Chunk) (sealed []byte, err error
 	return sealed, err
 }
 
+// maxIDs is how many numbers for chunks are taken at once.
+const maxIDs = 64
+
 // Put implements packed.Cache. The filter's checksum needs the chunk's number, which the table
 // gives.
 func (t *tx) Put(
 	ctx context.Context, c packed.Chunk, firstID, lastID int64, data, filter []byte,
 ) error {
-	sequence := "nextval(pg_get_serial_sequence('cache_chunk', 'id'))"
-	if err := t.conn.QueryRow(ctx, "SELECT "+sequence).Scan(&c.ID); err != nil {
-		return err
+	if len(t.flushing.ids) == 0 {
+		err := each(ctx, t.conn, `SELECT nextval(pg_get_serial_sequence('cache_chunk', 'id'))
+			FROM generate_series(1, $1)`, func(scan scanFunc) error {
+			var id int64
+			err := scan(&id)
+			t.flushing.ids = append(t.flushing.ids, id)
+			return err
+		}, maxIDs)
+		if err != nil {
+			return err
+		}
 	}
-	_, err := t.conn.Exec(ctx, `INSERT INTO cache_chunk
+	c.ID, t.flushing.ids = t.flushing.ids[0], t.flushing.ids[1:]
+	t.flushing.writes.Queue(`INSERT INTO cache_chunk
 		(tenant_id, id, rows, first_at, first_id, last_at, last_id, data, filter)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, c.Tenant, c.ID, c.Rows, c.FirstAt, firstID,
 		c.LastAt, lastID, c.Seal(data), pack.Seal(filter, c.ID))
-	return err
+	return nil
 }
 
 // Damaged implements packed.Cache.
@@ -133,7 +176,7 @@ func (t *tx) RowsBetween(
 	if err != nil {
 		return err
 	}
-	return readRows(ctx, t.conn, rowColumns+"WHERE id > $1 AND id <= $2 ORDER BY id",
+	return readRows(ctx, t.conn, packColumns+"WHERE id > $1 AND id <= $2 ORDER BY id",
 		func(r *storedRow) error {
 			f(r.refs.Tenant, r.entry(names))
 			return nil

@@ -46,7 +46,7 @@ func (s *Store) TakeLease(
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, s.failed(err)
+		return nil, false, s.failedTo("write", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (l *lease) update(ctx context.Context, until string) error {
 	tag, err := l.store.pool.Exec(ctx, "UPDATE lease SET until_at = "+until+
 		" WHERE tenant_id = $1 AND fence = $2 AND holder = $3", l.tenant, l.fence, l.holder)
 	if err != nil {
-		return l.store.failed(err)
+		return l.store.failedTo("write", err)
 	}
 	if tag.RowsAffected() == 0 {
 		return fmt.Errorf("tenant %q: %w", l.name, store.ErrLeaseLost)

@@ -34,7 +34,7 @@ func (s *Store) TakeSlot(
 		coalesce((SELECT next_at - t FROM pace WHERE tenant_id = $1 AND class = $2), 0) FROM clock`,
 		id, class, lease.Microseconds()).Scan(&until, &waitUS)
 	if err != nil {
-		return store.Slot{}, 0, false, s.failed(err)
+		return store.Slot{}, 0, false, s.failedTo("write", err)
 	}
 	if until == 0 {
 		// Never nothing: another may have taken a free slot since the statement began.
@@ -55,7 +55,7 @@ func (s *Store) SettleSlot(ctx context.Context, slot store.Slot, next time.Time)
 		" + $1 WHERE tenant_id = $2 AND class = $3 AND next_at = $4",
 		time.Until(next).Microseconds(), id, slot.Class, slot.Until)
 	if err != nil {
-		return s.failed(err)
+		return s.failedTo("write", err)
 	}
 	return nil
 }

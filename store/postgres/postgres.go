@@ -169,6 +169,9 @@ func (s *Store) Close() error {
 }
 
 // failed tells which log could not be read.
-func (s *Store) failed(err error) error {
-	return fmt.Errorf("read database %q: %w", s.path, explain(err))
+func (s *Store) failed(err error) error { return s.failedTo("read", err) }
+
+// failedTo tells which log could not be read or written.
+func (s *Store) failedTo(do string, err error) error {
+	return fmt.Errorf("%s database %q: %w", do, s.path, explain(err))
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -331,6 +332,25 @@ func (b *breaker) pass(client net.Conn, server, word string) {
 	}
 }
 
+// A pooler that knows no prepared statements gets the simple protocol, in which numbers come as text.
+func TestSimpleProtocol(t *testing.T) {
+	url := pgtest.Schema(t)
+	s := openTest(t, url)
+	q := request(5)
+	q.Key, q.Status, q.CutShort, q.VendorID = "a\x00b", 509, true, "v-1"
+	q.DateSkew = store.Seconds{N: -3, Known: true}
+	must(t, s.Append(ctx, []store.Request{q, request(7)}))
+	want := rowsOf(t, s)
+	if len(want) != 2 || !want[0].CutShort || want[0].DateSkew != q.DateSkew || want[0].Key != q.Key {
+		t.Errorf("%+v", want)
+	}
+	simple := openTest(t, url+"&default_query_exec_mode=simple_protocol")
+	must(t, simple.Refresh(ctx))
+	if got := rowsOf(t, simple); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, not %+v", got, want)
+	}
+}
+
 // Slots go by the server's clock; who has one keeps all others out, and a dead one's expires.
 func TestSlots(t *testing.T) {
 	url := pgtest.Schema(t)
@@ -361,6 +381,15 @@ func TestSlots(t *testing.T) {
 	must(t, err)
 	if _, _, ok, err := a.TakeSlot(ctx, "acme", "audio", lease); err != nil || !ok {
 		t.Errorf("a time from before the clock was set back: %v, %v", ok, err)
+	}
+	_, err = a.pool.Exec(ctx, "ALTER TABLE pace RENAME TO other; ALTER TABLE lease RENAME TO another")
+	must(t, err)
+	_, _, _, slotErr := a.TakeSlot(ctx, "acme", "audio", lease)
+	_, _, leaseErr := a.TakeLease(ctx, "acme", lease)
+	for _, err := range []error{slotErr, leaseErr, a.SettleSlot(ctx, slot, time.Now())} {
+		if err == nil || !strings.Contains(err.Error(), "write database") {
+			t.Errorf("what cannot be written: %v", err)
+		}
 	}
 }
 

@@ -206,8 +206,7 @@ func (p *push) next(ctx context.Context, at position) (b batch, err error) {
 	}
 	for _, e := range events {
 		b.upto.event = e.ID
-		// What an audit told, and what was removed from the file, is about the file alone.
-		if e.Kind != store.EventTold && e.Kind != store.EventPrune {
+		if pushedEvent(e.Kind) {
 			b.events = append(b.events, e)
 		}
 	}

@@ -45,6 +45,9 @@ func (p *push) check(ctx context.Context, at position) error {
 				p.from.Path(), ErrOlder, kind.name, kind.has, kind.sent, wayOut)
 		}
 	}
+	if err := p.checkLists(ctx, at); err != nil {
+		return err
+	}
 	if at.request == 0 {
 		return nil
 	}

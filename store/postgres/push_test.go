@@ -232,6 +232,59 @@ func TestPushOfAnOlderFile(t *testing.T) {
 	}
 }
 
+// A copy that went on by itself is told also where it has the same requests: the ledger, events, times
+// of capture and listed recordings are compared, too.
+func TestPushOfACopyWithTheSameRequests(t *testing.T) {
+	for name, add := range map[string]func(f *sqlite.Store, n int64) error{
+		"ledger entry": func(f *sqlite.Store, n int64) error {
+			return f.AddLedger(ctx, []store.LedgerEntry{{
+				Tenant: "tenant-1", Key: fmt.Sprint("k", n), StartedAt: n, At: n, State: store.LedgerStored, Bytes: 3,
+			}})
+		},
+		"event": func(f *sqlite.Store, n int64) error {
+			return f.AddEvent(ctx, store.Event{Kind: store.EventReset, Tenant: "tenant-1", At: n})
+		},
+		"capture": func(f *sqlite.Store, n int64) error {
+			return f.AddCapture(ctx, store.Capture{Span: n, Kind: store.CaptureBeat, At: n, Version: "v"})
+		},
+		"listed recording": func(f *sqlite.Store, n int64) error {
+			_, err := f.AddRecordings(ctx, []store.Recording{{Tenant: "tenant-1", Key: fmt.Sprint("k", n), StartedAt: n}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openTest(t, pgtest.Schema(t))
+			path := filepath.Join(t.TempDir(), "machine.db")
+			f := file(t, path)
+			work(t, f, rand.New(rand.NewPCG(7, 8)), 10)
+			must(t, f.Close())
+			data, err := os.ReadFile(path)
+			must(t, err)
+			other := filepath.Join(t.TempDir(), "machine.db")
+			must(t, os.WriteFile(other, data, 0o600))
+			f = file(t, path)
+			must(t, add(f, 1000))
+			_, err = s.Push(ctx, f, PushOptions{})
+			must(t, err)
+			copied := file(t, other)
+			if _, err := s.Push(ctx, copied, PushOptions{}); !errors.Is(err, ErrOlder) {
+				t.Errorf("a copy that lacks it: %v", err)
+			}
+			for n := range int64(2) {
+				must(t, add(copied, 2000+n))
+			}
+			_, err = s.Push(ctx, copied, PushOptions{})
+			if !errors.Is(err, ErrForked) || !strings.Contains(err.Error(), "its "+name) {
+				t.Errorf("a copy that went on: %v", err)
+			}
+			must(t, add(f, 1001))
+			if p, err := s.Push(ctx, f, PushOptions{}); err != nil {
+				t.Errorf("the file itself: %+v, %v", p, err)
+			}
+		})
+	}
+}
+
 // Two pushes of one file at once send each row once.
 func TestPushAtOnce(t *testing.T) {
 	url := pgtest.Schema(t)

@@ -61,7 +61,11 @@ func (s *Store) snapshot(ctx context.Context, cached bool) (*Snapshot, error) {
 }
 
 func (n *Snapshot) load(ctx context.Context, conn *pgx.Conn, cached bool) error {
-	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"); err != nil {
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+	if cached { // what is not in chunks is the end of the table, whatever the server takes it for
+		begin += "; " + byIndex
+	}
+	if _, err := conn.Exec(ctx, begin); err != nil {
 		return err
 	}
 	var upto int64
@@ -89,11 +93,15 @@ func (n *Snapshot) load(ctx context.Context, conn *pgx.Conn, cached bool) error 
 			return err
 		}
 	}
-	err = readRows(ctx, conn, rowColumns+"WHERE id > $1", func(r *storedRow) error {
+	err = readRows(ctx, conn, packColumns+"WHERE id > $1", func(r *storedRow) error {
 		n.AddRow(r.refs.Tenant, r.entry(names))
 		return nil
 	}, upto)
 	n.Sort()
+	if err == nil && cached {
+		_, err = conn.Exec(ctx, "SET LOCAL enable_seqscan TO DEFAULT; "+
+			"SET LOCAL enable_bitmapscan TO DEFAULT; SET LOCAL enable_sort TO DEFAULT")
+	}
 	return err
 }
 

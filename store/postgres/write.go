@@ -47,6 +47,8 @@ type tx struct {
 	store *Store
 	conn  *pgx.Conn
 	refs  []packed.Ref // scratch
+
+	flushing flushing
 }
 
 // write runs f in a transaction, at most once: f may change what belongs to its caller.
@@ -60,7 +62,7 @@ func (s *Store) writeWithin(ctx context.Context, patience time.Duration, f func(
 	defer s.mu.Unlock()
 	if err := s.writeLocked(ctx, patience, f); err != nil {
 		s.ids = newIDs() // what was added to the small tables has been rolled back
-		return fmt.Errorf("write database %q: %w", s.path, explain(err))
+		return s.failedTo("write", err)
 	}
 	return nil
 }

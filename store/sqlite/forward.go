@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -16,7 +17,7 @@ func (s *Store) Machine(ctx context.Context) (uid [16]byte, err error) {
 	err = s.pool().QueryRowContext(ctx,
 		"SELECT coalesce((SELECT value FROM meta WHERE name = 'created_at'), 0)").Scan(&created)
 	if err != nil {
-		return uid, fmt.Errorf("read database %q: %w", s.path, explain(err))
+		return uid, fmt.Errorf("read database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "headroom machine %x %d", s.hashKey, created))
 	copy(uid[:], sum[:])

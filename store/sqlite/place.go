@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -100,5 +101,6 @@ func (s *Store) unchanged(seen stamp) error {
 	if seen.info == nil || seen.same(stampOf(resolved(s.path))) {
 		return nil
 	}
-	return fmt.Errorf("read database %q: it was changed meanwhile; run it again", s.path)
+	return fmt.Errorf("read database %s: it was changed meanwhile; run it again",
+		pathname.Quote(s.path))
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/packed"
 )
@@ -26,11 +27,11 @@ type seals struct {
 func (s *Store) Seals(ctx context.Context) (store.Seals, error) {
 	db, _, err := s.current()
 	if err != nil {
-		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
+		return nil, fmt.Errorf("read database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
+		return nil, fmt.Errorf("read database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	in := &seals{path: s.path, conn: conn}
 	if err := in.load(ctx); err != nil {
@@ -57,7 +58,7 @@ func (in *seals) load(ctx context.Context) (err error) {
 }
 
 func (in *seals) failed(err error) error {
-	return fmt.Errorf("read database %q: %w", in.path, explain(err))
+	return fmt.Errorf("read database %s: %w", pathname.Quote(in.path), explain(err))
 }
 
 // Close ends the reading.

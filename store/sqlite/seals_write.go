@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -197,13 +198,13 @@ func (s *Store) emptyLog(ctx context.Context) error {
 	}
 	var busy, pages, moved int
 	if err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
-		return fmt.Errorf("write database %q: %w", s.path, explain(err))
+		return fmt.Errorf("write database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	if busy != 0 {
 		return fmt.Errorf(
-			"write database %q: %w: another process reads the file, so that what was removed is still in its "+
+			"write database %s: %w: another process reads the file, so that what was removed is still in its "+
 				"write-ahead log until that ends",
-			s.path,
+			pathname.Quote(s.path),
 			store.ErrLocked,
 		)
 	}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/packed"
 )
@@ -59,16 +60,16 @@ func (s *Store) snapshotFrom(
 ) (*Snapshot, error) {
 	db, seen, err := s.current()
 	if err != nil {
-		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
+		return nil, fmt.Errorf("read database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
+		return nil, fmt.Errorf("read database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	n := &Snapshot{store: s, conn: conn, seen: seen}
 	if err := n.load(ctx, upTo); err != nil {
 		n.Close()
-		return nil, fmt.Errorf("read database %q: %w", s.path, explain(err))
+		return nil, fmt.Errorf("read database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	return n, nil
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -71,7 +72,7 @@ func Open(path string, opts ...Option) (*Store, error) {
 		s, err = open(path, o)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open database %q: %w", path, explain(err))
+		return nil, fmt.Errorf("open database %s: %w", pathname.Quote(path), explain(err))
 	}
 	return s, nil
 }
@@ -263,10 +264,10 @@ func (s *Store) Close() error {
 func (s *Store) Check(ctx context.Context) error {
 	var verdict string
 	if err := s.pool().QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return fmt.Errorf("check database %q: %w", s.path, explain(err))
+		return fmt.Errorf("check database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("check database %q: %w: %s", s.path, store.ErrDamaged, verdict)
+		return fmt.Errorf("check database %s: %w: %s", pathname.Quote(s.path), store.ErrDamaged, verdict)
 	}
 	return nil
 }

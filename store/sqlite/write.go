@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/pack"
 	"github.com/6dcca832/headroom/store/packed"
@@ -117,7 +118,7 @@ func (s *Store) writeWithin(
 		err = s.inPlace()
 	}
 	if err != nil {
-		return fmt.Errorf("write database %q: %w", s.path, explain(err))
+		return fmt.Errorf("write database %s: %w", pathname.Quote(s.path), explain(err))
 	}
 	told := false
 	for began := time.Now(); ; {
@@ -135,7 +136,7 @@ func (s *Store) writeWithin(
 			s.waiting()
 		}
 		if ran || !busy(err) || waited >= patience || ctx.Err() != nil {
-			return fmt.Errorf("write database %q: %w", s.path, explain(err))
+			return fmt.Errorf("write database %s: %w", pathname.Quote(s.path), explain(err))
 		}
 	}
 }
