@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -39,7 +40,7 @@ func newVerifyCommand(s *streams) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{
 				Name:  "against",
-				Usage: "what you held before: a seal line, or a `FILE` with one or with a checkpoint",
+				Usage: "what you held before: a seal line, or a `FILE` with one, with a checkpoint, or an earlier bundle",
 			},
 			&cli.StringFlag{
 				Name:  "pin",
@@ -104,6 +105,9 @@ func readAnchor(held string) (evidence.Anchor, error) {
 		return evidence.ParseAnchor("the seal line", []byte(held))
 	}
 	data, err := readSmall(held)
+	if bytes.HasPrefix(data, []byte("PK\x03\x04")) { // a bundle, which may be larger
+		data, err = readBundle(held)
+	}
 	if err != nil {
 		return evidence.Anchor{}, err
 	}

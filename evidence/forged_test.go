@@ -138,6 +138,30 @@ func TestForgedBundles(t *testing.T) {
 	}
 }
 
+// A bundle that the reader got before tells whether a later one is of the same history.
+func TestBundleAgainstAnEarlierBundle(t *testing.T) {
+	honest, forged := doctored(t)
+	earlier, err := ParseAnchor("earlier.zip", write(t, honest.key, honest.contents(testPolicy, testSettings)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := testOptions()
+	o.Anchors = []Anchor{earlier}
+	r := check(t, write(t, forged.key, forged.contents(testPolicy, testSettings)), o)
+	if r.Grade != Altered || !strings.Contains(r.Problem.Error(), "earlier.zip: contradicts the leaves") {
+		t.Errorf("a fork: %v, %v", r.Grade, r.Problem)
+	}
+	honest.request("call", 200)
+	honest.seal(t, testPolicy, testSettings)
+	later := write(t, honest.key, honest.contents(testPolicy, testSettings))
+	if r := check(t, later, o); r.Grade != Held || len(r.Notes) != 1 {
+		t.Errorf("the same log, later: %v, %v, %q", r.Grade, r.Problem, r.Notes)
+	}
+	if _, err := ParseAnchor("earlier.zip", later[:len(later)-1]); err == nil {
+		t.Error("an altered bundle is held")
+	}
+}
+
 // forgedOnThePage checks that the page finds each of them, too, and shows hostile words as words.
 func forgedOnThePage(t *testing.T, ctx context.Context) {
 	t.Helper()

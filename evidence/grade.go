@@ -41,9 +41,13 @@ type Anchor struct {
 	Line       *HeldLine
 }
 
-// ParseAnchor reads a checkpoint (signed or its three lines) or a text with a seal line in it, such
-// as a mail; the last seal line counts. name is what messages call it.
+// ParseAnchor reads a checkpoint (signed or its three lines), a text with a seal line in it, such as
+// a mail, where the last one counts, or an earlier bundle, whose head counts. name is what messages
+// call it.
 func ParseAnchor(name string, text []byte) (Anchor, error) {
+	if bytes.HasPrefix(text, []byte(bundleStart)) {
+		return anchorOfBundle(name, text)
+	}
 	if bytes.HasPrefix(text, []byte(originPrefix)) {
 		body, _, signed := bytes.Cut(text, []byte("\n\n"))
 		if signed {
@@ -70,6 +74,26 @@ func ParseAnchor(name string, text []byte) (Anchor, error) {
 	}
 	return Anchor{}, fmt.Errorf("%s: is neither a checkpoint nor has it a line \"%s…\"", name,
 		sealLinePrefix)
+}
+
+// bundleStart is how every bundle begins, as a ZIP file.
+const bundleStart = "PK\x03\x04"
+
+// anchorOfBundle is the head of a bundle that the reader got before, which must hold together.
+func anchorOfBundle(name string, data []byte) (Anchor, error) {
+	b, err := OpenBundle(data)
+	if err != nil {
+		return Anchor{}, fmt.Errorf("%s: %w", name, err)
+	}
+	r := b.Check(CheckOptions{})
+	if r.Problem != nil {
+		return Anchor{}, fmt.Errorf("%s is altered itself: %w", name, r.Problem)
+	}
+	head, err := OpenCheckpoint(b.named[fileCheckpoint], r.Public)
+	if err != nil {
+		return Anchor{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return Anchor{Name: name, Checkpoint: &head}, nil
 }
 
 // ErrNotComparable says that an anchor lies outside of what is being checked, so that it neither
