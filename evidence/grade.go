@@ -41,9 +41,9 @@ type Anchor struct {
 	Line       *HeldLine
 }
 
-// ParseAnchor reads a checkpoint (signed or its three lines), a text with a seal line in it, such as
-// a mail, where the last one counts, or an earlier bundle, whose head counts. name is what messages
-// call it.
+// ParseAnchor reads a checkpoint (signed or its three lines), a text with a seal line in it, such
+// as a mail, where the last one counts, or an earlier bundle, whose head counts. name is what
+// messages call it.
 func ParseAnchor(name string, text []byte) (Anchor, error) {
 	if bytes.HasPrefix(text, []byte(bundleStart)) {
 		return anchorOfBundle(name, text)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Quote gives a file's name in double quotes, as %q does, but for backslashes: in Windows they stand
-// between folders, and whoever copies a name from a message must get the file. Characters that do
-// not print are escaped.
+// Quote gives a file's name in double quotes, as %q does, but for backslashes: in Windows they
+// stand between folders, and whoever copies a name from a message must get the file. Characters
+// that do not print are escaped.
 func Quote(name string) string {
 	parts := strings.Split(name, `\`)
 	for i, part := range parts {

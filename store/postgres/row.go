@@ -22,7 +22,8 @@ type storedRow struct {
 
 const (
 	rowHead = `SELECT id, tenant_id, route_id, source_id, client_id, started_at, status, cut_short,
-	response_bytes, request_bytes, duration_us, first_byte_us, retry_after_s, key, query, params, error`
+	response_bytes, request_bytes, duration_us, first_byte_us, retry_after_s,
+	key, query, params, error`
 	rowColumns = rowHead + ", date_skew_s, vendor_id FROM request "
 	// packColumns leave out what no chunk holds.
 	packColumns = rowHead + ", NULL::bigint, NULL::text FROM request "
