@@ -48,7 +48,16 @@ type urlKey struct{ method, scheme, host, path, rawPath, query string }
 type urlCache struct {
 	mu         sync.RWMutex
 	young, old map[urlKey]keptURL
-	places     map[placeKey]place
+	places     map[placeKey]*namedPlace
+	// last is the place of the request before: the next has the same, nearly always, and is spared the
+	// lock and the hash of five texts.
+	last atomic.Pointer[namedPlace]
+}
+
+// namedPlace is a place and what it is found by.
+type namedPlace struct {
+	place
+	key placeKey
 }
 
 // placeKey tells places apart; tenant is set where the host does not tell it, see Followed.
@@ -112,12 +121,37 @@ func (t *Transport) match(method string, u *url.URL) keptURL {
 	}
 }
 
-// plainURL is a URL without userinfo and fragment.
+// plainURL is a URL without userinfo and fragment. Of most URLs nothing needs escaping, which their
+// String would find out at twice the cost.
 func plainURL(u *url.URL) string {
+	if u.Scheme != "" && u.Opaque == "" && u.RawPath == "" && !u.ForceQuery && isPlain(u.Host) &&
+		strings.HasPrefix(u.Path, "/") && isPlain(u.Path) {
+		if u.RawQuery == "" {
+			return u.Scheme + "://" + u.Host + u.Path
+		}
+		return u.Scheme + "://" + u.Host + u.Path + "?" + u.RawQuery
+	}
 	plain := *u
 	plain.User, plain.Fragment, plain.RawFragment = nil, "", ""
 	return plain.String()
 }
+
+// isPlain says that a host or a path is not empty and spelled the same in a URL.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if !plainBytes[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
+
+var plainBytes = func() (set [256]bool) {
+	for _, c := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/:" {
+		set[c] = true
+	}
+	return set
+}()
 
 // keyDigest is the digest of a key that may not be kept.
 func (t *Transport) keyDigest(value string) string { return privacy.Key(value, t.key) }
@@ -138,27 +172,26 @@ func storedMethod(method string) string {
 // origin decides. Its strings share no memory with a URL.
 func (t *Transport) place(k placeKey, tenant string, u *url.URL) place {
 	c := &t.urls
+	if p := c.last.Load(); p != nil && p.key == k {
+		return p.place
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p, ok := c.places[k]; ok {
-		return p
+	p, ok := c.places[k]
+	if !ok {
+		if c.places == nil || len(c.places) >= placesMax {
+			c.places = make(map[placeKey]*namedPlace)
+		}
+		k.origin, k.template = strings.Clone(k.origin), strings.Clone(k.template)
+		k.tenant = strings.Clone(k.tenant)
+		p = &namedPlace{key: k, place: place{
+			tenant: t.storedTenant(either(tenant, t.tenant, strings.ToLower(u.Hostname()))),
+			route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},
+		}}
+		c.places[k] = p
 	}
-	if c.places == nil || len(c.places) >= placesMax {
-		c.places = make(map[placeKey]place)
-	}
-	k.origin, k.template, k.tenant = strings.Clone(
-		k.origin,
-	), strings.Clone(
-		k.template,
-	), strings.Clone(
-		k.tenant,
-	)
-	p := place{
-		tenant: t.storedTenant(either(tenant, t.tenant, strings.ToLower(u.Hostname()))),
-		route:  &store.Route{Method: k.method, Origin: k.origin, Template: k.template, Class: k.class},
-	}
-	c.places[k] = p
-	return p
+	c.last.Store(p)
+	return p.place
 }
 
 // storedTenant is a tenant's name as it may be stored; a digest stands for one that may not be.

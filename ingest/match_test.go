@@ -62,3 +62,31 @@ func TestURLsThatNoPolicyCanRead(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainURL compares with what net/url makes of the parts.
+func TestPlainURL(t *testing.T) {
+	hosts := []string{"acme.xima.cloud", "acme.xima.cloud:8443", "[::1]:80", "a b", "ä.example", ""}
+	paths := []string{
+		"/rest/api/v2/recordings/6f96-19ff~_.x/audio", "/", "", "relative", "/a b", "/a%b", "/ä", "/a;b,c",
+		"//a", "*", "/a:b",
+	}
+	for _, scheme := range []string{"https", "http", ""} {
+		for _, host := range hosts {
+			for _, path := range paths {
+				for _, u := range []url.URL{
+					{Scheme: scheme, Host: host, Path: path},
+					{Scheme: scheme, Host: host, Path: path, RawQuery: "a=b c&d=%zz"},
+					{Scheme: scheme, Host: host, Path: path, ForceQuery: true},
+					{Scheme: scheme, Host: host, Path: path, RawPath: "/%61"},
+					{Scheme: scheme, Host: host, Path: path, Opaque: "x"},
+				} {
+					want := u.String()
+					u.User, u.Fragment = url.UserPassword("name", "secret"), "fragment"
+					if got := plainURL(&u); got != want {
+						t.Errorf("plainURL(%#v) = %q, not %q", u, got, want)
+					}
+				}
+			}
+		}
+	}
+}
