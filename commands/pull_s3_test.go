@@ -30,12 +30,14 @@ func startObjects(ts *testscript.TestScript, _ bool, args []string) {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})
-	for range 100 {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
+		if time.Now().After(until) {
+			ts.Fatalf("objects: the server does not listen on %s", addr)
+		}
 	}
 	ts.Setenv("AWS_ENDPOINT_URL", "http://"+addr)
 	ts.Setenv("AWS_ACCESS_KEY_ID", "key")

@@ -191,7 +191,7 @@ func TestPaceGivesLateSlotsBack(t *testing.T) {
 	sendPaced(t, NewTransport(&stamps{}, &recorded{}, WithPolicy(policy), WithPacer(p)), "/media", 1)
 	select {
 	case <-slots.settled:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the slot is never settled")
 	}
 }

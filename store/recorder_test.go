@@ -75,7 +75,7 @@ func TestRecorderOverflows(t *testing.T) {
 	m := &memory{broken: ErrLocked}
 	rec := NewRecorder(m)
 	sent := int64(0)
-	for deadline := time.Now().Add(10 * time.Second); rec.Dropped() == 0; {
+	for deadline := time.Now().Add(time.Minute); rec.Dropped() == 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing was dropped")
 		}
@@ -137,7 +137,7 @@ func TestListsAmongRequests(t *testing.T) {
 // eventually waits until what holds with the memory locked.
 func (m *memory) eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		m.mu.Lock()
 		ok := holds()
 		m.mu.Unlock()

@@ -326,7 +326,7 @@ func TestLoop(t *testing.T) {
 	to := &url.URL{Scheme: "http", Path: "/t/acme"}
 	s := before(t, to)
 	to.Host = s.addr
-	status, body := get(t, &http.Client{Timeout: 10 * time.Second}, "http://"+s.addr+"/t/acme/x")
+	status, body := get(t, &http.Client{Timeout: time.Minute}, "http://"+s.addr+"/t/acme/x")
 	if status != http.StatusBadGateway || !strings.Contains(body, "itself") {
 		t.Errorf("%d %q", status, body)
 	}

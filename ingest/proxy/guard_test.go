@@ -329,7 +329,7 @@ func TestRingFieldEndsHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprintf(conn, "GET /t/acme/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s: other\r\n\r\n", ringField)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

@@ -13,10 +13,16 @@ import (
 	"time"
 )
 
-// hasty makes a proxy that waits for nobody.
-func hasty(c *Config) {
-	c.patience = patience{first: 300 * time.Millisecond, body: 300 * time.Millisecond, idle: 600 * time.Millisecond}
-}
+// little is the patience of a proxy that waits for nobody.
+var little = patience{first: time.Second, body: time.Second, idle: 1500 * time.Millisecond}
+
+func hasty(c *Config) { c.patience = little }
+
+// enough is for what goes on slowly: a busy machine, which stands still for a second now and then,
+// must not make it seem to have stopped.
+var enough = patience{first: 3 * time.Second, body: 3 * time.Second, idle: 3 * time.Second}
+
+func patient(c *Config) { c.patience = enough }
 
 // silent accepts connections and says nothing, or what it is given once it was asked; then it stops.
 func silent(t *testing.T, says string) *url.URL {
@@ -56,7 +62,7 @@ func silent(t *testing.T, says string) *url.URL {
 // ends reads a connection to its end, which must come by itself.
 func ends(t *testing.T, conn net.Conn) string {
 	t.Helper()
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(time.Minute))
 	back, err := io.ReadAll(conn)
 	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
 		t.Error("the connection is still there")
@@ -98,7 +104,8 @@ func TestSilentClients(t *testing.T) {
 
 // TestTunnelIdle: a tunnel lives for as long as one side has something to say.
 func TestTunnelIdle(t *testing.T) {
-	s := start(t, http.HandlerFunc(echo), hasty)
+	t.Parallel()
+	s := start(t, http.HandlerFunc(echo), patient)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -109,9 +116,9 @@ func TestTunnelIdle(t *testing.T) {
 		if err != nil {
 			return
 		}
-		for range 20 { // longer than both kinds of patience
+		for range 20 { // longer than any patience
 			io.WriteString(conn, "x")
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(enough.idle / 15)
 		}
 	}()
 	if back := ends(t, s.tunnelTo(t, l.Addr().String(), "idle")); len(back) != 20 {
@@ -172,19 +179,20 @@ func TestStoppedBodies(t *testing.T) {
 
 // TestSlowIsNotStopped has a body that takes longer than the patience, a little at a time.
 func TestSlowIsNotStopped(t *testing.T) {
+	t.Parallel()
 	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		for range 8 {
 			fmt.Fprint(w, n)
 			w.(http.Flusher).Flush()
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(enough.body / 6)
 		}
-	}), hasty)
+	}), patient)
 	body, in := io.Pipe()
 	go func() {
 		for range 8 {
 			io.WriteString(in, "x")
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(enough.body / 6)
 		}
 		in.Close()
 	}()
@@ -258,7 +266,7 @@ func TestGoneWhileWaiting(t *testing.T) {
 	conn.Close()
 	select {
 	case <-over:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("a request goes on whose client is gone")
 	}
 	if r := s.rows.wait(t, 1)[0]; r.Error != "cancelled" {
@@ -284,6 +292,6 @@ func TestKeptAlive(t *testing.T) {
 		if _, body := read(t, resp); resp.StatusCode != 200 || !strings.HasSuffix(body, "body") {
 			t.Errorf("%d %q", resp.StatusCode, body)
 		}
-		time.Sleep(500 * time.Millisecond) // longer than any deadline that is left behind
+		time.Sleep(little.body + little.body/4) // longer than any deadline that is left behind
 	}
 }

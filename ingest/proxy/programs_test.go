@@ -315,7 +315,7 @@ func (w *world) check(t *testing.T, script, client string, command func(string) 
 	t.Helper()
 	output(t, command(script))
 	var rows []store.Request
-	for until := time.Now().Add(10 * time.Second); len(rows) < 4 && time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); len(rows) < 4 && time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
 		rows = w.rows(t)
 	}
 	sent := w.vendor.take()

@@ -39,7 +39,7 @@ func (r *rows) list() []store.Request {
 // wait gives the rows once there are n of them.
 func (r *rows) wait(t *testing.T, n int) []store.Request {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
 		if list := r.list(); len(list) >= n {
 			return list
 		}

@@ -256,11 +256,11 @@ func (b *browser) show(i, charts int) {
 			}
 			s.scrollIntoView();
 		})(document.getElementById('t%d'))`, i), nil),
-		chromedp.Poll(fmt.Sprintf("((s) => s.dataset.period === `${(Date.parse(document.getElementById('from').value) - Date.parse(document.getElementById('from').min)) / 864e5} ${(Date.parse(document.getElementById('to').value) - Date.parse(document.getElementById('from').min)) / 864e5} ` + (s.dataset.period || '').split(' ')[2])(document.getElementById('t%d'))", i), nil, chromedp.WithPollingTimeout(20*time.Second)))
+		chromedp.Poll(fmt.Sprintf("((s) => s.dataset.period === `${(Date.parse(document.getElementById('from').value) - Date.parse(document.getElementById('from').min)) / 864e5} ${(Date.parse(document.getElementById('to').value) - Date.parse(document.getElementById('from').min)) / 864e5} ` + (s.dataset.period || '').split(' ')[2])(document.getElementById('t%d'))", i), nil, chromedp.WithPollingTimeout(2*time.Minute)))
 	for k := range charts {
 		figure := fmt.Sprintf("document.querySelectorAll('#t%d figure')[%d]", i, k)
 		b.do(chromedp.Evaluate(figure+".scrollIntoView()", nil),
-			chromedp.Poll(fmt.Sprintf("((f) => f.matches('.nothing') || f.querySelector('.chart svg'))(%s)", figure), nil, chromedp.WithPollingTimeout(20*time.Second)))
+			chromedp.Poll(fmt.Sprintf("((f) => f.matches('.nothing') || f.querySelector('.chart svg'))(%s)", figure), nil, chromedp.WithPollingTimeout(2*time.Minute)))
 	}
 }
 

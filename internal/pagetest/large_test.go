@@ -226,7 +226,7 @@ func TestAccessibility(t *testing.T) {
 		b.show(1, 3)
 		b.do(chromedp.Evaluate("document.querySelectorAll('#t1 details, .notes details').forEach((d) => { d.open = true; })", nil), chromedp.Evaluate(script, nil))
 		found := eval[[]string](b, "(window.axeFound = null, axe.run().then((r) => { window.axeFound = r.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map((n) => n.target + ' ' + n.failureSummary).join(' | ')); }), [])")
-		b.do(chromedp.Poll("window.axeFound", &found, chromedp.WithPollingTimeout(60*time.Second)))
+		b.do(chromedp.Poll("window.axeFound", &found, chromedp.WithPollingTimeout(4*time.Minute)))
 		for _, f := range found {
 			t.Errorf("%s, %d pixels wide: %s", look.scheme, look.width, f)
 		}

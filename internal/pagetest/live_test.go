@@ -73,7 +73,7 @@ func TestLivePageFollowsTheLog(t *testing.T) {
 	}
 	before := top()
 	add("borealis")
-	for end, n := time.Now().Add(30*time.Second), 0; n != 4; time.Sleep(50 * time.Millisecond) {
+	for end, n := time.Now().Add(2*time.Minute), 0; n != 4; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d tenants in the end, want 4", n)
 		}
@@ -83,9 +83,9 @@ func TestLivePageFollowsTheLog(t *testing.T) {
 	}
 	// The page that was loaded again shows what the reader had open and in view.
 	b.do(chromedp.WaitReady("html[data-ready]"))
-	b.do(chromedp.Poll("document.querySelector('section.tenant details[open] table')", nil, chromedp.WithPollingTimeout(20*time.Second)))
+	b.do(chromedp.Poll("document.querySelector('section.tenant details[open] table')", nil, chromedp.WithPollingTimeout(2*time.Minute)))
 	var after float64
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if after = top(); math.Abs(after-before) < 1 {
 			break
 		}

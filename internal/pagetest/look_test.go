@@ -129,7 +129,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	}
 	b.do(chromedp.Focus("#t1 summary"))
 	press(kb.Enter)
-	b.do(chromedp.Poll("document.querySelector('#t1 figure details[open] table')", nil, chromedp.WithPollingTimeout(20*time.Second)))
+	b.do(chromedp.Poll("document.querySelector('#t1 figure details[open] table')", nil, chromedp.WithPollingTimeout(2*time.Minute)))
 	b.do(chromedp.Focus("[data-days='7']"))
 	press(" ")
 	if fragment := eval[string](b, "location.hash"); !strings.Contains(fragment, "from=2026-10-26") {

@@ -355,7 +355,7 @@ func TestSimpleProtocol(t *testing.T) {
 func TestSlots(t *testing.T) {
 	url := pgtest.Schema(t)
 	a, b := openTest(t, url), openTest(t, url)
-	const lease = 300 * time.Millisecond
+	const lease = time.Hour
 	slot, _, ok, err := a.TakeSlot(ctx, "acme", "audio", lease)
 	if must(t, err); !ok {
 		t.Fatal("a free slot was refused")
@@ -371,13 +371,14 @@ func TestSlots(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("a slot that was settled: %v, %v", ok, err)
 	}
-	must(t, a.SettleSlot(ctx, slot, time.Now().Add(time.Hour))) // an expired one
-	time.Sleep(lease)
+	must(t, a.SettleSlot(ctx, slot, time.Now().Add(time.Hour)))                 // an expired one
+	_, err = a.pool.Exec(ctx, "UPDATE pace SET next_at = next_at - 3600000000") // an hour later
+	must(t, err)
 	if _, _, ok, err := a.TakeSlot(ctx, "acme", "audio", lease); err != nil || !ok {
 		t.Errorf("the slot of a dead process: %v, %v", ok, err)
 	}
 	must(t, b.SettleSlot(ctx, second, time.Now().Add(time.Hour)))
-	_, err = a.pool.Exec(ctx, "UPDATE pace SET next_at = next_at + 3600000000")
+	_, err = a.pool.Exec(ctx, "UPDATE pace SET next_at = next_at + 7200000000")
 	must(t, err)
 	if _, _, ok, err := a.TakeSlot(ctx, "acme", "audio", lease); err != nil || !ok {
 		t.Errorf("a time from before the clock was set back: %v, %v", ok, err)
@@ -399,7 +400,7 @@ func TestLocked(t *testing.T) {
 	told := make(chan bool, 10)
 	s := openTest(t, url, WhenWaiting(func() { told <- true }))
 	was, wasSilence := lockPatience, silence
-	lockPatience, silence = 200*time.Millisecond, 20*time.Millisecond
+	lockPatience, silence = time.Second, 20*time.Millisecond
 	defer func() { lockPatience, silence = was, wasSilence }()
 	other, err := pgx.Connect(ctx, url)
 	must(t, err)
@@ -411,7 +412,7 @@ func TestLocked(t *testing.T) {
 	}
 	select {
 	case <-told:
-	default:
+	case <-time.After(time.Minute):
 		t.Error("nobody was told")
 	}
 	_, err = other.Exec(ctx, "ROLLBACK")
@@ -424,7 +425,12 @@ func TestLocked(t *testing.T) {
 func TestLeases(t *testing.T) {
 	url := pgtest.Schema(t)
 	a, b := openTest(t, url), openTest(t, url)
-	const ttl = 300 * time.Millisecond
+	const ttl = time.Hour
+	older := func(by time.Duration) { // as it is that much later
+		t.Helper()
+		_, err := a.pool.Exec(ctx, "UPDATE lease SET until_at = until_at - $1", by.Microseconds())
+		must(t, err)
+	}
 	entry := []store.LedgerEntry{{Tenant: "acme", Key: "k", StartedAt: 1, At: 1, State: store.LedgerGone}}
 	take := func(s *Store) store.Lease {
 		t.Helper()
@@ -437,13 +443,13 @@ func TestLeases(t *testing.T) {
 	first := take(a)
 	must(t, a.AddLedger(ctx, entry))
 	for range 4 {
-		time.Sleep(ttl / 2)
+		older(ttl / 2)
 		must(t, first.Renew(ctx))
 		if _, ok, err := b.TakeLease(ctx, "acme", ttl); ok || err != nil {
 			t.Fatalf("a tenant that is held was given: %v", err)
 		}
 	}
-	time.Sleep(ttl)
+	older(ttl)
 	second := take(b)
 	if err := a.AddLedger(ctx, entry); !errors.Is(err, store.ErrLeaseLost) {
 		t.Errorf("who lost the tenant writes: %v", err)
