@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,10 @@ import (
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
 )
+
+// pullGCPercent has the garbage of a pull collected early: it runs for hours beside other programs,
+// and waits for the vendor most of the time.
+const pullGCPercent = 100
 
 // flushPatience is how long a refusal waits for a log that is locked.
 const flushPatience = 10 * time.Second
@@ -283,6 +288,7 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	}
 	show := se.pullProgress()
 	o.Progress = show.set
+	defer debug.SetGCPercent(debug.SetGCPercent(pullGCPercent))
 	done, err := pull.Run(ctx, tenants, o.Options)
 	show.stop()
 	if err != nil {

@@ -29,7 +29,10 @@ import (
 // process had. 40 agents are 10,000 recordings, 5 GB.
 //
 // What flushing costs is the disk's matter: TMPDIR says on which it is measured. In /dev/shm there is
-// none, and the processor binds, which pull shares with the simulator.
+// none, and the processor binds, which pull shares with the simulator. On the ext4 disk of a machine
+// with two processors, both busy otherwise, curl alone came to 236 to 257 MB/s, with the sync after
+// it to 124 to 144, the floor to 61 to 135, and pull to 102 to 139: what a disk takes that must
+// confirm it, and no 90 % of what curl leaves in memory.
 func BenchmarkPull(b *testing.B) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {

@@ -105,7 +105,7 @@ func TestPullCapThatWasLearnedEnds(t *testing.T) {
 			said, code := s.run(s.upstream("pull")...)
 			_, statuses := s.audio()
 			if holds := code == exitPartly && statuses[200] == 0; holds != c.holds || !holds && code != exitDone ||
-				!strings.Contains(strings.Join(strings.Fields(said), " "), c.says) {
+				!strings.Contains(words(said), c.says) {
 				t.Errorf("exit code %d, %v\n%s", code, statuses, said)
 			}
 		})

@@ -24,8 +24,13 @@ func TestPullKilledBeforeTheRowOfARefusal(t *testing.T) {
 	s := newPullSite(t, sim.Config{Agents: 2, MeanCall: time.Hour, BytesPerSecond: 10})
 	var asked atomic.Int64
 	refused := make(chan bool, 1)
-	lock := func() {}
-	var once sync.Once
+	db, err := sql.Open("sqlite3", "headroom.db") // which is there once it is used
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	var lock sync.Once
 	behind := vendorTransport(t, s)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.URL.Path, "/recordings/") { // a list
@@ -33,7 +38,11 @@ func TestPullKilledBeforeTheRowOfARefusal(t *testing.T) {
 			return
 		}
 		asked.Add(1)
-		once.Do(func() { lock() })
+		lock.Do(func() {
+			if _, err := db.Exec("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE"); err != nil {
+				t.Errorf("lock the log: %v", err)
+			}
+		})
 		w.WriteHeader(509)
 		refused <- true
 	}))
@@ -42,23 +51,18 @@ func TestPullKilledBeforeTheRowOfARefusal(t *testing.T) {
 	if said, code := s.run(append([]string{"plan"}, args[1:]...)...); code != exitDone { // makes the log
 		t.Fatalf("plan: exit code %d\n%s", code, said)
 	}
-	db, err := sql.Open("sqlite3", "headroom.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	lock = func() {
-		if _, err := db.Exec("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE"); err != nil {
-			t.Errorf("lock the log: %v", err)
-		}
-	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Args[0] = "headroom"
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	<-refused
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case <-refused:
+	case err := <-done:
+		t.Fatalf("the pull ended without asking for a recording: %v", err)
+	}
 	for range 1000 { // until the note is there; at the latest, the process is killed without one
 		if st, err := os.Stat("headroom.db-pull"); err == nil && st.Size() > 0 {
 			break
@@ -68,12 +72,12 @@ func TestPullKilledBeforeTheRowOfARefusal(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // that it was killed
+	<-done
 	if _, err := db.Exec("ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
 	said, code := s.run(args...)
-	if n := asked.Load(); n != 1 || code != exitPartly || !strings.Contains(said, "the vendor refused for egress at ") {
+	if n := asked.Load(); n != 1 || code != exitPartly || !strings.Contains(words(said), "the vendor refused for egress at ") {
 		t.Errorf("%d requests for recordings, exit code %d\n%s", n, code, said)
 	}
 	// A reset frees the tenant at once.
@@ -85,6 +89,9 @@ func TestPullKilledBeforeTheRowOfARefusal(t *testing.T) {
 		t.Errorf("%d requests for recordings after a reset\n%s", asked.Load(), said)
 	}
 }
+
+// words are those of a text, whatever the lines they are on.
+func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // vendorTransport passes requests on to the vendor of a site.
 func vendorTransport(t *testing.T, s *pullSite) func(http.ResponseWriter, *http.Request) {

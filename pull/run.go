@@ -289,6 +289,7 @@ func (r *runner) stop(why string, rest []recording, a account) {
 }
 
 func (r *runner) miss(items []recording, a account, why string) {
+	r.result.Missing = slices.Grow(r.result.Missing, len(items))
 	for _, rec := range items {
 		it := item{recording: rec, Key: r.text.key(rec.place)}
 		w := why

@@ -119,10 +119,10 @@ func (emptyLog) Downloaded(context.Context, string, int64) (map[uint64]bool, err
 	return nil, nil
 }
 
-// What is to be fetched takes few bytes of memory each: with what the collector leaves until it
-// runs, twice as many.
+// What is to be fetched takes few bytes of memory each, and while it is listed not many more: with
+// what the collector leaves until it runs, twice as many.
 func TestListedRecordingsTakeLittleMemory(t *testing.T) {
-	const n, most = 30_000, 64
+	const n, most = 30_000, 80
 	o, err := Options{Policy: policy(t), Log: emptyLog{}, To: Folder(t.TempDir())}.checked()
 	if err != nil {
 		t.Fatal(err)
