@@ -1,8 +1,11 @@
 package commands
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
 )
 
 func TestEveryCommandShowsAnExample(t *testing.T) {
@@ -34,5 +37,49 @@ func TestArrange(t *testing.T) {
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, %v, want %s", line, got, err, want)
 		}
+	}
+}
+
+// A value that is no number, duration or truth gets one line, in every command.
+func TestWrongValuesOfFlags(t *testing.T) {
+	app := newApp(&streams{})
+	tried := map[string]int{}
+	try := func(command string, f cli.Flag) {
+		line := []string{"headroom", "--" + f.Names()[0] + "=much"}
+		if command != "" {
+			line = append([]string{"headroom", command}, line[1:]...)
+		}
+		kind := ""
+		switch f.(type) {
+		case *cli.StringFlag, *cli.StringSliceFlag, *choiceFlag:
+			return // the command reads them
+		case *cli.BoolFlag:
+			kind = "true or false"
+		case *cli.IntFlag:
+			kind = "a whole number"
+		case *cli.DurationFlag:
+			kind = "a duration"
+		default:
+			t.Fatalf("%s: nothing is tried of a flag of type %T", line, f)
+		}
+		tried[kind]++
+		var out, errs bytes.Buffer
+		code := Main(t.Context(), line, strings.NewReader(""), &out, &errs)
+		said := errs.String()
+		if code != 2 || out.Len() > 0 || strings.Count(said, "\n") != 1 ||
+			!strings.Contains(said, line[len(line)-1][:len(line[len(line)-1])-5]+`: "much" is not `+kind) {
+			t.Errorf("%s: exit %d, %q, %q", line, code, out.String(), said)
+		}
+	}
+	for _, f := range app.Flags {
+		try("", f)
+	}
+	for _, c := range app.Commands {
+		for _, f := range c.Flags {
+			try(c.Name, f)
+		}
+	}
+	if len(tried) < 3 {
+		t.Errorf("tried only %v", tried)
 	}
 }

@@ -3,7 +3,9 @@ package commands
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -85,7 +87,7 @@ func (a *arranger) unknownCommand(name string) error {
 
 // flag sorts a flag with its value.
 func (a *arranger) flag(args []string) ([]string, error) {
-	name, _, hasValue := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
+	name, value, hasValue := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
 	list, f := &a.global, find(a.app.Flags, name)
 	if a.cmd != nil && find(a.cmd.Flags, name) != nil {
 		list, f = &a.own, find(a.cmd.Flags, name)
@@ -106,8 +108,35 @@ func (a *arranger) flag(args []string) ([]string, error) {
 	if len(args) < n {
 		return nil, fmt.Errorf("%sflag %s needs a value", a.where(), args[0])
 	}
+	if n == 2 {
+		value, hasValue = args[1], true
+	}
+	if wanted := wantedOf(f, value); hasValue && wanted != "" {
+		return nil, fmt.Errorf("%sflag --%s: %q is not %s", a.where(), f.Names()[0], value, wanted)
+	}
 	*list = append(*list, args[:n]...)
 	return args[n:], nil
+}
+
+// wantedOf says what the value of a flag should be; "" where it is that, and for text, which the
+// command reads. The cli package would print its help behind an error of its own.
+func wantedOf(f cli.Flag, value string) (wanted string) {
+	var err error
+	switch f.(type) {
+	case *cli.IntFlag:
+		wanted = "a whole number, as in 10"
+		_, err = strconv.ParseInt(value, 0, strconv.IntSize)
+	case *cli.DurationFlag:
+		wanted = "a duration, as in 30s or 5m"
+		_, err = time.ParseDuration(value)
+	case *cli.BoolFlag:
+		wanted = "true or false"
+		_, err = strconv.ParseBool(value)
+	}
+	if err == nil {
+		return ""
+	}
+	return wanted
 }
 
 func (a *arranger) unknownFlag(arg, name string) error {
