@@ -170,7 +170,11 @@ func (b *brute) incident(part []*bruteEpisode, causes func(x, y *bruteEpisode) b
 	cause := part[i].rule
 	severity, open := analyze.Notice, false
 	nights, ids := map[int64]bool{}, map[int64]bool{}
-	first, last, lastNight, until := part[0].first, int64(0), part[0].nights[0], int64(0)
+	ofNow := func(e *bruteEpisode) bool {
+		return slices.Contains([]string{rules.EgressNear, rules.Growing, rules.NeverPulled}, e.rule)
+	}
+	onlyNow := !slices.ContainsFunc(part, func(e *bruteEpisode) bool { return !ofNow(e) })
+	first, last, lastNight, until := int64(1)<<62, int64(0), part[0].nights[0], int64(0)
 	var hits, bytes, refused int64
 	ofRules, counts := []string{cause}, map[string]int64{}
 	var classes []string
@@ -179,7 +183,10 @@ func (b *brute) incident(part []*bruteEpisode, causes func(x, y *bruteEpisode) b
 			severity = e.severity
 		}
 		open = open || e.open
-		first, last, lastNight = min(first, e.first), max(last, e.last), max(lastNight, e.nights[len(e.nights)-1])
+		if onlyNow || !ofNow(e) {
+			first, last = min(first, e.first), max(last, e.last)
+		}
+		lastNight = max(lastNight, e.nights[len(e.nights)-1])
 		until = max(until, e.until, e.last)
 		for _, n := range e.nights {
 			nights[n] = true

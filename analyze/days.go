@@ -94,6 +94,7 @@ type Again struct {
 type Download struct {
 	ID, At, Bytes int64
 	Status        int
+	Key           string // the recording's; "" where it has none
 }
 
 // Repeat is a recording that was downloaded completely more than once.
@@ -101,7 +102,8 @@ type Repeat struct {
 	FirstID, FirstAt int64
 	LastID, LastAt   int64
 	Downloads        int64
-	Wasted           int64 // bytes of all but the first
+	Wasted           int64  // bytes of all but the first
+	Key              string // the recording's; "" where it has none
 }
 
 // Origin is where requests were recorded from.

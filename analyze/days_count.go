@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -310,4 +311,25 @@ func (c *dayCounter) origins() (all []Origin) {
 			cmp.Compare(a.Source, b.Source), cmp.Compare(a.Client, b.Client))
 	})
 	return all
+}
+
+// nameRecordings fills in the keys of the largest and of the repeated recordings.
+func (t *TenantDays) nameRecordings(ctx context.Context, snap store.Snapshot) error {
+	of := map[int64][]*string{}
+	for i := range t.Largest {
+		of[t.Largest[i].ID] = append(of[t.Largest[i].ID], &t.Largest[i].Key)
+	}
+	for i := range t.Repeated {
+		of[t.Repeated[i].LastID] = append(of[t.Repeated[i].LastID], &t.Repeated[i].Key)
+	}
+	found, err := snap.ByID(ctx, slices.Sorted(maps.Keys(of)))
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		for _, key := range of[found[i].ID] {
+			*key = found[i].Key
+		}
+	}
+	return nil
 }

@@ -35,8 +35,18 @@ func Explain(
 	return err
 }
 
+// NoIncidentError says that a tenant has no incident with an id.
+type NoIncidentError struct {
+	ID, Tenant string
+	Known      []string // the ids of those that it has, in the order in which they began
+}
+
+func (e *NoIncidentError) Error() string {
+	return fmt.Sprintf("explain incident %q: tenant %q has no such incident", e.ID, e.Tenant)
+}
+
 // ExplainIncident calls f for each request of an incident, in order of time, with why it counts.
-// The error says so where there is no such incident.
+// Where there is no such incident, the error is a *NoIncidentError.
 func ExplainIncident(
 	ctx context.Context, snap store.Snapshot, o Options, tenant, id string, f func(Hit),
 ) error {
@@ -56,7 +66,11 @@ func ExplainIncident(
 	}
 	i := slices.IndexFunc(x.incidents, func(i incident) bool { return i.ID == id })
 	if i < 0 {
-		return fmt.Errorf("explain incident %q: tenant %q has no such incident", id, tenant)
+		none := &NoIncidentError{ID: id, Tenant: tenant}
+		for _, other := range x.incidents {
+			none.Known = append(none.Known, other.ID)
+		}
+		return none
 	}
 	slices.SortStableFunc(all, func(a, b found) int {
 		return cmp.Or(cmp.Compare(a.hit.At, b.hit.At), cmp.Compare(a.hit.ID, b.hit.ID),

@@ -50,11 +50,12 @@ func (a *Auditor) result(
 			n, ok := seen[x.ID]
 			return ok && x.Hits <= n
 		})
-		r.Incidents = v.told(v.only)
+		r.Incidents = v.told(a, v.only)
 	} else {
-		r.Incidents = v.told(all)
+		r.Incidents = v.told(a, all)
 	}
 	r.Findings = v.findings(a, &r, all)
+	r.Violating = v.violating(r.Findings)
 	r.seen = map[string]int64{}
 	for _, x := range all {
 		r.seen[x.ID] = x.Hits
@@ -91,6 +92,21 @@ func (v *view) count(a *Auditor, r *Result) {
 		}
 	}
 	r.Spacing = v.spacing(a)
+}
+
+// violating counts the different requests in findings that are violations.
+func (v *view) violating(all []Finding) (n int64) {
+	var grave uint64
+	for i := range all {
+		if all[i].Severity == Violation {
+			grave |= 1 << slices.Index(rules.Names(), all[i].Rule)
+		}
+	}
+	for _, night := range v.counted {
+		requests, _ := night.distinct(grave)
+		n += requests
+	}
+	return n
 }
 
 // nightCounts are the nights that are counted.

@@ -38,6 +38,8 @@ type episode struct {
 type incident struct {
 	Incident
 	episodes []*episode
+	// firstNight and lastNight are those of First and Last, and of absences up to their end.
+	firstNight, lastNight int32
 }
 
 // incidents are all of them, in the order in which they began.
@@ -177,17 +179,17 @@ func (x *incident) weight() (s rules.Severity) {
 func (v *view) fill(a *Auditor, x *incident) {
 	of, firstNight, lastNight := uint64(0), x.episodes[0].first, x.episodes[0].last
 	var classes uint32
-	for i, e := range x.episodes {
+	momentary := !slices.ContainsFunc(x.episodes, func(e *episode) bool { return !rules.All[e.rule].Now })
+	for _, e := range x.episodes {
 		of |= 1 << e.rule
 		classes |= e.hits.Classes
 		lastNight = max(lastNight, e.last)
 		x.Open = x.Open || e.open
 		x.Hits += e.hits.Count
 		x.WastedBytes += e.hits.Bytes
-		if i == 0 {
-			x.First = e.hits.First
+		if momentary || !rules.All[e.rule].Now { // the moment of an audit is none of what happened
+			x.extend(e)
 		}
-		x.First, x.Last = min(x.First, e.hits.First), max(x.Last, e.hits.Last)
 		k := slices.Index(x.Rules, rules.All[e.rule].Name)
 		if k < 0 {
 			k = len(x.Rules)
@@ -218,6 +220,15 @@ func (v *view) fill(a *Auditor, x *incident) {
 	x.ID = a.tenant.Name + "-" + a.calend.date(firstNight).Format(time.DateOnly) + "-" + x.Cause
 	x.ResetAt = v.reset(a, x, lastNight)
 	x.Title = title(a, x)
+}
+
+// extend lets the incident reach over an episode's hits and nights.
+func (x *incident) extend(e *episode) {
+	if x.Last == 0 {
+		x.First, x.firstNight, x.lastNight = e.hits.First, e.first, e.last
+	}
+	x.First, x.Last = min(x.First, e.hits.First), max(x.Last, e.hits.Last)
+	x.firstNight, x.lastNight = min(x.firstNight, e.first), max(x.lastNight, e.last)
 }
 
 // masks are the rules of an incident that each of v.nights is about, and of how many nights the
@@ -275,9 +286,10 @@ func (v *view) reset(a *Auditor, x *incident, lastNight int32) (at int64) {
 
 // told are the incidents that an audit tells of: open ones, and those that ended within what is
 // counted. Open ones come first, then the latest.
-func (v *view) told(all []incident) (told []Incident) {
+func (v *view) told(a *Auditor, all []incident) (told []Incident) {
 	for i := range all {
 		if x := &all[i]; x.Open || x.end() >= v.since {
+			x.Detail = v.detail(a, x)
 			told = append(told, x.Incident)
 		}
 	}

@@ -13,25 +13,22 @@ import (
 // title tells an incident in a sentence or three.
 func title(a *Auditor, x *incident) string {
 	zone := a.calend.zone
-	when := measure.DateRange(time.UnixMicro(x.First), time.UnixMicro(x.Last), zone)
-	joint := " from "
-	if measure.Date(time.UnixMicro(x.First), zone) == measure.Date(time.UnixMicro(x.Last), zone) {
-		joint = " on "
-	}
+	first := nightWords(a.calend, x.firstNight)
 	var b strings.Builder
 	cause := rules.Of(x.Cause)
 	switch {
 	case cause.Now:
 		b.WriteString(cause.Title)
 	case cause.Absence && x.Open:
-		b.WriteString(cause.Title + " since " + measure.ShortDate(time.UnixMicro(x.First), zone))
+		b.WriteString(cause.Title + " since the " + first)
 	case cause.Absence:
-		b.WriteString(
-			cause.Title + " from " + measure.DateRange(time.UnixMicro(x.First), time.UnixMicro(x.end()),
-				zone),
-		)
+		b.WriteString(cause.Title + " from the " + first + " until " +
+			measure.ShortDate(time.UnixMicro(x.end()), zone))
+	case x.firstNight == x.lastNight:
+		b.WriteString(cause.Title + " in the " + first)
 	default:
-		b.WriteString(cause.Title + joint + when)
+		b.WriteString(cause.Title + " in the nights from " +
+			measure.DateRange(a.calend.date(x.firstNight), a.calend.date(x.lastNight+1), nil))
 	}
 	b.WriteString(effects(x))
 	b.WriteString(".")
@@ -46,6 +43,33 @@ func title(a *Auditor, x *incident) string {
 		fmt.Fprintf(&b, " Ended; %s since.", measure.Count(int64(x.CleanNights), "clean night"))
 	}
 	return b.String()
+}
+
+// nightWords name a night by both of its days, "night of 21 to 22 Nov": its id has the first, most
+// of its requests the second.
+func nightWords(c calendar, night int32) string {
+	return "night of " + measure.DateRange(c.date(night), c.date(night+1), nil)
+}
+
+// detail says what the hits of an incident's cause come to, among the requests of its nights.
+func (v *view) detail(a *Auditor, x *incident) string {
+	cause := rules.Of(x.Cause)
+	var h rules.Hits
+	for _, e := range x.episodes {
+		if rules.All[e.rule] == cause {
+			h.Merge(&e.hits)
+		}
+	}
+	if cause.Distinct {
+		h.Count = int64(len(h.Keys))
+	}
+	f := rules.Found{Hits: &h, Policy: a.policy, Egress: a.facts.Egress}
+	for _, n := range v.nights[v.index(x.firstNight):v.index(x.lastNight+1)] {
+		f.Paced += n.Paced
+		f.Indeterminate += n.Indeterminate
+		f.Slips += n.Slips
+	}
+	return cause.Detail(&f)
 }
 
 // endedBy says what ends an open incident; "" where a forecast or a comparison of weeks decides.

@@ -1,12 +1,12 @@
 package analyze
 
 import (
-	"github.com/6dcca832/headroom/analyze/rules"
-	"github.com/6dcca832/headroom/limits"
-
+	"slices"
 	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
+	"github.com/6dcca832/headroom/analyze/rules"
+	"github.com/6dcca832/headroom/limits"
 )
 
 // About says what an audit is about.
@@ -59,6 +59,9 @@ type Report struct {
 	// Seen counts what every incident consists of, by its id, for Options.Seen of the next audit
 	// that is about what is new.
 	Seen map[string]int64
+	// ToldAt is when incidents were last told of; the zero time where that is not known. Run leaves
+	// it out, since the log does not say whom.
+	ToldAt time.Time
 }
 
 // Pruned says that the requests before a time were removed, and how many of how many response bytes
@@ -100,10 +103,12 @@ type Result struct {
 	Since    int64 // what is counted begins here, microseconds since 1970 UTC; see Report.Since
 	Requests int64
 	// AtFault is how many different requests are in findings that weigh as warning or more.
-	AtFault  int64
-	Spacing  Spacing
-	Statuses []StatusCount // by method, class, status
-	Egress   Egress
+	AtFault int64
+	// Violating is how many different requests are in findings that are violations.
+	Violating int64
+	Spacing   Spacing
+	Statuses  []StatusCount // by method, class, status
+	Egress    Egress
 	// Facts are what is known of the cap from outside the log: what was told, when, by whom, and
 	// for how many agents.
 	Facts egress.CapFacts
@@ -169,7 +174,8 @@ type Incident struct {
 	// Cause is the rule of the earliest episode that has no cause in the incident: a likely one.
 	Cause string
 	Open  bool
-	// First and Last are the first and the last hit, microseconds since 1970 UTC.
+	// First and Last are the first and the last hit, microseconds since 1970 UTC. The moment of the
+	// audit is neither, but where the incident is of nothing else, see Momentary.
 	First, Last int64
 	// Nights is how many nights had a hit.
 	Nights int
@@ -185,10 +191,20 @@ type Incident struct {
 	Refused, WastedBytes int64
 	Severity             rules.Severity
 	Title                string   // a sentence or two
+	Detail               string   // what the hits of its cause come to, in a sentence without its end
 	Rules                []string // the cause first, then in the order in which they began
 	Counts               []int64  // how often each of Rules fired
 
 	recentlyRefused bool // whether one of Requests was refused in the last nights
+}
+
+// Momentary says that all of the incident is about the moment of the audit: a forecast, or a
+// comparison of weeks. No request made it begin, and First and Last are that moment.
+func (i *Incident) Momentary() bool {
+	return !slices.ContainsFunc(i.Rules, func(name string) bool {
+		r := rules.Of(name)
+		return r == nil || !r.Now
+	})
 }
 
 // Spacing is about the gaps between the starts of one class's requests. Gaps are in microseconds,

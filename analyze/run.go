@@ -217,7 +217,10 @@ func (r *runner) all(ctx context.Context, seen *onlooking) ([]Result, error) {
 			return fmt.Errorf("audit tenant %q: %w", name, err)
 		}
 		results[i].Held = r.held(name, results[i].Since)
-		return w.into(seen, i, name, r.o)
+		if err := w.into(seen, i, name, r.o); err != nil || seen.days == nil {
+			return err
+		}
+		return seen.days.Tenants[i].nameRecordings(ctx, r.snap)
 	})
 	if err != nil {
 		return nil, err

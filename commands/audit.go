@@ -160,16 +160,21 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	defer snap.Close()
 	se.tellMisnamed(snap)
 	se.tellSetAside(snap)
+	if !o.since.Before(o.asOf) {
+		se.tell("headroom: --since %s is not before the moment of the audit, %s: no request can count",
+			stamp(o.since), stamp(o.asOf))
+	}
 	if o.explain != "" {
 		return explain(c.Context, se, snap, names, o)
 	}
 	options := se.analysis(o.span, names)
 	options.NoCache, options.Nights = o.noCache, o.nights
+	var toldAt time.Time
 	if o.news {
 		if err := se.writable(); err != nil {
 			return fmt.Errorf("flag --new: keeps what was told in the database: %w", err)
 		}
-		if options.Seen, err = readCursor(c.Context, snap, o.cursor); err != nil {
+		if options.Seen, toldAt, err = readCursor(c.Context, snap, o.cursor); err != nil {
 			return err
 		}
 	}
@@ -177,6 +182,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	if err != nil {
 		return err
 	}
+	r.ToldAt = toldAt
 	se.outcome = auditSummary(r)
 	if err := se.tellAudit(c.Context, snap, names, r, o); err != nil {
 		return err
@@ -323,6 +329,9 @@ func explain(
 			}
 		})
 	}
+	if none := (*analyze.NoIncidentError)(nil); errors.As(err, &none) {
+		return fmt.Errorf("flag --explain: %w%s", err, nearestIncident(none))
+	}
 	if err != nil {
 		return err
 	}
@@ -331,6 +340,28 @@ func explain(
 		return err
 	}
 	return se.write(o.output, func(w io.Writer) error { return report.Explain(w, rows, o.look) })
+}
+
+// nearestIncident is a hint to the incident that was probably meant: the nearest of the same cause,
+// else of all.
+func nearestIncident(none *analyze.NoIncidentError) string {
+	if len(none.Known) == 0 {
+		return ", nor any other"
+	}
+	if m := incidentForm.FindStringSubmatch(none.ID); m != nil {
+		alike := slices.DeleteFunc(slices.Clone(none.Known), func(id string) bool {
+			return !strings.HasSuffix(id, "-"+m[2])
+		})
+		if hint := didYouMean(none.ID, alike); hint != "" {
+			return hint
+		}
+	}
+	if hint := didYouMean(none.ID, none.Known); hint != "" {
+		return hint
+	}
+	const few = 3
+	latest := none.Known[max(0, len(none.Known)-few):]
+	return "; its latest are " + strings.Join(latest, ", ")
 }
 
 // incidentForm is how the id of an incident ends, after its tenant: the date of its first night,

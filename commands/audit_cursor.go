@@ -17,28 +17,32 @@ type cursorNote struct {
 	Told   map[string]int64 `json:"told"` // by the id of the incident, of how much it consisted
 }
 
-// readCursor gives what was told under a cursor, never nil.
-func readCursor(ctx context.Context, snap store.Snapshot, cursor string) (map[string]int64, error) {
+// readCursor gives what was told under a cursor, never nil, and when something last was; the zero
+// time where nothing ever was.
+func readCursor(
+	ctx context.Context, snap store.Snapshot, cursor string,
+) (told map[string]int64, at time.Time, err error) {
 	events, err := snap.Events(ctx)
 	if err != nil {
-		return nil, err
+		return nil, at, err
 	}
-	told := map[string]int64{}
+	told = map[string]int64{}
 	for _, e := range events {
 		if e.Kind != store.EventTold {
 			continue
 		}
 		var note cursorNote
 		if err := json.Unmarshal([]byte(e.Note), &note); err != nil {
-			return nil, fmt.Errorf("read what was told before: event %d: %w", e.ID, err)
+			return nil, at, fmt.Errorf("read what was told before: event %d: %w", e.ID, err)
 		}
 		if note.Cursor == cursor {
+			at = time.UnixMicro(e.At)
 			for id, n := range note.Told {
 				told[id] = n
 			}
 		}
 	}
-	return told, nil
+	return told, at, nil
 }
 
 // saveCursor keeps what has been told now. It is called when that has been written.

@@ -228,8 +228,11 @@ func (im *importer) all(ctx context.Context) error {
 	return im.verdict()
 }
 
-// print prints a result line.
+// print prints a result line; of an import that took all, only where --quiet is not given.
 func (im *importer) print(of string, n counts) error {
+	if im.quiet && n.rejected == 0 {
+		return nil
+	}
 	_, err := fmt.Fprintf(im.out, "%s: %v\n", oneLine(of), n)
 	if err != nil {
 		return fmt.Errorf("write output: %w", err)

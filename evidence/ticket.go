@@ -91,8 +91,12 @@ func (t *ticket) nearCap() bool {
 func (t *ticket) happened() {
 	t.line("\n## What happened\n")
 	if i := t.incident; i != nil {
-		t.line("- From %s to %s (UTC), in %s.", second(i.First), second(i.Last),
-			measure.Count(int64(i.Nights), "night"))
+		if i.Momentary() {
+			t.line("- As of %s (UTC).", second(i.Last))
+		} else {
+			t.line("- From %s to %s (UTC), in %s.", second(i.First), second(i.Last),
+				measure.Count(int64(i.Nights), "night"))
+		}
 		for k, rule := range i.Rules {
 			word := "Effect"
 			if k == 0 {

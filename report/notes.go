@@ -87,7 +87,7 @@ func Notes(r *analyze.Report) []string {
 		all = append(
 			all,
 			"What happened in incidents that are over does not count against now: "+firstFew(
-				over)+". \"--tenant NAME\" tells of them.",
+				over)+".",
 		)
 	}
 	if undecided > 0 {

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
@@ -75,6 +76,9 @@ func auditTable(b *bytes.Buffer, r *analyze.Report, o Options) {
 				"notice")+" about tenants that pass: --tenant NAME or --format json shows them.",
 		)
 	}
+	if len(r.Tenants) > 1 && overTenants(r) != nil {
+		v.Notes = append(v.Notes, "\"--tenant NAME\" tells of incidents that are over.")
+	}
 	if v.Origin != "" {
 		v.Notes = append(v.Notes, v.Origin+".")
 	}
@@ -116,7 +120,11 @@ func briefLines(v *view) (lines []briefLine) {
 	}
 	switch pass := string(analyze.Pass); {
 	case passing == v.all():
-		lines = append(lines, briefLine{Sign(pass), pass, measure.Count(passing, "tenant")})
+		words := measure.Count(passing, "tenant")
+		if v.New {
+			words += ", nothing new"
+		}
+		lines = append(lines, briefLine{Sign(pass), pass, words})
 	case passing > 0:
 		lines = append(lines, briefLine{Sign(pass), pass, measure.Grouped(passing) + " more"})
 	}
@@ -136,28 +144,17 @@ func briefTable(b *bytes.Buffer, v *view, o Options) {
 	}
 }
 
-// needWords say in one sentence why somebody must look at a tenant: its worst open incident, else
-// its findings that weigh.
+// needWords say why somebody must look at a tenant: its worst incident, of which open ones come
+// first, with what it came to and how to see more; the ids of the next ones; else its findings that
+// weigh.
 func needWords(t *tenantView) string {
-	if t.Verdict == analyze.NoData {
-		return "no request in the range"
-	}
-	more := 0
-	title := ""
-	for _, i := range t.Incidents {
-		switch {
-		case !i.Open:
-		case title == "":
-			title = i.Title
-		default:
-			more++
+	all := slices.DeleteFunc(slices.Clone(t.Incidents), func(i incidentView) bool { return !i.Counts })
+	if len(all) > 0 {
+		words := all[0].Brief
+		if more := all[1:]; len(more) > 0 {
+			words += " (" + measure.Grouped(int64(len(more))) + " more: " + otherIncidents(more) + ")"
 		}
-	}
-	if title != "" {
-		if more > 0 {
-			title += " " + measure.Count(int64(more), "more open incident") + "."
-		}
-		return title
+		return words
 	}
 	var rules []string
 	for _, f := range t.Findings {
@@ -165,7 +162,23 @@ func needWords(t *tenantView) string {
 			rules = append(rules, f.Rule+" ×"+f.Count)
 		}
 	}
+	if t.Verdict == analyze.NoData {
+		return "no request in the range"
+	}
 	return strings.Join(rules, ", ")
+}
+
+// otherIncidents name the first few, and say of each whether it is open.
+func otherIncidents(all []incidentView) string {
+	const few = 3
+	var names []string
+	for i := range all[:min(few, len(all))] {
+		names = append(names, all[i].ID+" "+stateOf(all[i].Open))
+	}
+	if more := len(all) - few; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // paragraph writes wrapped text whose further lines are indented.

@@ -16,6 +16,7 @@ import (
 type view struct {
 	Title  string
 	Range  string // "" for all requests
+	New    bool   // it is about what was not told yet
 	Origin string // program, database and rows; "" where they are not told
 	Policy string
 	Tally  string
@@ -51,7 +52,9 @@ type tenantView struct {
 type incidentView struct {
 	Severity               analyze.Severity
 	Open                   bool
+	Counts                 bool // for the verdict: of an audit about now, only an open one does
 	ID, Title, Facts, Rows string
+	Brief                  string // what happened, how often, when, and the command that shows more
 }
 
 type findingView struct {
@@ -78,11 +81,15 @@ func newView(r *analyze.Report, o Options) *view {
 	v := &view{
 		Title: "Audit as of " + measure.Stamp(r.AsOf, loc), Range: Selected(r, loc),
 		Policy: text.Clean(strings.TrimSpace(r.PolicyName + " " + r.PolicyVersion)),
+		New:    aboutOf(r) == analyze.AboutNew,
 		Origin: OriginWords(o), Verdicts: verdicts(r.Tenants, o.Of), Window: "window", Notes: Notes(r),
 	}
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
 		one := newTenantView(t, r.AsOf.UnixMicro(), loc)
+		for k := range one.Incidents {
+			one.Incidents[k].Counts = one.Incidents[k].Open || aboutOf(r) != analyze.AboutNow
+		}
 		if len(r.Tenants) == 1 && t.Requests > 0 {
 			one.Figures = figures(t, loc)
 		}
@@ -101,6 +108,9 @@ func newView(r *analyze.Report, o Options) *view {
 // Selected says which requests the report is about.
 func Selected(r *analyze.Report, loc *time.Location) string {
 	var parts []string
+	if aboutOf(r) == analyze.AboutNew {
+		return newWords(r, loc)
+	}
 	if aboutOf(r) == analyze.AboutNow && !r.Since.IsZero() {
 		return "Counts since " + measure.Stamp(r.Since, loc) + ", the last " + measure.Count(
 			analyze.NowNights, "night")
@@ -115,6 +125,19 @@ func Selected(r *analyze.Report, loc *time.Location) string {
 		return ""
 	}
 	return "Requests " + strings.Join(parts, " ")
+}
+
+// newWords say of an audit about what is new that nothing is; "" where something is.
+func newWords(r *analyze.Report, loc *time.Location) string {
+	for i := range r.Tenants {
+		if len(r.Tenants[i].Incidents) > 0 {
+			return ""
+		}
+	}
+	if r.ToldAt.IsZero() {
+		return "Nothing new: no incident to tell of"
+	}
+	return "Nothing new since " + measure.Stamp(r.ToldAt, loc) + ", when incidents were last told of"
 }
 
 // OriginWords say what wrote the report, and of which rows: "headroom v1.0, database 3f2c with
@@ -254,8 +277,11 @@ func figures(t *analyze.Result, loc *time.Location) (all []string) {
 	words = fmt.Sprintf("Audio: %s in all, %s in the last %s; at most %s, at %s",
 		measure.Bytes(e.Total), measure.Bytes(e.Current), measure.Hours(e.Window),
 		measure.Bytes(e.Peak), measure.StampMicros(e.PeakAt, loc))
-	if c := e.Cap; c.Low > 0 && c.Low != c.Bytes || c.High > 0 && c.High != c.Bytes {
-		words += "; the cap lies between " + bound(c.Low) + " and " + bound(c.High)
+	if c := e.Cap; c.High > 0 && c.Low != c.High {
+		words += "; with " + measure.Bytes(c.High) + " a request was refused"
+		if c.Low > 0 {
+			words += ", with " + measure.Bytes(c.Low) + " one was still served"
+		}
 	}
 	if e.PeakAt != 0 {
 		all = append(all, words)
@@ -272,13 +298,6 @@ func figures(t *analyze.Result, loc *time.Location) (all []string) {
 		}
 	}
 	return append(all, "Answers: "+strings.Join(answers, ", "))
-}
-
-func bound(n int64) string {
-	if n <= 0 {
-		return "?"
-	}
-	return measure.Bytes(n)
 }
 
 // knownWords are who told the cap, when and for how many agents, and the resets of the egress
@@ -327,14 +346,45 @@ func newIncidentView(i *analyze.Incident, loc *time.Location) incidentView {
 	if name, ok := text.ShellQuote(i.ID); ok {
 		v.Rows = "headroom audit --explain " + name
 	}
+	v.Brief = v.Title
+	if i.Detail != "" {
+		v.Brief += " " + causeWords(i) + text.Clean(i.Detail)
+		if !i.Momentary() {
+			v.Brief += "; " + span(i, loc)
+		}
+		v.Brief += "."
+	}
+	if v.Rows != "" {
+		v.Brief += " " + v.Rows
+	}
 	return v
 }
 
-// incidentFacts are an incident's figures: "open, 6 to 12 Nov, 7 nights, 1,437 requests, 1,200
-// refused, 3.20 GB wasted, rules duplicate-download, over-cap".
+// causeWords name the cause and how often it fired: "spacing ×1: ".
+func causeWords(i *analyze.Incident) string {
+	if len(i.Counts) == 0 {
+		return ""
+	}
+	return text.Clean(i.Cause) + " ×" + measure.Grouped(i.Counts[0]) + ": "
+}
+
+// span is when an incident had its first and its last hit.
+func span(i *analyze.Incident, loc *time.Location) string {
+	first, last := measure.StampMicros(i.First, loc), measure.StampMicros(i.Last, loc)
+	switch {
+	case i.Momentary():
+		return "as of " + last
+	case first == last:
+		return "at " + first
+	}
+	return "from " + first + " to " + last
+}
+
+// incidentFacts are an incident's figures: "open, from 2026-11-06 09:00:02Z to 2026-11-12 09:33:13Z,
+// 7 nights, 1,437 requests, 1,200 refused, 3.20 GB wasted, rules duplicate-download, over-cap".
 func incidentFacts(i *analyze.Incident, loc *time.Location) string {
 	parts := []string{
-		stateOf(i.Open), measure.DateRange(time.UnixMicro(i.First), time.UnixMicro(i.Last), loc),
+		stateOf(i.Open), span(i, loc),
 		measure.Count(int64(i.Nights), "night"), measure.Count(i.Requests, "request"),
 	}
 	if i.Refused > 0 {

@@ -161,3 +161,54 @@ func TestTimesNameTheirZone(t *testing.T) {
 	}
 	b.clean(1)
 }
+
+// TestRowsHaveACellForEachHead: also of a single tenant that fails, whose cells that count against it are marked.
+func TestRowsHaveACellForEachHead(t *testing.T) {
+	t.Parallel()
+	for _, tenants := range []int{1, 3} {
+		p := made(t, tenants, 30, plainName)
+		for i := range p.Audit.Tenants {
+			r := &p.Audit.Tenants[i]
+			r.Verdict, r.Violating = analyze.Fail, 7
+			r.Findings = []analyze.Finding{{Rule: "spacing", Severity: analyze.Violation, Count: 7}}
+			r.Egress.Cap, r.Egress.Current = egress.Cap{Bytes: 1000, Source: egress.CapTold}, 2000
+		}
+		file, _ := write(t, p)
+		for _, width := range []int64{1280, 390} {
+			b := open(t, width, 844)
+			b.load(file, "")
+			heads := eval[int](b, "document.querySelectorAll('#overview thead th').length")
+			rows := eval[[]int](b, "[...document.querySelectorAll('#overview tbody tr')].map((r) => [...r.cells].filter((c) => c.getBoundingClientRect().width > 0).length)")
+			for _, n := range rows {
+				if n != heads || len(rows) != tenants {
+					t.Errorf("%d tenants, %d pixels: %d cells can be seen in a row below %d heads", tenants, width, n, heads)
+				}
+			}
+			hits := "document.querySelector('#overview [data-k=violations]').textContent.replace(/\\s+/g, ' ').trim()"
+			if got := eval[string](b, hits); got != "7 hits in 7 requests" {
+				t.Errorf("rules broken: %q", got)
+			}
+			b.press("#overview [data-k=violations] a")
+			if at := eval[string](b, "document.activeElement.textContent"); at != "Findings" {
+				t.Errorf("a click on the hits leads to %q", at)
+			}
+			b.clean(1)
+		}
+	}
+}
+
+// TestPagesOfPaperSayWhatTheyAre: below each stand its number and the tenant, whose name is quoted.
+func TestPagesOfPaperSayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	b := open(t, 1280, 800)
+	file, _ := write(t, made(t, 1, 3, func(int) string { return `a"; } * { display: none; } @x "é` }))
+	b.load(file, "")
+	rules := eval[[]string](b, "[...document.styleSheets].flatMap((s) => [...s.cssRules]).filter((r) => r instanceof CSSPageRule).map((r) => r.cssText)")
+	all := strings.Join(rules, "\n")
+	for _, want := range []string{`counter(page) " of " counter(pages)`, `headroom: a\"; } * { display: none; } @x \"é, as of 2026-`} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not in %q", want, all)
+		}
+	}
+	b.clean(1)
+}

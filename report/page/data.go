@@ -12,6 +12,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/text"
 )
@@ -68,14 +69,17 @@ type tenantData struct {
 	Findings [][]int64 `json:"fnd"`  // rule, count, …
 	Again    [][]int64 `json:"dup"`  // day before, count, bytes, …
 
-	Kinds    []kindData    `json:"kinds"`
-	Largest  [][]int64     `json:"big"` // row, at, bytes, status
-	Repeated [][]int64     `json:"rep"` // first row, at, last row, at, downloads, wasted
-	Origins  []originData  `json:"from"`
-	Outlook  *outlookData  `json:"fc,omitempty"`
-	Finds    map[int]int64 `json:"finds"` // counts of the audit by rule
-	Now      nowData       `json:"now"`
-	Resets   []int64       `json:"resets"` // seconds since 1970
+	Kinds    []kindData `json:"kinds"`
+	Largest  [][]int64  `json:"big"` // row, at, bytes, status
+	Repeated [][]int64  `json:"rep"` // first row, at, last row, at, downloads, wasted
+	// LargestKeys and RepeatedKeys are the recordings' keys, in the same order.
+	LargestKeys  []string      `json:"bigKeys"`
+	RepeatedKeys []string      `json:"repKeys"`
+	Origins      []originData  `json:"from"`
+	Outlook      *outlookData  `json:"fc,omitempty"`
+	Finds        map[int]int64 `json:"finds"` // counts of the audit by rule
+	Now          nowData       `json:"now"`
+	Resets       []int64       `json:"resets"` // seconds since 1970
 }
 
 // nowData is what the audit says; the page shows it until another range is selected.
@@ -254,7 +258,11 @@ func (d *tenantData) fill(t *analyze.TenantDays, from int) {
 	for _, l := range t.Largest {
 		d.Largest = append(d.Largest, []int64{l.ID, l.At / 1e6, l.Bytes, int64(l.Status)})
 	}
+	for _, l := range t.Largest {
+		d.LargestKeys = append(d.LargestKeys, shownKey(l.Key))
+	}
 	for _, x := range t.Repeated {
+		d.RepeatedKeys = append(d.RepeatedKeys, shownKey(x.Key))
 		d.Repeated = append(d.Repeated,
 			[]int64{x.FirstID, x.FirstAt / 1e6, x.LastID, x.LastAt / 1e6, x.Downloads, x.Wasted})
 	}
@@ -270,6 +278,14 @@ func (d *tenantData) fill(t *analyze.TenantDays, from int) {
 			},
 		)
 	}
+}
+
+// shownKey is a recording's key as the vendor knows it; "" for a digest, which names nothing there.
+func shownKey(key string) string {
+	if limits.IsDigest(key) {
+		return ""
+	}
+	return text.Brief(key, text.MaxName)
 }
 
 // maxOrigins is how many sources and clients the page lists of a tenant.

@@ -18,9 +18,12 @@ type pageFact struct{ Name, Text string }
 
 // incidentFacts answer when it was, why, what it did and whether it is over.
 func incidentFacts(i *analyze.Incident, c clock) []pageFact {
-	when := both(c, i.First)
+	when := exactly(c, i.First)
 	if i.Last != i.First {
-		when += " to " + both(c, i.Last)
+		when += " to " + exactly(c, i.Last)
+	}
+	if i.Momentary() {
+		when = "as of " + when
 	}
 	cost := measure.Count(i.Requests, "request")
 	if i.Refused > 0 {
@@ -36,7 +39,10 @@ func incidentFacts(i *analyze.Incident, c clock) []pageFact {
 	if effects := effectsOf(i); effects != "" {
 		facts = append(facts, pageFact{"Effects", effects})
 	}
-	return append(facts, pageFact{"Cost", cost}, pageFact{"Over", overOf(i, c)})
+	if i.Requests > 0 { // a forecast has none
+		facts = append(facts, pageFact{"Cost", cost})
+	}
+	return append(facts, pageFact{"Over", overOf(i, c)})
 }
 
 // ruleWords say what came to pass where a rule of an incident fired, how often, and its name.
@@ -59,8 +65,11 @@ func effectsOf(i *analyze.Incident) string {
 }
 
 func overOf(i *analyze.Incident, c clock) string {
+	if i.Open && i.Momentary() {
+		return "no"
+	}
 	if i.Open {
-		return "no; last seen " + both(c, i.Last)
+		return "no; its last request was " + exactly(c, i.Last)
 	}
 	s := "yes, " + measure.Count(int64(i.CleanNights), "clean night") + " since"
 	if i.ResetAt != 0 {

@@ -59,7 +59,7 @@ func TestFactsOfAnIncident(t *testing.T) {
 		Counts: []int64{2010, 1416}, ResetAt: at("2026-10-19 17:00:00"), Requests: 3478, Refused: 1416, WastedBytes: 45_000_000,
 	}
 	want := []pageFact{
-		{"When", "2026-10-13 08:00 UTC to 2026-10-19 08:30 UTC, 7 nights"},
+		{"When", "2026-10-13 08:00:00Z to 2026-10-19 08:30:00Z, 7 nights"},
 		{"Likely cause", "Recordings were downloaded again (duplicate-download ×2,010)"},
 		{"Effects", "The rolling egress cap was reached (egress-cap ×1,416)"},
 		{"Cost", "3,478 requests, 1,416 of them refused, 45.0 MB wasted"},
@@ -69,8 +69,19 @@ func TestFactsOfAnIncident(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	i.Open = true
-	if got := overOf(&i, clock{time.UTC}); got != "no; last seen 2026-10-19 08:30 UTC" {
+	if got := overOf(&i, clock{time.UTC}); got != "no; its last request was 2026-10-19 08:30:00Z" {
 		t.Errorf("an open one: %q", got)
+	}
+	near := analyze.Incident{
+		Cause: rules.EgressNear, Rules: []string{rules.EgressNear}, Counts: []int64{1}, Open: true, Nights: 1,
+		First: at("2026-10-19 12:00:00"), Last: at("2026-10-19 12:00:00"),
+	}
+	want = []pageFact{
+		{"When", "as of 2026-10-19 12:00:00Z, 1 night"},
+		{"Likely cause", "The rolling egress is close to its cap (egress-near ×1)"}, {"Over", "no"},
+	}
+	if got := incidentFacts(&near, clock{time.UTC}); !slices.Equal(got, want) {
+		t.Errorf("of a forecast: got %q, want %q", got, want)
 	}
 	if !aboutEgress(&i) || aboutEgress(&analyze.Incident{Rules: []string{rules.Spacing}}) {
 		t.Error("the wrong incident is about the egress window")

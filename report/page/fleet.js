@@ -5,15 +5,19 @@ const Fleet = (() => {
   const textual = ['verdict', 'name'];
   const many = (n, one) => `${Words.count(n)} ${one}${n === 1 ? '' : 's'}`;
 
+  const said = new Map(); // what the audit said in a cell
+
   // cellOf is a tenant's cell of a column.
   const cellOf = (t, key) => t.row.querySelector(`[data-k="${key}"]`);
 
   // fillRow writes what follows the range; sum and before are of Sums.
   function fillRow(t, { sum, before }, cap) {
+    const hits = cellOf(t, 'violations');
+    if (!said.has(hits)) said.set(hits, [...hits.childNodes]);
     Tenant.setVerdict(cellOf(t, 'verdict'), sum.verdict);
     const lines = {
       peak: [sum.peak, Words.size(sum.peak), before ? 'before ' + Words.size(before.peak) : Words.share(sum.peak, cap)],
-      violations: [sum.broken, Words.count(sum.broken), before ? Words.difference(sum.broken, before.broken) : ''],
+      violations: [sum.broken, sum.broken === 0 ? '0' : many(sum.broken, 'hit'), before ? Words.difference(sum.broken, before.broken) : ''],
       bytes: [sum.bytes, Words.size(sum.bytes), before ? Words.change(sum.bytes, before.bytes) : ''],
     };
     for (const [key, [value, main, beside]] of Object.entries(lines)) {
@@ -23,7 +27,8 @@ const Fleet = (() => {
       c.dataset.v = value;
       c.replaceChildren(main, ...(beside ? [' ', sub] : []));
     }
-    cellOf(t, 'violations').classList.toggle('many', sum.broken > 0 && sum.verdict !== 'pass');
+    if (sum.whole && !before) hits.replaceChildren(...said.get(hits)); // in how many requests only the audit knows
+    hits.classList.toggle('many', sum.broken > 0 && sum.verdict !== 'pass');
   }
 
   // sorted are the tenants in the order of a column; "-" before its name turns it round. A value that is not known comes
@@ -90,6 +95,12 @@ const Fleet = (() => {
     };
   }
 
+  // subject begins the question that the page answers, about one tenant by its name.
+  function subject(names, past) {
+    if (names.length === 1) return `${past ? 'Was' : 'Is'} ${names[0]}`;
+    return `${past ? 'Were' : 'Are'} these ${Words.count(names.length)} tenants`;
+  }
+
   // answer is the one sentence that the reader came for, of a range; of now the program says it. name is that of the only
   // tenant, if there is but one.
   function answer(n, name) {
@@ -110,5 +121,5 @@ const Fleet = (() => {
     return n;
   }
 
-  return { fillRow, sorted, heads, markHead, folder, answer, tally };
+  return { fillRow, sorted, heads, markHead, folder, subject, answer, tally };
 })();

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"html/template"
 	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
@@ -52,6 +53,34 @@ func holds(r *analyze.Report) string {
 	}
 }
 
+// footer is the style that writes below each printed page what it is about: pages get parted.
+func footer(r *analyze.Report, asOf string) template.CSS {
+	about := measure.Count(int64(len(r.Tenants)), "tenant")
+	if len(r.Tenants) == 1 {
+		about = text.ShortenMiddle(text.Clean(r.Tenants[0].Tenant), text.MaxName)
+	}
+	return template.CSS("@page { @bottom-left { content: " +
+		cssString("headroom: "+about+", as of "+asOf) +
+		"; font: 8pt system-ui, sans-serif; color: #444444; } }")
+}
+
+// cssString quotes a text for a style: all but plain letters and digits by their number, and the
+// blank that ends it.
+func cssString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case strings.ContainsRune(" :,.-", r), r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z':
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, "\\%x ", r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
 // aboutPage says in a sentence what this is, to somebody who has never heard of it.
 func aboutPage(p *limits.Policy) string {
 	s := "headroom records every request to the vendor’s API and compares it with the published limits"
@@ -71,12 +100,17 @@ func aboutPage(p *limits.Policy) string {
 	return s + ": " + strings.Join(rules, ", ") + "."
 }
 
-// question is what the answer answers. page.js has the same words for a range.
+// question is what the answer answers. fleet.js has the same words for a range.
 func question(r *analyze.Report, from, to string) string {
-	if r.About == analyze.AboutRange {
-		return "Were we within the limits from " + from + " to " + to + "?"
+	is, was := "Are", "Were"
+	who := "these " + measure.Count(int64(len(r.Tenants)), "tenant")
+	if len(r.Tenants) == 1 {
+		is, was, who = "Is", "Was", text.Clean(r.Tenants[0].Tenant)
 	}
-	return "Are we within the limits?"
+	if r.About == analyze.AboutRange {
+		return was + " " + who + " within the limits from " + from + " to " + to + "?"
+	}
+	return is + " " + who + " within the limits?"
 }
 
 // answer is the one sentence that the reader came for. fleet.js has the same words for a range.

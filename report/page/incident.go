@@ -24,7 +24,9 @@ type pageIncident struct {
 	Title, ID string
 	Facts     []pageFact
 	Explain   string // the command that lists all requests
-	From, To  int    // days since 1970, for the script
+	Evidence  string // the command that makes the bundle with them; "" where there is no request
+	Requests  int64
+	From, To  int // days since 1970, for the script
 	Strip     template.HTML
 	Parts     []pagePart
 	Times     string // in which zone the times are
@@ -55,13 +57,16 @@ func newPageIncident(
 	p *report.Picture, i *analyze.Incident, t *analyze.Result, c clock,
 ) pageIncident {
 	v := pageIncident{
-		Severity: i.Severity, Open: i.Open, Title: text.Clean(i.Title), ID: text.Clean(i.ID),
+		Severity: i.Severity, Open: i.Open, Requests: i.Requests, Title: text.Clean(i.Title), ID: text.Clean(i.ID),
 		Facts: incidentFacts(i, c),
 		From:  int(i.First / dayMicros), To: int(i.Last / dayMicros),
 		Strip: strip(i, daysOf(p, t.Tenant), t.Resets, p.Audit.AsOf),
 	}
 	if name, ok := text.ShellQuote(i.ID); ok {
 		v.Explain = "headroom audit --explain " + name
+		if tenant, ok := text.ShellQuote(t.Tenant); ok && i.Requests > 0 {
+			v.Evidence = "headroom evidence --tenant " + tenant + " --incident " + name
+		}
 	}
 	if v.Egress = aboutEgress(i); v.Egress {
 		v.Facts = append(v.Facts, resetFacts(i, t, forecastOf(p, t.Tenant), p.Policy, c)...)

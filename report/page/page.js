@@ -132,7 +132,7 @@
     const n = Fleet.tally(tenants.filter((t) => t.shown), verdict), days = `${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)}`;
     text += ` ${isNow() ? 'Now' : 'In these days'}: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass${n['no-data'] ? `, ${n['no-data']} without data` : ''}.`;
     $('answer').textContent = isNow() ? answer : Fleet.answer(Fleet.tally(tenants, verdict), tenants.length === 1 ? tenants[0].name : '');
-    $('question').textContent = isNow() ? question : `Were we within the limits from ${days}?`;
+    $('question').textContent = isNow() ? question : `${Fleet.subject(tenants.map((x) => x.name), true)} within the limits from ${days}?`;
     if (prior) text += ` Before: ${Words.iso(shared.from + prior.from)} to ${Words.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
     else if (state.compare) text += ' There is no earlier period to compare with: choose a later first day.';
     $('status').textContent = text;
@@ -151,7 +151,7 @@
   // pressed says whether a preset is the selected range.
   function pressed(days, length) {
     if (days < 0) return isNow();
-    return days === 0 ? length === span + 1 : length === days && days < span + 1 && state.to === span;
+    return days === 0 ? length === span + 1 && !isNow() : length === days && days < span + 1 && state.to === span;
   }
 
   // ---- a tenant's section, filled when it comes near the screen
@@ -325,7 +325,7 @@
     const a = e.target.closest('a[href^="#"]');
     if (!a) return;
     e.preventDefault(); // the fragment holds the selection, not a place
-    const target = $(a.getAttribute('href').slice(1)), t = target.matches('.tenant') ? tenants[Number(target.dataset.i)] : null;
+    const target = $(a.getAttribute('href').slice(1)), section = target.closest('.tenant'), t = section ? tenants[Number(section.dataset.i)] : null;
     if (t?.more) {
       t.asked = true;
       t.more.open = true;
@@ -336,7 +336,7 @@
       change({ only: state.only === i ? -1 : i });
     }
     target.scrollIntoView();
-    (target.querySelector('h2[tabindex]') || target).focus({ preventScroll: true });
+    (target.querySelector('h2[tabindex], h3[tabindex]') || target).focus({ preventScroll: true });
   });
   window.addEventListener('hashchange', () => { state = readFragment(); apply(); });
 

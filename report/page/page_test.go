@@ -333,7 +333,7 @@ func TestIncidentIsToldFirst(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if strings.Index(page, "Requests came too close together") > strings.Index(page, "<h3>Findings</h3>") {
+	if strings.Index(page, "Requests came too close together") > strings.Index(page, ">Findings</h3>") {
 		t.Error("findings come before the incident")
 	}
 }
@@ -374,7 +374,7 @@ func TestUsageOfATenantIsOnItsPage(t *testing.T) {
 	}}
 	page := pageOf(t, p)
 	for _, want := range []string{
-		"7 requests, 0 B down; wasted: 2 requests, 3.00 kB; half of the answers within 0.40 s, 95% within 0.90 s; the nightly window is busy for 50%.",
+		"7 requests, 0 B down; wasted (refused, downloaded again or repeated in vain): 2 requests, 3.00 kB; half of the answers within 0.40 s, 95% within 0.90 s; the nightly window is busy for 50%.",
 		"<summary>Use by class of request</summary>", `<th scope="row">recording_audio</th><td class="n">7</td>`,
 	} {
 		if strings.Count(page, want) != 1 {

@@ -50,7 +50,9 @@ type pageTenant struct {
 	LastPullUTC  string
 	Blind        string
 	Violations   int64
-	Many         bool // the violations count against now
+	Violating    int64 // different requests in Violations
+	AllOver      bool  // the incidents of all violations have ended
+	Many         bool  // the violations count against now
 	Zone         string
 	Data         template.HTML
 }
@@ -80,7 +82,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		Used:      measure.None,
 		LastOrder: order(r.LastPull), Share: share(r.Egress), Cap: "unknown",
 		LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
-		Violations: report.Violations(r), Zone: text.Clean(about.Zone.String()),
+		Violations: report.Violations(r), Violating: r.Violating, Zone: text.Clean(about.Zone.String()),
 		Blind: blind(0, r.Opaque, r.Foreign),
 	}
 	for _, f := range r.Findings {
@@ -102,6 +104,9 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		t.Usage = append(t.Usage, newPageUsage(u))
 	}
 	t.Many = t.Violations > 0 && r.Verdict != analyze.Pass
+	t.AllOver = !slices.ContainsFunc(r.Findings, func(f analyze.Finding) bool {
+		return f.Severity == analyze.Violation && !isOver(f.Incident, r)
+	})
 	for k := range r.Incidents {
 		if v := newPageIncident(p, &r.Incidents[k], r, c); v.Open || k == 0 {
 			t.First = append(t.First, v)
@@ -110,8 +115,12 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		}
 	}
 	if !slices.ContainsFunc(t.First, func(i pageIncident) bool { return i.Egress }) {
-		for _, reset := range resetWords(r, c) {
+		before := resetWords(r, c)
+		for _, reset := range before {
 			t.Known = append(t.Known, "Reset of the egress window: "+reset)
+		}
+		if before == nil {
+			t.Known = append(t.Known, "Reset of the egress window: none is recorded here")
 		}
 	}
 	if limit := r.Egress.Cap; limit.Bytes > 0 {
@@ -133,6 +142,15 @@ func newPageFinding(f analyze.Finding, tenant string, c clock) pageFinding {
 		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: report.BasisWords(&f),
 		Rows: report.RowIDs(f), Explain: report.ExplainCommand(f, tenant),
 	}
+}
+
+// exactly is both to the second, for what is looked up in another log.
+func exactly(c clock, us int64) string {
+	local := measure.StampMicros(us, c.zone)
+	if c.utc(us) == "" {
+		return local
+	}
+	return local + " (" + measure.StampMicros(us, nil) + ")"
 }
 
 func both(c clock, us int64) string {
@@ -162,7 +180,7 @@ func capBounds(limit egress.Cap) string {
 	switch {
 	case limit.Low > 0 && limit.High > 0 && limit.Low != limit.High:
 		return "between " + measure.Bytes(limit.Low) + " and " + measure.Bytes(limit.High)
-	case limit.Low > 0 && limit.High == 0:
+	case limit.Low > 0 && limit.High == 0 && limit.Low >= limit.Bytes:
 		return "at least " + measure.Bytes(limit.Low)
 	}
 	return ""

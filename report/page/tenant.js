@@ -111,15 +111,18 @@ const Tenant = (() => {
     section.querySelector('.none-here').hidden = any || s.whole && none !== null;
   }
 
+  // keyed puts the recordings' keys beside the rows of a list.
+  const keyed = (rows, keys) => rows.map((r, i) => [r, keys[i] || Words.none]);
+
   const lists = {
     big: (t, inside, when) => ({
-      caption: 'The largest answers of all days, those in the selected days', heads: ['Row', 'Started', 'Size', 'Status'], numbers: [2, 3],
-      rows: t.big.filter((r) => inside(r[1])).map((r) => [String(r[0]), when(r[1]), size(r[2]), Words.status(r[3])]),
+      caption: 'The largest answers of all days, those in the selected days', heads: ['Row', 'Recording', 'Started', 'Size', 'Status'], numbers: [3, 4],
+      rows: keyed(t.big, t.bigKeys).filter(([r]) => inside(r[1])).map(([r, key]) => [String(r[0]), key, when(r[1]), size(r[2]), Words.status(r[3])]),
       empty: 'None of the largest recordings was downloaded in these days.',
     }),
     rep: (t, inside, when) => ({
-      caption: 'Recordings downloaded completely more than once, those last downloaded in the selected days', heads: ['First row', 'Started', 'Last row', 'Started', 'Downloads', 'Wasted'], numbers: [4, 5],
-      rows: t.rep.filter((r) => inside(r[3])).map((r) => [String(r[0]), when(r[1]), String(r[2]), when(r[3]), count(r[4]), size(r[5])]),
+      caption: 'Recordings downloaded completely more than once, those last downloaded in the selected days', heads: ['First row', 'Recording', 'Started', 'Last row', 'Started', 'Downloads', 'Wasted'], numbers: [5, 6],
+      rows: keyed(t.rep, t.repKeys).filter(([r]) => inside(r[3])).map(([r, key]) => [String(r[0]), key, when(r[1]), String(r[2]), when(r[3]), count(r[4]), size(r[5])]),
       empty: 'No recording was downloaded completely more than once.',
     }),
     from: (t, inside, when, span) => ({
@@ -132,7 +135,7 @@ const Tenant = (() => {
   // list fills one of the tables below the charts.
   function list(shared, t, name, range, box) {
     const inside = (at) => at >= (shared.from + range.from) * 86400 && at < (shared.from + range.to + 1) * 86400;
-    const l = lists[name](t, inside, (at) => Words.local(t, at), shared.to - shared.from);
+    const l = lists[name](t, inside, (at) => Words.local(t, at, true), shared.to - shared.from);
     if (l.rows.length > 0) {
       box.replaceChildren(Tables.table(l.caption, l.heads, l.rows, l.numbers));
       return;

@@ -36,7 +36,7 @@ func usageWords(all []*analyze.UsageReport) string {
 	}
 	t := &all[0].Total
 	s := measure.Count(t.Requests, "request") + ", " + measure.Bytes(
-		t.ResponseBytes) + " down; wasted: " +
+		t.ResponseBytes) + " down; wasted (refused, downloaded again or repeated in vain): " +
 		measure.Count(t.WastedRequests, "request") + ", " + measure.Bytes(
 		t.WastedBytes,
 	)

@@ -30,10 +30,12 @@ func tone(word string) string {
 }
 
 var pageWords = template.FuncMap{
-	"sign":  func(word any) string { return report.Sign(asText(word)) },
-	"word":  func(word any) string { return text.Clean(asText(word)) },
-	"tone":  func(word any) string { return tone(asText(word)) },
-	"count": measure.Grouped, "size": measure.Bytes, "bar": shareBar,
+	"sign":     func(word any) string { return report.Sign(asText(word)) },
+	"word":     func(word any) string { return text.Clean(asText(word)) },
+	"tone":     func(word any) string { return tone(asText(word)) },
+	"hits":     func(n int64) string { return measure.Count(n, "hit") },
+	"requests": func(n int64) string { return measure.Count(n, "request") },
+	"count":    measure.Grouped, "size": measure.Bytes, "bar": shareBar,
 }
 
 // nearShare is from where on a bar warns, as the audit does.
@@ -74,7 +76,7 @@ type pageView struct {
 	Notes                                         []string
 	Rules                                         []pageRule
 	Safety                                        string
-	Style                                         template.CSS
+	Style, Footer                                 template.CSS
 	Measure, Data, Licences                       template.HTML
 	Scripts                                       []template.HTML
 }
@@ -112,6 +114,7 @@ func newPageView(p *report.Picture, a *assets) (*pageView, error) {
 	if len(p.Audit.Tenants) == 0 {
 		v.Nothing = report.Nothing(p.Audit)
 	}
+	v.Footer = footer(p.Audit, v.AsOf)
 	v.Heads, v.Holds, v.Alone = pageHeads(v.Window), holds(p.Audit), len(p.Audit.Tenants) == 1
 	v.Origin = report.OriginWords(report.Options{Program: p.Program, Database: p.Database})
 	v.Seal = text.Clean(p.Seal)

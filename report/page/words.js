@@ -63,10 +63,10 @@ const Words = (() => {
   const status = (s) => (s === 0 ? 'no answer' : String(s));
 
   // local writes seconds since 1970 by the clocks of a tenant's zone, with UTC beside where that is another time. The clocks
-  // are the program's: a browser may know other rules for a zone.
-  function local({ clocks }, at) {
+  // are the program's: a browser may know other rules for a zone. To the minute, or to the second.
+  function local({ clocks }, at, seconds = false) {
     const { ahead, name } = clocks.findLast((c) => c.from <= at) || clocks[0];
-    const text = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ');
+    const text = (s) => new Date(s * 1000).toISOString().slice(0, seconds ? 19 : 16).replace('T', ' ');
     const here = text(at + ahead), utc = text(at);
     if (here === utc) return `${here} ${name}`;
     return `${here} ${name} (${here.slice(0, 10) === utc.slice(0, 10) ? '' : utc.slice(5, 11)}${utc.slice(11)} UTC)`;

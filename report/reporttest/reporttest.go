@@ -59,7 +59,7 @@ func failing() analyze.Result {
 	}
 	return analyze.Result{
 		Tenant: "acme", Verdict: analyze.Fail, Requests: 5210, LastPull: At("2026-11-05 02:00:07"),
-		AtFault: 1311, FirstRequest: At("2026-10-01 02:00:00"), LastRequest: At("2026-11-05 02:10:00"),
+		AtFault: 1311, Violating: 1311, FirstRequest: At("2026-10-01 02:00:00"), LastRequest: At("2026-11-05 02:10:00"),
 		Facts: egress.CapFacts{
 			Agents: 120,
 			ToldBy: "support",
@@ -71,14 +71,15 @@ func failing() analyze.Result {
 			Last:   At("2026-11-05 02:10:00"),
 			Nights: 5, CleanNights: -1, Hits: 1319, Requests: 1311, Refused: 190,
 			Severity: analyze.Violation,
-			Title:    "Requests came too close together from 1 to 5 Nov; 190 were refused.",
+			Title:    "Requests came too close together in the nights from 31 Oct to 5 Nov; 190 were refused.",
+			Detail:   "3 gaps under 3 s, of 4,999 between recording_audio requests; the shortest was 0.12 s",
 			Rules:    []string{"spacing", "rate-limited"}, Counts: []int64{3, 2},
 		}, {
 			ID: "acme-2026-10-20-duplicate-download", Cause: "duplicate-download",
 			First: At("2026-10-20 02:00:07"), Last: At("2026-10-27 02:10:00"),
 			Nights: 7, CleanNights: 4, ResetAt: At("2026-10-28 09:00:00"), Hits: 1000, Requests: 990,
 			Refused: 10, WastedBytes: 3_200_000_000,
-			Severity: analyze.Violation, Title: "Recordings were downloaded again from 20 to 27 Oct.",
+			Severity: analyze.Violation, Title: "Recordings were downloaded again in the nights from 20 to 27 Oct.",
 			Rules: []string{"duplicate-download", "over-cap"}, Counts: []int64{12, 4},
 		}},
 		Spacing: analyze.Spacing{
