@@ -113,7 +113,7 @@ func TestHeadlineAndFindingsFollowTheRange(t *testing.T) {
 	if now != "No: tenant-000 broke a rule." {
 		t.Errorf("now: %q", now)
 	}
-	b.do(chromedp.Evaluate("location.hash = '#from=2026-10-20&to=2026-10-22'", nil), chromedp.Poll("document.getElementById('question').textContent.startsWith('Were')", nil))
+	b.do(chromedp.Evaluate("location.hash = '#from=2026-10-20&to=2026-10-22'", nil), chromedp.Poll("document.getElementById('question').textContent.startsWith('Was ')", nil))
 	if got := b.text("#answer"); got != "Yes: tenant-000 kept all rules." {
 		t.Errorf("on clean days: %q", got)
 	}
