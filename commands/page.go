@@ -60,8 +60,8 @@ func (s *session) outlook(sp span, tenants []string) outlook.Options {
 	}
 }
 
-// picture gathers what the page shows, with a forecast of the same tenants by f. That is made of all
-// requests, whatever range is selected.
+// picture gathers what the page shows, with a forecast of the same tenants by f. That is made of
+// all requests, whatever range is selected.
 func (s *session) picture(
 	ctx context.Context, snap store.Snapshot, sp span, tenants []string, f outlook.Options,
 ) (p *report.Picture, err error) {
