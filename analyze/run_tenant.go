@@ -185,7 +185,6 @@ func (r *runner) list(ctx context.Context, a *Auditor) error {
 func (r *runner) ranged(
 	ctx context.Context, t egress.Tenant, scr *scratch, x observer,
 ) (*Auditor, error) {
-	scr.seen.Reserve(0)
 	a := r.auditor(t, scr)
 	from, until := int64(math.MinInt64), r.asOf+1
 	rg := store.Range{From: math.MinInt64, To: r.asOf + 1}
@@ -197,11 +196,27 @@ func (r *runner) ranged(
 		until = min(until, r.o.Until.UnixMicro())
 		rg.To = min(rg.To, until+reactionReach.Microseconds()+1)
 	}
+	scr.seen.Reserve(r.requestsIn(t.Name, rg.From, rg.To))
 	a.Range(from, until)
 	if x != nil {
 		x.begin(a)
 	}
 	return a, r.feed(ctx, a, rg, x)
+}
+
+// requestsIn is how many of a tenant's requests start in a range, if they are spread evenly.
+func (r *runner) requestsIn(tenant string, from, to int64) int {
+	i := slices.IndexFunc(r.tenants, func(t store.TenantInfo) bool { return t.Name == tenant })
+	if i < 0 {
+		return 0
+	}
+	info := &r.tenants[i]
+	from, to = max(from, info.First), min(to, info.Last+1)
+	if to <= from {
+		return 0
+	}
+	share := float64(to-from) / float64(info.Last+1-info.First)
+	return int(share * float64(info.Requests))
 }
 
 // reactionReach is how far around a range the rules about reactions look.
