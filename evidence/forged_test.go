@@ -95,7 +95,7 @@ func packedAnew(files []file) map[string][]byte {
 		return wrong
 	}
 	directory := int(binary.LittleEndian.Uint32(good[len(good)-6:]))
-	bomb := file{name: "earlier/9.proof", data: make([]byte, 8<<20)}
+	bomb := file{name: "earlier/9.proof", data: make([]byte, 2<<20)}
 	bomb.pack()
 	bomb.size = 64
 	again := append(files[:len(files):len(files)], files[0])
