@@ -41,7 +41,7 @@ func (s *session) runInside(outer *about, o runOptions, signals <-chan os.Signal
 			"another \"headroom run\" around this one records the calls on this database: give the flags to that one")
 	}
 	s.tell("headroom: recorded, and named, by the \"headroom run\" around this one")
-	return runChild(s.streams, o.command, childEnvironment(), signals)
+	return runChild(s.streams, o.command, programEnvironment(), signals)
 }
 
 // unrecorded takes what another process records.

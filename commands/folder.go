@@ -154,16 +154,26 @@ func findRun(addr string, more ...string) *about {
 // settings are the variables that headroom takes for flags.
 var settings = []string{"HEADROOM_DB", "HEADROOM_CONFIG", "HEADROOM_POLICY"}
 
-// ownPrefix begins the names of headroom's variables. Programs that it starts get none: they may
-// hold a token.
+// ownPrefix begins the names of headroom's variables.
 const ownPrefix = "HEADROOM_"
 
-// childEnvironment is this process's environment without headroom's own variables.
+// childEnvironment is this process's environment without headroom's own variables: what it starts
+// by its own choice, such as doctor's clients, gets no token.
 func childEnvironment() (environ []string) {
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, ownPrefix) {
 			environ = append(environ, v)
 		}
+	}
+	return environ
+}
+
+// programEnvironment is what "run" hands to the user's program: childEnvironment, and the token,
+// which is the user's own. Variables that the config names by token_env are passed on in any case.
+func programEnvironment() []string {
+	environ := childEnvironment()
+	if token, ok := os.LookupEnv(defaultTokenEnv); ok {
+		environ = append(environ, defaultTokenEnv+"="+token)
 	}
 	return environ
 }

@@ -41,6 +41,8 @@ func newRunCommand(s *streams) *cli.Command {
 		Description: "The program runs as it is, with an environment that leads its HTTP and HTTPS through a proxy that lives as\n" +
 			"long as it does. The proxy opens only the vendor's hosts, with a certificate made for this run. Exits with the\n" +
 			"program's code, or as shells do with 126, 127 or 128 and the signal. \"headroom doctor\" tells which runtimes heed it.\n\n" +
+			"The program gets your environment with HEADROOM_TOKEN, and without headroom's other variables, HEADROOM_DB and so\n" +
+			"on, which a headroom inside still follows.\n\n" +
 			"Examples:\n" +
 			"  headroom run -- ./nightly-pull.sh\n" +
 			"  headroom run --client export --pace -- python3 export.py --day 2026-11-01",
@@ -143,7 +145,7 @@ func (s *session) runEnvironment(c *capture, folder *runFolder, o runOptions) ([
 	if err := folder.tell(about{c.addr(), o.pace, o.all, db, currentSettings()}); err != nil {
 		return nil, err
 	}
-	return c.authority.Environment(folder.path, c.proxyURL(), childEnvironment())
+	return c.authority.Environment(folder.path, c.proxyURL(), programEnvironment())
 }
 
 // tellEnd prints the line that ends a run. It never changes the program's exit code.
