@@ -65,7 +65,7 @@ func newCallCommand(s *streams) *cli.Command {
 				Usage: "trust the certificate authorities in this PEM `FILE`, too",
 			},
 		},
-		Action: withStore(s, readCallOptions, runCall),
+		Action: withFacts(s, readCallOptions, runCall),
 	}
 }
 
@@ -76,6 +76,7 @@ type callOptions struct {
 	client  string
 	noToken bool
 	base    *http.Transport
+	to      *url.URL // the place that it is sent to, nil for its own host
 	// upstreams are the places of tenants, by name.
 	upstreams map[string]*url.URL
 }
@@ -170,43 +171,45 @@ func setBody(r *http.Request, data string, stdin io.Reader) error {
 
 func runCall(c *cli.Context, se *session, o callOptions) (err error) {
 	defer surviveSIGPIPE()()
-	if err := se.writable(); err != nil {
-		return err
-	}
-	to, err := se.place(&o)
-	if err != nil {
+	if o.to, err = se.place(&o); err != nil {
 		return err
 	}
 	if !o.noToken {
-		if err := se.authorize(o.request, to); err != nil {
-			return err
-		}
-		if name := se.policyTenant(o.request.URL); to != nil && o.upstreams[name] == nil {
-			se.tellRedirects(name)
+		if err := se.authorize(o.request, o.to); err != nil {
+			return err // and no database is made
 		}
 	}
+	return se.open(c.Context, c.String("db"), func() error { return se.call(o) })
+}
+
+// call makes a call whose place and token are settled.
+func (s *session) call(o callOptions) (err error) {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if name := s.policyTenant(o.request.URL); !o.noToken && o.to != nil && o.upstreams[name] == nil {
+		s.tellRedirects(name)
+	}
 	var rec ingest.Recorder = unrecorded{}
-	if !se.recordsElsewhere(o.request) {
-		recorder := se.record()
+	if !s.recordsElsewhere(o.request) {
+		recorder := s.record()
 		defer func() { err = errors.Join(err, recorder.Close()) }()
 		rec = recorder
 	}
-	transport := ingest.NewTransport(o.placed(to), rec, ingest.WithPolicy(se.policy),
-		ingest.WithHashKey(se.store.HashKey()), ingest.WithClient(o.client),
+	transport := ingest.NewTransport(o.placed(), rec, ingest.WithPolicy(s.policy),
+		ingest.WithHashKey(s.store.HashKey()), ingest.WithClient(o.client),
 		ingest.WithSource(&store.Source{Kind: "transport", Name: "call"}))
 	client := &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return se.exchange(client, o)
+	return s.exchange(client, o)
 }
 
 // authorize adds the token, if its going to a place is safe; nil means the request's own host.
 func (s *session) authorize(r *http.Request, to *url.URL) error {
-	tenant, env := s.tenantOf(r.URL), defaultTokenEnv
-	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
-		env = name
-	}
+	tenant := s.tenantOf(r.URL)
+	env := s.tokenEnv(tenant)
 	token := os.Getenv(env)
 	if to == nil {
 		to = r.URL
@@ -256,8 +259,9 @@ func (s *session) place(o *callOptions) (*url.URL, error) {
 	return to, nil
 }
 
-// placed is the base that sends requests to a place, and not to their host.
-func (o *callOptions) placed(to *url.URL) http.RoundTripper {
+// placed is the base that sends requests to their place, and not to their host.
+func (o *callOptions) placed() http.RoundTripper {
+	to := o.to
 	if to == nil {
 		return o.base
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/internal/pathname"
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -135,6 +136,20 @@ func readRoots(name string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
+// check refuses what the policy cannot serve, before a database is made.
+func (o *captureOptions) check(p *limits.Policy) error {
+	for _, tenant := range slices.Sorted(maps.Keys(o.upstreams)) {
+		if _, fits := p.Host(tenant); !fits {
+			return fmt.Errorf("flag --upstream: the policy's hosts, such as %q, do not fit the tenant %q",
+				p.Hosts[0], tenant)
+		}
+	}
+	if o.pace && p.Frequency.MinInterval <= 0 {
+		return fmt.Errorf("flag --pace: the policy %q has no least interval", p.Name)
+	}
+	return nil
+}
+
 // addHosts adds the places that the config gives to tenants. Flags come first.
 func (o *captureOptions) addHosts(known *config.Config) {
 	for name, t := range known.Tenants {
@@ -192,8 +207,7 @@ type capture struct {
 // captureAt says where a capture listens, and for whom.
 type captureAt struct {
 	name      string       // of the source
-	listen    string       // address
-	listener  net.Listener // in its place, where there is one already
+	listener  net.Listener // nil: a free port of this machine
 	authority *proxy.Authority
 	password  string // that clients must give, "" for none
 	secret    string // as password, of a run's own
@@ -222,11 +236,9 @@ func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error)
 		served:    make(chan error, 1),
 	}
 	if o.pace {
-		if c.pacer = ingest.NewPacer(s.policy, s.store, func(err error) {
+		c.pacer = ingest.NewPacer(s.policy, s.store, func(err error) {
 			s.warn("headroom: --pace: %v", err)
-		}); c.pacer == nil {
-			return nil, fmt.Errorf("flag --pace: the policy %q has no least interval", s.policy.Name)
-		}
+		})
 	}
 	c.recorder = s.record(store.KeepCaptures(version()))
 	c.tally = &tally{to: c.recorder}
@@ -241,7 +253,7 @@ func (s *session) startCapture(o captureOptions, at captureAt) (*capture, error)
 		Tell: func(line string) { s.tell("headroom: %s", line) },
 	})
 	if err == nil && c.listener == nil {
-		c.listener, err = listenAt(at.listen)
+		c.listener, err = listenLocal()
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.recorder.Close())

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,9 @@ func recognisable(ctx context.Context, se *session, o importOptions, db string) 
 	}
 	im := importer{session: se}
 	for _, name := range o.files {
+		if name == standardInput && len(o.files) == 1 {
+			return se.notEmpty(ctx)
+		}
 		if st, e := os.Stat(name); name == standardInput || e != nil || !st.Mode().IsRegular() {
 			return nil // reading from a pipe would use it up
 		}
@@ -102,6 +106,17 @@ func recognisable(ctx context.Context, se *session, o importOptions, db string) 
 		err = errors.Join(err, fmt.Errorf("read %s: %w", name, e))
 	}
 	return err
+}
+
+// notEmpty refuses a standard input without a byte, as a program that failed leaves it, and keeps
+// what it looked at.
+func (s *session) notEmpty(ctx context.Context) error {
+	in := bufio.NewReader(interruptible(ctx, s.in))
+	if _, err := in.Peek(1); errors.Is(err, io.EOF) {
+		return fmt.Errorf("read %s: %w", shown(standardInput), logs.ErrEmpty)
+	}
+	s.in = in // another error comes again
+	return nil
 }
 
 // shown is what messages call a file.

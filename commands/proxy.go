@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -107,13 +108,19 @@ func (o *proxyOptions) checkListen() error {
 
 func runProxy(c *cli.Context, se *session, o proxyOptions) error {
 	defer surviveSIGPIPE()()
-	return se.open(c.Context, c.String("db"), func() error { return serveProxy(c, se, o) })
-}
-
-func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
-	if err := checkCA(o.caFile); err != nil {
+	// What is refused makes no database.
+	if err := errors.Join(o.check(se.policy), checkCA(o.caFile)); err != nil {
 		return err
 	}
+	l, err := listenAt(o.listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close() // once more, where it was served
+	return se.open(c.Context, c.String("db"), func() error { return serveProxy(c, se, o, l) })
+}
+
+func serveProxy(c *cli.Context, se *session, o proxyOptions, l net.Listener) (err error) {
 	o.addHosts(se.config)
 	se.tellRedirects()
 	authority, err := proxy.NewAuthority(se.policy, o.hosts()...)
@@ -121,7 +128,7 @@ func serveProxy(c *cli.Context, se *session, o proxyOptions) (err error) {
 		return err
 	}
 	capture, err := se.startCapture(o.captureOptions,
-		captureAt{name: "proxy", listen: o.listen, authority: authority, password: o.password})
+		captureAt{name: "proxy", listener: l, authority: authority, password: o.password})
 	if err != nil {
 		return err
 	}
@@ -153,6 +160,9 @@ func checkCA(name string) error {
 	st, err := os.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Dir(name)); err != nil {
+			return fmt.Errorf("flag --ca-file: %w", err)
+		}
 		return nil
 	case err != nil:
 		return fmt.Errorf("flag --ca-file: %w", err)

@@ -45,7 +45,7 @@ func newPullCommand(s *streams) *cli.Command {
 			"  headroom pull --dest /srv/calls acme\n" +
 			"  headroom pull --backfill 2026-10-01..2026-11-01 --max-duration 5h",
 		Flags:  slices.Concat(pullFlags(), []cli.Flag{dryRunFlag()}),
-		Action: withStore(s, readPullOptions, runPull),
+		Action: withFacts(s, readPullOptions, runPull),
 	}
 }
 
@@ -57,7 +57,7 @@ func newPlanCommand(s *streams) *cli.Command {
 		ArgsUsage:   "[TENANT…]",
 		Description: "Asks the vendor for its lists and fetches nothing: pull --dry-run.\n\nExample:\n  headroom plan",
 		Flags:       pullFlags(),
-		Action: withStore(s, func(c *cli.Context, s *streams) (pullOptions, error) {
+		Action: withFacts(s, func(c *cli.Context, s *streams) (pullOptions, error) {
 			o, err := readPullOptions(c, s)
 			o.DryRun = true
 			return o, err
@@ -253,40 +253,48 @@ func readKeys(name string) (map[string]bool, error) {
 	return keys, nil
 }
 
+// runPull refuses what needs no database before it opens one, since it may have to make it.
 func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
-	if err := se.writable(); err != nil {
-		return err
-	}
 	o.settle(se.config.Pull)
 	if o.To, err = se.destination(&o); err != nil {
 		return err
 	}
-	names, err := se.pullTenants(c.Context, o.tenants)
+	if err := se.checkPullTenants(c.String("db"), o.tenants); err != nil {
+		return err
+	}
+	return se.open(c.Context, c.String("db"), func() error { return se.pull(c, o) })
+}
+
+func (s *session) pull(c *cli.Context, o pullOptions) (err error) {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	names, err := s.pullTenants(c.Context, o.tenants)
 	if err != nil {
 		return err
 	}
-	ctx, lock, free, err := se.lockTenants(c.Context, names)
+	ctx, lock, free, err := s.lockTenants(c.Context, names)
 	if err != nil {
 		return err
 	}
 	o.lock = lock
 	defer free()
-	rec := se.record(store.KeepCaptures(version()))
+	rec := s.record(store.KeepCaptures(version()))
 	defer func() {
 		err = errors.Join(err, rec.Close())
-		se.autoSeal(context.WithoutCancel(c.Context))
+		s.autoSeal(context.WithoutCancel(c.Context))
 	}()
-	tenants, results, err := se.pullable(ctx, names, rec, &o)
+	tenants, results, err := s.pullable(ctx, names, rec, &o)
 	if err != nil {
 		return err
 	}
-	o.Policy, o.Log = se.policy, pullLog{se.store, se.policy}
+	o.Policy, o.Log = s.policy, pullLog{s.store, s.policy}
 	o.Flush = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, flushPatience)
 		defer cancel()
 		return rec.Flush(ctx)
 	}
-	show := se.pullProgress()
+	show := s.pullProgress()
 	o.Progress = show.set
 	defer debug.SetGCPercent(debug.SetGCPercent(pullGCPercent))
 	done, err := pull.Run(ctx, tenants, o.Options)
@@ -296,12 +304,12 @@ func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	}
 	results = append(results, done...)
 	slices.SortFunc(results, func(a, b pull.Result) int { return strings.Compare(a.Tenant, b.Tenant) })
-	err = se.write(o.output,
+	err = s.write(o.output,
 		func(w io.Writer) error { return report.Pull(w, pullRows(results), o.DryRun, o.look) })
 	if lost := context.Cause(ctx); lost != nil && c.Err() == nil {
 		err = errors.Join(err, lost)
 	}
-	return errors.Join(err, se.summary(c.Context, results, &o))
+	return errors.Join(err, s.summary(c.Context, results, &o))
 }
 
 // settle takes from the config what no flag says.
@@ -325,69 +333,4 @@ func setIfZero[T comparable](to *T, from T) {
 	if *to == zero {
 		*to = from
 	}
-}
-
-// summary says in one line whether all is there, to the user and to hooks, and gives the exit code.
-// Errors that no table shows on the screen are told as well, under --quiet, too.
-func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOptions) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var missing, failed, stored, planned, fits int
-	var bytes int64
-	for i := range results {
-		r := &results[i]
-		missing, stored, bytes = missing+len(r.Missing), stored+r.Stored, bytes+r.Bytes
-		planned, fits = planned+r.Plan.Recordings, fits+r.Plan.Fits
-		if r.Err == nil {
-			continue
-		}
-		failed++
-		if o.output != "" || o.look.Format != "table" {
-			s.warn("headroom: pull: %s: %v", r.Tenant, r.Err)
-		}
-	}
-	if o.DryRun {
-		s.outcome = fmt.Sprintf("%s to fetch; %s of them tonight",
-			measure.Count(int64(planned), "recording"), measure.Grouped(int64(fits)))
-		s.tell("headroom: plan: %s", s.outcome)
-		missing = 0
-	} else {
-		s.outcome = fmt.Sprintf("%s stored (%s); %d missing", measure.Count(int64(stored), "recording"),
-			measure.Bytes(bytes), missing)
-		s.tell("headroom: pull: %s stored (%s) in %s; %d missing", measure.Count(int64(stored), "recording"),
-			measure.Bytes(bytes), o.To, missing)
-	}
-	if failed > 0 {
-		s.outcome += fmt.Sprintf("; %s failed", measure.Count(int64(failed), "tenant"))
-	}
-	if missing > 0 || failed > 0 {
-		return errPartly
-	}
-	return nil
-}
-
-func pullRows(results []pull.Result) []report.PullRow {
-	rows := make([]report.PullRow, len(results))
-	for i, r := range results {
-		rows[i] = report.PullRow{
-			Tenant: r.Tenant, Listed: r.Listed, Already: r.Already, Stored: r.Stored, Excused: r.Excused,
-			Missing: pullMissing(r.Missing), Findings: pullMissing(r.Findings), Bytes: r.Bytes,
-			Wasted:    r.Wasted,
-			Elsewhere: r.Elsewhere, Stopped: r.Stopped, Started: r.Started, Ended: r.Ended,
-			Plan: report.PullPlan(r.Plan),
-		}
-		if r.Err != nil {
-			rows[i].Error = oneLine(r.Err.Error())
-		}
-	}
-	return rows
-}
-
-func pullMissing(list []pull.Missing) []report.PullMissing {
-	out := make([]report.PullMissing, len(list))
-	for i, m := range list {
-		out[i] = report.PullMissing{Key: m.Key, Start: m.Start, Bytes: m.Size, Why: m.Why}
-	}
-	return out
 }

@@ -78,11 +78,6 @@ func newS3Client() (*minio.Client, error) {
 
 // pullTenants are the tenants to pull: those named, else all of the config.
 func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, error) {
-	if len(asked) == 0 && len(s.config.Tenants) == 0 {
-		return nil, errors.New(
-			"there is no tenant to pull: name one, or write it into headroom.toml, which \"headroom init\" makes",
-		)
-	}
 	snap, names, err := s.snapshot(ctx, asked)
 	if err != nil {
 		return nil, err
@@ -90,7 +85,7 @@ func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, er
 	if len(names) == 0 {
 		names = s.config.Names()
 	}
-	return names, snap.Close()
+	return names, errors.Join(s.checkTokens(names), snap.Close())
 }
 
 // pullable makes each tenant ready. One that cannot be called, for want of a token, has its result
@@ -201,10 +196,7 @@ func (s *session) window(
 func (s *session) client(
 	tenant string, rec *store.Recorder, pacer *ingest.Pacer, o *pullOptions,
 ) (*api.Client, error) {
-	env := defaultTokenEnv
-	if name := s.config.Tenant(tenant).TokenEnv; name != "" {
-		env = name
-	}
+	env := s.tokenEnv(tenant)
 	token := os.Getenv(env)
 	if token == "" {
 		return nil, fmt.Errorf("there is no token: put it into the environment variable %s", env)

@@ -81,6 +81,9 @@ func runRun(c *cli.Context, se *session, o runOptions) error {
 	if _, err := exec.LookPath(o.command[0]); err != nil {
 		return notStarted(se.streams, err) // and no database is made
 	}
+	if err := o.check(se.policy); err != nil {
+		return err
+	}
 	return se.open(c.Context, c.String("db"), func() error { return se.runRecorded(o, signals) })
 }
 
@@ -107,7 +110,7 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 	}()
 	started := time.Now()
 	capture, err := s.startCapture(o.captureOptions,
-		captureAt{name: "run", listen: "127.0.0.1:0", authority: authority, secret: runSecret()})
+		captureAt{name: "run", authority: authority, secret: runSecret()})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ var (
 	errDisk  = errors.New("the disk is full")
 )
 
+// ErrInterrupted is the error of a run that was ended by its context, as Ctrl-C does.
+var ErrInterrupted = errors.New("stopped by you; the next run goes on")
+
 // refused is a recording that did not pass the gate, or that the vendor would not give.
 type refused struct {
 	state string // the ledger's, "" for a fault that may pass: no entry is written

@@ -27,7 +27,8 @@ type Plan struct {
 	// the others.
 	Recordings, UnknownSizes int
 	Bytes                    int64
-	// Fits of them can be fetched in this run, in the time Takes and with FitBytes.
+	// Fits of them can be fetched in this run, in the time Takes and with FitBytes. Takes includes the
+	// lists, for which a run asks at the same interval; it is 0 where nothing fits.
 	Fits     int
 	FitBytes int64
 	Takes    time.Duration
@@ -53,7 +54,7 @@ func (r *runner) plan(items []recording, b *budget, now time.Time) Plan {
 	night := r.night(sizes, b, now)
 	p.Fits, p.Takes = night.count, night.takes
 	p.FitBytes, p.Binds, p.RestFrom = night.bytes, night.binds, night.restFrom
-	p.SumAfter = b.at(now.Add(night.takes))
+	p.SumAfter = b.at(now.Add(max(0, night.takes-r.listing)))
 	if r.t.Cap > 0 {
 		p.Share = float64(p.SumAfter) / float64(r.t.Cap)
 	}
@@ -96,13 +97,14 @@ type night struct {
 	restFrom time.Time
 }
 
-// night spends a run's recordings in b, one every interval, until a limit binds.
+// night spends a run's recordings in b, one every interval, until a limit binds. The lists come
+// first and count for how long the run has been going, but start is when its downloads begin.
 func (r *runner) night(sizes []int64, b *budget, start time.Time) night {
 	var n night
 	interval := r.interval()
 	for _, size := range sizes {
 		now := start.Add(time.Duration(n.count) * interval)
-		if n.binds = r.bound(now.Sub(start), now, n.bytes, size, b); n.binds != BindsNothing {
+		if n.binds = r.bound(r.listing+now.Sub(start), now, n.bytes, size, b); n.binds != BindsNothing {
 			if n.binds == BindsEgress {
 				n.restFrom, _ = b.roomAt(now, size, r.o.Cutoff)
 			}
@@ -110,7 +112,7 @@ func (r *runner) night(sizes []int64, b *budget, start time.Time) night {
 		}
 		b.spend(now, size)
 		n.count, n.bytes = n.count+1, n.bytes+size
-		n.takes = now.Sub(start) + interval
+		n.takes = r.listing + now.Sub(start) + interval
 	}
 	return n
 }

@@ -294,6 +294,9 @@ func TestRunStopsOnAFullDisk(t *testing.T) {
 	if !errors.Is(res.Err, errDisk) || res.Stored != 0 || len(res.Missing) != res.Listed {
 		t.Fatalf("%+v", res)
 	}
+	if s := res.Err.Error(); !strings.Contains(s, "67.1 MB free") || s != res.Missing[0].Why {
+		t.Errorf("error %q, missing for %q", s, res.Missing[0].Why)
+	}
 	if !errors.Is(diskError(&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), errDisk) {
 		t.Error("ENOSPC is no full disk")
 	}

@@ -60,14 +60,15 @@ type runner struct {
 	text    *scratch
 	spool   *spool
 	kept    map[string]map[string]string // by folder: the files of recordings by their keys
+	listing time.Duration                // how long asking for the lists took
 	fresh   []int64                      // sizes of what one night brings, by the window's mean
 }
 
 func (r *runner) run(ctx context.Context) Result {
 	r.started = r.o.Now()
 	r.result = Result{Tenant: r.t.Name, Started: r.started}
-	if err := r.pull(ctx); err != nil {
-		r.result.Err = err
+	if r.result.Err = r.pull(ctx); errors.Is(r.result.Err, context.Canceled) && ctx.Err() != nil {
+		r.result.Err = interrupted(ctx)
 	}
 	r.result.Ended = r.o.Now()
 	return r.result
@@ -110,6 +111,7 @@ func (r *runner) pull(ctx context.Context) error {
 	l.recordings, l.places, l.superseded, l.states, l.settled = nil, nil, nil, nil, nil
 	b := newBudget(r.t, r.o.Policy.Egress.Window, r.o.Reserve)
 	items = r.withoutTooLarge(items, a, b)
+	r.listing = r.o.Now().Sub(r.started)
 	r.result.Plan = r.plan(items, b.clone(), r.o.Now())
 	if r.o.DryRun {
 		r.miss(items, a, "not fetched: a dry run")
@@ -186,6 +188,9 @@ func (r *runner) fetchEach(
 			continue
 		}
 		adopted, err := r.adopt(ctx, it, k)
+		if err != nil && ctx.Err() != nil {
+			err = interrupted(ctx)
+		}
 		if err != nil {
 			r.stop(err.Error(), items[i:], a)
 			if adopted {
@@ -202,17 +207,24 @@ func (r *runner) fetchEach(
 			return nil
 		}
 		if free := r.o.To.Free(); free >= 0 && free < it.Size+spareDisk {
-			r.stop("the disk is full: "+measure.Bytes(free)+" are left", items[i:], a)
-			return errDisk
+			err := fmt.Errorf("%w: of the %s left, pull keeps %s free, and the next recording takes %s",
+				errDisk, measure.Bytes(free), measure.Bytes(spareDisk), measure.Bytes(it.Size))
+			r.stop(err.Error(), items[i:], a)
+			return err
 		}
 		wasted := r.result.Wasted
 		size, err := r.fetch(ctx, it, k)
 		spent := size + r.result.Wasted - wasted
 		b.spend(now, spent)
 		bytes += spent
+		if err != nil && ctx.Err() != nil {
+			err = interrupted(ctx)
+			r.stop(err.Error(), items[i:], a)
+			return err
+		}
 		if err != nil {
 			if end := r.failed(err, items[i:], a, k); end {
-				return ended(ctx, err)
+				return ended(err)
 			}
 		}
 	}
@@ -220,14 +232,19 @@ func (r *runner) fetchEach(
 }
 
 // ended is the error of a run that stopped; a cap that is reached is none: it is in Stopped.
-func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+func ended(err error) error {
 	if errors.Is(err, errCap) {
 		return nil
 	}
 	return err
+}
+
+// interrupted says why a run was ended from outside: its context's cause, or the user's word.
+func interrupted(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return ErrInterrupted
 }
 
 // failed notes a recording that did not come. end says that no other one is to be asked for.

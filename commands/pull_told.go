@@ -1,0 +1,75 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/pull"
+	"github.com/6dcca832/headroom/report"
+)
+
+// summary says in one line whether all is there, to the user and to hooks, and gives the exit code.
+// Errors that no table shows on the screen are told as well, under --quiet, too.
+func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOptions) error {
+	var missing, failed, stored, planned, fits int
+	var bytes int64
+	for i := range results {
+		r := &results[i]
+		missing, stored, bytes = missing+len(r.Missing), stored+r.Stored, bytes+r.Bytes
+		planned, fits = planned+r.Plan.Recordings, fits+r.Plan.Fits
+		if r.Err == nil {
+			continue
+		}
+		failed++
+		if o.output != "" || o.look.Format != "table" {
+			s.warn("headroom: pull: %s: %v", r.Tenant, r.Err)
+		}
+	}
+	if ctx.Err() != nil {
+		s.tell("headroom: pull: %v", pull.ErrInterrupted)
+	}
+	if o.DryRun {
+		s.outcome = fmt.Sprintf("%s to fetch; %s of them tonight",
+			measure.Count(int64(planned), "recording"), measure.Grouped(int64(fits)))
+		s.tell("headroom: plan: %s", s.outcome)
+		missing = 0
+	} else {
+		s.outcome = fmt.Sprintf("%s stored (%s); %d missing", measure.Count(int64(stored), "recording"),
+			measure.Bytes(bytes), missing)
+		s.tell("headroom: pull: %s stored (%s) in %s; %d missing", measure.Count(int64(stored), "recording"),
+			measure.Bytes(bytes), o.To, missing)
+	}
+	if failed > 0 {
+		s.outcome += fmt.Sprintf("; %s failed", measure.Count(int64(failed), "tenant"))
+	}
+	if missing > 0 || failed > 0 {
+		return errPartly
+	}
+	return nil
+}
+
+func pullRows(results []pull.Result) []report.PullRow {
+	rows := make([]report.PullRow, len(results))
+	for i, r := range results {
+		rows[i] = report.PullRow{
+			Tenant: r.Tenant, Listed: r.Listed, Already: r.Already, Stored: r.Stored, Excused: r.Excused,
+			Missing: pullMissing(r.Missing), Findings: pullMissing(r.Findings), Bytes: r.Bytes,
+			Wasted:    r.Wasted,
+			Elsewhere: r.Elsewhere, Stopped: r.Stopped, Started: r.Started, Ended: r.Ended,
+			Plan: report.PullPlan(r.Plan),
+		}
+		if r.Err != nil {
+			rows[i].Error = oneLine(r.Err.Error())
+		}
+	}
+	return rows
+}
+
+func pullMissing(list []pull.Missing) []report.PullMissing {
+	out := make([]report.PullMissing, len(list))
+	for i, m := range list {
+		out[i] = report.PullMissing{Key: m.Key, Start: m.Start, Bytes: m.Size, Why: m.Why}
+	}
+	return out
+}
