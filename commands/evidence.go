@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/store"
 )
@@ -116,7 +118,7 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 			p.AsOf = max(p.AsOf, held.At)
 		}
 	}
-	data, err := se.bundle(ctx, p, incident)
+	data, err := se.bundle(ctx, p, incident) // which may be told under another name
 	if err != nil {
 		return err
 	}
@@ -133,7 +135,7 @@ func runEvidence(c *cli.Context, se *session, o evidenceOptions) error {
 // first night.
 func (s *session) bundlePeriod(
 	ctx context.Context, snap store.Snapshot, o evidenceOptions,
-) (evidence.Period, string, error) {
+) (evidence.Period, *analyze.Incident, error) {
 	zone := s.config.About(o.tenant).Zone
 	p := evidence.Period{
 		Tenant: o.tenant, With: o.with, AsOf: o.asOf.UnixMicro(), Until: o.asOf.UnixMicro() + 1,
@@ -147,18 +149,18 @@ func (s *session) bundlePeriod(
 		p.Since = o.since.UnixMicro()
 	}
 	if !o.since.IsZero() || !o.until.IsZero() {
-		return p, "", nil
+		return p, nil, nil
 	}
 	r, err := s.audit(ctx, snap, o.span, []string{o.tenant})
 	if err != nil {
-		return p, "", err
+		return p, nil, err
 	}
 	incident, err := chooseIncident(r, o.incident)
 	if err != nil || incident == nil {
-		return p, "", err
+		return p, nil, err
 	}
 	p.Since = nightOf(time.UnixMicro(incident.First), zone).Add(-beforeIncident).UnixMicro()
-	return p, incident.ID, nil
+	return p, incident, nil
 }
 
 // chooseIncident gives the incident with that id; without one the open one that comes first, else
@@ -196,8 +198,10 @@ func nightOf(at time.Time, zone *time.Location) time.Time {
 	return begin
 }
 
-// bundle makes the bundle's bytes.
-func (s *session) bundle(ctx context.Context, p evidence.Period, incident string) ([]byte, error) {
+// bundle makes the bundle's bytes. The incident is the one of the whole log's audit, nil for none.
+func (s *session) bundle(
+	ctx context.Context, p evidence.Period, incident *analyze.Incident,
+) ([]byte, error) {
 	key, err := s.key()
 	if err != nil {
 		return nil, err
@@ -211,11 +215,65 @@ func (s *session) bundle(ctx context.Context, p evidence.Period, incident string
 		return nil, err
 	}
 	c.About = evidence.About{
-		Tenant: p.Tenant, Incident: incident, Since: stamp(time.UnixMicro(p.Since)),
-		Until: stamp(time.UnixMicro(p.Until)),
-		AsOf:  stamp(time.UnixMicro(p.AsOf)), With: p.With, Program: version(),
+		Tenant: p.Tenant, Since: stamp(time.UnixMicro(p.Since)), Until: stamp(time.UnixMicro(p.Until)),
+		AsOf: stamp(time.UnixMicro(p.AsOf)), With: p.With, Program: version(),
+	}
+	if incident != nil {
+		c.About.Incident = incident.ID
 	}
 	c.Policy, c.Settings = s.policyText, s.config.TenantText(p.Tenant)
-	return key.WriteBundle(c,
-		func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) })
+	return key.WriteBundle(c, func(content *evidence.Content) (evidence.Pages, error) {
+		pages, err := s.incidentPages(ctx, content, incident)
+		c.About.Incident = content.About.Incident
+		if err == nil && bytes.Contains(pages.Ticket, []byte(evidence.TicketBlank)) {
+			s.tell("headroom: evidence: TICKET.md has a blank for what you changed: fill it in where you " +
+				"paste the text, and not in the ZIP file, whose signature that would break")
+		}
+		return pages, err
+	})
+}
+
+// incidentPages computes a bundle's pages. Where its leaves alone do not show the incident by its
+// name, because the name rests on what is withheld or on older requests, the incident is told as
+// what the leaves show of it; where they show nothing of it, the bundle is about its period.
+func (s *session) incidentPages(
+	ctx context.Context, c *evidence.Content, incident *analyze.Incident,
+) (evidence.Pages, error) {
+	pages, audit, err := s.pagesAndAudit(ctx, c)
+	if err != nil || incident == nil {
+		return pages, err
+	}
+	as := sameIncident(audit.Incidents, incident)
+	if as == incident.ID {
+		return pages, nil
+	}
+	why := "rests on requests from before the bundle's"
+	if slices.Contains(incident.Rules, rules.Interleaved) && !slices.Contains(c.About.With, evidence.FieldClient) {
+		why = "rests on which client sent what, which the bundle withholds: --with client discloses it"
+	}
+	told := "is not told; the bundle is about its period"
+	if as != "" {
+		told = "is told as " + as
+	}
+	s.tell("headroom: evidence: the incident %s %s. It %s", incident.ID, told, why)
+	c.About.Incident = as
+	return s.pages(ctx, c)
+}
+
+// sameIncident is the id of the incident that is, or shares the most time with, one of another audit
+// of the same requests; "" where none does.
+func sameIncident(found []analyze.Incident, of *analyze.Incident) (id string) {
+	most := int64(-1)
+	for i := range found {
+		f := &found[i]
+		if f.ID == of.ID {
+			return f.ID
+		}
+		shared := min(f.Last, of.Last) - max(f.First, of.First)
+		related := slices.ContainsFunc(f.Rules, func(rule string) bool { return slices.Contains(of.Rules, rule) })
+		if related && shared > most {
+			id, most = f.ID, shared
+		}
+	}
+	return id
 }

@@ -23,25 +23,31 @@ import (
 
 // pages computes a bundle's pages from its content alone: the leaves become a log of their own,
 // which is audited under the policy and the settings of the bundle.
-func (s *session) pages(
+func (s *session) pages(ctx context.Context, c *evidence.Content) (evidence.Pages, error) {
+	pages, _, err := s.pagesAndAudit(ctx, c)
+	return pages, err
+}
+
+// pagesAndAudit gives the audit of the leaves, too.
+func (s *session) pagesAndAudit(
 	ctx context.Context, c *evidence.Content,
-) (pages evidence.Pages, err error) {
+) (pages evidence.Pages, audit *analyze.Result, err error) {
 	policy, err := limits.Parse("policy.toml", c.Policy)
 	if err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	settings, err := config.Parse("settings.toml", c.Settings)
 	if err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	sp, err := aboutSpan(&c.About)
 	if err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	// What a killed run leaves of the leaves' database is removed by the next.
 	folder, err := newRunFolder(os.TempDir())
 	if err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	defer func() { err = errors.Join(err, folder.remove()) }()
 	own := &session{
@@ -51,10 +57,10 @@ func (s *session) pages(
 		policyText: c.Policy,
 	}
 	err = own.open(ctx, filepath.Join(folder.path, "leaves.db"), func() (err error) {
-		pages, err = own.leafPages(ctx, c, sp)
+		pages, audit, err = own.leafPages(ctx, c, sp)
 		return err
 	})
-	return pages, err
+	return pages, audit, err
 }
 
 // aboutSpan is the range that a bundle is about. An incident is told whole, so its audit has no
@@ -75,39 +81,46 @@ func aboutSpan(about *evidence.About) (sp span, err error) {
 
 func (s *session) leafPages(
 	ctx context.Context, c *evidence.Content, sp span,
-) (pages evidence.Pages, err error) {
+) (pages evidence.Pages, audit *analyze.Result, err error) {
 	if err := s.storeLeaves(ctx, c); err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	if err := s.store.Refresh(ctx); err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	snap, err := s.store.Snapshot(ctx)
 	if err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
 	tenants := []string{c.About.Tenant}
 	picture, err := s.picture(ctx, snap, sp, tenants, s.pageOnly(sp, tenants))
 	if err != nil {
-		return pages, err
+		return pages, nil, err
 	}
 	if len(picture.Audit.Tenants) != 1 {
-		return pages, errors.New("the leaves are of no tenant")
+		return pages, nil, errors.New("the leaves are of no tenant")
 	}
-	picture.Audit.FromCache = false
-	broke, err := s.broke(ctx, snap, sp, &c.About, &picture.Audit.Tenants[0])
+	picture.Audit.FromCache, picture.Rows = false, evidence.RequestsName
+	audit = &picture.Audit.Tenants[0]
+	broke, err := s.broke(ctx, snap, sp, &c.About, audit)
 	if err != nil {
-		return pages, err
+		return pages, nil, err
 	}
-	var audit, html bytes.Buffer
-	err = errors.Join(report.Audit(&audit, picture.Audit, report.Options{Format: "json"}),
+	var text, html bytes.Buffer
+	err = errors.Join(report.Audit(&text, picture.Audit, report.Options{Format: "json"}),
 		page.Write(&html, picture))
 	return evidence.Pages{
-		Ticket: evidence.Ticket(c, &picture.Audit.Tenants[0], s.policy,
-			picture.Examples[c.About.Incident]),
-		Report: html.Bytes(), Audit: audit.Bytes(), Requests: evidence.RequestsCSV(c, broke),
-	}, err
+		Ticket: evidence.Ticket(c, audit, s.policy, ticketFacts(picture, c.About.Incident)),
+		Report: html.Bytes(), Audit: text.Bytes(), Requests: evidence.RequestsCSV(c, broke),
+	}, audit, err
+}
+
+// ticketFacts are what the page tells of an incident, and the ticket as well.
+func ticketFacts(p *report.Picture, incident string) evidence.TicketFacts {
+	return evidence.TicketFacts{
+		Examples: p.Examples[incident], ResetNow: page.ResetNow(p, incident),
+	}
 }
 
 // broke are the rules that requests broke in a bundle's incident, or in its period, by row.

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/store"
 	"github.com/6dcca832/headroom/store/sqlite"
 )
@@ -49,18 +51,7 @@ func repeatedPulls() (all []store.Request) {
 // The ticket's rows are those of requests.csv; cause, effect and what came after are told in this order, each repeat
 // with its first download; the column incident says of all requests what they broke.
 func TestTicketNamesTheRowsOfTheIncident(t *testing.T) {
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	t.Chdir(t.TempDir())
-	log, err := sqlite.Open("a.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := log.Append(t.Context(), repeatedPulls()); err != nil {
-		t.Fatal(err)
-	}
-	if err := log.Close(); err != nil {
-		t.Fatal(err)
-	}
+	newLog(t, repeatedPulls())
 	runMain(t, "a.db", "evidence", "acme", "--as-of", "2026-11-06T12:00:00Z", "-o", "ticket.zip")
 	files := unzip(t, "ticket.zip")
 	rows, err := csv.NewReader(strings.NewReader(files["requests.csv"])).ReadAll()
@@ -104,6 +95,113 @@ func TestTicketNamesTheRowsOfTheIncident(t *testing.T) {
 	}
 	if again != 40 {
 		t.Errorf("requests.csv says of %d requests that they came again, want 40", again)
+	}
+}
+
+// crossedPulls are two programs' downloads of different recordings in two nights, one second apart, some refused.
+func crossedPulls() (all []store.Request) {
+	for night := range 2 {
+		for i := range 20 {
+			r := repeatedPulls()[i]
+			r.StartedAt = time.Date(2026, 11, 2+night, 3, 0, i, 0, time.UTC).UnixMicro()
+			r.Client = []string{"export-a/1", "export-b/1"}[i%2]
+			r.Key = fmt.Sprintf("0f8fad5b-d9cb-469f-a165-%012x-1793000000000", 100*night+i)
+			if i%5 == 4 {
+				r.Status, r.ResponseBytes = 429, 55
+			}
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// newLog makes a.db of requests, in a folder of its own.
+func newLog(t *testing.T, requests []store.Request) {
+	t.Helper()
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Chdir(t.TempDir())
+	log, err := sqlite.Open("a.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(log.Append(t.Context(), requests), log.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An incident whose cause rests on the clients' names, which a bundle withholds, stays an incident: it is told as what
+// the rest shows, and the sender is told so.
+func TestTicketWithoutTheClients(t *testing.T) {
+	newLog(t, crossedPulls())
+	for _, c := range []struct{ with, incident, title string }{
+		{"", "acme-2026-11-01-spacing", "# acme: Recordings were requested faster than"},
+		{"client", "acme-2026-11-01-interleaved", "# acme: Two programs pulled the same tenant at once"},
+	} {
+		var out, errs bytes.Buffer
+		args := []string{
+			"headroom", "--db", "a.db", "evidence", "acme", "--incident", "acme-2026-11-01-interleaved",
+			"--as-of", "2026-11-03T12:00:00Z", "-o", "t.zip", "--with", c.with,
+		}
+		if code := Main(t.Context(), args, strings.NewReader(""), &out, &errs); code != exitDone {
+			t.Fatalf("exit code %d: %s", code, errs.String())
+		}
+		if told := strings.Contains(errs.String(), "--with client"); told != (c.with == "") {
+			t.Errorf("with %q: %s", c.with, errs.String())
+		}
+		files := unzip(t, "t.zip")
+		if !strings.HasPrefix(files["TICKET.md"], c.title) {
+			t.Errorf("with %q:\n%s", c.with, files["TICKET.md"])
+		}
+		for _, name := range []string{"bundle.json", "audit.json", "report.html"} {
+			if !strings.Contains(files[name], c.incident) {
+				t.Errorf("with %q, %s does not name %s", c.with, name, c.incident)
+			}
+		}
+		rows, err := csv.NewReader(strings.NewReader(files["requests.csv"])).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, r := range rows[1:] {
+			if strings.Contains(r[len(r)-1], "spacing") {
+				n++
+			}
+		}
+		if n != 38 {
+			t.Errorf("with %q, %d requests broke spacing, want 38", c.with, n)
+		}
+		if out := runMain(t, "a.db", "verify", "t.zip"); !strings.HasPrefix(out, "self-signed: ") {
+			t.Errorf("with %q: %s", c.with, out)
+		}
+		if !strings.Contains(files["report.html"], "Row is the number in requests.csv") {
+			t.Error("the page does not say whose rows it names")
+		}
+	}
+}
+
+// While what fills the window goes on, no reset is asked for as if it were mended; only the sender knows what was done.
+// What was sealed after the moment that the bundle is about is counted nowhere, which is said.
+func TestTicketWhileItGoesOn(t *testing.T) {
+	newLog(t, repeatedPulls())
+	var out, errs bytes.Buffer
+	args := []string{"headroom", "--db", "a.db", "evidence", "acme", "--as-of", "2026-11-04T12:00:00Z", "-o", "t.zip"}
+	if code := Main(t.Context(), args, strings.NewReader(""), &out, &errs); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	ticket := unzip(t, "t.zip")["TICKET.md"]
+	if strings.Contains(ticket, "please reset") {
+		t.Errorf("it asks for a reset:\n%s", ticket)
+	}
+	for _, want := range []string{
+		"still goes on", "\n- What we did about it: " + evidence.TicketBlank + "\n", "so it would fill again.\n",
+		"\n- What your page says of it: A reset may be asked for", "\n5 of them began after 2026-11-04T12:00:00 (UTC)",
+	} {
+		if !strings.Contains(ticket, want) {
+			t.Errorf("no %q in\n%s", want, ticket)
+		}
+	}
+	if !strings.Contains(errs.String(), "has a blank for what you changed") {
+		t.Errorf("standard error: %s", errs.String())
 	}
 }
 

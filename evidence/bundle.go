@@ -18,11 +18,14 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+// RequestsName is the file of a bundle by whose rows its pages name requests.
+const RequestsName = "requests.csv"
+
 // The files of a bundle, in their order. Those in earlier/ stand where earlierFolder does.
 const (
 	fileTicket        = "TICKET.md"
 	fileReport        = "report.html"
-	fileRequests      = "requests.csv"
+	fileRequests      = RequestsName
 	fileVerifyText    = "VERIFY.md"
 	fileVerifyPage    = "verify.html"
 	fileAbout         = "bundle.json"

@@ -121,6 +121,27 @@ func TestVerifyByHand(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
+	disclosedAs := func(change func(string) string) string {
+		t.Helper()
+		dir := unpackInto(t, data)
+		name := filepath.Join(dir, fileDisclosed)
+		lines, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(name, []byte(change(string(lines))), 0o666)
+		}
+		out, byErr := byHand(t, dir, "read -r seq field")
+		if err != nil || byErr != nil {
+			t.Errorf("%v, %v\n%s", err, byErr, out)
+		}
+		return out
+	}
+	empty := "10\tkey\t" + strings.Repeat("00", 16) + "\t\n"
+	if out := disclosedAs(func(s string) string { return empty + s }); !strings.Contains(out, "leaf 11: its key is call-8") {
+		t.Errorf("after a line without a key: %q", out)
+	}
+	if out := disclosedAs(func(string) string { return empty }); !strings.Contains(out, "no request of this bundle is about a recording") {
+		t.Errorf("without any key: %q", out)
+	}
 	swap := func(file, old, new string) func(string, []byte) []byte {
 		return func(name string, data []byte) []byte {
 			if name == file {

@@ -17,13 +17,24 @@ import (
 // ticketRequests is how many requests the ticket names.
 const ticketRequests = 20
 
+// TicketBlank stands in TICKET.md where only the sender knows what to say: no log tells what was
+// changed. It is filled in where the text is pasted; in the bundle it would break the signature.
+const TicketBlank = "**(write here what you changed, and when)**"
+
+// TicketFacts are what a ticket tells beside the audit of the leaves.
+type TicketFacts struct {
+	// Examples are requests of the incident; a request's ID is its row in requests.csv.
+	Examples []analyze.Example
+	// ResetNow says, without a full stop, what a reset of the egress window would change now; "" leaves
+	// it out.
+	ResetNow string
+}
+
 // Ticket is TICKET.md: what a support engineer who has never heard of headroom needs in one minute,
-// ready to paste. It says only what follows from the leaves and from what the settings tell of the
-// cap. The examples are requests of the incident; a request's ID is its row in requests.csv.
-func Ticket(
-	c *Content, r *analyze.Result, p *limits.Policy, examples []analyze.Example,
-) []byte {
-	t := &ticket{c: c, r: r, p: p, examples: examples}
+// ready to paste but for TicketBlank, where that is in it. It says only what follows from the leaves
+// and from what the settings tell of the cap.
+func Ticket(c *Content, r *analyze.Result, p *limits.Policy, facts TicketFacts) []byte {
+	t := &ticket{c: c, r: r, p: p, examples: facts.Examples, resetNow: facts.ResetNow}
 	for i := range r.Incidents {
 		if r.Incidents[i].ID == c.About.Incident {
 			t.incident = &r.Incidents[i]
@@ -44,6 +55,7 @@ type ticket struct {
 	p        *limits.Policy
 	incident *analyze.Incident // nil where the bundle is about a period
 	examples []analyze.Example
+	resetNow string
 }
 
 func (t *ticket) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n", args...) }
@@ -60,9 +72,13 @@ func (t *ticket) head() {
 	}
 	t.line("# %s: %s\n", plain(t.r.Tenant), plain(t.incident.Title))
 	switch {
-	case t.aboutEgress() && t.incident.ResetAt == 0 && (t.incident.Open || t.nearCap()):
+	case t.wantsReset() && t.incident.Open:
 		t.line(
-			"**What we ask:** would you please reset the egress window of %s? What filled it is told below, with what we did about it.",
+			"**What we ask:** would you please look at these calls with us? What fills the egress window of %s still goes on. Once we have mended it, we shall ask you for a reset.",
+			plain(t.r.Tenant))
+	case t.wantsReset():
+		t.line(
+			"**What we ask:** would you please reset the egress window of %s? What filled it is over, and is told below.",
 			plain(t.r.Tenant))
 	case t.incident.Open:
 		t.line(
@@ -72,6 +88,12 @@ func (t *ticket) head() {
 		t.line(
 			"**What we ask:** nothing has to be done now; would you please confirm that your log shows the same, and that it ended?")
 	}
+}
+
+// wantsReset says whether a reset of the egress window is what the sender needs, now or once the
+// incident is over.
+func (t *ticket) wantsReset() bool {
+	return t.aboutEgress() && t.incident.ResetAt == 0 && (t.incident.Open || t.nearCap())
 }
 
 func (t *ticket) aboutEgress() bool {
@@ -104,7 +126,7 @@ func (t *ticket) happened() {
 			}
 			count := ""
 			if k < len(i.Counts) {
-				count = measure.Grouped(i.Counts[k]) + " times; "
+				count = measure.Count(i.Counts[k], "time") + "; "
 			}
 			t.line("- %s: %s (%s: %s%s).", word, rules.Words(rule), rule, count, counted(rule))
 		}
@@ -119,6 +141,16 @@ func (t *ticket) happened() {
 		}
 		if i.ResetAt != 0 {
 			t.line("- You reset the window at %s (UTC).", second(i.ResetAt))
+		}
+		if t.wantsReset() {
+			t.line("- What we did about it: %s", TicketBlank)
+			if t.resetNow != "" {
+				t.line("- A reset now: %s.", plain(t.resetNow))
+			}
+			if said := t.p.Egress.Reset; said != "" {
+				t.line("- What your page says of it: %s (%s).", plain(strings.TrimSuffix(said, ".")),
+					plain(t.p.Egress.Section))
+			}
 		}
 		return
 	}
@@ -182,150 +214,6 @@ func (t *ticket) cap() string {
 	}
 	return fmt.Sprintf("about %s, estimated from %s; please tell us the right one",
 		measure.Bytes(limit.Bytes), measure.Count(int64(t.r.Facts.Agents), "recorded agent"))
-}
-
-// ticketRow is a request to look up. Row is its number in requests.csv.
-type ticketRow struct {
-	row  int64
-	leaf *DisclosedLeaf
-	why  string
-}
-
-// requests are the tables of what to look up: of an incident its cause, what that did, and what
-// came after.
-func (t *ticket) requests() {
-	t.line("\n## Requests to look up\n")
-	t.line("Row is the number in requests.csv, which has all %s with their keys; its column incident names what each broke.",
-		measure.Count(t.c.Facts().Requests, "request"))
-	byRow := t.leaves()
-	part := analyze.ExamplePart("")
-	var rows []ticketRow
-	for i := range t.examples {
-		e := &t.examples[i]
-		leaf := byRow[e.Request.ID]
-		if leaf == nil {
-			continue
-		}
-		if e.Part != part {
-			t.table(rows)
-			rows, part = nil, e.Part
-			t.line("\n### %s\n", t.partTitle(e))
-		}
-		rows = append(rows, ticketRow{e.Request.ID, leaf, exampleWhy(e)})
-	}
-	if part == "" {
-		rows = t.chosen()
-		t.line("")
-	}
-	t.table(rows)
-}
-
-// leaves are the requests by their rows.
-func (t *ticket) leaves() map[int64]*DisclosedLeaf {
-	rows := map[int64]*DisclosedLeaf{}
-	for i := range t.c.Leaves {
-		if t.c.Leaves[i].Request != nil {
-			rows[int64(len(rows))+1] = &t.c.Leaves[i]
-		}
-	}
-	return rows
-}
-
-// partTitle says which requests come first, and of how many.
-func (t *ticket) partTitle(e *analyze.Example) string {
-	s := rules.Words(e.Rule)
-	if k := slices.Index(t.incident.Rules, e.Rule); k >= 0 && k < len(t.incident.Counts) {
-		s += " (" + measure.Grouped(t.incident.Counts[k]) + ")"
-	}
-	switch {
-	case e.Part == analyze.PartAfter:
-		return "After it: the first requests that were served"
-	case e.Part == analyze.PartEffect:
-		return "Effect: " + s + ", the first and the last"
-	case e.Rule == rules.Spacing:
-		return "Likely cause: " + s + ", the first and the shortest gaps"
-	}
-	return "Likely cause: " + s + ", the first and the largest"
-}
-
-// exampleWhy says why a request counts; of a repeat, when and as which row the recording came
-// first.
-func exampleWhy(e *analyze.Example) string {
-	if e.Before.ID == 0 {
-		return e.Why
-	}
-	return fmt.Sprintf("first downloaded %s, row %d; %s again for nothing", second(e.Before.At),
-		e.Before.ID, measure.Bytes(e.Request.ResponseBytes))
-}
-
-func (t *ticket) table(rows []ticketRow) {
-	if len(rows) == 0 {
-		return
-	}
-	head, rule := "| row | started (UTC) | status | bytes | recording key |", "|--:|---|---|--:|---|"
-	withIDs := slices.ContainsFunc(rows,
-		func(r ticketRow) bool { return r.leaf.Request.VendorID != "" })
-	withWhy := slices.ContainsFunc(rows, func(r ticketRow) bool { return r.why != "" })
-	if withIDs {
-		head, rule = head+" your request id |", rule+"---|"
-	}
-	if withWhy {
-		head, rule = head+" why |", rule+"---|"
-	}
-	t.line("%s\n%s", head, rule)
-	for _, r := range rows {
-		q := r.leaf.Request
-		key, _ := r.leaf.Value(FieldKey)
-		row := fmt.Sprintf("| %d | %s | %d | %d | %s |", r.row, second(q.StartedAt), q.Status,
-			q.ResponseBytes, cell(cmp.Or(key, q.Template)))
-		if withIDs {
-			row += " " + cell(q.VendorID) + " |"
-		}
-		if withWhy {
-			row += " " + cell(r.why) + " |"
-		}
-		t.line("%s", row)
-	}
-}
-
-// chosen are, of a period, refused requests first, then those without an answer, then the largest;
-// in order of time.
-func (t *ticket) chosen() []ticketRow {
-	from, to := int64(0), int64(1)<<62
-	if t.incident != nil {
-		from, to = t.incident.First, t.incident.Last
-	}
-	var rows []ticketRow
-	n := int64(0)
-	for i := range t.c.Leaves {
-		r := t.c.Leaves[i].Request
-		if r == nil {
-			continue
-		}
-		n++
-		if r.StartedAt >= from && r.StartedAt <= to {
-			rows = append(rows, ticketRow{row: n, leaf: &t.c.Leaves[i]})
-		}
-	}
-	weight := func(r ticketRow) int64 {
-		switch status := r.leaf.Request.Status; {
-		case refused(status):
-			return 2
-		case status == 0 || status >= 400:
-			return 1
-		}
-		return 0
-	}
-	byTime := func(a, b ticketRow) int {
-		return cmp.Compare(a.leaf.Request.StartedAt, b.leaf.Request.StartedAt)
-	}
-	slices.SortStableFunc(rows, func(a, b ticketRow) int {
-		return cmp.Or(cmp.Compare(weight(b), weight(a)),
-			cmp.Compare(b.leaf.Request.ResponseBytes, a.leaf.Request.ResponseBytes), byTime(a, b))
-	})
-	rows = rows[:min(len(rows), ticketRequests)]
-	slices.SortStableFunc(rows, byTime)
-	return rows
 }
 
 // check says how far this can be relied on.

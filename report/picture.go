@@ -35,6 +35,8 @@ type Picture struct {
 	// leave them out.
 	Database *Database
 	Seal     string
+	// Rows is the name of the file whose rows the requests' numbers are; "" means the database.
+	Rows string
 	// Live is the path, on the page's own server, whose answer changes when there is something new to
 	// show. The page then asks for it again and again. "" makes a page that never asks for anything.
 	Live string

@@ -10,6 +10,7 @@ import (
 	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/text"
 )
 
@@ -117,6 +118,20 @@ func resetWords(r *analyze.Result, c clock) (all []string) {
 		all = append(all, s)
 	}
 	return all
+}
+
+// ResetNow says, as the page does but in UTC, what a reset would change now for the tenant of an
+// incident; "" where the incident is not there, or not about the egress window.
+func ResetNow(p *report.Picture, incident string) string {
+	for k := range p.Audit.Tenants {
+		t := &p.Audit.Tenants[k]
+		for n := range t.Incidents {
+			if i := &t.Incidents[n]; i.ID == incident && aboutEgress(i) {
+				return resetNow(i, t, forecastOf(p, t.Tenant), clock{zone: time.UTC})
+			}
+		}
+	}
+	return ""
 }
 
 // resetNow says how full the window is, when it empties by itself, and whether it would fill again.

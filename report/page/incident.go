@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"regexp"
@@ -29,6 +30,7 @@ type pageIncident struct {
 	From, To  int // days since 1970, for the script
 	Strip     template.HTML
 	Parts     []pagePart
+	Rows      string // what the requests' numbers are those of
 	Times     string // in which zone the times are
 }
 
@@ -72,6 +74,7 @@ func newPageIncident(
 		v.Facts = append(v.Facts, resetFacts(i, t, forecastOf(p, t.Tenant), p.Policy, c)...)
 	}
 	v.Parts, v.Times = pageParts(p.Examples[i.ID], c), "times are UTC."
+	v.Rows = cmp.Or(text.Clean(p.Rows), "the database")
 	if c.utc(i.First) != "" {
 		v.Times = "times are in " + text.Clean(c.zone.String()) + ", with UTC below."
 	}
