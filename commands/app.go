@@ -29,6 +29,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/6dcca832/headroom/internal/plainerr"
 )
 
 // The exit codes.
@@ -73,7 +75,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	code := exitCodeOf(err)
 	if code == exitFailed && !said(err) {
-		fmt.Fprintf(stderr, "headroom: %s\n", oneLine(err.Error()))
+		fmt.Fprintf(stderr, "headroom: %s\n", oneLine(plainerr.Text(err)))
 	}
 	return code
 }
@@ -138,6 +140,11 @@ func (s *streams) listen(c *cli.Context) error {
 
 // warn prints what went wrong with a command that goes on.
 func (s *streams) warn(format string, args ...any) {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			args[i] = plainerr.Text(err)
+		}
+	}
 	fmt.Fprintln(s.err, oneLine(fmt.Sprintf(format, args...)))
 }
 

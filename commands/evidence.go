@@ -248,7 +248,8 @@ func (s *session) incidentPages(
 		return pages, nil
 	}
 	why := "rests on requests from before the bundle's"
-	if slices.Contains(incident.Rules, rules.Interleaved) && !slices.Contains(c.About.With, evidence.FieldClient) {
+	withheld := !slices.Contains(c.About.With, evidence.FieldClient)
+	if withheld && slices.Contains(incident.Rules, rules.Interleaved) {
 		why = "rests on which client sent what, which the bundle withholds: --with client discloses it"
 	}
 	told := "is not told; the bundle is about its period"
@@ -270,7 +271,8 @@ func sameIncident(found []analyze.Incident, of *analyze.Incident) (id string) {
 			return f.ID
 		}
 		shared := min(f.Last, of.Last) - max(f.First, of.First)
-		related := slices.ContainsFunc(f.Rules, func(rule string) bool { return slices.Contains(of.Rules, rule) })
+		related := slices.ContainsFunc(f.Rules,
+			func(rule string) bool { return slices.Contains(of.Rules, rule) })
 		if related && shared > most {
 			id, most = f.ID, shared
 		}

@@ -144,7 +144,7 @@ func runImport(c *cli.Context, se *session, o importOptions) error {
 		defer func() { err = errors.Join(err, done()) }()
 		im := importer{session: se, o: o, rejects: rejects, ahead: se.sealAhead()}
 		err = im.all(c.Context)
-		se.autoSealAfter(c.Context, im.ahead)
+		se.autoSealAfter(context.WithoutCancel(c.Context), im.ahead) // what was stored, also after Ctrl-C
 		return err
 	})
 }

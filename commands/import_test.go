@@ -22,7 +22,7 @@ func beginImport(t *testing.T, db, input string) (cmd *exec.Cmd, stdin io.Closer
 	t.Helper()
 	cmd = exec.Command("headroom", "--db", db, "import", "-")
 	stdout = &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = stdout, os.Stderr
+	cmd.Stdout, cmd.Stderr = stdout, &bytes.Buffer{}
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +104,9 @@ func TestInterruptedImportSaysWhatIsIn(t *testing.T) {
 	cmd.Wait() // the exit code is looked at below
 	if code := cmd.ProcessState.ExitCode(); code != exitPartly {
 		t.Errorf("exit code %d, want %d", code, exitPartly)
+	}
+	if said := cmd.Stderr.(*bytes.Buffer).String(); strings.Contains(said, "context") || strings.Contains(said, "not sealed") {
+		t.Errorf("standard error: %s", said)
 	}
 	before := storedRequests(t, db)
 	if want := fmt.Sprintf("stdin: read %d = new %d + duplicate 0 + rejected 0\n", before, before); stdout.String() != want {

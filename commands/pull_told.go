@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/internal/plainerr"
 	"github.com/6dcca832/headroom/pull"
 	"github.com/6dcca832/headroom/report"
 )
@@ -60,7 +61,7 @@ func pullRows(results []pull.Result) []report.PullRow {
 			Plan: report.PullPlan(r.Plan),
 		}
 		if r.Err != nil {
-			rows[i].Error = oneLine(r.Err.Error())
+			rows[i].Error = oneLine(plainerr.Text(r.Err))
 		}
 	}
 	return rows

@@ -42,7 +42,8 @@ func newRunCommand(s *streams) *cli.Command {
 			"long as it does. The proxy opens only the vendor's hosts, with a certificate made for this run. Exits with the\n" +
 			"program's code, or as shells do with 126, 127 or 128 and the signal. \"headroom doctor\" tells which runtimes heed it.\n\n" +
 			"The program gets your environment with HEADROOM_TOKEN, and without headroom's other variables, HEADROOM_DB and so\n" +
-			"on, which a headroom inside still follows.\n\n" +
+			"on, which a headroom inside still follows. Where the database cannot be written, as on a full disk, it is not started:\n" +
+			"exit code 2.\n\n" +
 			"Examples:\n" +
 			"  headroom run -- ./nightly-pull.sh\n" +
 			"  headroom run --client export --pace -- python3 export.py --day 2026-11-01",

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/plainerr"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull/api"
 )
@@ -174,7 +175,7 @@ func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken
 func (r *runner) classify(err error) error {
 	var e *api.Error
 	if !errors.As(err, &e) {
-		return &refused{why: err.Error()}
+		return &refused{why: plainerr.Text(err)}
 	}
 	switch e.Role {
 	case limits.RoleAuth:

@@ -88,7 +88,7 @@ func TestPlanIncludesTheLists(t *testing.T) {
 	started := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
 	r := &runner{o: Options{Policy: policy(t), Cutoff: Cautious}, started: started, listing: 24 * time.Second}
 	plan := func() Plan {
-		return r.plan(make([]item, 5), newBudget(r.t, r.o.Policy.Egress.Window, 0), started.Add(r.listing))
+		return r.plan(make([]recording, 5), newBudget(r.t, r.o.Policy.Egress.Window, 0), started.Add(r.listing))
 	}
 	if p := plan(); p.Fits != 5 || p.Takes != 39*time.Second {
 		t.Errorf("5 recordings after lists of 24 s: %+v", p)
