@@ -179,7 +179,8 @@ func (x *incident) weight() (s rules.Severity) {
 func (v *view) fill(a *Auditor, x *incident) {
 	of, firstNight, lastNight := uint64(0), x.episodes[0].first, x.episodes[0].last
 	var classes uint32
-	momentary := !slices.ContainsFunc(x.episodes, func(e *episode) bool { return !rules.All[e.rule].Now })
+	momentary := !slices.ContainsFunc(x.episodes,
+		func(e *episode) bool { return !rules.All[e.rule].Now })
 	for _, e := range x.episodes {
 		of |= 1 << e.rule
 		classes |= e.hits.Classes

@@ -313,7 +313,8 @@ func tellNext(w io.Writer, o demoOptions) {
 		w,
 		"\nThe page: %s\nThe evidence about %s, for a ticket: %s; whoever gets it checks it by hand:\n"+
 			"  unzip -d ticket %s && less ticket/VERIFY.md\n"+
-			"The audit above counts all of the month. Try next, as of its end, when what is over no longer counts:\n",
+			"The audit above counts all of the month. Try next, as of its end, when what is over no longer "+
+			"counts:\n",
 		filepath.Join(o.dir, demoReport),
 		demoTenant,
 		ticket,
