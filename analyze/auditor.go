@@ -130,7 +130,7 @@ func (a *Auditor) release() {
 // Explain makes the auditor call f for each hit of each rule. It must come before the first Add.
 func (a *Auditor) Explain(f func(Hit)) {
 	a.onHit = func(rule int, e *rules.Evidence) {
-		f(Hit{Rule: rules.All[rule].Name, ID: e.ID, At: e.At, Why: e.Reason()})
+		f(newHit(rule, e))
 	}
 }
 

@@ -155,6 +155,9 @@ func (b *brute) audit() {
 	for _, c := range b.rows {
 		if c.StartedAt >= b.count {
 			r.Requests++
+			if c.class == audio {
+				r.Audio += c.ResponseBytes
+			}
 		}
 	}
 	for i, c := range b.all {
@@ -420,7 +423,7 @@ func (b *brute) duplicates() {
 		return whole(c) && anyOf(b.rows[:i], func(before *call) bool { return whole(before) && before.item == c.item })
 	}))
 	wasted, share := b.bytes(rules.DuplicateDownload), 0.0
-	if all := b.result.Egress.Total; all > 0 {
+	if all := b.result.Audio; all > 0 {
 		share = 100 * float64(wasted) / float64(all)
 	}
 	b.tell(rules.DuplicateDownload, fmt.Sprintf("%s %.1f%%", measure.Bytes(wasted), math.Floor(10*share+1e-9)/10))

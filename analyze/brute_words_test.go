@@ -14,7 +14,7 @@ import (
 func describe(r analyze.Result) []string {
 	s, e := r.Spacing, r.Egress
 	lines := []string{
-		fmt.Sprintf("%s: %s, %d requests, %d at fault, first %d, last %d, last pull %d", r.Tenant, r.Verdict, r.Requests, r.AtFault, r.FirstRequest,
+		fmt.Sprintf("%s: %s, %d requests, %d bytes of audio, %d at fault, first %d, last %d, last pull %d", r.Tenant, r.Verdict, r.Requests, r.Audio, r.AtFault, r.FirstRequest,
 			r.LastRequest, r.LastPull),
 		fmt.Sprintf("%s: spacing of %s: %d requests, min %s, %d violations, %d indeterminate, gaps %d %d %d", r.Tenant,
 			s.Class, s.Requests, s.MinInterval, s.Violations, s.Indeterminate, s.Min, s.P50, s.P95),

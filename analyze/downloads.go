@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -150,12 +151,14 @@ func (l *listing) missing(asOf int64, accounted map[uint64]bool) (all []rules.Mi
 			continue
 		}
 		if m.At >= from && m.At < to {
-			all = append(all, rules.Missing{ListedAt: m.At, Bytes: m.Bytes})
+			all = append(all, rules.Missing{ListedAt: m.At, Bytes: m.Bytes, Item: item})
 		}
 	}
 	if float64(len(all)) > (1-completeShare)*float64(listed) {
 		return nil
 	}
-	slices.SortFunc(all, func(a, b rules.Missing) int { return int(a.ListedAt - b.ListedAt) })
+	slices.SortFunc(all, func(a, b rules.Missing) int {
+		return cmp.Or(cmp.Compare(a.ListedAt, b.ListedAt), cmp.Compare(a.Item, b.Item))
+	})
 	return all
 }

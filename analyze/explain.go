@@ -106,7 +106,7 @@ func explaining(
 
 func (x *explained) begin(a *Auditor) {
 	a.onHit = func(rule int, e *rules.Evidence) {
-		x.f(rule, Hit{Rule: rules.All[rule].Name, ID: e.ID, At: e.At, Why: e.Reason()}, until(rule, e))
+		x.f(rule, newHit(rule, e), until(rule, e))
 	}
 }
 

@@ -81,6 +81,7 @@ func (v *view) count(a *Auditor, r *Result) {
 	for _, n := range v.counted {
 		r.Requests += n.Requests
 		r.Foreign += n.Foreign
+		r.Audio += n.Bytes
 		requests, _ := n.distinct(faults)
 		r.AtFault += requests
 	}
@@ -239,7 +240,6 @@ func (a *Auditor) figures(asOf int64) rules.Egress {
 	return rules.Egress{
 		Current:  e.Current,
 		Peak:     e.Peak,
-		Total:    e.Total,
 		Survived: a.Window.Survived,
 		Cap:      e.Cap,
 	}
@@ -323,7 +323,7 @@ func (v *view) findings(a *Auditor, r *Result, incidents []incident) []Finding {
 			Basis: note.Basis,
 			Detail: rule.Detail(&rules.Found{
 				Hits: &h, Policy: a.policy, Egress: a.facts.Egress, Paced: r.Spacing.Requests,
-				Indeterminate: r.Spacing.Indeterminate, Slips: r.Spacing.Slips,
+				Indeterminate: r.Spacing.Indeterminate, Slips: r.Spacing.Slips, Audio: r.Audio,
 			}),
 			Incident: latest(incidents, i, v.since),
 		})

@@ -10,8 +10,15 @@ import "github.com/6dcca832/headroom/analyze/rules"
 type Hit struct {
 	Rule string
 	ID   int64 // the request; 0 means that it is about none
+	// Item is the listed recording that a hit without a request is about, as
+	// store.Recording.ItemHash gives it; 0 means none.
+	Item uint64
 	At   int64 // its start
 	Why  string
+}
+
+func newHit(rule int, e *rules.Evidence) Hit {
+	return Hit{Rule: rules.All[rule].Name, ID: e.ID, Item: e.Item, At: e.At, Why: e.Reason()}
 }
 
 // member is a request of the group with the last start.

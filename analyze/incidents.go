@@ -188,6 +188,8 @@ func (v *view) fill(a *Auditor, x *incident) {
 		x.Open = x.Open || e.open
 		x.Hits += e.hits.Count
 		x.WastedBytes += e.hits.Bytes
+		x.refusalLikely = x.refusalLikely ||
+			rules.All[e.rule].Name == rules.EgressNear && a.facts.Chance() >= likely
 		if momentary || !rules.All[e.rule].Now { // the moment of an audit is none of what happened
 			x.extend(e)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // compareResults puts first who must act first: (1) requests are being refused, (2) data are at
-// risk, (3) another open violation, (4) another open warning, (5) no data, (6) nothing. Within
+// risk, or refusals at the cap are likely within the week, (3) another open violation, (4) another open warning, (5) no data, (6) nothing. Within
 // each: requests refused, then at fault, in the last nights, then how full the window is, then the
 // name.
 func compareResults(a, b Result) int {
@@ -27,6 +27,9 @@ func (r *Result) used() float64 {
 	}
 	return share
 }
+
+// likely is the forecast chance of reaching the cap from which on refusals are expected (ours).
+const likely = 0.5
 
 // atRisk are the rules about data that may be lost.
 var atRisk = rulesThat(func(r *rules.Rule) bool { return r.AtRisk })
@@ -67,7 +70,8 @@ func (x *Incident) urgency(refused bool) int {
 	switch {
 	case x.recentlyRefused && refused:
 		return 1
-	case slices.ContainsFunc(x.Rules, func(r string) bool { return slices.Contains(atRisk, r) }):
+	case x.refusalLikely ||
+		slices.ContainsFunc(x.Rules, func(r string) bool { return slices.Contains(atRisk, r) }):
 		return 2
 	case x.Severity == rules.Violation:
 		return 3

@@ -102,6 +102,9 @@ type Result struct {
 	Verdict  Verdict
 	Since    int64 // what is counted begins here, microseconds since 1970 UTC; see Report.Since
 	Requests int64
+	// Audio is the response bytes of the egress class that are counted, as Requests are;
+	// Egress.Total is of the whole log where an audit is about now.
+	Audio int64
 	// AtFault is how many different requests are in findings that weigh as warning or more.
 	AtFault int64
 	// Violating is how many different requests are in findings that are violations.
@@ -196,6 +199,7 @@ type Incident struct {
 	Counts               []int64  // how often each of Rules fired
 
 	recentlyRefused bool // whether one of Requests was refused in the last nights
+	refusalLikely   bool // whether the forecast expects the cap to be reached
 }
 
 // Momentary says that all of the incident is about the moment of the audit: a forecast, or a

@@ -126,7 +126,7 @@ func TestListedNotDownloaded(t *testing.T) {
 			t.Errorf("%s: %d are told", c.name, len(got))
 		}
 		for _, m := range got {
-			if m != (rules.Missing{ListedAt: asOf - c.age, Bytes: 7}) {
+			if m != (rules.Missing{ListedAt: asOf - c.age, Bytes: 7, Item: 1}) {
 				t.Errorf("%s: told %+v", c.name, m)
 			}
 		}
@@ -170,6 +170,8 @@ func TestOrder(t *testing.T) {
 	open := func(severity rules.Severity, refused bool, names ...string) []Incident {
 		return []Incident{{Severity: severity, Open: true, recentlyRefused: refused, Rules: names}}
 	}
+	expected := open(rules.Warning, false, rules.EgressNear)
+	expected[0].refusalLikely = true
 	full := func(share int64) Egress { return Egress{Current: share, Cap: egress.Cap{Bytes: 100}} }
 	recent := func(refused, fault int64) (r Result) {
 		r.Recent.Refused, r.Recent.AtFault = refused, fault
@@ -179,6 +181,7 @@ func TestOrder(t *testing.T) {
 		{Tenant: "refused most", Incidents: open(rules.Violation, true, rules.RateLimited)},
 		{Tenant: "refused", Incidents: open(rules.Warning, true, rules.RateLimited)},
 		{Tenant: "at risk", Incidents: open(rules.Warning, false, rules.StalePull)},
+		{Tenant: "refusals expected", Incidents: expected},
 		{Tenant: "violation", Incidents: open(rules.Violation, false, rules.Spacing)},
 		{Tenant: "warning, at fault", Incidents: open(rules.Warning, false, rules.Interleaved)},
 		{Tenant: "warning, fuller", Incidents: open(rules.Warning, false, rules.Interleaved), Egress: full(90)},
@@ -190,7 +193,7 @@ func TestOrder(t *testing.T) {
 		{Tenant: "fine without a cap", Verdict: Pass},
 	}
 	want[0].Recent, want[1].Recent = recent(9, 0).Recent, recent(8, 20).Recent
-	want[4].Recent = recent(0, 3).Recent
+	want[5].Recent = recent(0, 3).Recent
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, compareResults)

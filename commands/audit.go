@@ -335,7 +335,7 @@ func explain(
 	if err != nil {
 		return err
 	}
-	rows, err := explainedRows(ctx, snap, hits)
+	rows, err := explainedRows(ctx, snap, tenant, hits)
 	if err != nil {
 		return err
 	}
@@ -398,13 +398,13 @@ func checkExplain(what string) error {
 // explainedRows gives the requests in order of time, whatever the order in which a rule could judge
 // them.
 func explainedRows(
-	ctx context.Context, snap store.Snapshot, hits []analyze.Hit,
+	ctx context.Context, snap store.Snapshot, tenant string, hits []analyze.Hit,
 ) ([]report.ExplainedRow, error) {
 	ids := make([]int64, len(hits))
 	for i, h := range hits {
 		ids[i] = h.ID
 	}
-	slices.SortFunc(hits,
+	slices.SortStableFunc(hits,
 		func(a, b analyze.Hit) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
 	requests, err := snap.ByID(ctx, ids)
 	if err != nil {
@@ -414,13 +414,33 @@ func explainedRows(
 	for _, r := range requests {
 		byID[r.ID] = r
 	}
+	keys, err := listedKeys(ctx, snap, tenant, hits)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]report.ExplainedRow, len(hits))
 	for i, h := range hits {
 		request, ok := byID[h.ID]
-		if !ok { // the hit is about a time or a recording, not about a request
-			request.StartedAt = h.At
+		if !ok { // the hit is about a time or a listed recording, not about a request
+			request.Tenant, request.StartedAt, request.Key = tenant, h.At, keys[h.Item]
 		}
 		rows[i] = report.ExplainedRow{Request: request, Why: h.Why}
 	}
 	return rows, nil
+}
+
+// listedKeys are the keys of the listed recordings that hits in order of time are about, by
+// Hit.Item.
+func listedKeys(
+	ctx context.Context, snap store.Snapshot, tenant string, hits []analyze.Hit,
+) (map[uint64]string, error) {
+	keys := map[uint64]string{}
+	if !slices.ContainsFunc(hits, func(h analyze.Hit) bool { return h.Item != 0 }) {
+		return keys, nil
+	}
+	all, err := snap.Recordings(ctx, tenant, hits[0].At, hits[len(hits)-1].At+1)
+	for i := range all {
+		keys[all[i].ItemHash()] = all[i].Key
+	}
+	return keys, err
 }

@@ -4,12 +4,14 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
 )
 
-// ExplainedRow is a request that made a rule fire, and why.
+// ExplainedRow is a request that made a rule fire, and why. A Request without an ID stands for a
+// moment, or for the listed recording of its Key.
 type ExplainedRow struct {
 	Request store.Request
 	Why     string
@@ -27,6 +29,7 @@ type explainedDoc struct {
 	Tenant        string `json:"tenant"`
 	Method        string `json:"method"`
 	URL           string `json:"url"`
+	Key           string `json:"key"`
 	Status        int    `json:"status"`
 	ResponseBytes int64  `json:"response_bytes"`
 	Client        string `json:"client"`
@@ -67,6 +70,7 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 			"tenant",
 			"method",
 			"url",
+			"key",
 			"status",
 			"response_bytes",
 			"client",
@@ -84,14 +88,10 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 	for i := range rows {
 		d := newExplainedDoc(&rows[i])
 		doc.Requests = append(doc.Requests, d)
-		l.rows = append(l.rows, []string{
-			strconv.FormatInt(d.ID, 10), measure.PreciseStamp(rows[i].Request.Start(), o.location()),
-			d.Method, strings.TrimPrefix(d.URL, common), statusWord(d.Status),
-			measure.Bytes(d.ResponseBytes), d.Client, d.Why,
-		})
+		l.rows = append(l.rows, explainedCells(&rows[i], &d, common, o.location()))
 		l.records = append(l.records, map[string]cell{
 			"id": whole(d.ID), "started_at": words(d.StartedAt), "tenant": words(d.Tenant),
-			"method": words(d.Method), "url": words(d.URL),
+			"method": words(d.Method), "url": words(d.URL), "key": words(d.Key),
 			"status": whole(int64(d.Status)), "response_bytes": whole(d.ResponseBytes),
 			"client": words(d.Client), "why": words(d.Why),
 		})
@@ -100,10 +100,27 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 	return l.write(w, o)
 }
 
+// explainedCells are a row of the table, where all URLs begin with common. What is about no request
+// has a time, and the recording that it is about.
+func explainedCells(row *ExplainedRow, d *explainedDoc, common string, loc *time.Location) []string {
+	start := measure.PreciseStamp(row.Request.Start(), loc)
+	if d.ID == 0 {
+		recording := ""
+		if d.Key != "" {
+			recording = "recording " + d.Key
+		}
+		return []string{"", start, "", recording, "", "", "", d.Why}
+	}
+	return []string{
+		strconv.FormatInt(d.ID, 10), start, d.Method, strings.TrimPrefix(d.URL, common),
+		statusWord(d.Status), measure.Bytes(d.ResponseBytes), d.Client, d.Why,
+	}
+}
+
 func newExplainedDoc(row *ExplainedRow) explainedDoc {
 	r := &row.Request
 	d := explainedDoc{
-		ID: r.ID, StartedAt: measure.ExactMicros(r.StartedAt), Tenant: r.Tenant, URL: r.URL(),
+		ID: r.ID, StartedAt: measure.ExactMicros(r.StartedAt), Tenant: r.Tenant, URL: r.URL(), Key: r.Key,
 		Status: r.Status, ResponseBytes: r.ResponseBytes,
 		Client: r.Client, Why: row.Why,
 	}

@@ -69,6 +69,7 @@ type tenantDoc struct {
 	Tenant       string          `json:"tenant"`
 	Verdict      analyze.Verdict `json:"verdict"`
 	Requests     int64           `json:"requests"`
+	Audio        int64           `json:"audio_bytes"`
 	AtFault      int64           `json:"at_fault"`
 	FirstRequest *string         `json:"first_request"`
 	LastRequest  *string         `json:"last_request"`
@@ -231,7 +232,7 @@ func aboutOf(r *analyze.Report) analyze.About {
 
 func newTenantDoc(t *analyze.Result) tenantDoc {
 	doc := tenantDoc{
-		Tenant: t.Tenant, Verdict: t.Verdict, Requests: t.Requests, AtFault: t.AtFault,
+		Tenant: t.Tenant, Verdict: t.Verdict, Requests: t.Requests, Audio: t.Audio, AtFault: t.AtFault,
 		FirstRequest: microsOrNull(t.FirstRequest), LastRequest: microsOrNull(t.LastRequest),
 		LastPull: microsOrNull(t.LastPull), Spacing: newSpacingDoc(t.Spacing),
 		Opaque: t.Opaque, Foreign: t.Foreign, Redirected: t.Redirected, Storage: t.Storage, Held: t.Held,

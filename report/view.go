@@ -274,8 +274,12 @@ func figures(t *analyze.Result, loc *time.Location) (all []string) {
 		all = append(all, words)
 	}
 	e := t.Egress
-	words = fmt.Sprintf("Audio: %s in all, %s in the last %s; at most %s, at %s",
-		measure.Bytes(e.Total), measure.Bytes(e.Current), measure.Hours(e.Window),
+	audio := measure.Bytes(t.Audio)
+	if e.Total != t.Audio {
+		audio += ", " + measure.Bytes(e.Total) + " in the whole log"
+	}
+	words = fmt.Sprintf("Audio: %s, %s in the last %s; at most %s, at %s", audio,
+		measure.Bytes(e.Current), measure.Hours(e.Window),
 		measure.Bytes(e.Peak), measure.StampMicros(e.PeakAt, loc))
 	if c := e.Cap; c.High > 0 && c.Low != c.High {
 		words += "; with " + measure.Bytes(c.High) + " a request was refused"

@@ -28,6 +28,6 @@ var duplicateDownload = Rule{
 		return fmt.Sprintf(
 			"%s of recordings that were complete already wasted %s, %s of all audio bytes",
 			measure.Count(f.Count, "download"), measure.Bytes(f.Bytes),
-			measure.PercentOf(f.Bytes, f.Egress.Total))
+			measure.PercentOf(f.Bytes, f.Audio))
 	},
 }

@@ -18,7 +18,7 @@ var listedNotDownloaded = Rule{
 	Whole:  true, Absence: true,
 	New: finally(func(f *Facts, _ int64, fire Fire) {
 		for _, m := range f.Missing() {
-			fire(Evidence{At: m.ListedAt, Size: m.Bytes, Why: func() string {
+			fire(Evidence{At: m.ListedAt, Size: m.Bytes, Item: m.Item, Why: func() string {
 				if m.Bytes == 0 {
 					return "listed, and not downloaded since"
 				}

@@ -147,6 +147,7 @@ type Evidence struct {
 	Size      int64  // a measure whose least and most are kept
 	Word      string // what kinds of hits are told apart by
 	Key       uint64 // for rules with Distinct
+	Item      uint64 // the listed recording that a hit without a request is about; 0 means none
 	// Classes is Kind.ClassBit of a request that is not the one just heard.
 	Classes uint32
 	// Why says why it counts; it is called only when somebody asks.
@@ -243,11 +244,14 @@ type Facts struct {
 }
 
 // Missing is a recording that was listed and not downloaded.
-type Missing struct{ ListedAt, Bytes int64 }
+type Missing struct {
+	ListedAt, Bytes int64
+	Item            uint64 // as store.Recording.ItemHash gives it
+}
 
 // Egress is the rolling sum as of a moment.
 type Egress struct {
-	Current, Peak, Total int64
+	Current, Peak int64
 	// Survived is the largest sum just before a request that was served.
 	Survived int64
 	Cap      egress.Cap
@@ -261,4 +265,6 @@ type Found struct {
 	// Paced is how many requests of the frequency rule's class are counted, Indeterminate how many
 	// gaps cannot be decided, Slips how many are within the policy's tolerance.
 	Paced, Indeterminate, Slips int64
+	// Audio is the response bytes of the egress class that are counted.
+	Audio int64
 }

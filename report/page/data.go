@@ -86,8 +86,6 @@ type tenantData struct {
 type nowData struct {
 	Requests int64 `json:"requests"`
 	Bytes    int64 `json:"bytes"`
-	Peak     int64 `json:"peak"`
-	PeakAt   int64 `json:"peakAt"` // seconds since 1970; 0 without requests
 	Paced    int64 `json:"paced"`
 	Violate  int64 `json:"violations"`
 	Unclear  int64 `json:"unclear"`
@@ -95,10 +93,10 @@ type nowData struct {
 }
 
 func newNowData(r *analyze.Result) nowData {
-	s, e := r.Spacing, r.Egress
+	s := r.Spacing
 	return nowData{
-		Requests: r.Requests, Bytes: e.Total, Peak: e.Peak, PeakAt: e.PeakAt / 1e6, Paced: s.Requests,
-		Violate: s.Violations, Unclear: s.Indeterminate, Least: s.Min,
+		Requests: r.Requests, Bytes: r.Audio, Paced: s.Requests, Violate: s.Violations,
+		Unclear: s.Indeterminate, Least: s.Min,
 	}
 }
 

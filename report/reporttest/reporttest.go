@@ -25,7 +25,7 @@ func Sample() *analyze.Report {
 		AsOf: time.Date(2026, 11, 6, 8, 0, 0, 0, time.UTC), PolicyName: "xima", PolicyVersion: "2026-10",
 		Later: 1, Dropped: 4,
 		Tenants: []analyze.Result{failing(), warning(), {
-			Tenant: "cedar", Verdict: analyze.Pass, Requests: 1_234_567, LastPull: At("2026-11-06 02:00:07"),
+			Tenant: "cedar", Verdict: analyze.Pass, Requests: 1_234_567, Audio: 6_000_000_000, LastPull: At("2026-11-06 02:00:07"),
 			Spacing: analyze.Spacing{
 				Class:       "recording_audio",
 				Requests:    900_000,
@@ -58,7 +58,7 @@ func failing() analyze.Result {
 		ids[i] = int64(12 + 3*i)
 	}
 	return analyze.Result{
-		Tenant: "acme", Verdict: analyze.Fail, Requests: 5210, LastPull: At("2026-11-05 02:00:07"),
+		Tenant: "acme", Verdict: analyze.Fail, Requests: 5210, Audio: 80_000_000_000, LastPull: At("2026-11-05 02:00:07"),
 		AtFault: 1311, Violating: 1311, FirstRequest: At("2026-10-01 02:00:00"), LastRequest: At("2026-11-05 02:10:00"),
 		Facts: egress.CapFacts{
 			Agents: 120,
