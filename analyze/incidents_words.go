@@ -68,6 +68,7 @@ func (v *view) detail(a *Auditor, x *incident) string {
 		f.Paced += n.Paced
 		f.Indeterminate += n.Indeterminate
 		f.Slips += n.Slips
+		f.Audio += n.Bytes
 	}
 	return cause.Detail(&f)
 }

@@ -107,6 +107,7 @@ type audited struct {
 		Tenant   string `json:"tenant"`
 		Verdict  string `json:"verdict"`
 		Requests int64  `json:"requests"`
+		Audio    int64  `json:"audio_bytes"`
 		Spacing  struct {
 			Requests      int64   `json:"requests"`
 			Violations    int64   `json:"violations"`
@@ -120,8 +121,7 @@ type audited struct {
 			Expected      bool
 		} `json:"statuses"`
 		Egress struct {
-			Peak  int64 `json:"peak_bytes"`
-			Total int64 `json:"total_bytes"`
+			Peak int64 `json:"peak_bytes"`
 		} `json:"egress"`
 		Findings []struct {
 			Rule     string `json:"rule"`
@@ -185,7 +185,7 @@ func compareWithAudit(t *testing.T, b *browser, a audited) {
 		}
 		got := fmt.Sprint(exact("requests"), exact("bytes"), exact("peak"), exact("paced"), exact("violations"), exact("unclear"), float64(exact("least"))/1e6)
 		s := want.Spacing
-		if w := fmt.Sprint(want.Requests, want.Egress.Total, want.Egress.Peak, s.Requests, s.Violations, s.Indeterminate, s.Min); got != w {
+		if w := fmt.Sprint(want.Requests, want.Audio, want.Egress.Peak, s.Requests, s.Violations, s.Indeterminate, s.Min); got != w {
 			t.Errorf("%s: the page says %s, the audit %s", want.Tenant, got, w)
 		}
 		for _, f := range want.Findings {

@@ -101,7 +101,7 @@ func compareSums(t *testing.T, when string, got summed, a *audited, more *spacin
 		shown = "-1.000000"
 	}
 	page := fmt.Sprint(got.Requests, got.Bytes, got.Peak, got.PeakAt, got.Paced, got.Violations, got.Unclear, shown)
-	if audit := fmt.Sprint(want.Requests, want.Egress.Total, want.Egress.Peak, peakAt, s.Requests, s.Violations, s.Indeterminate, least); page != audit {
+	if audit := fmt.Sprint(want.Requests, want.Audio, want.Egress.Peak, peakAt, s.Requests, s.Violations, s.Indeterminate, least); page != audit {
 		t.Errorf("%s %s: the page says %s, the audit %s", want.Tenant, when, page, audit)
 	}
 	if p := more.Tenants[i].Spacing; s.Requests > 1 && (p.P50 < got.P50[0] || p.P50 >= got.P50[1] || p.P95 < got.P95[0] || p.P95 >= got.P95[1]) {
@@ -137,7 +137,7 @@ func TestComparisonIsWithTheDaysBefore(t *testing.T) {
 			return eval[int64](b, fmt.Sprintf("Number(document.querySelector('#t%d [data-k=%q]').cells[2].dataset.exact)", i, key))
 		}
 		got := fmt.Sprint(exact("requests"), exact("bytes"), exact("peak"), exact("paced"), exact("violations"))
-		if w := fmt.Sprint(want.Requests, want.Egress.Total, want.Egress.Peak, want.Spacing.Requests, want.Spacing.Violations); got != w {
+		if w := fmt.Sprint(want.Requests, want.Audio, want.Egress.Peak, want.Spacing.Requests, want.Spacing.Violations); got != w {
 			t.Errorf("%s: before, the page says %s, the audit %s", want.Tenant, got, w)
 		}
 	}
