@@ -315,7 +315,7 @@ func (v *view) findings(a *Auditor, r *Result, incidents []incident) []Finding {
 		if h.Count == 0 {
 			continue
 		}
-		note := a.policy.Notes[rule.Name]
+		note := a.policy.Note(rule.Name)
 		all = append(all, Finding{
 			Rule: rule.Name, Severity: rule.Weight(&h), Count: h.Count, First: h.First, Last: h.Last,
 			Requests: h.IDs(),

@@ -64,6 +64,16 @@ type Report struct {
 	ToldAt time.Time
 }
 
+// Of is the audit of a tenant, nil where the report has none of it.
+func (r *Report) Of(tenant string) *Result {
+	for i := range r.Tenants {
+		if r.Tenants[i].Tenant == tenant {
+			return &r.Tenants[i]
+		}
+	}
+	return nil
+}
+
 // Pruned says that the requests before a time were removed, and how many of how many response bytes
 // those were of the report's tenants.
 type Pruned struct {

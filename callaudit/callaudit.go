@@ -27,11 +27,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze/outlook"
-
 	"github.com/6dcca832/headroom/analyze"
+	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/ingest"
 	"github.com/6dcca832/headroom/ingest/privacy"
@@ -48,20 +50,59 @@ import (
 // DefaultPolicy names the built-in policy that a Log goes by, unless WithPolicy gives another.
 const DefaultPolicy = "xima"
 
-// What is known of the tenants beside their requests, as headroom.toml says it or as Go values:
+// ErrClosed says that a Log was used after its Close.
+var ErrClosed = errors.New("the log is closed")
+
+// Config is what is known of all tenants, as headroom.toml says it or as Go values. The zero Config
+// knows nothing of any. Its fields that a Log goes by:
 //
-//	callaudit.Config{Tenants: map[string]callaudit.Tenant{"acme": {Agents: 120, CapBytes: 450e9}}}
-type (
-	// Config is what is known of all tenants; its zero value knows nothing of any.
-	Config = config.Config
-	// Tenant is what is known of one tenant: agents, the cap that support told, window, zone and
-	// closure days.
-	Tenant = config.Tenant
-	// Window is the part of every night in which recordings should be pulled.
-	Window = config.Window
-	// Closure is a day without calls.
-	Closure = config.Closure
-)
+//	Tenants  map[string]Tenant // what is known of each tenant, by name
+//	Defaults Tenant            // holds for tenants that are not in Tenants
+//
+// For example, a tenant with 120 licensed agents, whose cap support told, in a ticket:
+//
+//	callaudit.Config{Tenants: map[string]callaudit.Tenant{
+//		"acme": {
+//			Agents: 120, CapBytes: 450e9, CapToldBy: "ticket 4711",
+//			Window: callaudit.Window{From: 22 * time.Hour, To: 5 * time.Hour},
+//		},
+//		"acm": {AliasOf: "acme"},
+//	}}
+//
+// The others, TokenEnv, Key, Hooks and Pull, are for the program headroom; a Log reads none of them.
+type Config = config.Config
+
+// Tenant is what is known of one tenant. Zero values mean that nothing was said. Its fields that a
+// Log goes by:
+//
+//	Agents       int            // licensed recorded agents, at most 1,000,000
+//	CapBytes     int64          // the egress cap that support told, in bytes
+//	CapToldOn    time.Time      // the day on which it did, as midnight UTC
+//	CapToldBy    string         // who did, such as a ticket's number
+//	BytesPerHour float64        // the size of a recorded hour, in bytes
+//	Location     *time.Location // where the calls are made; nil means UTC
+//	Window       Window         // when recordings should be pulled, by Location's clocks
+//	Closures     []Closure      // days without calls
+//	Ignored      bool           // the tenant is left out of what is told, unless Scope names it
+//	AliasOf      string         // its requests count as those of this tenant
+//
+// The others, TokenEnv, Host and Upstream, are for the program headroom, which makes calls.
+type Tenant = config.Tenant
+
+// Window is the part of every day in which recordings should be pulled, in whole minutes from
+// midnight on the wall's clock. It goes past midnight where To is before From; the zero Window is
+// the whole of every day. Its fields:
+//
+//	From time.Duration // inclusive, less than 24 hours
+//	To   time.Duration // exclusive, at most 24 hours
+type Window = config.Window
+
+// Closure is a day without calls. Its fields:
+//
+//	Year  int        // 0 means every year
+//	Month time.Month
+//	Day   int
+type Closure = config.Closure
 
 // Log is an open request log. Close it when the last call is over.
 type Log struct {
@@ -69,6 +110,7 @@ type Log struct {
 	policy   *limits.Policy
 	config   *Config
 	recorder recorder
+	closed   atomic.Bool
 }
 
 // Option changes what Open opens.
@@ -85,11 +127,18 @@ func WithPolicy(p *limits.Policy) Option {
 	}
 }
 
-// WithConfig sets what is known of the tenants, whose names must be such as may be kept. By
-// default, nothing is known, and caps are learned from the requests.
+// WithConfig sets what is known of the tenants, whose names must be such as may be kept. Values
+// that a headroom.toml may not have are refused in the same words. By default, nothing is known,
+// and caps are learned from the requests.
 func WithConfig(c Config) Option {
 	return func(l *Log) error {
-		return l.configure(&c)
+		if err := l.configure(&c); err != nil {
+			return fmt.Errorf("WithConfig: %w", err)
+		}
+		if err := c.Check(); err != nil {
+			return fmt.Errorf("WithConfig: %w", err)
+		}
+		return nil
 	}
 }
 
@@ -119,7 +168,10 @@ func (l *Log) configure(c *Config) error {
 // foreign, locked or full.
 func Open(file string, opts ...Option) (*Log, error) {
 	l := &Log{config: &Config{}}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("open %q: option %d of %d is nil", file, i+1, len(opts))
+		}
 		if err := opt(l); err != nil {
 			return nil, err
 		}
@@ -143,8 +195,11 @@ func Open(file string, opts ...Option) (*Log, error) {
 }
 
 // Close writes what is still to be recorded and closes the file. Its error tells what could not be
-// recorded.
+// recorded. Calls that are made afterwards are not recorded, and a second Close does nothing.
 func (l *Log) Close() error {
+	if l.closed.Swap(true) || l.store == nil {
+		return nil
+	}
 	return errors.Join(l.recorder.close(), l.store.Close())
 }
 
@@ -158,40 +213,95 @@ func (l *Log) Transport(base http.RoundTripper, opts ...ingest.Option) http.Roun
 
 // Reset records that support reset a tenant's egress window at a time: what was downloaded up to
 // then no longer counts against its cap. The note says why and who said so, such as a ticket's
-// number; what looks like somebody's address, number or secret is not kept. A name that no tenant
-// may have is refused.
+// number; what looks like somebody's address, number or secret is not kept. It refuses, as the
+// command does, a tenant that neither the log nor the config knows, a time in the future and an
+// empty note. A reset that is known already is not added again.
 func (l *Log) Reset(ctx context.Context, tenant string, at time.Time, note string) error {
+	if err := l.reset(ctx, tenant, at, note); err != nil {
+		return fmt.Errorf("reset: %w", l.ended(err))
+	}
+	return nil
+}
+
+func (l *Log) reset(ctx context.Context, tenant string, at time.Time, note string) error {
 	if err := privacy.CheckTenant(tenant); err != nil {
-		return fmt.Errorf("reset: %w", err)
+		return err
+	}
+	switch {
+	case at.IsZero():
+		return errors.New("the time at which support did it is needed")
+	case at.Before(time.UnixMicro(0)):
+		return fmt.Errorf("time %s is before 1970", stamp(at))
+	case at.After(time.Now().Add(store.ClockSlack)):
+		return fmt.Errorf("time %s is in the future", stamp(at))
+	case strings.TrimSpace(note) == "":
+		return errors.New("a note is needed that says why and who said so, such as the ticket's number")
+	}
+	known := false
+	err := l.look(ctx, func(snap store.Snapshot) error {
+		tenants := l.config.KnownWith(store.TenantNames(snap))
+		if !slices.Contains(tenants, tenant) {
+			return config.UnknownTenant(tenant, tenants)
+		}
+		events, err := snap.Events(ctx)
+		known = slices.ContainsFunc(events, func(e store.Event) bool {
+			return e.Kind == store.EventReset && e.Tenant == tenant && e.At == at.UnixMicro()
+		})
+		return err
+	})
+	if err != nil || known {
+		return err
 	}
 	return l.store.AddEvent(ctx, store.Event{
 		Kind: store.EventReset, At: at.UnixMicro(), Tenant: tenant, Note: privacy.Note(note),
 	})
 }
 
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
 // Scope says what an audit, a forecast or a report is about. The zero Scope is all tenants as of
-// now.
+// now, but for those that the config ignores.
 type Scope struct {
-	// Tenants are those to look at; none means all.
+	// Tenants are those to look at, as names or as patterns such as "blue-*"; none means all. One that
+	// neither the log nor the config knows is an error.
 	Tenants []string
-	// AsOf is the moment taken as now; the zero time means the clock's.
+	// AsOf is the moment taken as now; the zero time means the clock's, or Until where that is
+	// earlier.
 	AsOf time.Time
 	// Since (inclusive) and Until (exclusive) select requests by their start; the zero time means no
-	// bound. A forecast looks at all requests, whatever the range.
+	// bound. Until must be later than Since. A forecast looks at all requests, whatever the range.
 	Since, Until time.Time
 }
 
-func (s *Scope) asOf() time.Time {
-	if s.AsOf.IsZero() {
-		return time.Now().UTC().Truncate(time.Microsecond)
+// span gives the Scope with its AsOf and its times in whole microseconds of UTC.
+func (s Scope) span() (Scope, error) {
+	for _, t := range []struct {
+		name string
+		at   *time.Time
+	}{{"AsOf", &s.AsOf}, {"Since", &s.Since}, {"Until", &s.Until}} {
+		if t.at.IsZero() {
+			continue
+		}
+		if t.at.Before(time.UnixMicro(0)) {
+			return s, fmt.Errorf("%s: time %s is before 1970", t.name, stamp(*t.at))
+		}
+		*t.at = t.at.UTC().Truncate(time.Microsecond)
 	}
-	return s.AsOf
+	if !s.Since.IsZero() && !s.Until.IsZero() && !s.Since.Before(s.Until) {
+		return s, errors.New("Until must be later than Since")
+	}
+	if s.AsOf.IsZero() {
+		s.AsOf = time.Now().UTC().Truncate(time.Microsecond)
+		if !s.Until.IsZero() && s.Until.Before(s.AsOf) {
+			s.AsOf = s.Until // what came later is no news to an audit of the past
+		}
+	}
+	return s, nil
 }
 
 // Audit tells per tenant whether the vendor's rules were kept.
 func (l *Log) Audit(ctx context.Context, s Scope) (r *analyze.Report, err error) {
-	s.AsOf = s.asOf()
-	err = l.look(ctx, func(snap store.Snapshot) error {
+	err = l.told(ctx, "audit", s, func(snap store.Snapshot, s Scope) error {
 		r, err = l.audit(ctx, snap, l.auditOptions(s))
 		return err
 	})
@@ -199,10 +309,10 @@ func (l *Log) Audit(ctx context.Context, s Scope) (r *analyze.Report, err error)
 }
 
 // Forecast tells per tenant when the rolling egress meets the cap, and what may be pulled tonight.
+// Its order is not the audit's: Report.Of finds a tenant.
 func (l *Log) Forecast(ctx context.Context, s Scope) (r *outlook.Report, err error) {
-	s.AsOf = s.asOf()
-	err = l.look(ctx, func(snap store.Snapshot) error {
-		r, err = l.forecast(ctx, snap, s)
+	err = l.told(ctx, "forecast", s, func(snap store.Snapshot, s Scope) error {
+		r, err = outlook.Project(ctx, snap, l.outlook(s))
 		return err
 	})
 	return r, err
@@ -211,29 +321,59 @@ func (l *Log) Forecast(ctx context.Context, s Scope) (r *outlook.Report, err err
 // WriteReport writes the whole picture to w, as one HTML page that needs neither network nor
 // headroom to be read. It writes nothing where the log cannot be read.
 func (l *Log) WriteReport(ctx context.Context, w io.Writer, s Scope) error {
-	s.AsOf = s.asOf()
-	p := &report.Picture{Policy: l.policy, About: l.config.About}
-	err := l.look(ctx, func(snap store.Snapshot) (err error) {
+	p := &report.Picture{Policy: l.policy}
+	err := l.told(ctx, "report", s, func(snap store.Snapshot, s Scope) (err error) {
+		p.About = l.config.About
+		f := l.outlook(s)
+		f.NoBudget, f.NoScores = true, true // the page shows neither
+		if p.Forecast, err = outlook.Project(ctx, snap, f); err != nil {
+			return err
+		}
 		o := l.auditOptions(s)
-		o.Days, o.Examples = true, page.Examples(len(o.Tenants))
+		o.Days, o.Examples, o.Projected = true, page.Examples(len(o.Tenants)), p.Forecast
 		if analyze.CheapUsage(snap) {
 			o.Usage = page.UsageBy
 		}
-		if p.Audit, err = l.audit(ctx, snap, o); err != nil {
-			return err
-		}
-		p.Days, p.Examples, p.Usage = p.Audit.Days, p.Audit.Examples, p.Audit.Usage
-		p.Forecast, err = l.forecast(ctx, snap, s)
+		p.Audit, err = l.audit(ctx, snap, o)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	p.Days, p.Examples, p.Usage = p.Audit.Days, p.Audit.Examples, p.Audit.Usage
 	return page.Write(w, p)
+}
+
+// told gives f the log as it is now, with the config's aliases, and the tenants of the Scope that
+// something is to be told of. What is the verb of errors.
+func (l *Log) told(
+	ctx context.Context, what string, s Scope, f func(store.Snapshot, Scope) error,
+) error {
+	s, err := s.span()
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	err = l.look(ctx, func(snap store.Snapshot) (err error) {
+		snap = store.Alias(snap, l.config.Aliases())
+		if s.Tenants, err = l.config.Choose(store.TenantNames(snap), s.Tenants); err != nil {
+			return fmt.Errorf("tenant %w", err)
+		}
+		return f(snap, s)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, l.ended(err))
+	}
+	return nil
 }
 
 // look gives f the log as it is now, with all that was recorded.
 func (l *Log) look(ctx context.Context, f func(store.Snapshot) error) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	if l.store == nil {
+		return errors.New("the log was not opened; callaudit.Open makes one")
+	}
 	l.recorder.flush()
 	if err := harmless(l.store.Refresh(ctx)); err != nil {
 		return err
@@ -245,10 +385,24 @@ func (l *Log) look(ctx context.Context, f func(store.Snapshot) error) error {
 	return errors.Join(f(snap), snap.Close())
 }
 
+// ended is the error of something that a Close came in between of.
+func (l *Log) ended(err error) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	return err
+}
+
 func (l *Log) auditOptions(s Scope) analyze.Options {
 	return analyze.Options{
 		Policy: l.policy, AsOf: s.AsOf, Since: s.Since, Until: s.Until, Tenants: s.Tenants,
-		Known: l.config.Names(), About: l.config.About, Forecast: true,
+		Known: l.config.KnownAmong(s.Tenants), About: l.config.About, Forecast: true,
+	}
+}
+
+func (l *Log) outlook(s Scope) outlook.Options {
+	return outlook.Options{
+		Policy: l.policy, AsOf: s.AsOf, Tenants: s.Tenants, About: l.config.About,
 	}
 }
 
@@ -263,18 +417,9 @@ func (l *Log) audit(
 	if err := evidence.FillPruned(ctx, l.store, r, o.Tenants, zone); err != nil {
 		return nil, err
 	}
-	if err := harmless(l.store.SaveStates(ctx, snap, saved.Key, saved.States)); err != nil {
+	from, states := store.Unalias(snap, saved.States)
+	if err := harmless(l.store.SaveStates(ctx, from, saved.Key, states)); err != nil {
 		return nil, err
-	}
-	return r, nil
-}
-
-func (l *Log) forecast(ctx context.Context, snap store.Snapshot, s Scope) (*outlook.Report, error) {
-	r, err := outlook.Project(ctx, snap, outlook.Options{
-		Policy: l.policy, AsOf: s.AsOf, Tenants: s.Tenants, About: l.config.About,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("forecast: %w", err)
 	}
 	return r, nil
 }

@@ -3,6 +3,7 @@ package callaudit_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +22,8 @@ import (
 )
 
 const audio = "http://acme.xima.cloud/rest/api/v2/recordings/0f8fad5b-d9cb-469f-a165-70867728950e-1763938800000"
+
+func audioOf(tenant string) string { return strings.Replace(audio, "acme", tenant, 1) }
 
 // vendor answers each request with twelve bytes.
 type vendor struct{}
@@ -58,13 +61,15 @@ func Example() {
 
 	var page bytes.Buffer
 	err = nightly(context.Background(), filepath.Join(folder, "headroom.db"), &page, func(c *http.Client) error {
-		return get(c, audio)
+		return errors.Join(get(c, audioOf("acme")), get(c, audioOf("blue")), get(c, audioOf("blue")))
 	})
 	if err != nil {
 		fmt.Println(err)
 	}
 	fmt.Println("a page:", strings.HasPrefix(page.String(), "<!DOCTYPE html>"))
 	// Output:
+	// blue: fail, 2 requests
+	// 24 bytes in the window
 	// acme: pass, 1 requests
 	// 12 bytes in the window
 	// a page: true

@@ -24,9 +24,11 @@ func nightly(ctx context.Context, file string, page io.Writer, pull func(*http.C
 	if err := errors.Join(pullErr, auditErr, forecastErr, pageErr); err != nil {
 		return err
 	}
-	for i, t := range audit.Tenants {
+	for _, t := range audit.Tenants {
 		fmt.Printf("%s: %s, %d requests\n", t.Tenant, t.Verdict, t.Requests)
-		fmt.Printf("%d bytes in the window\n", forecast.Tenants[i].Current)
+		if f := forecast.Of(t.Tenant); f != nil { // the forecast has an order of its own
+			fmt.Printf("%d bytes in the window\n", f.Current)
+		}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 func TestAuditOfPrunedLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "headroom.db")
 	config := callaudit.Config{Tenants: map[string]callaudit.Tenant{
-		"acme": {Location: time.FixedZone("", 2*60*60)},
+		"acme": {Location: time.FixedZone("", 2*60*60)}, "corp": {},
 	}}
 	log, err := callaudit.Open(file, callaudit.WithConfig(config))
 	if err != nil {

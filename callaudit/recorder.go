@@ -12,9 +12,10 @@ import (
 type recorder struct {
 	store store.Log
 
-	mu   sync.RWMutex // held for reading while something is passed on
-	to   *store.Recorder
-	errs []error // of the Recorders that were closed
+	mu     sync.RWMutex // held for reading while something is passed on
+	to     *store.Recorder
+	errs   []error // of the Recorders that were closed
+	closed bool    // nothing is recorded any more
 }
 
 // Record implements ingest.Recorder.
@@ -30,14 +31,16 @@ func (r *recorder) RecordListed(recordings []store.Recording) {
 func (r *recorder) with(f func(*store.Recorder)) {
 	for {
 		r.mu.RLock()
-		if r.to != nil {
-			f(r.to)
+		if r.to != nil || r.closed {
+			if r.to != nil {
+				f(r.to)
+			}
 			r.mu.RUnlock()
 			return
 		}
 		r.mu.RUnlock()
 		r.mu.Lock()
-		if r.to == nil {
+		if r.to == nil && !r.closed {
 			r.to = store.NewRecorder(r.store)
 		}
 		r.mu.Unlock()
@@ -48,6 +51,11 @@ func (r *recorder) with(f func(*store.Recorder)) {
 func (r *recorder) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.write()
+}
+
+// write is flush for those that hold mu.
+func (r *recorder) write() {
 	if r.to == nil {
 		return
 	}
@@ -57,8 +65,11 @@ func (r *recorder) flush() {
 	r.to = nil
 }
 
-// close flushes, and returns all errors since Open.
+// close flushes, records no more, and returns all errors since Open.
 func (r *recorder) close() error {
-	r.flush()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write()
+	r.closed = true
 	return errors.Join(r.errs...)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/rules"
 	"github.com/6dcca832/headroom/evidence"
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/store"
@@ -284,17 +285,8 @@ func (s *session) auditWith(
 func (s *session) analysis(sp span, tenants []string) analyze.Options {
 	return analyze.Options{
 		Policy: s.policy, AsOf: sp.asOf, Since: sp.since, Until: sp.until, Tenants: tenants,
-		Known: s.known(tenants), About: s.config.About,
+		Known: s.config.KnownAmong(tenants), About: s.config.About,
 	}
-}
-
-// known are the config's tenants among those named, or all of them: of those, silence is told, too.
-func (s *session) known(names []string) []string {
-	known := s.config.Known()
-	if names != nil {
-		known = slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(names, name) })
-	}
-	return known
 }
 
 // fails says whether something that counts weighs as much as failOn or more.
@@ -373,7 +365,7 @@ var incidentForm = regexp.MustCompile(`^(.+)-[0-9]{4}-[0-9]{2}-[0-9]{2}-([a-z0-9
 func toExplain(what string, known []string) (tenant string, incident bool, err error) {
 	if m := incidentForm.FindStringSubmatch(what); m != nil {
 		if !slices.Contains(known, m[1]) {
-			return "", true, unknownTenant(m[1], known)
+			return "", true, config.UnknownTenant(m[1], known)
 		}
 		return m[1], true, nil
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest/logs"
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -50,13 +52,11 @@ func runExport(c *cli.Context, se *session, o exportOptions) error {
 		return err
 	}
 	defer snap.Close()
-	var recorded []string // an export is of the log as it is: the config's aliases are no matter
-	for _, t := range snap.Tenants() {
-		recorded = append(recorded, t.Name)
-	}
-	names, err := chosen(o.tenants, recorded, recorded)
+	// An export is of the log as it is: the config's aliases are no matter.
+	recorded := store.TenantNames(snap)
+	names, err := config.Chosen(o.tenants, recorded, recorded)
 	if err != nil {
-		return err
+		return fmt.Errorf("flag --tenant: %w", err)
 	}
 	one := ""
 	if len(names) == 1 {

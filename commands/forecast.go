@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/analyze/forecast"
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/report"
 )
 
@@ -205,9 +206,9 @@ func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]fore
 	for i := range series {
 		known[i] = series[i].ID
 	}
-	names, err := chosen(asked, known, known)
+	names, err := config.Chosen(asked, known, known)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", pathname.Quote(daily), err)
+		return nil, fmt.Errorf("%s: flag --tenant: %w", pathname.Quote(daily), err)
 	}
 	return slices.DeleteFunc(series,
 		func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil

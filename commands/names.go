@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -42,88 +41,20 @@ func fileHint(cmd *cli.Command, arg string) string {
 	return ""
 }
 
-// chosen are the known tenants that are asked for, each once; none means that all are.
-//
-// Each of what is asked for is a name, several names with commas between, or a pattern such as
-// "blue-*". A name that is known is taken as it stands, since it may hold a comma or a star.
-// Patterns choose among told.
-func chosen(asked, known, told []string) ([]string, error) {
-	var names []string
-	take := func(more ...string) {
-		for _, name := range more {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	for _, one := range asked {
-		if slices.Contains(known, one) {
-			take(one)
-			continue
-		}
-		for part := range strings.SplitSeq(one, ",") {
-			matching, err := matching(strings.TrimSpace(part), known, told)
-			if err != nil {
-				return nil, err
-			}
-			take(matching...)
-		}
-	}
-	return names, nil
-}
-
-// matching are the known tenant of a name, or those of told that fit a pattern.
-func matching(pattern string, known, told []string) ([]string, error) {
-	if slices.Contains(known, pattern) {
-		return []string{pattern}, nil
-	}
-	if !strings.ContainsAny(pattern, "*?[") {
-		return nil, unknownTenant(pattern, known)
-	}
-	var names []string
-	for _, name := range told {
-		fits, err := path.Match(pattern, name)
-		if err != nil {
-			return nil, fmt.Errorf("flag --tenant: pattern %q cannot be read; write one such as \"blue-*\"",
-				pattern)
-		}
-		if fits {
-			names = append(names, name)
-		}
-	}
-	if names == nil {
-		return nil, unknownTenant(pattern, known)
-	}
-	return names, nil
-}
-
 // tenants are the known ones among those that are asked for; none means all. It refuses what nobody
 // knows. Tenants that the config ignores are left out, unless they are asked for by name.
 func (s *session) tenants(snap store.Snapshot, asked []string) ([]string, error) {
-	known := s.knownTenants(snap)
-	told := slices.DeleteFunc(slices.Clone(known),
-		func(name string) bool { return s.config.Tenants[name].Ignored })
-	switch {
-	case len(asked) == 0 && len(told) == len(known):
-		return nil, nil
-	case len(asked) == 0 && len(told) == 0:
-		return nil, errors.New("the config ignores every tenant; name one with --tenant")
-	case len(asked) == 0:
-		return told, nil
+	names, err := s.config.Choose(store.TenantNames(snap), asked)
+	if err != nil {
+		return nil, fmt.Errorf("flag --tenant: %w", err)
 	}
-	return chosen(asked, known, told)
+	return names, nil
 }
 
 // knownTenants are those of the log and of the config, in order, without aliases where the snapshot
 // has none.
 func (s *session) knownTenants(snap store.Snapshot) []string {
-	aliases := s.config.Aliases()
-	known := slices.DeleteFunc(s.config.Names(), func(name string) bool { return aliases[name] != "" })
-	for _, t := range snap.Tenants() {
-		known = append(known, t.Name)
-	}
-	slices.Sort(known)
-	return slices.Compact(known)
+	return s.config.KnownWith(store.TenantNames(snap))
 }
 
 // tellSetAside tells of the tenants that are left out, or counted as others, because the config
@@ -141,28 +72,6 @@ func (s *session) tellSetAside(snap store.Snapshot) {
 	for alias, of := range s.config.Aliases() {
 		s.detail("headroom: %s counts as %s, as the config says", alias, of)
 	}
-}
-
-// unknownTenant names the nearest known tenant, or the first few.
-func unknownTenant(name string, known []string) error {
-	const few = 8
-	what := "is not known"
-	if strings.ContainsAny(name, "*?[") {
-		what = "fits no tenant"
-	}
-	switch hint := didYouMean(name, known); {
-	case len(known) == 0:
-		return fmt.Errorf(
-			"flag --tenant: %q %s: no tenant is known, neither in the database nor in the config", name,
-			what)
-	case hint != "":
-		return fmt.Errorf("flag --tenant: %q %s%s", name, what, hint)
-	case len(known) > few:
-		return fmt.Errorf(
-			"flag --tenant: %q %s; known are %s and %d more, which \"headroom tenants\" lists", name, what,
-			strings.Join(known[:few], ", "), len(known)-few)
-	}
-	return fmt.Errorf("flag --tenant: %q %s; known are %s", name, what, strings.Join(known, ", "))
 }
 
 // tellMisnamed tells of tenants in the config that the log does not have, where it has one by

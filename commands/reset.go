@@ -11,11 +11,9 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/ingest/privacy"
+	"github.com/6dcca832/headroom/internal/config"
 	"github.com/6dcca832/headroom/store"
 )
-
-// clockSlack is how far a time may be ahead of this machine's clock and still be taken as now.
-const clockSlack = 5 * time.Minute
 
 func newResetCommand(s *streams) *cli.Command {
 	return &cli.Command{
@@ -64,7 +62,7 @@ func readResetOptions(c *cli.Context, _ *streams) (o resetOptions, err error) {
 	if o.at, err = readTime(c, "at", now); err != nil {
 		return o, err
 	}
-	if o.at.After(now.Add(clockSlack)) {
+	if o.at.After(now.Add(store.ClockSlack)) {
 		return o, fmt.Errorf("flag --at: %s is in the future", stamp(o.at))
 	}
 	return o, nil
@@ -110,7 +108,7 @@ func alreadyReset(ctx context.Context, se *session, o resetOptions) (known bool,
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
 	if known := se.knownTenants(snap); !slices.Contains(known, o.tenant) {
-		return false, unknownTenant(o.tenant, known)
+		return false, fmt.Errorf("flag --tenant: %w", config.UnknownTenant(o.tenant, known))
 	}
 	resets, err := resetsOf(ctx, snap)
 	return slices.ContainsFunc(resets,

@@ -62,7 +62,7 @@ func ruleRows(name string, p *limits.Policy) (rows []report.RuleRow) {
 }
 
 func ruleRow(r *rules.Rule, p *limits.Policy) report.RuleRow {
-	note := p.Notes[r.Name]
+	note := p.Note(r.Name)
 	return report.RuleRow{
 		Name: r.Name, Severity: string(r.Severity), Counts: r.Counts,
 		Advice: cmp.Or(note.Advice, r.Advice), Causes: r.Causes,
@@ -72,18 +72,8 @@ func ruleRow(r *rules.Rule, p *limits.Policy) report.RuleRow {
 
 // writeRule tells all of one rule, for people.
 func writeRule(w io.Writer, r report.RuleRow) error {
-	where := "ours: the vendor says nothing of it"
-	if r.Section != "" {
-		where = fmt.Sprintf("the vendor's page %q, section %q", r.Page, r.Section)
-		switch r.Basis {
-		case limits.BasisReading:
-			where = "our reading of " + where
-		case limits.BasisOurs:
-			where = "ours; about the matter: " + where
-		}
-	}
 	lines := []string{
-		r.Name + " (" + r.Severity + ")", "  Counts  " + r.Counts, "  From    " + where,
+		r.Name + " (" + r.Severity + ")", "  Counts  " + r.Counts, "  From    " + r.Source(),
 		"  Do      " + r.Advice,
 	}
 	if len(r.Causes) > 0 {

@@ -37,7 +37,7 @@ func editTenants(c *cli.Context, se *session, o tenantsOptions) error {
 	}
 	for _, name := range o.ignore {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("flag --ignore: %w", unknownTenant(name, known))
+			return fmt.Errorf("flag --ignore: %w", config.UnknownTenant(name, known))
 		}
 		changes = append(changes, config.Ignore(name))
 	}
@@ -48,7 +48,7 @@ func editTenants(c *cli.Context, se *session, o tenantsOptions) error {
 		}
 		for _, n := range []string{name, of} {
 			if !slices.Contains(known, n) {
-				return fmt.Errorf("flag --alias: %w", unknownTenant(n, known))
+				return fmt.Errorf("flag --alias: %w", config.UnknownTenant(n, known))
 			}
 		}
 		changes = append(changes, config.Alias(name, of))

@@ -107,6 +107,17 @@ type RuleNote struct {
 	Advice string `toml:"advice"`
 }
 
+// Note is what the policy adds to a rule of the audit, by its name. Where it names neither a
+// section nor a page, the vendor says nothing of the rule: its basis is BasisOurs, unless the policy
+// calls it a reading.
+func (p *Policy) Note(rule string) RuleNote {
+	n := p.Notes[rule]
+	if n.Section == "" && n.Page == "" && n.Basis == BasisStated {
+		n.Basis = BasisOurs
+	}
+	return n
+}
+
 // Headers are the names of the headers of an answer that are kept.
 type Headers struct {
 	// VendorID are those that may hold the vendor's own id of the request; the first that is there

@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"io"
 	"strings"
 
 	"github.com/6dcca832/headroom/limits"
+	"github.com/6dcca832/headroom/report/text"
 )
 
 // RuleRow is one rule of the audit, and what the policy says of it.
@@ -12,7 +14,7 @@ type RuleRow struct {
 	Name, Severity, Counts, Advice string
 	// Causes are the rules that this one is a known effect of.
 	Causes []string
-	// Section and Page are the vendor's, "" where the vendor says nothing of it.
+	// Section, Page and Basis are those of limits.Policy.Note.
 	Section, Page string
 	Basis         limits.Basis
 }
@@ -67,28 +69,21 @@ func newRuleDoc(r *RuleRow) ruleDoc {
 	return ruleDoc{
 		Rule: r.Name, Severity: r.Severity, Counts: r.Counts, Advice: r.Advice,
 		Causes:  append([]string{}, r.Causes...),
-		Section: textOrNull(r.Section), Page: textOrNull(r.Page), Basis: basis(r),
+		Section: textOrNull(r.Section), Page: textOrNull(r.Page), Basis: basisWord(r.Basis),
 	}
 }
 
-// basis is what the rule rests on, in a word.
-func basis(r *RuleRow) string {
-	switch {
-	case r.Basis != limits.BasisStated:
-		return string(r.Basis)
-	case r.Section == "":
-		return string(limits.BasisOurs)
-	}
-	return "vendor"
-}
+// Source says whose the rule is, in the words of findings.
+func (r *RuleRow) Source() string { return basisWords(r.Section, r.Page, r.Basis) }
 
-// saidBy says whose the rule is, for people.
+// saidBy is Source for a narrow column.
 func saidBy(r *RuleRow) string {
-	switch basis(r) {
-	case "vendor":
-		return r.Section
-	case string(limits.BasisReading):
-		return "our reading of " + r.Section
+	where := text.Clean(cmp.Or(r.Section, r.Page))
+	switch {
+	case r.Basis == limits.BasisOurs || where == "" && r.Basis == limits.BasisStated:
+		return "ours"
+	case r.Basis == limits.BasisReading:
+		return "our reading of " + cmp.Or(where, "what the vendor publishes")
 	}
-	return "ours"
+	return where
 }

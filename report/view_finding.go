@@ -32,15 +32,17 @@ func newFindingView(f analyze.Finding, tenant string, loc *time.Location) findin
 }
 
 // BasisWords say where a finding's rule comes from: the vendor's page, our reading of it, or ours.
-func BasisWords(f *analyze.Finding) string {
-	where := text.Clean(f.Section)
-	if f.Page != "" {
-		where = strings.TrimPrefix(where+", "+text.Clean(f.Page), ", ")
+func BasisWords(f *analyze.Finding) string { return basisWords(f.Section, f.Page, f.Basis) }
+
+func basisWords(section, page string, basis limits.Basis) string {
+	where := text.Clean(section)
+	if page != "" {
+		where = strings.TrimPrefix(where+", "+text.Clean(page), ", ")
 	}
 	switch {
-	case f.Basis == limits.BasisOurs || where == "" && f.Basis == limits.BasisStated:
+	case basis == limits.BasisOurs || where == "" && basis == limits.BasisStated:
 		return "headroom's own rule; no page of the vendor says it"
-	case f.Basis == limits.BasisReading:
+	case basis == limits.BasisReading:
 		return "our reading of " + cmp.Or(where, "what the vendor publishes")
 	}
 	return "the vendor's page: " + where

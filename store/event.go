@@ -1,5 +1,11 @@
 package store
 
+import "time"
+
+// ClockSlack is how far the time of a reset may be ahead of this machine's clock and still be taken
+// as now (ours).
+const ClockSlack = 5 * time.Minute
+
 // The kinds of Event.
 const (
 	EventReset   = "reset"   // support reset a tenant's egress window

@@ -145,3 +145,13 @@ type Slot struct {
 	// Until is when the slot expires, in microseconds since 1970 UTC; it identifies the slot.
 	Until int64
 }
+
+// TenantNames are the tenants of a snapshot, by name.
+func TenantNames(s Snapshot) []string {
+	all := s.Tenants()
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	return names
+}

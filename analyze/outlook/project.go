@@ -35,6 +35,17 @@ type Report struct {
 	Tenants []Projection
 }
 
+// Of is the forecast of a tenant, nil where the report has none of it: the tenants are in another
+// order than those of an audit.
+func (r *Report) Of(tenant string) *Projection {
+	for i := range r.Tenants {
+		if r.Tenants[i].Tenant == tenant {
+			return &r.Tenants[i]
+		}
+	}
+	return nil
+}
+
 // Projection is the forecast of one tenant. Sizes are bytes.
 type Projection struct {
 	Tenant  string

@@ -3,9 +3,10 @@ package rules
 import (
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/6dcca832/headroom/limits"
 )
 
 var tableRow = regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\| ([^|]*) \\| ([^|]*) \\|$")
@@ -33,9 +34,34 @@ func TestReadmeHasEachRule(t *testing.T) {
 			t.Errorf("the README says of %s: %s", r.Name, row[2])
 		}
 	}
-	slices.Sort(seen)
-	if want := slices.Sorted(slices.Values(Names())); !slices.Equal(seen, want) {
-		t.Errorf("the README has %v, want %v", seen, want)
+	for _, name := range Names() {
+		n := 0
+		for _, s := range seen {
+			if s == name {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("the README's table has rule %s %d times, want once", name, n)
+		}
+	}
+}
+
+// TestPolicyNamesEachRule: a rule that the built-in policy forgot would be told as ours.
+func TestPolicyNamesEachRule(t *testing.T) {
+	p, err := limits.Builtin("xima")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range Names() {
+		if n, ok := p.Notes[name]; !ok || n.Section == "" && n.Page == "" && n.Basis == limits.BasisStated {
+			t.Errorf(`limits/xima.toml: [rule.%s] must name the vendor's section or page, or say basis = "ours"`, name)
+		}
+	}
+	for name := range p.Notes {
+		if Of(name) == nil {
+			t.Errorf("limits/xima.toml: [rule.%s]: there is no such rule", name)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +97,7 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	r := reader{doc: doc}
-	r.env("token_env", f.TokenEnv)
+	r.note("token_env", checkEnv(f.TokenEnv))
 	config := &Config{
 		TokenEnv: f.TokenEnv, Key: f.Key, Tenants: map[string]Tenant{}, Hooks: r.hooks(f.Hooks),
 	}
@@ -107,41 +106,20 @@ func Parse(name string, data []byte) (*Config, error) {
 		config.TokenEnv = config.Defaults.TokenEnv
 	}
 	config.Defaults.TokenEnv = config.TokenEnv
-	spelled := map[string]string{}
 	for tenant, own := range sorted(f.Tenants) {
 		key := "tenants." + tenant
-		if other, twice := spelled[strings.ToLower(tenant)]; twice {
-			// Host names have no case, so one of them would never be met.
-			r.note(key, fmt.Errorf("tenant %q is there twice, the other time as %q", tenant, other))
-		}
-		spelled[strings.ToLower(tenant)] = tenant
 		r.tenant(key, own) // says what is wrong with the tenant's own values, by its own lines
 		own.inherit(f.Defaults, config.TokenEnv)
 		config.Tenants[tenant] = r.tenant(key, own)
 	}
-	for name, t := range sorted(config.Tenants) {
-		if t.AliasOf != "" {
-			r.note("tenants."+name+".alias_of", config.checkAlias(name, t.AliasOf))
-		}
-	}
+	config.checkNames(func(tenant, own string, err error) {
+		r.note(strings.TrimSuffix("tenants."+tenant+"."+own, "."), err)
+	})
 	config.Pull = r.pull(f.Pull)
 	if r.err != nil {
 		return nil, r.err
 	}
 	return config, nil
-}
-
-// checkAlias refuses an alias that leads nowhere.
-func (c *Config) checkAlias(name, of string) error {
-	switch to := c.Tenants[of]; {
-	case strings.EqualFold(of, name):
-		return fmt.Errorf("tenant %q cannot be an alias of itself", name)
-	case to.AliasOf != "":
-		return fmt.Errorf("tenant %q is an alias too, of %q; name that one", of, to.AliasOf)
-	case to.Ignored:
-		return fmt.Errorf("tenant %q is ignored", of)
-	}
-	return nil
 }
 
 // configFile is headroom.toml as it is written.
@@ -211,10 +189,6 @@ func (r *reader) tenant(key string, f tenantFile) Tenant {
 		Agents: f.Agents, CapToldBy: f.CapToldBy, TokenEnv: f.TokenEnv, Host: f.Host,
 		Ignored: f.Ignore, AliasOf: f.AliasOf, closuresFile: f.ClosuresFile,
 	}
-	if f.Agents < 0 || f.Agents > MaxAgents {
-		r.note(key+".agents",
-			fmt.Errorf("agents must be between 0 and %d, and is %d", MaxAgents, f.Agents))
-	}
 	t.CapBytes = int64(r.amount(key+".cap", f.Cap))
 	t.BytesPerHour = r.amount(key+".bytes_per_recorded_hour", f.BytesPerHour)
 	var err error
@@ -230,12 +204,8 @@ func (r *reader) tenant(key string, f tenantFile) Tenant {
 		r.note(fmt.Sprintf("%s.closures[%d]", key, i), err)
 		t.Closures = append(t.Closures, c)
 	}
-	r.env(key+".token_env", f.TokenEnv)
-	if f.Host != "" && !hostName.MatchString(f.Host) {
-		r.note(key+".host",
-			fmt.Errorf("host %q must be a host name in small letters, without scheme or path", f.Host))
-	}
 	t.Upstream = r.upstream(key+".upstream", f.Upstream)
+	t.check(func(own string, err error) { r.note(key+"."+own, err) })
 	return t
 }
 
@@ -245,23 +215,15 @@ func (r *reader) upstream(key, text string) *url.URL {
 		return nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil ||
-		u.RawQuery != "" {
-		r.note(
-			key,
-			errors.New(
-				`upstream must be written like "https://gateway.example.com/acme", without user, password or query`),
-		)
+	if err != nil {
+		r.note(key, errUpstream)
 		return nil
 	}
 	return u
 }
 
-// toldOn is the day on which the cap was told, and makes sure that there is a cap.
+// toldOn is the day on which the cap was told.
 func (r *reader) toldOn(key string, f tenantFile) time.Time {
-	if f.CapToldBy != "" && f.Cap == "" {
-		r.note(key+".cap_told_by", errors.New("cap_told_by says who told the cap, but there is no cap"))
-	}
 	if f.CapToldOn == nil {
 		return time.Time{}
 	}
@@ -269,25 +231,8 @@ func (r *reader) toldOn(key string, f tenantFile) time.Time {
 	if err == nil && c.Year == 0 {
 		err = errors.New("cap_told_on must be a date such as 2026-11-01")
 	}
-	if err == nil && f.Cap == "" {
-		err = errors.New("cap_told_on says when the cap was told, but there is no cap")
-	}
 	r.note(key+".cap_told_on", err)
 	return time.Date(c.Year, c.Month, c.Day, 0, 0, 0, 0, time.UTC)
-}
-
-var (
-	hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
-	envName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-)
-
-// env refuses what cannot be the name of an environment variable. It may be the token itself, so it
-// is not repeated.
-func (r *reader) env(key, name string) {
-	if name != "" && !envName.MatchString(name) {
-		r.note(key,
-			errors.New("token_env must be the name of an environment variable, never the token itself"))
-	}
 }
 
 func (r *reader) amount(key string, a amount) float64 {

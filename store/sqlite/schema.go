@@ -57,9 +57,9 @@ func identify(path string) (identity, error) {
 	case err != nil:
 		return identity{}, err
 	case st.IsDir():
-		return identity{}, fmt.Errorf("%w: it is a folder; name a file with --db", store.ErrNotOurs)
+		return identity{}, fmt.Errorf("%w: it is a folder; name a file", store.ErrNotOurs)
 	case !st.Mode().IsRegular(): // opening a pipe would wait for its other end
-		return identity{}, fmt.Errorf("%w: it is no plain file; name another one with --db",
+		return identity{}, fmt.Errorf("%w: it is no plain file; name another one",
 			store.ErrNotOurs)
 	}
 	f, err := os.Open(path)
@@ -77,12 +77,12 @@ func identify(path string) (identity, error) {
 	}
 	if err != nil || string(header[:16]) != "SQLite format 3\x00" {
 		return identity{}, fmt.Errorf(
-			"%w: it is no SQLite file, and was not touched; name another one with --db", store.ErrNotOurs)
+			"%w: it is no SQLite file, and was not touched; name another one", store.ErrNotOurs)
 	}
 	version := int(binary.BigEndian.Uint32(header[60:]))
 	if id := binary.BigEndian.Uint32(header[68:]); id != applicationID {
 		return identity{}, fmt.Errorf(
-			"%w: it is another program's SQLite file, and was not touched; name another one with --db",
+			"%w: it is another program's SQLite file, and was not touched; name another one",
 			store.ErrNotOurs)
 	}
 	if version > formatVersion {

@@ -155,7 +155,7 @@ func explain(err error) error {
 			"%w: restore a copy, or save what is readable with \"sqlite3 FILE .recover\" (%v)",
 			store.ErrDamaged, err)
 	case sqlite3.ErrNotADB:
-		return fmt.Errorf("%w: name another file with --db (%v)", store.ErrNotOurs, err)
+		return fmt.Errorf("%w: name another file (%v)", store.ErrNotOurs, err)
 	case sqlite3.ErrCantOpen:
 		return fmt.Errorf("%w: check that its folder exists and may be written (%v)", store.ErrReadOnly,
 			err)
