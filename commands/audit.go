@@ -184,7 +184,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 		return err
 	}
 	r.ToldAt = toldAt
-	se.outcome = auditSummary(r)
+	se.outcome, se.told = auditSummary(r), hookTenants(r)
 	if err := se.tellAudit(c.Context, snap, names, r, o); err != nil {
 		return err
 	}
@@ -245,8 +245,12 @@ func (s *session) tellAudit(
 // forPeople says of a format that nothing is what it writes where there is nothing to tell.
 func forPeople(format string) bool { return slices.Contains([]string{"table", "markdown"}, format) }
 
-// auditSummary counts tenants by verdict.
+// auditSummary counts tenants by verdict. An audit of what is new does not say that a tenant passes:
+// what was told before may still go on.
 func auditSummary(r *analyze.Report) string {
+	if r.About == analyze.AboutNew {
+		return newSummary(r)
+	}
 	counts := map[analyze.Verdict]int{}
 	for i := range r.Tenants {
 		counts[r.Tenants[i].Verdict]++

@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/internal/config"
+	"github.com/6dcca832/headroom/internal/measure"
 )
 
 // hookPatience is how long a hook may take: what it tells of must not wait for it for ever.
@@ -23,12 +25,54 @@ const hookPatience = 10 * time.Second
 // hooked are the commands that hooks are told of: those that run at night, when nobody looks.
 var hooked = map[string]bool{"audit": true, "pull": true}
 
-// hookWord is what a hook gets, as JSON. It names no tenant: it may go to somebody else's server.
+// hookWord is what a hook gets, as JSON; FORMATS.md describes it. Of tenants it has the names and
+// what the audit told of them, so a hook for somebody else's server is better on_start or on_success.
 type hookWord struct {
-	Event   string `json:"event"`
-	Command string `json:"command"`
-	Exit    *int   `json:"exit,omitempty"`
-	Summary string `json:"summary,omitempty"`
+	Event   string       `json:"event"`
+	Command string       `json:"command"`
+	Exit    *int         `json:"exit,omitempty"`
+	Summary string       `json:"summary,omitempty"`
+	Tenants []hookTenant `json:"tenants,omitempty"`
+}
+
+// hookTenant is a tenant that an audit told something of.
+type hookTenant struct {
+	Tenant    string          `json:"tenant"`
+	Verdict   analyze.Verdict `json:"verdict"`
+	Incidents []string        `json:"incidents"` // their ids, the first to act on first
+}
+
+// hookTenants are the tenants that an audit tells something of, in its order: those that do not
+// pass, and those with incidents. Of an audit about now, ended incidents are not told.
+func hookTenants(r *analyze.Report) (all []hookTenant) {
+	for i := range r.Tenants {
+		t := &r.Tenants[i]
+		told := hookTenant{Tenant: t.Tenant, Verdict: t.Verdict, Incidents: []string{}}
+		for k := range t.Incidents {
+			if x := &t.Incidents[k]; r.About != analyze.AboutNow || x.Open {
+				told.Incidents = append(told.Incidents, x.ID)
+			}
+		}
+		if t.Verdict != analyze.Pass || len(told.Incidents) > 0 {
+			all = append(all, told)
+		}
+	}
+	return all
+}
+
+// newSummary counts the tenants of which something is new, by the weight of that.
+func newSummary(r *analyze.Report) string {
+	tenants := measure.Count(int64(len(r.Tenants)), "tenant")
+	counts := map[analyze.Verdict]int{}
+	told := hookTenants(r)
+	for _, t := range told {
+		counts[t.Verdict]++
+	}
+	if len(told) == 0 {
+		return "nothing new of " + tenants + "; what was told before may still go on"
+	}
+	return fmt.Sprintf("something new of %d of %s: %d fail, %d warn", len(told), tenants,
+		counts[analyze.Fail], counts[analyze.Warn])
 }
 
 // withHooks runs a command and tells the config's hooks how it went.
@@ -44,11 +88,12 @@ func (s *session) withHooks(ctx context.Context, command string, run func() erro
 	hook := h.OnSuccess
 	if code != exitDone {
 		word.Event, hook = "failure", h.OnFailure
+		word.Tenants = s.told
 		word.Summary = cmp.Or(s.outcome, "not carried out")
 	}
 	if s.changed {
 		changed := word
-		changed.Event = "change"
+		changed.Event, changed.Tenants = "change", s.told
 		s.callHook(ctx, h.OnChange, changed)
 	}
 	s.callHook(ctx, hook, word)

@@ -51,6 +51,9 @@ var (
 		"1 for the verdict of the audit about now, 0 for the others.", "verdict")
 	descOpen = tenantMetric("open_incidents", "Incidents that still go on, by their likely cause.",
 		"cause", "severity")
+	descHits = tenantMetric("open_incident_hits",
+		"What the rules of incidents that still go on have counted, by the likely cause.",
+		"cause", "severity")
 	descFinding = tenantMetric("findings", "What a rule counts in the nights of the audit about now.",
 		"rule", "severity")
 	descLast = tenantMetric("last_request_timestamp_seconds", "Start of the last request.")
@@ -76,7 +79,7 @@ var (
 )
 
 var descriptions = []*prometheus.Desc{
-	descBuild, descAudited, descDropped, descSeal, descSealed, descVerdict, descOpen,
+	descBuild, descAudited, descDropped, descSeal, descSealed, descVerdict, descOpen, descHits,
 	descFinding, descLast, descPull,
 	descSuccess, descUsed,
 	descLimit, descLeft, descCap, descChance, descTonight, descCounter,
@@ -144,7 +147,8 @@ func (c collector) tenant(t *analyze.Result) {
 		c.gauge(descVerdict, is, name, string(v))
 	}
 	for kind, n := range openIncidents(t) {
-		c.gauge(descOpen, float64(n), name, kind.cause, kind.severity)
+		c.gauge(descOpen, float64(n.incidents), name, kind.cause, kind.severity)
+		c.gauge(descHits, float64(n.hits), name, kind.cause, kind.severity)
 	}
 	for _, f := range t.Findings {
 		c.gauge(descFinding, float64(f.Count), name, f.Rule, string(f.Severity))
@@ -168,17 +172,21 @@ func (c collector) tenant(t *analyze.Result) {
 
 type incidentKind struct{ cause, severity string }
 
+// openCount is how many incidents of a kind still go on, and what their rules counted.
+type openCount struct{ incidents, hits int64 }
+
 // openIncidents counts those that still go on. A tenant without any has one series of 0, so that an
 // alert can end.
-func openIncidents(t *analyze.Result) map[incidentKind]int {
-	open := map[incidentKind]int{}
-	for _, i := range t.Incidents {
-		if i.Open {
-			open[incidentKind{i.Cause, string(i.Severity)}]++
+func openIncidents(t *analyze.Result) map[incidentKind]openCount {
+	open := map[incidentKind]openCount{}
+	for i := range t.Incidents {
+		if x := &t.Incidents[i]; x.Open {
+			kind := incidentKind{x.Cause, string(x.Severity)}
+			open[kind] = openCount{open[kind].incidents + 1, open[kind].hits + x.Hits}
 		}
 	}
 	if len(open) == 0 {
-		open[incidentKind{"", ""}] = 0
+		open[incidentKind{"", ""}] = openCount{}
 	}
 	return open
 }

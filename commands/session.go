@@ -27,9 +27,10 @@ type session struct {
 	config *config.Config
 	policy *limits.Policy
 
-	// What hooks are told: a line on the outcome, and whether it brought anything new.
+	// What hooks are told: a line on the outcome, whether it brought anything new, and of whom.
 	outcome string
 	changed bool
+	told    []hookTenant
 
 	policyText []byte // what policy was read from
 	keyFile    string // of the key that signs seals; "" means the user's own
