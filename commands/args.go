@@ -146,7 +146,13 @@ func (a *arranger) unknownFlag(arg, name string) error {
 		flags = slices.Concat(a.cmd.Flags, flags)
 	}
 	for _, f := range flags {
-		names = append(names, "--"+f.Names()[0])
+		// Of a single letter, only what begins with it is near.
+		if long := f.Names()[0]; len(name) > 1 || strings.HasPrefix(long, name) {
+			names = append(names, "--"+long)
+		}
+	}
+	if len(name) == 1 && len(names) > 0 {
+		return fmt.Errorf("%sunknown flag %q; did you mean %q?", a.where(), arg, names[0])
 	}
 	arg, _, _ = strings.Cut(arg, "=")
 	return fmt.Errorf("%sunknown flag %q%s; see \"%s\"", a.where(), arg, didYouMean("--"+name, names),

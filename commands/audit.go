@@ -160,7 +160,7 @@ func runAudit(c *cli.Context, se *session, o auditOptions) error {
 	}
 	defer snap.Close()
 	se.tellMisnamed(snap)
-	se.tellSetAside(snap)
+	se.tellSetAside(snap, names)
 	if !o.since.Before(o.asOf) {
 		se.tell("headroom: --since %s is not before the moment of the audit, %s: no request can count",
 			stamp(o.since), stamp(o.asOf))

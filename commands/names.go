@@ -8,6 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/6dcca832/headroom/internal/measure"
+	"github.com/6dcca832/headroom/internal/tomldoc"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -58,12 +60,16 @@ func (s *session) knownTenants(snap store.Snapshot) []string {
 }
 
 // tellSetAside tells of the tenants that are left out, or counted as others, because the config
-// says so.
-func (s *session) tellSetAside(snap store.Snapshot) {
+// says so. Of names, those that are asked for, it says that they are else left out; none means all.
+func (s *session) tellSetAside(snap store.Snapshot, names []string) {
 	var ignored []string
-	for _, t := range snap.Tenants() {
-		if s.config.Tenants[t.Name].Ignored {
-			ignored = append(ignored, t.Name)
+	for _, name := range s.knownTenants(snap) {
+		switch {
+		case !s.config.Tenants[name].Ignored:
+		case slices.Contains(names, name):
+			s.tell("headroom: the config ignores %s, which is told of since it was named", name)
+		case requestsOf(snap, name) > 0:
+			ignored = append(ignored, name)
 		}
 	}
 	if ignored != nil {
@@ -74,21 +80,56 @@ func (s *session) tellSetAside(snap store.Snapshot) {
 	}
 }
 
-// tellMisnamed tells of tenants in the config that the log does not have, where it has one by
-// nearly that name of which the config says nothing: its cap would be missing from the audit
-// without a word.
+// requestsOf is how many requests a snapshot has of a tenant.
+func requestsOf(snap store.Snapshot, name string) int64 {
+	for _, t := range snap.Tenants() {
+		if t.Name == name {
+			return t.Requests
+		}
+	}
+	return 0
+}
+
+// tellMisnamed tells of names that look like slips. One is a tenant in the config that the log does
+// not have, where it has one by nearly that name of which the config says nothing: its cap would be
+// missing from the audit without a word. The other is a tenant of the log of which the config says
+// nothing, where one by nearly that name has ten times as many requests (ours) or more.
 func (s *session) tellMisnamed(snap store.Snapshot) {
-	recorded := map[string]bool{}
+	requests := map[string]int64{}
 	var unsaid []string
 	for _, t := range snap.Tenants() {
-		recorded[t.Name] = true
+		requests[t.Name] = t.Requests
 		if _, said := s.config.Tenants[t.Name]; !said {
 			unsaid = append(unsaid, t.Name)
 		}
 	}
 	for _, name := range s.config.Known() {
-		if hint := didYouMean(name, unsaid); !recorded[name] && hint != "" {
+		if hint := didYouMean(name, unsaid); requests[name] == 0 && hint != "" {
 			s.tell("headroom: the config's tenant %q has no requests%s", name, hint)
 		}
 	}
+	for _, name := range unsaid {
+		var larger []string
+		for other, n := range requests {
+			if n >= 10*requests[name] && undigited(other) != undigited(name) {
+				larger = append(larger, other)
+			}
+		}
+		slices.Sort(larger)
+		if other := tomldoc.Nearest(name, larger); other != "" {
+			s.tell("headroom: is the tenant %q, of %s, a slip for %q? Then write "+
+				"headroom tenants --alias %s=%s, or --ignore %s", name,
+				measure.Count(requests[name], "request"), other, quoted(name), quoted(other), quoted(name))
+		}
+	}
+}
+
+// undigited is a name without its digits: those that differ in nothing else were numbered.
+func undigited(name string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, name)
 }

@@ -89,7 +89,8 @@ func listTenants(c *cli.Context, se *session, o tenantsOptions) error {
 		return err
 	}
 	defer snap.Close()
-	se.tellSetAside(snap)
+	se.tellMisnamed(snap)
+	se.tellSetAside(snap, names)
 	r, err := se.audit(c.Context, snap, o.span, names)
 	if err != nil {
 		return err

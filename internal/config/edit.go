@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,26 +135,64 @@ func ReadChanges(name string, r io.Reader) ([]Change, error) {
 		return nil, fmt.Errorf("%s:1: %w", name, err)
 	}
 	var changes []Change
+	var wrong wrongLines
 	seen := map[string]bool{}
 	for {
 		record, err := c.Read()
 		if err == io.EOF {
-			return changes, nil
+			return changes, wrong.err(name)
 		}
-		line, _ := c.FieldPos(0)
 		var change Change
 		if err == nil {
-			change, err = readChange(header, record)
+			change, err = readChange(header, record, c.Comma != ',')
 		}
 		if err == nil && seen[change.Tenant] {
 			err = fmt.Errorf("tenant %q is there twice", change.Tenant)
 		}
+		line := 0
+		if record != nil {
+			line, _ = c.FieldPos(0)
+		}
+		var quotes *csv.ParseError
+		if errors.As(err, &quotes) { // what follows may be read wrongly, too
+			wrong.add(quotes.StartLine, quotes.Err)
+			return nil, wrong.err(name)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+			wrong.add(line, err)
 		}
 		seen[change.Tenant] = true
 		changes = append(changes, change)
 	}
+}
+
+// wrongLines are what is wrong with lines of a file, each of them to be mended before another try.
+type wrongLines struct {
+	first []string
+	more  int
+}
+
+// shownWrong is how many lines are told.
+const shownWrong = 10
+
+func (w *wrongLines) add(line int, err error) {
+	if len(w.first) == shownWrong {
+		w.more++
+		return
+	}
+	w.first = append(w.first, fmt.Sprintf("%d: %v", line, err))
+}
+
+// err is one line on all of them, nil where there are none.
+func (w *wrongLines) err(name string) error {
+	if w.first == nil {
+		return nil
+	}
+	text := name + ":" + strings.Join(w.first, "; line ")
+	if w.more > 0 {
+		text += fmt.Sprintf("; and %d lines more", w.more)
+	}
+	return errors.New(text)
 }
 
 const maxCSV = 8 << 20
@@ -180,14 +219,21 @@ func checkHeader(header []string) error {
 	return nil
 }
 
-// readChange turns a line into a change, after it was read as a config of its own.
-func readChange(header, record []string) (c Change, err error) {
+// decimalComma is an amount with a comma that can be no separator of thousands.
+var decimalComma = regexp.MustCompile(`^([0-9]+),([0-9]{1,2}) *([A-Za-z]*)$`)
+
+// readChange turns a line into a change, after it was read as a config of its own. With commas,
+// "1,5 GB" is one and a half: the file's separator is another.
+func readChange(header, record []string, commas bool) (c Change, err error) {
 	if len(record) != len(header) {
 		return c, fmt.Errorf("the line has %d fields, the header %d", len(record), len(header))
 	}
 	var text []byte
 	for i, column := range header {
 		value := strings.TrimSpace(record[i])
+		if commas && (column == "cap" || column == "bytes_per_recorded_hour") {
+			value = decimalComma.ReplaceAllString(value, "$1.$2$3")
+		}
 		switch number := columns[column]; {
 		case column == "tenant":
 			c.Tenant = value
