@@ -170,7 +170,7 @@ func Open(file string, opts ...Option) (*Log, error) {
 	l := &Log{config: &Config{}}
 	for i, opt := range opts {
 		if opt == nil {
-			return nil, fmt.Errorf("open %q: option %d of %d is nil", file, i+1, len(opts))
+			return nil, fmt.Errorf("open log: option %d of %d is nil", i+1, len(opts))
 		}
 		if err := opt(l); err != nil {
 			return nil, err
