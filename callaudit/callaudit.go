@@ -69,7 +69,7 @@ var ErrClosed = errors.New("the log is closed")
 //		"acm": {AliasOf: "acme"},
 //	}}
 //
-// The others, TokenEnv, Key, Hooks and Pull, are for the program headroom; a Log reads none of them.
+// The others, TokenEnv, Key, Hooks and Pull, are for the program headroom; a Log reads none.
 type Config = config.Config
 
 // Tenant is what is known of one tenant. Zero values mean that nothing was said. Its fields that a

@@ -245,8 +245,8 @@ func (s *session) tellAudit(
 // forPeople says of a format that nothing is what it writes where there is nothing to tell.
 func forPeople(format string) bool { return slices.Contains([]string{"table", "markdown"}, format) }
 
-// auditSummary counts tenants by verdict. An audit of what is new does not say that a tenant passes:
-// what was told before may still go on.
+// auditSummary counts tenants by verdict. An audit of what is new does not say that a tenant
+// passes: what was told before may still go on.
 func auditSummary(r *analyze.Report) string {
 	if r.About == analyze.AboutNew {
 		return newSummary(r)

@@ -108,8 +108,8 @@ type RuleNote struct {
 }
 
 // Note is what the policy adds to a rule of the audit, by its name. Where it names neither a
-// section nor a page, the vendor says nothing of the rule: its basis is BasisOurs, unless the policy
-// calls it a reading.
+// section nor a page, the vendor says nothing of the rule: its basis is BasisOurs, unless the
+// policy calls it a reading.
 func (p *Policy) Note(rule string) RuleNote {
 	n := p.Notes[rule]
 	if n.Section == "" && n.Page == "" && n.Basis == BasisStated {
