@@ -210,7 +210,8 @@ func findingRecord(f analyze.Finding) map[string]cell {
 		"severity": words(string(f.Severity)),
 		"first":    cell(measure.ExactMicros(f.First)), "last": cell(measure.ExactMicros(f.Last)),
 		"detail": words(f.Detail), "advice": words(f.Advice),
-		"section": words(f.Section), "page": words(f.Page), "basis": words(basisWord(f.Basis)),
+		"section": words(f.Section), "page": words(f.Page),
+		"basis":       words(basisWord(f.Section, f.Page, f.Basis)),
 		"request_ids": ids(f.Requests), "incident": words(f.Incident),
 	}
 }

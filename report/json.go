@@ -253,7 +253,7 @@ func newTenantDoc(t *analyze.Result) tenantDoc {
 			Rule: f.Rule, Severity: f.Severity, Count: f.Count,
 			First: measure.ExactMicros(f.First), Last: measure.ExactMicros(f.Last),
 			Detail: f.Detail, Advice: f.Advice, Section: f.Section, Page: textOrNull(f.Page),
-			Basis:    basisWord(f.Basis),
+			Basis:    basisWord(f.Section, f.Page, f.Basis),
 			Requests: append([]int64{}, f.Requests...), Incident: textOrNull(f.Incident),
 		})
 	}
@@ -274,12 +274,16 @@ func newNightDoc(n *analyze.NightCount) nightDoc {
 	return doc
 }
 
-// basisWord is a basis for programs: "vendor", "our reading" or "ours".
-func basisWord(b limits.Basis) string {
-	if b == limits.BasisStated {
-		return "vendor"
+// basisWord is a basis for programs: "vendor", "our reading" or "ours". What names neither section
+// nor page is ours, unless it is called a reading.
+func basisWord(section, page string, b limits.Basis) string {
+	switch {
+	case b != limits.BasisStated:
+		return string(b)
+	case section == "" && page == "":
+		return string(limits.BasisOurs)
 	}
-	return string(b)
+	return "vendor"
 }
 
 func newCapDoc(t *analyze.Result) capDoc {
