@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/6dcca832/headroom/internal/config"
 )
 
 // checkPullTenants refuses what a look into the database could not mend: no tenant, a name that is
@@ -23,8 +25,8 @@ func (s *session) checkPullTenants(db string, asked []string) error {
 	}
 	if len(asked) > 0 {
 		var err error
-		if names, err = chosen(asked, names, names); err != nil {
-			return err
+		if names, err = config.Chosen(asked, names, names); err != nil {
+			return fmt.Errorf("flag --tenant: %w", err)
 		}
 	}
 	return s.checkTokens(names)
