@@ -50,8 +50,8 @@ type Options struct {
 	// Forecast also asks whether a tenant that is not far from its cap will reach it, for egress-near;
 	// a Chance that About gives goes before. By default, egress-near looks at what is there.
 	Forecast bool
-	// Projected is a forecast that was made already, of the same snapshot, policy, AsOf and About: then
-	// Forecast costs nothing where it tells the chance. nil means none.
+	// Projected is a forecast that was made already, of the same snapshot, policy, AsOf and About:
+	// Forecast then costs nothing where that tells the chance. nil means none.
 	Projected *outlook.Report
 }
 

@@ -93,8 +93,8 @@ func Chance(
 }
 
 // Chance is what the function Chance gives at the report's AsOf, without a computation; ok is false
-// where the report does not tell it: it has no such tenant, knows another cap of it, asks what if, or
-// looks less far ahead.
+// where the report does not tell it: it has no such tenant, knows another cap of it, asks what if,
+// or looks less far ahead.
 func (r *Report) Chance(tenant string, limit egress.Cap) (chance float64, ok bool) {
 	if r == nil || r.Horizon < ChanceDays || !r.WhatIf.IsZero() {
 		return -1, false
