@@ -8,9 +8,9 @@ import (
 )
 
 // compareResults puts first who must act first: (1) requests are being refused, (2) data are at
-// risk, or refusals at the cap are likely within the week, (3) another open violation, (4) another open warning, (5) no data, (6) nothing. Within
-// each: requests refused, then at fault, in the last nights, then how full the window is, then the
-// name.
+// risk, or refusals at the cap are likely within the week, (3) another open violation, (4) another
+// open warning, (5) no data, (6) nothing. Within each: requests refused, then at fault, in the last
+// nights, then how full the window is, then the name.
 func compareResults(a, b Result) int {
 	return cmp.Or(
 		cmp.Compare(a.urgency(), b.urgency()),

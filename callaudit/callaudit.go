@@ -288,7 +288,7 @@ func (s Scope) span() (Scope, error) {
 		*t.at = t.at.UTC().Truncate(time.Microsecond)
 	}
 	if !s.Since.IsZero() && !s.Until.IsZero() && !s.Since.Before(s.Until) {
-		return s, errors.New("Until must be later than Since")
+		return s, errors.New("the time Until must be later than Since")
 	}
 	if s.AsOf.IsZero() {
 		s.AsOf = time.Now().UTC().Truncate(time.Microsecond)

@@ -261,8 +261,8 @@ func (s *session) incidentPages(
 	return s.pages(ctx, c)
 }
 
-// sameIncident is the id of the incident that is, or shares the most time with, one of another audit
-// of the same requests; "" where none does.
+// sameIncident is the id of the incident that is, or shares the most time with, one of another
+// audit of the same requests; "" where none does.
 func sameIncident(found []analyze.Incident, of *analyze.Incident) (id string) {
 	most := int64(-1)
 	for i := range found {

@@ -127,6 +127,25 @@ func shown(name string) string {
 	return name
 }
 
+// openWaiting opens a file. A pipe opens once somebody writes to it; until then, ctx ends the wait.
+func openWaiting(ctx context.Context, name string) (*os.File, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(name)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		return o.f, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // openInput opens a file; size is 0 where it is not known.
 func (im *importer) openInput(
 	ctx context.Context, name string,
@@ -134,7 +153,7 @@ func (im *importer) openInput(
 	if name == standardInput {
 		return interruptible(ctx, im.in), 0, nil
 	}
-	f, err := os.Open(name)
+	f, err := openWaiting(ctx, name)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -25,14 +25,14 @@ const TicketBlank = "**(write here what you changed, and when)**"
 type TicketFacts struct {
 	// Examples are requests of the incident; a request's ID is its row in requests.csv.
 	Examples []analyze.Example
-	// ResetNow says, without a full stop, what a reset of the egress window would change now; "" leaves
-	// it out.
+	// ResetNow says, without a full stop, what a reset of the egress window would change now; ""
+	// leaves it out.
 	ResetNow string
 }
 
 // Ticket is TICKET.md: what a support engineer who has never heard of headroom needs in one minute,
-// ready to paste but for TicketBlank, where that is in it. It says only what follows from the leaves
-// and from what the settings tell of the cap.
+// ready to paste but for TicketBlank, where that is in it. It says only what follows from the
+// leaves and from what the settings tell of the cap.
 func Ticket(c *Content, r *analyze.Result, p *limits.Policy, facts TicketFacts) []byte {
 	t := &ticket{c: c, r: r, p: p, examples: facts.Examples, resetNow: facts.ResetNow}
 	for i := range r.Incidents {

@@ -52,8 +52,8 @@ func (t *ticket) requests() {
 	t.table(rows)
 }
 
-// later is how many requests of the leaves, which reach up to the log's head, began after the moment
-// that the bundle is as of.
+// later is how many requests of the leaves, which reach up to the log's head, began after the
+// moment that the bundle is as of.
 func (t *ticket) later() (n int64) {
 	asOf, err := time.Parse(time.RFC3339, t.c.About.AsOf)
 	if err != nil {

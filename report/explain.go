@@ -102,7 +102,9 @@ func Explain(w io.Writer, rows []ExplainedRow, o Options) error {
 
 // explainedCells are a row of the table, where all URLs begin with common. What is about no request
 // has a time, and the recording that it is about.
-func explainedCells(row *ExplainedRow, d *explainedDoc, common string, loc *time.Location) []string {
+func explainedCells(
+	row *ExplainedRow, d *explainedDoc, common string, loc *time.Location,
+) []string {
 	start := measure.PreciseStamp(row.Request.Start(), loc)
 	if d.ID == 0 {
 		recording := ""

@@ -69,7 +69,8 @@ func newRuleDoc(r *RuleRow) ruleDoc {
 	return ruleDoc{
 		Rule: r.Name, Severity: r.Severity, Counts: r.Counts, Advice: r.Advice,
 		Causes:  append([]string{}, r.Causes...),
-		Section: textOrNull(r.Section), Page: textOrNull(r.Page), Basis: basisWord(r.Section, r.Page, r.Basis),
+		Section: textOrNull(r.Section), Page: textOrNull(r.Page),
+		Basis: basisWord(r.Section, r.Page, r.Basis),
 	}
 }
 

@@ -73,9 +73,9 @@ type Importer interface {
 	// Boundary says that all duplicates began at one time, in microseconds since 1970 UTC, of a log in
 	// whole seconds: at the boundary of two files, equal lines cannot be told from an overlap.
 	Boundary() (at int64, ok bool)
-	// OnStored has f called by Add with the requests that a transaction added, after its end. Their IDs
-	// follow each other, and all requests that were in the log before have IDs up to before. The slice
-	// is reused after the call.
+	// OnStored has f called by Add with the requests that a transaction added, after its end. Their
+	// IDs follow each other, and all requests that were in the log before have IDs up to before. The
+	// slice is reused after the call.
 	OnStored(f func(ctx context.Context, before int64, requests []Request))
 	// Close ends the import.
 	Close(ctx context.Context) error

@@ -71,7 +71,8 @@ func cssString(s string) string {
 	b.WriteByte('"')
 	for _, r := range s {
 		switch {
-		case strings.ContainsRune(" :,.-", r), r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z':
+		case strings.ContainsRune(" :,.-", r), r >= '0' && r <= '9', r >= 'a' && r <= 'z',
+			r >= 'A' && r <= 'Z':
 			b.WriteRune(r)
 		default:
 			fmt.Fprintf(&b, "\\%x ", r)

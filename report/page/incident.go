@@ -59,7 +59,8 @@ func newPageIncident(
 	p *report.Picture, i *analyze.Incident, t *analyze.Result, c clock,
 ) pageIncident {
 	v := pageIncident{
-		Severity: i.Severity, Open: i.Open, Requests: i.Requests, Title: text.Clean(i.Title), ID: text.Clean(i.ID),
+		Severity: i.Severity, Open: i.Open, Requests: i.Requests,
+		Title: text.Clean(i.Title), ID: text.Clean(i.ID),
 		Facts: incidentFacts(i, c),
 		From:  int(i.First / dayMicros), To: int(i.Last / dayMicros),
 		Strip: strip(i, daysOf(p, t.Tenant), t.Resets, p.Audit.AsOf),

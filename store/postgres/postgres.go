@@ -59,7 +59,8 @@ func ReadOnly() Option { return func(o *options) { o.readOnly, o.mustExist = tru
 
 // IsURL says whether the name of a database is the URL of one in PostgreSQL.
 func IsURL(name string) bool {
-	return strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://")
+	scheme, _, ok := strings.Cut(name, "://")
+	return ok && (strings.EqualFold(scheme, "postgres") || strings.EqualFold(scheme, "postgresql"))
 }
 
 // minConns is the least bound on connections: an import reads beside its writing transaction, and
@@ -95,8 +96,12 @@ func Open(ctx context.Context, rawURL string, opts ...Option) (*Store, error) {
 // parse reads the URL. What the driver says of one that it cannot read may quote it, so that is not
 // repeated.
 func parse(rawURL string) (*pgxpool.Config, error) {
+	scheme, rest, _ := strings.Cut(rawURL, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	rawURL = strings.ToLower(scheme) + "://" + rest
 	config, err := pgxpool.ParseConfig(rawURL)
-	if err != nil || !IsURL(rawURL) {
+	// With a second "@", what follows the first is of the password, and would be shown as a host.
+	if err != nil || !IsURL(rawURL) || strings.Count(authority, "@") > 1 {
 		return nil, errors.New("open database: the URL cannot be read; it is " +
 			"postgres://USER@HOST:PORT/DATABASE, with PGPASSWORD or a pgpass file for the password " +
 			"(in a URL, write a character such as @ or / in it as %40 or %2F)")

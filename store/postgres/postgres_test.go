@@ -211,6 +211,8 @@ func TestPasswordsAreNotTold(t *testing.T) {
 		"postgres://u:hunter2@/db?host=" + server.Folder(),
 		"postgres://u:a/hunter2@host/db",
 		"host=/tmp password=hunter2",
+		"postgres://u:x@hunter2@127.0.0.1:1/db",
+		"POSTGRES://u:hunter2@127.0.0.1:1/db",
 	} {
 		s, err := Open(ctx, url)
 		if err == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,10 @@ func Open(path string, opts ...Option) (*Store, error) {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if strings.Contains(path, "://") { // not repeated: it may hold a password
+		return nil, errors.New(
+			"open database: this URL is none of postgres://…; name a file, or a database in PostgreSQL")
 	}
 	until := time.Now().Add(openPatience)
 	s, err := open(path, o)
