@@ -59,8 +59,9 @@ func span(i *analyze.Incident, loc *time.Location) string {
 	return "from " + first + " to " + last
 }
 
-// incidentFacts are an incident's figures: "open, from 2026-11-06 09:00:02Z to 2026-11-12 09:33:13Z,
-// 7 nights, 1,437 requests, 1,200 refused, 3.20 GB wasted, rules duplicate-download, over-cap".
+// incidentFacts are an incident's figures: "open, from 2026-11-06 09:00:02Z to 2026-11-12
+// 09:33:13Z, 7 nights, 1,437 requests, 1,200 refused, 3.20 GB wasted, rules duplicate-download,
+// over-cap".
 func incidentFacts(i *analyze.Incident, loc *time.Location) string {
 	parts := []string{
 		stateOf(i.Open), span(i, loc),

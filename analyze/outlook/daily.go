@@ -81,7 +81,12 @@ func (p *Projection) forecastDaily(o Options) {
 	d.model = model
 	p.Method = methodName(p.History)
 	p.dailyNotes(d.unknown)
-	p.Notes = append(p.Notes, stateNotes(model.State(), p.DataUntil)...)
+	empty := 0 // days at the end
+	for empty < len(p.Series.Bytes) && p.Series.Bytes[len(p.Series.Bytes)-1-empty] == 0 {
+		empty++
+	}
+	p.Notes = append(p.Notes,
+		stateNotes(model.State(), p.DataUntil.AddDate(0, 0, -empty), p.DataUntil)...)
 	fan, limits := d.fan(nights{}, max(o.Horizon, ChanceDays), false), spread(p.Cap)
 	p.fill([]forecast.Fan{fan}, limits.Crossing(fan), o.Horizon)
 	if limits != nil {

@@ -33,22 +33,25 @@ func unknownNote(nights int, until time.Time) string {
 const longSilence = 3
 
 // stateNotes are sentences on what is out of the ordinary in the last days; lastPull is when the
-// last pull was.
-func stateNotes(s forecast.State, lastPull time.Time) []string {
+// last pull was, until up to when the data reaches.
+func stateNotes(s forecast.State, lastPull, until time.Time) []string {
 	var notes []string
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	lost := measure.Bytes(whole(s.Lost))
+	// A night with a pull may lack recordings all the same, and counts as missed.
+	silent := until.Sub(lastPull) > time.Duration(s.Missed-1)*24*time.Hour
 	switch {
-	case s.Missed >= longSilence:
+	case s.Missed >= longSilence && silent:
 		say(
 			"Nothing was pulled since %s, in %d nights that usually have a pull. Has it stopped? That the %s they lack come with the next pull counts as %s likely, less from night to night.",
 			measure.Stamp(lastPull, time.UTC), s.Missed, lost, measure.Percent(s.CatchUp))
 	case s.Missed > 1:
 		say(
-			"The last %d nights were missed, or cut off by the cap: %s may come on top of a coming one.",
+			"%d nights were missed, cut off by the cap, or lack recordings: %s may come on top of a coming one.",
 			s.Missed, lost)
 	case s.Missed == 1:
-		say("The last night was missed, or cut off by the cap: %s may come on top of a coming one.",
+		say(
+			"A night was missed, cut off by the cap, or lacks recordings: %s may come on top of a coming one.",
 			lost)
 	}
 	switch {

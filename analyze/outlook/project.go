@@ -203,7 +203,7 @@ func (p *Projection) forecast(c *collector, o Options) {
 	if habits.unknown > 0 {
 		p.Notes = append(p.Notes, unknownNote(habits.unknown, p.DataUntil))
 	}
-	p.Notes = append(p.Notes, stateNotes(model.State(), time.UnixMicro(c.lastPull))...)
+	p.Notes = append(p.Notes, stateNotes(model.State(), time.UnixMicro(c.lastPull), o.AsOf)...)
 	l := newOutlook(c, habits, model, o)
 	fans, limits := l.fans(nights{}, max(o.Horizon, ChanceDays), false), spread(p.Cap)
 	p.fill(fans, l.chances(fans, limits), o.Horizon)

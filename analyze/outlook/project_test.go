@@ -554,3 +554,19 @@ func TestWhatIf(t *testing.T) {
 		t.Errorf("caps of one and two agents: %+v and %+v", one, two)
 	}
 }
+
+// TestIncompleteNights: nights that had a pull and lack recordings are no silence.
+func TestIncompleteNights(t *testing.T) {
+	s := forecast.State{Missed: 4, Lost: 3_260_000}
+	for lastPull, want := range map[time.Time]string{
+		projectAsOf.Add(-10 * time.Hour):   "4 nights were missed, cut off by the cap, or lack recordings: 3.26 MB",
+		projectAsOf.Add(-80 * time.Hour):   "Nothing was pulled since",
+		projectAsOf.AddDate(0, 0, -4):      "Nothing was pulled since",
+		projectAsOf.Add(-72 * time.Hour):   "4 nights were missed",
+		projectAsOf.Add(-72*time.Hour - 1): "Nothing was pulled since",
+	} {
+		if notes := stateNotes(s, lastPull, projectAsOf); !strings.HasPrefix(strings.Join(notes, " "), want) {
+			t.Errorf("after a pull at %v: %q", lastPull, notes)
+		}
+	}
+}
