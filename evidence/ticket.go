@@ -113,9 +113,12 @@ func (t *ticket) nearCap() bool {
 func (t *ticket) happened() {
 	t.line("\n## What happened\n")
 	if i := t.incident; i != nil {
-		if i.Momentary() {
+		switch {
+		case i.Momentary():
 			t.line("- As of %s (UTC).", second(i.Last))
-		} else {
+		case i.Lacking():
+			t.line("- Since %s (UTC), in %s.", second(i.First), measure.Count(int64(i.Nights), "night"))
+		default:
 			t.line("- From %s to %s (UTC), in %s.", second(i.First), second(i.Last),
 				measure.Count(int64(i.Nights), "night"))
 		}

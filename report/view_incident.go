@@ -47,12 +47,14 @@ func causeWords(i *analyze.Incident) string {
 	return text.Clean(i.Cause) + " ×" + measure.Grouped(i.Counts[0]) + ": "
 }
 
-// span is when an incident had its first and its last hit.
+// span is when an incident had its first and its last hit, or since when something is absent.
 func span(i *analyze.Incident, loc *time.Location) string {
 	first, last := measure.StampMicros(i.First, loc), measure.StampMicros(i.Last, loc)
 	switch {
 	case i.Momentary():
 		return "as of " + last
+	case i.Lacking():
+		return "since " + first
 	case first == last:
 		return "at " + first
 	}

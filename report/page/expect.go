@@ -4,22 +4,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/outlook"
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/report"
 	"github.com/6dcca832/headroom/report/text"
 )
 
-// expect fills in what the forecast says; since is the day from which on the sum is over the cap,
-// if that is known.
-func (t *pageTenant) expect(f *outlook.Projection, since time.Time, c clock) {
+// expect fills in what the forecast says.
+func (t *pageTenant) expect(f *outlook.Projection, c clock) {
 	t.Soon = true
 	switch {
 	case t.Egress.Cap.Bytes > 0 && t.Egress.Current >= t.Egress.Cap.Bytes:
 		t.Hit, t.HitOrder = "over now", "0"
-		if !since.IsZero() {
-			t.Hit = "over since " + measure.ShortDate(since, c.zone)
+		if f != nil && !f.Over.IsZero() {
+			t.Hit = "over since about " + measure.ShortDate(f.Over, c.zone)
 		}
 		t.Outlook = t.overWords(f, c)
 		return
@@ -41,52 +39,24 @@ func (t *pageTenant) expect(f *outlook.Projection, since time.Time, c clock) {
 	t.Outlook = outlookWords(f, c)
 }
 
-// overWords say when the sum of a tenant that is over its cap falls under it again.
+// overWords say when the sum of a tenant that is over its cap falls under it again; a note of the
+// forecast says since when it is over.
 func (t *pageTenant) overWords(f *outlook.Projection, c clock) (all []string) {
-	head := strings.ToUpper(t.Hit[:1]) + t.Hit[1:]
 	if f == nil {
-		return []string{head + "."}
+		return []string{"Over now."}
 	}
-	limit, usual := t.Egress.Cap.Bytes, time.Time{}
-	for i := range f.Days {
-		if f.Days[i].Quantile(.5) < float64(limit) {
-			usual = f.Days[i].At
-			break
-		}
-	}
-	if !usual.IsZero() {
-		t.HitNote = "under again about " + measure.ShortDate(usual, c.zone)
-		head += ", at the usual volume " + t.HitNote
+	if !f.Under.IsZero() {
+		t.HitNote = "under again about " + measure.ShortDate(f.Under, c.zone)
 	} else if len(f.Days) > 0 {
 		t.HitNote = "not under again in " + measure.Count(int64(len(f.Days)), "day")
-		head += ", at the usual volume " + t.HitNote
 	}
-	if still := emptiesAt(f, limit); !still.IsZero() {
-		head += "; if nothing more is pulled, at " + both(c, still.UnixMicro())
-	}
-	all = append(all, head+".")
 	for _, n := range f.Notes {
 		all = append(all, text.Clean(n))
 	}
+	if still := emptiesAt(f, t.Egress.Cap.Bytes); !still.IsZero() {
+		all = append(all, "If nothing more is pulled, the sum is under the cap at "+both(c, still.UnixMicro())+".")
+	}
 	return all
-}
-
-// overSince is the first of the last days whose largest sums were all at or over the cap; the zero
-// time where the last one was not.
-func overSince(t *analyze.TenantDays, limit int64) (since time.Time) {
-	if t == nil || limit <= 0 {
-		return since
-	}
-	for i := len(t.Days) - 1; i >= 0; i-- {
-		switch d := &t.Days[i]; {
-		case d.Requests == 0: // has no sum of its own
-		case d.Peak < limit:
-			return since
-		default:
-			since = time.UnixMicro(d.PeakAt)
-		}
-	}
-	return since
 }
 
 // outlookWords are the forecast in sentences.

@@ -20,11 +20,13 @@ type pageFact struct{ Name, Text string }
 // incidentFacts answer when it was, why, what it did and whether it is over.
 func incidentFacts(i *analyze.Incident, c clock) []pageFact {
 	when := exactly(c, i.First)
-	if i.Last != i.First {
-		when += " to " + exactly(c, i.Last)
-	}
-	if i.Momentary() {
+	switch {
+	case i.Momentary():
 		when = "as of " + when
+	case i.Lacking():
+		when = "since " + when
+	case i.Last != i.First:
+		when += " to " + exactly(c, i.Last)
 	}
 	cost := measure.Count(i.Requests, "request")
 	if i.Refused > 0 {

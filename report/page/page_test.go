@@ -272,7 +272,7 @@ func TestPageMarksACapThatIsExpectedToBeReached(t *testing.T) {
 	}
 	of := func(current int64, f *outlook.Projection) pageTenant {
 		v := pageTenant{Egress: analyze.Egress{Current: current, Cap: egress.Cap{Bytes: 100}}}
-		v.expect(f, time.Time{}, clock{zone})
+		v.expect(f, clock{zone})
 		return v
 	}
 	likely := time.Date(2026, 11, 8, 8, 0, 0, 0, time.UTC)
@@ -338,29 +338,25 @@ func TestIncidentIsToldFirst(t *testing.T) {
 	}
 }
 
-// TestOverTheCapIsToldSinceWhen: and when the sum falls under it again.
+// TestOverTheCapIsToldSinceWhen: in the forecast's words, and when the sum falls under it again.
 func TestOverTheCapIsToldSinceWhen(t *testing.T) {
-	day := int(reporttest.At("2026-11-01 00:00:00") / 86400e6)
-	days := &analyze.TenantDays{}
-	for i, peak := range []int64{90, 120, 80, 100, 130} {
-		days.Days = append(days.Days, analyze.Day{Day: day + i, Requests: 1, Peak: peak, PeakAt: int64(day+i)*86400e6 + 7200e6})
-	}
-	days.Days = append(days.Days, analyze.Day{Day: day + 5})
 	v := pageTenant{Egress: analyze.Egress{Current: 130, Cap: egress.Cap{Bytes: 100}}}
-	f := &outlook.Projection{Current: 130, Room: []outlook.RoomHour{
-		{At: time.Date(2026, 11, 7, 3, 0, 0, 0, time.UTC), Bytes: 20}, {At: time.Date(2026, 11, 8, 3, 0, 0, 0, time.UTC), Bytes: 40},
-	}}
-	for i, median := range []float64{120, 101, 99} {
-		d := outlook.Day{At: time.Date(2026, 11, 7+i, 0, 0, 0, 0, time.UTC)}
-		for k := range d.Quantiles {
-			d.Quantiles[k] = median
-		}
-		f.Days = append(f.Days, d)
+	f := &outlook.Projection{
+		Over: time.Date(2026, 11, 4, 12, 0, 0, 0, time.UTC), Under: time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC), Current: 130,
+		Notes: []string{"At or over its cap since about 4 Nov."},
+		Room: []outlook.RoomHour{
+			{At: time.Date(2026, 11, 7, 3, 0, 0, 0, time.UTC), Bytes: 20}, {At: time.Date(2026, 11, 8, 3, 0, 0, 0, time.UTC), Bytes: 40},
+		},
+		Days: make([]outlook.Day, 3),
 	}
-	v.expect(f, overSince(days, 100), clock{time.UTC})
-	want := "Over since 4 Nov, at the usual volume under again about 9 Nov; if nothing more is pulled, at 2026-11-08 03:00 UTC."
-	if v.Hit != "over since 4 Nov" || v.HitNote != "under again about 9 Nov" || !v.Soon || len(v.Outlook) != 1 || v.Outlook[0] != want {
+	v.expect(f, clock{time.UTC})
+	want := []string{f.Notes[0], "If nothing more is pulled, the sum is under the cap at 2026-11-08 03:00 UTC."}
+	if v.Hit != "over since about 4 Nov" || v.HitNote != "under again about 9 Nov" || !v.Soon || !slices.Equal(v.Outlook, want) {
 		t.Errorf("%q, %q, %q", v.Hit, v.HitNote, v.Outlook)
+	}
+	f.Under = time.Time{}
+	if v.expect(f, clock{time.UTC}); v.HitNote != "not under again in 3 days" {
+		t.Errorf("%q", v.HitNote)
 	}
 }
 

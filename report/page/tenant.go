@@ -129,7 +129,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		t.PeakShare = measure.Percent(float64(r.Egress.Peak) / float64(limit.Bytes))
 	}
 	f := forecastOf(p, r.Tenant)
-	t.expect(f, overSince(daysOf(p, r.Tenant), r.Egress.Cap.Bytes), c)
+	t.expect(f, c)
 	var err error
 	t.Data, err = dataOf(fmt.Sprintf("d%d", i), newTenantData(p, r, about, f, d))
 	return t, err
