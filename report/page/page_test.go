@@ -396,3 +396,22 @@ func TestUsageOfManyTenantsIsShort(t *testing.T) {
 		t.Error("where no use is told, the command is not")
 	}
 }
+
+// TestOverviewIsOfTheDaysShown: bytes and peak of the table are those of the days that the page opens with, not of all.
+func TestOverviewIsOfTheDaysShown(t *testing.T) {
+	day := int(reporttest.At("2026-11-01 00:00:00") / 86400e6)
+	p := &report.Picture{
+		Audit: &analyze.Report{Since: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)},
+		Days:  &analyze.Daily{Tenants: []analyze.TenantDays{{Tenant: "acme", Days: []analyze.Day{{Day: day - 1, Peak: 900}, {Day: day, Peak: 300}, {Day: day + 1, Peak: 200}}}}},
+	}
+	if got := peak(p, &analyze.Result{Tenant: "acme", Egress: analyze.Egress{Peak: 900}}); got != 300 {
+		t.Errorf("%d", got)
+	}
+	p.Audit.Since = time.Time{}
+	if got := peak(p, &analyze.Result{Tenant: "acme"}); got != 900 {
+		t.Errorf("without a bound %d", got)
+	}
+	if got := peak(&report.Picture{Audit: p.Audit}, &analyze.Result{Egress: analyze.Egress{Peak: 7}}); got != 7 {
+		t.Errorf("without days %d", got)
+	}
+}

@@ -26,6 +26,7 @@ type pageTenant struct {
 	Name         string
 	Requests     int64
 	Egress       analyze.Egress
+	Audio, Peak  int64  // of what is counted: bytes, and the largest sum
 	Source       string // of the cap; "" where it is unknown
 	Used         string // share of the cap
 	Findings     []pageFinding
@@ -79,6 +80,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 	c := clock{about.Zone}
 	t := pageTenant{
 		Verdict: r.Verdict, Name: text.Clean(r.Tenant), Requests: r.Requests, Egress: r.Egress,
+		Audio:     r.Audio,
 		Used:      measure.None,
 		LastOrder: order(r.LastPull), Share: share(r.Egress), Cap: "unknown",
 		LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
@@ -123,16 +125,32 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 			t.Known = append(t.Known, "Reset of the egress window: none is recorded here")
 		}
 	}
+	t.Peak = peak(p, r)
 	if limit := r.Egress.Cap; limit.Bytes > 0 {
 		t.Source = text.Clean(string(limit.Source))
 		t.Cap, t.Used = measure.Bytes(limit.Bytes), measure.Percent(t.Share)
-		t.PeakShare = measure.Percent(float64(r.Egress.Peak) / float64(limit.Bytes))
+		t.PeakShare = measure.Percent(float64(t.Peak) / float64(limit.Bytes))
 	}
 	f := forecastOf(p, r.Tenant)
 	t.expect(f, c)
 	var err error
 	t.Data, err = dataOf(fmt.Sprintf("d%d", i), newTenantData(p, r, about, f, d))
 	return t, err
+}
+
+// peak is the largest sum of the days that the page opens with.
+func peak(p *report.Picture, r *analyze.Result) (most int64) {
+	days := daysOf(p, r.Tenant)
+	if days == nil {
+		return r.Egress.Peak
+	}
+	for i := range days.Days {
+		if d := &days.Days[i]; p.Audit.Since.IsZero() ||
+			int64(d.Day) >= p.Audit.Since.Unix()/86400 {
+			most = max(most, d.Peak)
+		}
+	}
+	return most
 }
 
 func newPageFinding(f analyze.Finding, tenant string, c clock) pageFinding {
