@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/rules"
@@ -23,6 +25,7 @@ type pageIncident struct {
 	Open      bool
 	Egress    bool // about bytes in the window, so that its facts tell of resets
 	Title, ID string
+	Detail    string // a sentence on what the hits of the cause come to; "" where nothing is known
 	Facts     []pageFact
 	Explain   string // the command that lists all requests
 	Evidence  string // the command that makes the bundle with them; "" where there is no request
@@ -60,7 +63,7 @@ func newPageIncident(
 ) pageIncident {
 	v := pageIncident{
 		Severity: i.Severity, Open: i.Open, Requests: i.Requests,
-		Title: text.Clean(i.Title), ID: text.Clean(i.ID),
+		Title: text.Clean(i.Title), ID: text.Clean(i.ID), Detail: sentence(text.Clean(i.Detail)),
 		Facts: incidentFacts(i, c),
 		From:  int(i.First / dayMicros), To: int(i.Last / dayMicros),
 		Strip: strip(i, daysOf(p, t.Tenant), t.Resets, p.Audit.AsOf),
@@ -243,4 +246,13 @@ func dayOfIncident(i *analyze.Incident, d *analyze.Day, day int) (class, words s
 		return class, measure.Count(d.Requests, "request") + ", nothing of this incident"
 	}
 	return class, strings.Join(hits, ", ")
+}
+
+// sentence makes one of a rule's detail, which stands in the midst of a line elsewhere.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	first, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[n:] + "."
 }

@@ -415,3 +415,11 @@ func TestOverviewIsOfTheDaysShown(t *testing.T) {
 		t.Errorf("without days %d", got)
 	}
 }
+
+func TestSentence(t *testing.T) {
+	for s, want := range map[string]string{"": "", "1 gap under 3 s": "1 gap under 3 s.", "the forecast": "The forecast.", "über": "Über."} {
+		if got := sentence(s); got != want {
+			t.Errorf("%q: %q", s, got)
+		}
+	}
+}
