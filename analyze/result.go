@@ -221,8 +221,8 @@ func (i *Incident) Momentary() bool {
 	})
 }
 
-// Lacking says that what the incident is about is still absent: it lasts to the moment of the audit,
-// and Last is only the last thing that is missing.
+// Lacking says that what the incident is about is still absent: it lasts to the moment of the
+// audit, and Last is only the last thing that is missing.
 func (i *Incident) Lacking() bool {
 	r := rules.Of(i.Cause)
 	return i.Open && r != nil && r.Absence
