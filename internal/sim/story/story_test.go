@@ -90,9 +90,6 @@ func TestEachTenantDoesItsOwnWrong(t *testing.T) {
 }
 
 func TestSameSeedSameStory(t *testing.T) {
-	if raced {
-		t.Skip("tells a story twice")
-	}
 	a, b := whole(t), tell(t, end, tales)
 	for i := range a.tenants {
 		if !slices.Equal(a.tenants[i].events, b.tenants[i].events) {
@@ -106,7 +103,7 @@ func TestSameSeedSameStory(t *testing.T) {
 
 // The bug must meet the cap whatever day of the week the story ends on, and be forgiven before it ends.
 func TestCapIsReachedOnAnyWeekday(t *testing.T) {
-	if testing.Short() || raced {
+	if testing.Short() {
 		t.Skip("tells a story seven times")
 	}
 	for day := range 7 {
