@@ -54,7 +54,7 @@ func (a *Auditor) result(
 	} else {
 		r.Incidents = v.told(a, all)
 	}
-	r.Findings = v.findings(a, &r, all)
+	r.Findings = v.findings(a, &r, about, all)
 	r.Violating = v.violating(r.Findings)
 	r.seen = map[string]int64{}
 	for _, x := range all {
@@ -305,7 +305,9 @@ func (v *view) spacing(a *Auditor) Spacing {
 }
 
 // findings tells of each rule that fired, heaviest first.
-func (v *view) findings(a *Auditor, r *Result, incidents []incident) []Finding {
+func (v *view) findings(
+	a *Auditor, r *Result, about About, incidents []incident,
+) []Finding {
 	var all []Finding
 	for i, rule := range rules.All {
 		h := v.sum(i, a.calend)
@@ -323,7 +325,8 @@ func (v *view) findings(a *Auditor, r *Result, incidents []incident) []Finding {
 			Basis: note.Basis,
 			Detail: rule.Detail(&rules.Found{
 				Hits: &h, Policy: a.policy, Egress: a.facts.Egress, Paced: r.Spacing.Requests,
-				Indeterminate: r.Spacing.Indeterminate, Slips: r.Spacing.Slips, Audio: r.Audio,
+				Indeterminate: r.Spacing.Indeterminate, Slips: r.Spacing.Slips,
+				Audio: r.Audio, Of: about.counted(),
 			}),
 			Incident: latest(incidents, i, v.since),
 		})

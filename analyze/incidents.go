@@ -288,15 +288,14 @@ func (v *view) reset(a *Auditor, x *incident, lastNight int32) (at int64) {
 }
 
 // told are the incidents that an audit tells of: open ones, and those that ended within what is
-// counted. Open ones come first, then the latest.
+// counted.
 func (v *view) told(a *Auditor, all []incident) (told []Incident) {
-	for i := range all {
-		if x := &all[i]; x.Open || x.end() >= v.since {
-			x.Detail = v.detail(a, x)
+	for _, x := range slices.SortedStableFunc(slices.Values(all), compareIncidents) {
+		if x.Open || x.end() >= v.since {
+			x.Detail = v.detail(a, &x)
 			told = append(told, x.Incident)
 		}
 	}
-	sortIncidents(told)
 	return told
 }
 
@@ -309,19 +308,6 @@ func (x *incident) end() int64 {
 		}
 	}
 	return at
-}
-
-func sortIncidents(all []Incident) {
-	slices.SortStableFunc(all, func(a, b Incident) int {
-		if a.Open != b.Open {
-			if a.Open {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(b.Severity.Compare(a.Severity), cmp.Compare(b.Last, a.Last),
-			cmp.Compare(a.ID, b.ID))
-	})
 }
 
 // latest is the id of the last incident that a rule's hits belong to.

@@ -63,7 +63,7 @@ func (v *view) detail(a *Auditor, x *incident) string {
 	if cause.Distinct {
 		h.Count = int64(len(h.Keys))
 	}
-	f := rules.Found{Hits: &h, Policy: a.policy, Egress: a.facts.Egress}
+	f := rules.Found{Hits: &h, Policy: a.policy, Egress: a.facts.Egress, Of: "its nights"}
 	for _, n := range v.nights[v.index(x.firstNight):v.index(x.lastNight+1)] {
 		f.Paced += n.Paced
 		f.Indeterminate += n.Indeterminate

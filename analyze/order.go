@@ -52,7 +52,7 @@ func (r *Result) urgency() int {
 	}
 	for i := range r.Incidents {
 		if x := &r.Incidents[i]; x.Open {
-			rank = min(rank, x.urgency(r.Recent.Refused > 0))
+			rank = min(rank, x.urgency())
 		}
 	}
 	// Of a range, what ended counts as well.
@@ -66,12 +66,45 @@ func (r *Result) urgency() int {
 	return rank
 }
 
-func (x *Incident) urgency(refused bool) int {
+// compareIncidents puts open ones first, by the ranks of tenants: so the first is why its tenant
+// stands where it does. Within a rank that comes first which does most harm: in recordings and
+// reports that may be lost, then requests refused, then bytes wasted, then hits. Those that ended
+// follow, the one that ended last first.
+func compareIncidents(a, b incident) int {
 	switch {
-	case x.recentlyRefused && refused:
+	case a.Open && b.Open:
+		return cmp.Or(
+			cmp.Compare(a.urgency(), b.urgency()),
+			cmp.Compare(b.atRisk(), a.atRisk()),
+			cmp.Compare(b.Refused, a.Refused),
+			cmp.Compare(b.WastedBytes, a.WastedBytes),
+			cmp.Compare(b.Hits, a.Hits),
+			cmp.Compare(b.Last, a.Last),
+			cmp.Compare(a.ID, b.ID))
+	case a.Open:
+		return -1
+	case b.Open:
 		return 1
-	case x.refusalLikely ||
-		slices.ContainsFunc(x.Rules, func(r string) bool { return slices.Contains(atRisk, r) }):
+	}
+	return cmp.Or(cmp.Compare(b.end(), a.end()), cmp.Compare(a.ID, b.ID))
+}
+
+// atRisk counts what an incident's rules about data that may be lost have found.
+func (x *Incident) atRisk() (n int64) {
+	for i, rule := range x.Rules {
+		if slices.Contains(atRisk, rule) {
+			n += x.Counts[i]
+		}
+	}
+	return n
+}
+
+// urgency is the incident's part in that of its tenant, while it is open.
+func (x *Incident) urgency() int {
+	switch {
+	case x.recentlyRefused:
+		return 1
+	case x.refusalLikely || x.atRisk() > 0:
 		return 2
 	case x.Severity == rules.Violation:
 		return 3

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,6 +23,17 @@ const (
 	// AboutNew tells the incidents that are new or have grown since an earlier audit.
 	AboutNew About = "new"
 )
+
+// counted says in words which requests are counted.
+func (a About) counted() string {
+	switch a {
+	case AboutNow:
+		return fmt.Sprintf("the last %d nights", NowNights)
+	case AboutRange:
+		return "the range"
+	}
+	return "the log"
+}
 
 // NowNights is how many nights an audit that is about now counts, that of as-of among them.
 const NowNights = 30
@@ -127,7 +139,7 @@ type Result struct {
 	Facts egress.CapFacts
 	// Resets are those of the egress window up to AsOf, in order.
 	Resets    []Reset
-	Incidents []Incident // open ones first, then the latest first
+	Incidents []Incident // open ones by who must act first, then the one that ended last first
 	Findings  []Finding  // by severity, then in the order of the rules
 	// Nights are those that are counted and had a request or a hit, in order, where Options.Nights
 	// asked for them.

@@ -168,7 +168,9 @@ func TestNewTellsOnce(t *testing.T) {
 // fault most, then how full the window is, then the name.
 func TestOrder(t *testing.T) {
 	open := func(severity rules.Severity, refused bool, names ...string) []Incident {
-		return []Incident{{Severity: severity, Open: true, recentlyRefused: refused, Rules: names}}
+		return []Incident{{
+			Severity: severity, Open: true, recentlyRefused: refused, Rules: names, Counts: []int64{1},
+		}}
 	}
 	expected := open(rules.Warning, false, rules.EgressNear)
 	expected[0].refusalLikely = true
@@ -200,6 +202,45 @@ func TestOrder(t *testing.T) {
 	for i := range want {
 		if got[i].Tenant != want[i].Tenant {
 			t.Errorf("row %d is %q, want %q", i+1, got[i].Tenant, want[i].Tenant)
+		}
+	}
+}
+
+// TestIncidentOrder: open incidents stand by the ranks of tenants, within one by harm; then those
+// that ended, the latest first, whatever they weigh.
+func TestIncidentOrder(t *testing.T) {
+	open := func(id, rule string, severity rules.Severity, hits, refused, wasted int64) incident {
+		return incident{Incident: Incident{
+			ID: id, Open: true, Severity: severity, Rules: []string{rule}, Counts: []int64{hits},
+			Hits: hits, Refused: refused, WastedBytes: wasted, recentlyRefused: rule == rules.RateLimited,
+		}}
+	}
+	ended := func(id string, severity rules.Severity, last, came int64) incident {
+		x := incident{Incident: Incident{ID: id, Severity: severity, Last: last}}
+		x.episodes = []*episode{{until: came}}
+		return x
+	}
+	want := []incident{
+		open("refused most", rules.RateLimited, rules.Violation, 2, 9, 0),
+		open("refused", rules.RateLimited, rules.Warning, 90, 8, 0),
+		open("more lost", rules.ListedNotDownloaded, rules.Warning, 12, 0, 0),
+		open("lost", rules.LostReport, rules.Violation, 3, 0, 0),
+		open("refused long ago", rules.EgressCap, rules.Violation, 1, 7, 0),
+		open("wasted", rules.After509, rules.Violation, 1, 0, 5),
+		open("more slips", rules.Spacing, rules.Violation, 30, 0, 0),
+		open("a slip", rules.Spacing, rules.Violation, 1, 0, 0),
+		open("b slip", rules.Spacing, rules.Violation, 1, 0, 0),
+		open("warning", rules.DuplicateDownload, rules.Warning, 474, 0, 99),
+		ended("absence that ended last", rules.Warning, 10, 60),
+		ended("then a warning", rules.Warning, 50, 0),
+		ended("then a violation", rules.Violation, 40, 0),
+	}
+	got := slices.Clone(want)
+	slices.Reverse(got)
+	slices.SortFunc(got, compareIncidents)
+	for i := range want {
+		if got[i].ID != want[i].ID {
+			t.Errorf("row %d is %q, want %q", i+1, got[i].ID, want[i].ID)
 		}
 	}
 }

@@ -173,7 +173,7 @@ func chooseIncident(r *analyze.Report, id string) (*analyze.Incident, error) {
 	var known []string
 	for i := range incidents {
 		if id == "" || incidents[i].ID == id {
-			return &incidents[i], nil // open ones first, then the latest first
+			return &incidents[i], nil // the order of Result.Incidents
 		}
 		known = append(known, incidents[i].ID)
 	}

@@ -26,8 +26,8 @@ var duplicateDownload = Rule{
 	}),
 	Detail: func(f *Found) string {
 		return fmt.Sprintf(
-			"%s of recordings that were complete already wasted %s, %s of all audio bytes",
+			"%s of recordings that were complete already wasted %s, %s of all audio bytes of %s",
 			measure.Count(f.Count, "download"), measure.Bytes(f.Bytes),
-			measure.PercentOf(f.Bytes, f.Audio))
+			measure.PercentOf(f.Bytes, f.Audio), f.Of)
 	},
 }

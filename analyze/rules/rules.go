@@ -265,6 +265,8 @@ type Found struct {
 	// Paced is how many requests of the frequency rule's class are counted, Indeterminate how many
 	// gaps cannot be decided, Slips how many are within the policy's tolerance.
 	Paced, Indeterminate, Slips int64
-	// Audio is the response bytes of the egress class that are counted.
+	// Audio is the response bytes of the egress class that are counted, Of what they are of, such as
+	// "the last 30 nights": those of a finding are not those of an incident.
 	Audio int64
+	Of    string
 }
