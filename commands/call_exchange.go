@@ -7,12 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"syscall"
 )
 
-// exchange makes the call and prints the answer. A file that cannot be written is told before the
-// vendor is called.
+// exchange makes the call and prints the answer.
 func (s *session) exchange(client *http.Client, o callOptions) error {
 	var broken error
 	err := s.write(o.output, func(w io.Writer) error {
@@ -95,8 +93,7 @@ func (s *session) meaning(resp *http.Response) string {
 // itself.
 func (s *session) watched(resp *http.Response, output string) io.Reader {
 	_, shown := terminal(s.out)
-	if toFile := !slices.Contains([]string{"", "-"}, output); resp.ContentLength < barFrom ||
-		shown && !toFile {
+	if resp.ContentLength < barFrom || shown && isStdout(output) {
 		return resp.Body
 	}
 	b := s.startBar(resp.Request.URL.Host, resp.ContentLength)

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/internal/pathname"
+	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -32,11 +34,17 @@ func checkInputs(files []string, db, rejects string) error {
 			return fmt.Errorf("flag --rejects: %s is one of the files to be read", pathname.Quote(rejects))
 		}
 	}
-	if rejects != "" && sameFile(rejects, db) {
-		return fmt.Errorf("flag --rejects: %s is the database", pathname.Quote(rejects))
-	}
 	if stdin > 1 {
 		return errors.New("standard input, \"-\", can be read only once")
+	}
+	if rejects == "" {
+		return nil
+	}
+	if sameFile(rejects, db) {
+		return fmt.Errorf("flag --rejects: %s is the database", pathname.Quote(rejects))
+	}
+	if err := safefile.CanCreate(rejects); err != nil {
+		return fmt.Errorf("flag --rejects: %w", err)
 	}
 	return nil
 }
@@ -62,61 +70,66 @@ func readable(name string) error {
 // errEnough ends an import that only looks at its beginning.
 var errEnough = errors.New("seen enough")
 
-// glance is a sink that takes nothing.
-type glance struct{}
+// nowhere is a sink that takes nothing.
+type nowhere struct{}
 
-func (glance) Add(context.Context, []store.Request) error { return errEnough }
+func (nowhere) Add(context.Context, []store.Request) error { return errEnough }
 
-func (glance) AddRecordings(context.Context, []store.Recording) error { return errEnough }
+func (nowhere) AddRecordings(context.Context, []store.Recording) error { return errEnough }
 
-// recognisable refuses to make a database when none of the files is anything that could be
-// imported.
+// recognisable refuses to make a database when none of the files is anything that could be imported.
 func recognisable(ctx context.Context, se *session, o importOptions, db string) (err error) {
 	if fileExists(db) || isURL(db) {
 		return nil
 	}
-	im := importer{session: se}
 	for _, name := range o.files {
-		if name == standardInput && len(o.files) == 1 {
-			return se.notEmpty(ctx)
-		}
-		if st, e := os.Stat(name); name == standardInput || e != nil || !st.Mode().IsRegular() {
-			return nil // reading from a pipe would use it up
-		}
-		in, _, e := im.openInput(ctx, name)
-		if e != nil {
-			return e
-		}
-		_, e = logs.Import(
-			ctx,
-			in,
-			glance{},
-			logs.Options{
-				Format:  o.format,
-				Mapping: o.mapping,
-				Tenant:  o.tenant,
-				Policy:  se.policy,
-				HashKey: []byte("not kept"),
-			},
-		)
-		in.Close()
+		e := se.glance(ctx, name, o)
 		if !errors.Is(e, logs.ErrFormat) && !errors.Is(e, logs.ErrEmpty) {
 			return nil
 		}
-		err = errors.Join(err, fmt.Errorf("read %s: %w", name, e))
+		err = errors.Join(err, fmt.Errorf("read %s: %w", shown(name), e))
 	}
 	return err
 }
 
-// notEmpty refuses a standard input without a byte, as a program that failed leaves it, and keeps
-// what it looked at.
-func (s *session) notEmpty(ctx context.Context) error {
-	in := bufio.NewReader(interruptible(ctx, s.in))
-	if _, err := in.Peek(1); errors.Is(err, io.EOF) {
-		return fmt.Errorf("read %s: %w", shown(standardInput), logs.ErrEmpty)
+// glance imports the beginning of a file to nowhere. Its error says why nothing can be made of it;
+// nil where a closer look tells.
+func (s *session) glance(ctx context.Context, name string, o importOptions) error {
+	if name == standardInput {
+		return s.tryImport(ctx, s.beginning(ctx), o)
 	}
+	if st, err := os.Stat(name); err != nil || !st.Mode().IsRegular() {
+		return nil // reading from a pipe would use it up
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return s.tryImport(ctx, f, o)
+}
+
+func (s *session) tryImport(ctx context.Context, in io.Reader, o importOptions) error {
+	_, err := logs.Import(ctx, in, nowhere{}, logs.Options{
+		Format: o.format, Mapping: o.mapping, Tenant: o.tenant, Policy: s.policy,
+		HashKey: []byte("not kept"),
+	})
+	return err
+}
+
+// beginning is what standard input begins with, as much of it as the detection of a format sees.
+// Where there is more, errEnough follows. Nothing of it is used up.
+func (s *session) beginning(ctx context.Context) io.Reader {
+	const size = 64 << 10
+	in := bufio.NewReaderSize(interruptible(ctx, s.in), size)
+	head, err := in.Peek(size)
 	s.in = in // another error comes again
-	return nil
+	if errors.Is(err, io.EOF) {
+		return bytes.NewReader(head)
+	}
+	more, end := io.Pipe()
+	end.CloseWithError(errEnough)
+	return io.MultiReader(bytes.NewReader(head), more)
 }
 
 // shown is what messages call a file.

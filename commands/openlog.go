@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -34,6 +35,9 @@ func openLog(
 			opts = append(opts, postgres.ReadOnly())
 		}
 		return asLog(postgres.Open(ctx, db, opts...))
+	}
+	if db == "" {
+		return nil, errors.New("flag --db: is empty; name a file")
 	}
 	opts := []sqlite.Option{sqlite.WhenWaiting(waiting)}
 	if slices.Contains(modes, mustExist) {

@@ -21,23 +21,36 @@ import (
 // appears, or is replaced, only when all of it has been written; package safefile says what is
 // refused. The file that is being read must not be the one.
 func writeOutput(stdout io.Writer, name, reading string, write func(io.Writer) error) error {
-	if name == "" || name == "-" {
+	if isStdout(name) {
 		return buffered(stdout, write)
+	}
+	if err := checkOutput(name, reading); err != nil {
+		return err
+	}
+	return safefile.Replace(name, write)
+}
+
+// isStdout says whether --output means standard output.
+func isStdout(name string) bool { return name == "" || name == "-" }
+
+// checkOutput says why the named file could not be written, before there is anything to write; see
+// writeOutput.
+func checkOutput(name, reading string) error {
+	if isStdout(name) {
+		return nil
 	}
 	if sameFile(name, reading) {
 		return fmt.Errorf("write %s: is the file that is being read; name another with --output",
 			pathname.Quote(name))
 	}
-	if path, err := filepath.Abs(name); err == nil && !isThere(filepath.Dir(path)) {
+	path, err := filepath.Abs(name)
+	if err == nil {
+		_, err = os.Stat(filepath.Dir(path))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write %s: its folder does not exist; make it first", pathname.Quote(path))
 	}
-	return safefile.Replace(name, write)
-}
-
-// isThere says whether there is something by a name, as far as one can see.
-func isThere(name string) bool {
-	_, err := os.Stat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+	return safefile.CanReplace(name)
 }
 
 func buffered(w io.Writer, write func(io.Writer) error) error {
@@ -65,7 +78,7 @@ func sameFile(a, b string) bool {
 func readLook(c *cli.Context, s *streams) (report.Options, error) {
 	format, err := choice(c, "format", report.Formats()...)
 	o := report.Options{}
-	if name := c.String("output"); name == "" || name == "-" {
+	if isStdout(c.String("output")) {
 		o = lookOf(s)
 	}
 	o.Format = format

@@ -37,7 +37,7 @@ type session struct {
 }
 
 // withFacts makes an action that runs with a session without a log. What the user typed is checked
-// by options before any file is touched.
+// before any file is touched: by options, and that --output can be written.
 func withFacts[O any](
 	s *streams, options func(*cli.Context, *streams) (O, error),
 	run func(*cli.Context, *session, O) error,
@@ -45,6 +45,9 @@ func withFacts[O any](
 	return action(func(c *cli.Context) error {
 		o, err := options(c, s)
 		if err != nil {
+			return err
+		}
+		if err := checkOutput(c.String("output"), c.String("db")); err != nil {
 			return err
 		}
 		se := &session{streams: s, keyFile: c.String("key")}

@@ -2,8 +2,9 @@
 // somebody else may have put a link, or a file of their own, where the output is to go.
 //
 // For most uses, call Replace, under which a file appears or is replaced only when all of it has
-// been written, Make for one that must not be there yet, or Create for one that grows. Trusted says
-// whether others can change a file that is believed, such as a configuration.
+// been written, Make for one that must not be there yet, or Create for one that grows. CanReplace and
+// CanCreate ask before there is anything to write. Trusted says whether others can change a file that
+// is believed, such as a configuration.
 //
 // # Guarantees
 //
@@ -36,7 +37,7 @@ import (
 func Replace(name string, write func(io.Writer) error) (err error) {
 	st, err := check(name)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", pathname.Quote(name), err)
+		return notWritten(name, err)
 	}
 	if st != nil && !st.Mode().IsRegular() {
 		return writeThrough(name, write)
@@ -66,7 +67,7 @@ func writeBeside(
 ) (err error) {
 	f, release, err := createBeside(name, mode)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", pathname.Quote(name), reason(err))
+		return notWritten(name, err)
 	}
 	defer release()
 	defer func() {
@@ -81,16 +82,13 @@ func writeBeside(
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", pathname.Quote(name), err)
 	}
-	if err := place(f.Name()); err != nil {
-		return fmt.Errorf("write %s: %w", pathname.Quote(name), reason(err))
-	}
-	return nil
+	return notWritten(name, place(f.Name()))
 }
 
 // Create opens a new or emptied file for writing.
 func Create(name string) (*os.File, error) {
 	if _, err := check(name); err != nil {
-		return nil, fmt.Errorf("write %s: %w", pathname.Quote(name), err)
+		return nil, notWritten(name, err)
 	}
 	// The file is emptied only when it is known to be the one that was checked.
 	flags := os.O_WRONLY | os.O_CREATE
@@ -99,7 +97,7 @@ func Create(name string) (*os.File, error) {
 	}
 	f, err := os.OpenFile(name, flags, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", pathname.Quote(name), reason(err))
+		return nil, notWritten(name, err)
 	}
 	st, err := f.Stat()
 	if err == nil {
@@ -110,9 +108,53 @@ func Create(name string) (*os.File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("write %s: %w", pathname.Quote(name), err)
+		return nil, notWritten(name, err)
 	}
 	return f, nil
+}
+
+// CanReplace says why Replace would refuse a name now, before there is anything to write: nil where
+// it would not. It leaves nothing behind.
+func CanReplace(name string) error {
+	st, err := check(name)
+	if err == nil && (st == nil || st.Mode().IsRegular()) {
+		err = tryBeside(name)
+	}
+	return notWritten(name, err)
+}
+
+// CanCreate is CanReplace for Create.
+func CanCreate(name string) error {
+	st, err := check(name)
+	switch {
+	case err != nil:
+	case st == nil:
+		err = tryBeside(name)
+	case st.Mode().IsRegular(): // opening a pipe would break it for its reader
+		var f *os.File
+		if f, err = os.OpenFile(name, os.O_WRONLY|noFollow, 0); err == nil {
+			err = f.Close()
+		}
+	}
+	return notWritten(name, err)
+}
+
+// tryBeside makes a file beside the one of that name, and removes it.
+func tryBeside(name string) error {
+	f, release, err := createBeside(name, 0o600)
+	if err != nil {
+		return err
+	}
+	release()
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// notWritten names the file that err is about; nil stays nil.
+func notWritten(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("write %s: %w", pathname.Quote(name), reason(err))
 }
 
 // check says what is there now, nil for nothing, and refuses what must not be written to.
@@ -125,7 +167,7 @@ func check(name string) (os.FileInfo, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, reason(err)
+		return nil, err
 	case st.Mode()&fs.ModeSymlink != 0:
 		return nil, errors.New("is a link, which is not followed; name the file that it leads to")
 	case st.IsDir():

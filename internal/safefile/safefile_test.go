@@ -202,3 +202,29 @@ func TestMake(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 }
+
+// TestWhatCanBeWrittenIsLeftAlone: asking makes no file and changes none.
+func TestWhatCanBeWrittenIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	there, folder := filepath.Join(dir, "there"), filepath.Join(dir, "folder")
+	if err := errors.Join(os.WriteFile(there, []byte("kept"), 0o600), os.Mkdir(folder, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for name, can := range map[string]bool{
+		there: true, filepath.Join(dir, "new"): true, "/dev/null": true,
+		folder: false, filepath.Join(dir, "none", "new"): false, filepath.Join(there, "new"): false,
+	} {
+		for what, ask := range map[string]func(string) error{"CanReplace": CanReplace, "CanCreate": CanCreate} {
+			if err := ask(name); (err == nil) != can {
+				t.Errorf("%s(%s) = %v, want it to be possible: %v", what, name, err, can)
+			}
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("the folder has %v now, %v", entries, err)
+	}
+	if text, err := os.ReadFile(there); string(text) != "kept" {
+		t.Errorf("the file is %q now, %v", text, err)
+	}
+}
