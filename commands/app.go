@@ -63,6 +63,8 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	restoreSettings()
 	log.SetOutput(io.Discard) // net/http logs bytes of answers that nobody asked for
 	app := newApp(&streams{in: stdin, out: stdout, err: stderr})
+	help := &errorWriter{w: stdout}
+	app.Writer = help
 	if len(args) > 1 && args[1] == completeWord {
 		if complete(app, args[2:], stdout) != nil {
 			return exitFailed
@@ -72,6 +74,9 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
+	}
+	if err == nil && help.err != nil {
+		err = fmt.Errorf("write output: %w", help.err)
 	}
 	code := exitCodeOf(err)
 	if code == exitFailed && !said(err) {
@@ -181,7 +186,7 @@ func newApp(s *streams) *cli.App {
 			newCallCommand(s), newDoctorCommand(s), newPolicyCommand(s), newRulesCommand(s),
 			newCompletionCommand(s), newManCommand(s), newVersionCommand(s),
 		},
-		Reader: s.in, Writer: s.out, ErrWriter: s.err,
+		Reader: s.in, ErrWriter: s.err,
 		ExitErrHandler:            func(*cli.Context, error) {}, // only main exits
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },
 		DisableSliceFlagSeparator: true, // a tenant's name may hold a comma

@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/urfave/cli/v2"
@@ -15,6 +16,40 @@ func TestEveryCommandShowsAnExample(t *testing.T) {
 		}
 		if c.Action == nil || c.Usage == "" {
 			t.Errorf("%s: no action or no usage", c.Name)
+		}
+	}
+}
+
+// TestHelpNamesWhatFlagsTake: each value of a flag has a name that says what it is.
+func TestHelpNamesWhatFlagsTake(t *testing.T) {
+	for _, c := range newApp(&streams{}).Commands {
+		var out, errs bytes.Buffer
+		if code := Main(t.Context(), []string{"headroom", "help", c.Name}, nil, &out, &errs); code != exitDone || errs.Len() > 0 {
+			t.Errorf("help %s: exit code %d, %s", c.Name, code, errs.String())
+		}
+		if !strings.Contains(out.String(), c.Usage) || strings.Contains(out.String(), " value ") {
+			t.Errorf("help %s:\n%s", c.Name, out.String())
+		}
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestWhatCannotBePrintedIsTold: a full disk is an error of every command, of help as well.
+func TestWhatCannotBePrintedIsTold(t *testing.T) {
+	for _, line := range []string{
+		"headroom", "headroom help", "headroom help audit", "headroom audit --help", "headroom version",
+		"headroom man", "headroom completion bash", "headroom rules", "headroom rules spacing", "headroom policy",
+		"headroom __complete au",
+	} {
+		var errs bytes.Buffer
+		code := Main(t.Context(), strings.Fields(line), strings.NewReader(""), fullDisk{}, &errs)
+		complete := strings.Contains(line, completeWord) // a shell would show it amid what is typed
+		if code != exitFailed || !complete && (strings.Count(errs.String(), "\n") != 1 ||
+			!strings.HasSuffix(errs.String(), ": no space left on device\n")) {
+			t.Errorf("%s: exit code %d, %q", line, code, errs.String())
 		}
 	}
 }

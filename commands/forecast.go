@@ -252,11 +252,7 @@ func writeForecast(
 	case o.backtest:
 		return write(func(w io.Writer) error { return report.Scores(w, scored(r), o.look) })
 	}
-	if left := len(r.Tenants) - o.top; o.top > 0 && left > 0 {
-		first := *r
-		first.Tenants, o.look.Left = r.Tenants[:o.top], left
-		r = &first
-	}
+	o.look.Top = o.top
 	return write(func(w io.Writer) error { return report.Forecast(w, r, len(o.tenants) > 0, o.look) })
 }
 

@@ -64,6 +64,20 @@ func buffered(w io.Writer, write func(io.Writer) error) error {
 	return nil
 }
 
+// errorWriter keeps the last error of writing, which the cli package, whose help it takes, drops.
+type errorWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (e *errorWriter) Write(p []byte) (int, error) {
+	n, err := e.w.Write(p)
+	if err != nil {
+		e.err = err
+	}
+	return n, err
+}
+
 // sameFile says whether two names are of one existing file.
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)

@@ -127,5 +127,6 @@ func (s *session) tenantRow(name string, info store.TenantInfo, c egress.Cap) re
 	return report.TenantRow{
 		Tenant: name, Requests: info.Requests, First: info.First, Last: info.Last,
 		Agents: t.Agents, Cap: c, Window: t.Window.String(), Zone: t.ZoneName(),
+		Ignored: t.Ignored,
 	}
 }

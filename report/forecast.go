@@ -22,7 +22,7 @@ func Forecast(w io.Writer, r *outlook.Report, detail bool, o Options) error {
 	return renderers{
 		"table":    func(b *bytes.Buffer) error { forecastTable(b, r, detail, o); return nil },
 		"json":     func(b *bytes.Buffer) error { return writeJSON(b, newForecastDoc(r, o)) },
-		"csv":      func(b *bytes.Buffer) error { return forecastCSV(b, r) },
+		"csv":      func(b *bytes.Buffer) error { return forecastCSV(b, r, o) },
 		"markdown": func(b *bytes.Buffer) error { forecastMarkdown(b, r, detail, o); return nil },
 	}.write(w, "forecast", o)
 }
@@ -162,6 +162,7 @@ func spark(v, top float64) rune {
 }
 
 func forecastTable(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
+	r, left := likeliest(r, o.Top)
 	if len(r.Tenants) == 0 {
 		paragraph(b, noForecast, "", o)
 		return
@@ -183,8 +184,8 @@ func forecastTable(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
 	}
 	g.paint = paintForecast(r, o)
 	b.WriteString(g.render(o.width()))
-	if o.Left > 0 {
-		paragraph(b, leftWords(o.Left), "", o)
+	if left.tenants > 0 {
+		paragraph(b, left.String(), "", o)
 	}
 	b.WriteByte('\n')
 	for _, n := range forecastNotes(r, detail) {
@@ -197,9 +198,31 @@ func forecastTable(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
 	}
 }
 
-// leftWords tells how many tenants a forecast does not show.
-func leftWords(n int) string {
-	return fmt.Sprintf("… and %s, none likelier to reach its cap.", measure.Count(int64(n), "more tenant"))
+// leftOut counts the tenants that a forecast does not show, and those of them whose chance is under
+// 1 %.
+type leftOut struct{ tenants, unlikely int }
+
+func (l leftOut) String() string {
+	s := "… and " + measure.Count(int64(l.tenants), "more tenant") + ", none likelier to reach its cap"
+	if l.unlikely > 0 {
+		s += ", " + measure.Grouped(int64(l.unlikely)) + " under 1%"
+	}
+	return s + "."
+}
+
+// likeliest gives the first tenants of a forecast, and counts the others; top 0 means all.
+func likeliest(r *outlook.Report, top int) (*outlook.Report, leftOut) {
+	if top == 0 || top >= len(r.Tenants) {
+		return r, leftOut{}
+	}
+	first, left := *r, leftOut{tenants: len(r.Tenants) - top}
+	first.Tenants = r.Tenants[:top]
+	for i := range r.Tenants[top:] {
+		if p := r.Tenants[top+i].Chance; p >= 0 && p < .01 {
+			left.unlikely++
+		}
+	}
+	return &first, left
 }
 
 // paintForecast colours the chance as egress-near sees it: from 10 % on, and from 50 %.

@@ -25,7 +25,8 @@ type forecastDoc struct {
 	WhatIf   *string         `json:"what_if"`
 	Program  programDoc      `json:"program"`
 	Database *databaseDoc    `json:"database"`
-	Left     int             `json:"left"` // tenants that are not shown
+	Left     int             `json:"left"`          // tenants that are not shown
+	Unlikely int             `json:"left_unlikely"` // of those, the ones with a chance under 1 %
 	Tenants  []projectionDoc `json:"tenants"`
 }
 
@@ -92,10 +93,12 @@ type backtestDoc struct {
 }
 
 func newForecastDoc(r *outlook.Report, o Options) forecastDoc {
+	r, left := likeliest(r, o.Top)
 	doc := forecastDoc{
 		Schema: "headroom.forecast/v1", AsOf: measure.Exact(r.AsOf), Horizon: r.Horizon,
 		WhatIf: textOrNull(whatIfWords(r.WhatIf)), Program: programDoc{textOrNull(o.Program)},
-		Database: newDatabaseDoc(o.Database), Left: o.Left, Tenants: []projectionDoc{},
+		Database: newDatabaseDoc(o.Database), Left: left.tenants, Unlikely: left.unlikely,
+		Tenants: []projectionDoc{},
 	}
 	for i := range r.Tenants {
 		doc.Tenants = append(doc.Tenants, newProjectionDoc(&r.Tenants[i]))
@@ -177,7 +180,8 @@ var forecastHead = []string{
 }
 
 // forecastCSV has a "tenant" row, then its "day" rows.
-func forecastCSV(b *bytes.Buffer, r *outlook.Report) error {
+func forecastCSV(b *bytes.Buffer, r *outlook.Report, o Options) error {
+	r, _ = likeliest(r, o.Top)
 	var rows []map[string]cell
 	for i := range r.Tenants {
 		p := &r.Tenants[i]
@@ -244,6 +248,7 @@ func moment(t time.Time) cell {
 }
 
 func forecastMarkdown(b *bytes.Buffer, r *outlook.Report, detail bool, o Options) {
+	r, left := likeliest(r, o.Top)
 	fmt.Fprintf(b, "# %s\n\n", markdown(forecastTitle(r, o.location())))
 	if s := whatIfWords(r.WhatIf); s != "" {
 		fmt.Fprintf(b, "%s.\n\n", markdown(s))
@@ -259,8 +264,8 @@ func forecastMarkdown(b *bytes.Buffer, r *outlook.Report, detail bool, o Options
 		return
 	}
 	b.WriteByte('\n')
-	if o.Left > 0 {
-		fmt.Fprintf(b, "%s\n\n", leftWords(o.Left))
+	if left.tenants > 0 {
+		fmt.Fprintf(b, "%s\n\n", left)
 	}
 	for _, n := range forecastNotes(r, detail) {
 		fmt.Fprintf(b, "- %s\n", markdown(n))

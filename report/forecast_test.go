@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -84,7 +85,7 @@ func TestForecastJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(renderForecast(t, someForecast(t), false, Options{Format: "json"})), &doc); err != nil {
 		t.Fatal(err)
 	}
-	sameKeys(t, doc, "schema as_of horizon_days what_if program database left tenants")
+	sameKeys(t, doc, "schema as_of horizon_days what_if program database left left_unlikely tenants")
 	tenants := doc["tenants"].([]any)
 	first, last := tenants[0].(map[string]any), tenants[2].(map[string]any)
 	sameKeys(t, first, "tenant cap_bytes cap_source current_bytes method history_days reason rolling p_cross cross_at budget backtest data_until over_since under_again room unscored notes")
@@ -111,6 +112,34 @@ func sameKeys(t *testing.T, m map[string]any, want string) {
 	}
 }
 
+func TestForecastCountsWhoIsLeftOut(t *testing.T) {
+	r := &outlook.Report{AsOf: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), Horizon: 14}
+	for i, chance := range []float64{.3, .02, .009, 0, -1} {
+		r.Tenants = append(r.Tenants, outlook.Projection{Tenant: fmt.Sprintf("t%d", i), Chance: chance})
+	}
+	for top, want := range map[int][2]string{
+		0: {"", `"left":0,"left_unlikely":0`},
+		1: {"… and 4 more tenants, none likelier to reach its cap, 2 under 1%.", `"left":4,"left_unlikely":2`},
+		4: {"… and 1 more tenant, none likelier to reach its cap.", `"left":1,"left_unlikely":0`},
+		5: {"", `"left":0,"left_unlikely":0`},
+	} {
+		for _, format := range Formats() {
+			s := renderForecast(t, r, false, Options{Format: format, Top: top})
+			told := want[0]
+			if format == "json" {
+				s, told = strings.NewReplacer("\n", "", " ", "").Replace(s), want[1]
+			} else if format == "csv" {
+				told = ""
+			}
+			if !strings.Contains(s, told) || told == "" && strings.Contains(s, "…and") {
+				t.Errorf("--top %d, %s: no %q in\n%s", top, format, told, s)
+			}
+			if got := strings.Contains(s, "t4"); got != (top == 0 || top == 5) {
+				t.Errorf("--top %d, %s: the last tenant is there: %v", top, format, got)
+			}
+		}
+	}
+}
 func TestForecastCSV(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(renderForecast(t, someForecast(t), false, Options{Format: "csv"}))).ReadAll()
 	if err != nil {

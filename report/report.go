@@ -46,8 +46,10 @@ type Options struct {
 	// Of are the tenants from which those of the report were chosen; a table counts and a short form
 	// tells the others. By default, they are those of the report.
 	Of []analyze.Result
-	// Left is how many tenants the caller left out of a forecast, those least likely to reach their
-	// cap, or how many rows of a count of usage; a table and Markdown tell it.
+	// Top is how many tenants of a forecast are shown, the first; a table, Markdown and JSON count the
+	// others. By default, all.
+	Top int
+	// Left is how many rows the caller left out of a count of usage; a table, Markdown and JSON tell it.
 	Left int
 	// Program is the version of the program that writes; "" leaves it out.
 	Program string

@@ -23,6 +23,8 @@ type TenantRow struct {
 	Window string
 	// Zone is the tenant's time zone; "" means UTC.
 	Zone string
+	// Ignored says that the config leaves the tenant out of what is told, and that it was asked for.
+	Ignored bool
 }
 
 // tenantsDoc is the JSON of Tenants.
@@ -43,6 +45,7 @@ type knownTenantDoc struct {
 	CapHigh   *int64           `json:"cap_high_bytes"`
 	Window    *string          `json:"window"`
 	Zone      string           `json:"time_zone"`
+	Ignored   bool             `json:"ignored"`
 }
 
 // Tenants lists tenants in the order given. It returns an error that is ErrFormat for an unknown
@@ -75,6 +78,7 @@ func Tenants(w io.Writer, rows []TenantRow, o Options) error {
 			"cap_high_bytes",
 			"window",
 			"time_zone",
+			"ignored",
 		},
 	}
 	doc := tenantsDoc{Schema: "headroom.tenants/v1", Tenants: []knownTenantDoc{}}
@@ -95,6 +99,7 @@ func newKnownTenantDoc(t *TenantRow) knownTenantDoc {
 		CapLow:  positiveOrNull(t.Cap.Low),
 		CapHigh: positiveOrNull(t.Cap.High),
 		Zone:    zone(t.Zone),
+		Ignored: t.Ignored,
 	}
 	if t.Window != "" {
 		d.Window = &t.Window
@@ -111,6 +116,10 @@ func zone(name string) string {
 
 func knownTenantCells(t *TenantRow, loc *time.Location) []string {
 	agents, limit, window := measure.None, "unknown", "any time"
+	name := text.ShortenMiddle(text.Clean(t.Tenant), text.MaxName)
+	if t.Ignored {
+		name += " (ignored)"
+	}
 	if t.Agents > 0 {
 		agents = measure.Grouped(int64(t.Agents))
 	}
@@ -121,7 +130,7 @@ func knownTenantCells(t *TenantRow, loc *time.Location) []string {
 		window = t.Window
 	}
 	return []string{
-		text.ShortenMiddle(text.Clean(t.Tenant), text.MaxName), measure.Brief(t.Requests),
+		name, measure.Brief(t.Requests),
 		measure.DateMicros(t.First, loc), measure.DateMicros(t.Last, loc), agents, limit, bounds(t.Cap),
 		window, zone(t.Zone),
 	}
@@ -149,6 +158,6 @@ func knownTenantRecord(t *TenantRow) map[string]cell {
 		"agents": known(int64(t.Agents)), "cap_bytes": known(t.Cap.Bytes),
 		"cap_source":    words(string(capSource(t.Cap))),
 		"cap_low_bytes": known(t.Cap.Low), "cap_high_bytes": known(t.Cap.High), "window": words(t.Window),
-		"time_zone": words(zone(t.Zone)),
+		"time_zone": words(zone(t.Zone)), "ignored": truth(t.Ignored),
 	}
 }

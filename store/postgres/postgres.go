@@ -104,7 +104,7 @@ func parse(rawURL string) (*pgxpool.Config, error) {
 	if err != nil || !IsURL(rawURL) || strings.Count(authority, "@") > 1 {
 		return nil, errors.New("open database: the URL cannot be read; it is " +
 			"postgres://USER@HOST:PORT/DATABASE, with PGPASSWORD or a pgpass file for the password " +
-			"(in a URL, write a character such as @ or / in it as %40 or %2F)")
+			"(an @ or / within a name, a password or a parameter is written %40 or %2F)")
 	}
 	if !strings.Contains(rawURL, "pool_max_conns") {
 		config.MaxConns = max(config.MaxConns, minConns)
