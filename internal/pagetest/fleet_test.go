@@ -3,6 +3,7 @@ package pagetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -46,6 +47,42 @@ func TestManyTenantsTakeFewScreens(t *testing.T) {
 	}
 	b.press("#overview a[href='#t149']")
 	b.do(chromedp.Poll("document.querySelector('#t149 .facts table')", nil))
+	b.clean(1)
+}
+
+// TestTenantsThatPassAreShownWhereNoneFails: nothing is folded then, for the table would be empty.
+func TestTenantsThatPassAreShownWhereNoneFails(t *testing.T) {
+	t.Parallel()
+	b := open(t, 1280, 800)
+	p := made(t, 12, 30, plainName)
+	for i := range p.Audit.Tenants {
+		p.Audit.Tenants[i].Verdict = analyze.Pass
+	}
+	file, _ := write(t, p)
+	b.load(file, "")
+	if n := len(b.names()); n != 12 {
+		t.Errorf("%d rows are shown, want all 12", n)
+	}
+	if !eval[bool](b, "document.getElementById('folder').hidden") {
+		t.Error("the page offers to fold what is not folded")
+	}
+	b.clean(1)
+}
+
+// TestPageOfARangeDoesNotSayNow: its own days have a button, called what they are.
+func TestPageOfARangeDoesNotSayNow(t *testing.T) {
+	t.Parallel()
+	b := open(t, 1280, 800)
+	p := made(t, 2, 30, plainName)
+	p.Audit.About, p.Audit.Since = analyze.AboutRange, p.Audit.AsOf.AddDate(0, 0, -10)
+	file, _ := write(t, p)
+	b.load(file, "")
+	if got := b.text("[data-days='-1']") + ": " + b.text("#status"); !strings.HasPrefix(got, "Range: ") || strings.Contains(got, "Now") || !strings.Contains(got, "In these days") {
+		t.Errorf("the page of a range says %q", got)
+	}
+	if got := eval[[]string](b, "[...document.querySelectorAll('[aria-pressed=true]')].map((e) => e.textContent)"); !slices.Equal(got, []string{"Range"}) {
+		t.Errorf("pressed: %q", got)
+	}
 	b.clean(1)
 }
 

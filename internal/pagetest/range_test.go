@@ -29,9 +29,7 @@ func sums(b *browser, from, to int) map[string]summed {
 		shared.index = Object.fromEntries(shared.rules.map((n, i) => [n, i]));
 		const edges = [0, ...shared.edges, 1e9];
 		document.querySelectorAll('section.tenant').forEach((section) => {
-			const t = JSON.parse(document.getElementById('d' + section.dataset.i).textContent);
-			for (const n of Object.keys(t)) if (t[n] === null) t[n] = [];
-			const s = Sums.of(shared, t, %d, %d), bucket = (part) => { const i = Sums.bucketAt(s, part); return i < 0 ? [0, 0] : [edges[i], edges[i + 1]]; };
+			const t = Sums.read(document.getElementById('d' + section.dataset.i).textContent), s = Sums.of(shared, t, %d, %d), bucket = (part) => { const i = Sums.bucketAt(s, part); return i < 0 ? [0, 0] : [edges[i], edges[i + 1]]; };
 			out[t.name] = { ...s, rules: Object.fromEntries(shared.rules.map((n, i) => [n, s.rules[i]])), p50: bucket(.5), p95: bucket(.95) };
 		});
 		return out;

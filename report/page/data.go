@@ -23,7 +23,6 @@ type pageData struct {
 	To   int `json:"to"`   // last day
 	// Start is the first day of what the audit is about, counted from From.
 	Start int       `json:"start"`
-	AsOf  int64     `json:"asOf"` // seconds since 1970
 	Edges []float64 `json:"edges"`
 	// EdgeNames are Edges in words, LimitName is Limit.
 	EdgeNames []string        `json:"edgeNames"`
@@ -35,10 +34,16 @@ type pageData struct {
 	Weights   []string        `json:"weights"` // severity of each rule
 	Advice    []string        `json:"advice"`  // of each rule; "" where no finding gave any
 	Options   json.RawMessage `json:"options"`
-	Live      string          `json:"live,omitempty"`
+	// Origins are what the tenants' requests were captured by; each tenant counts into them.
+	Origins []originData `json:"origins"`
+	Range   bool         `json:"range,omitempty"` // the audit is about a range, not about now
+	Live    string       `json:"live,omitempty"`
+
+	originAt map[originData]int // where each of Origins is
 }
 
-// tenantData are the days of one tenant, by column; all columns of days are as long as Day.
+// tenantData are the days of one tenant, by column. All columns of days are as long as Day, but one
+// that is empty on each of them is left out: sums.js puts it back.
 type tenantData struct {
 	Name string `json:"name"`
 	Zone string `json:"zone"`
@@ -57,17 +62,17 @@ type tenantData struct {
 	Peak     []int64   `json:"peak"`
 	PeakAt   []int64   `json:"peakAt"` // seconds since the day's beginning
 	Paced    []int64   `json:"paced"`
-	Violate  []int64   `json:"viol"`
-	Unclear  []int64   `json:"ind"`
+	Violate  []int64   `json:"viol,omitempty"`
+	Unclear  []int64   `json:"ind,omitempty"`
 	Into     []int64   `json:"into"`
-	IntoIs   []int     `json:"intoIs"` // 1 violation, 2 indeterminate, 4 interleaved
+	IntoIs   []int64   `json:"intoIs,omitempty"` // 1 violation, 2 indeterminate, 4 interleaved
 	Least    []int64   `json:"least"`
-	Auth     []int64   `json:"auth"`
-	Answers  [][]int64 `json:"ans"`  // kind, count, …
-	Gaps     [][]int64 `json:"gaps"` // bucket, count, …
-	Hours    [][]int64 `json:"hrs"`  // hour of the week, count, …
-	Findings [][]int64 `json:"fnd"`  // rule, count, …
-	Again    [][]int64 `json:"dup"`  // day before, count, bytes, …
+	Auth     []int64   `json:"auth,omitempty"`
+	Answers  [][]int64 `json:"ans"`           // kind, count, …
+	Gaps     [][]int64 `json:"gaps"`          // bucket, count, …
+	Hours    [][]int64 `json:"hrs"`           // hour of the week, count, …
+	Findings [][]int64 `json:"fnd,omitempty"` // rule, count, …
+	Again    [][]int64 `json:"dup,omitempty"` // day before, count, bytes, …
 
 	Kinds    []kindData `json:"kinds"`
 	Largest  [][]int64  `json:"big"` // row, at, bytes, status
@@ -75,11 +80,12 @@ type tenantData struct {
 	// LargestKeys and RepeatedKeys are the recordings' keys, in the same order.
 	LargestKeys  []string      `json:"bigKeys"`
 	RepeatedKeys []string      `json:"repKeys"`
-	Origins      []originData  `json:"from"`
+	Origins      []int64       `json:"from"` // of pageData.Origins, count, …
 	Outlook      *outlookData  `json:"fc,omitempty"`
 	Finds        map[int]int64 `json:"finds"` // counts of the audit by rule
 	Now          nowData       `json:"now"`
 	Resets       []int64       `json:"resets"` // seconds since 1970
+	Usage        []usageData   `json:"use,omitempty"`
 }
 
 // nowData is what the audit says; the page shows it until another range is selected.
@@ -112,7 +118,6 @@ type originData struct {
 	Source     string  `json:"s"`
 	Client     string  `json:"c"`
 	Resolution float64 `json:"r"` // seconds
-	Requests   int64   `json:"n"`
 }
 
 // outlookData is the forecast: for each coming day its time and the quantiles that are drawn.
@@ -126,13 +131,15 @@ var drawnLevels = [...]float64{.1, .25, .5, .75, .9}
 func newPageData(p *report.Picture, a *assets, window string) *pageData {
 	d := &pageData{
 		Window:    window,
-		AsOf:      p.Audit.AsOf.Unix(),
 		Edges:     []float64{},
 		EdgeNames: []string{},
 		Rules:     rules.Names(),
 		Options:   json.RawMessage(a.options),
 		Live:      p.Live,
 		Burst:     rules.AuthBurst,
+		Origins:   []originData{},
+		originAt:  map[originData]int{},
+		Range:     p.Audit.About == analyze.AboutRange,
 	}
 	for i := range p.Audit.Tenants {
 		least := p.Audit.Tenants[i].Spacing.MinInterval
@@ -142,20 +149,22 @@ func newPageData(p *report.Picture, a *assets, window string) *pageData {
 		d.Weights = append(d.Weights, string(rules.Of(r).Severity))
 	}
 	d.Advice = adviceOf(p.Audit, d.Rules)
-	if p.Days == nil {
-		d.From, d.To = int(d.AsOf/86400), int(d.AsOf/86400)
-		return d
+	days := analyze.Daily{}
+	if p.Days != nil {
+		days = *p.Days
 	}
-	for _, e := range p.Days.Edges {
+	for _, e := range days.Edges {
 		d.Edges = append(d.Edges, float64(e)/1e6)
 		d.EdgeNames = append(d.EdgeNames, measure.Span(time.Duration(e)*time.Microsecond))
 	}
-	d.From, d.To = math.MaxInt, math.MinInt
-	for _, t := range p.Days.Tenants {
-		d.From, d.To = min(d.From, t.Days[0].Day), max(d.To, t.Days[len(t.Days)-1].Day)
+	if len(days.Tenants) == 0 {
+		d.From = int(p.Audit.AsOf.Unix() / 86400)
+		d.To = d.From
+		return d
 	}
-	if len(p.Days.Tenants) == 0 {
-		d.From, d.To = int(d.AsOf/86400), int(d.AsOf/86400)
+	d.From, d.To = math.MaxInt, math.MinInt
+	for _, t := range days.Tenants {
+		d.From, d.To = min(d.From, t.Days[0].Day), max(d.To, t.Days[len(t.Days)-1].Day)
 	}
 	if !p.Audit.Since.IsZero() {
 		d.Start = min(max(int(p.Audit.Since.Unix()/86400), d.From), d.To) - d.From
@@ -195,9 +204,9 @@ func newTenantData(
 		}
 	}
 	if days := daysOf(p, r.Tenant); days != nil {
-		d.fill(days, all.From)
+		d.fill(days, all)
 	}
-	d.Outlook = newOutlookData(f)
+	d.Outlook, d.Usage = newOutlookData(f), usageTables(p, r.Tenant)
 	const day = 86400 // seconds
 	d.Clocks = zoneClocks(about.Zone, time.Unix(int64(all.From)*day, 0),
 		time.Unix(int64(all.To+forecast.MaxHorizon+1)*day, 0))
@@ -245,18 +254,19 @@ func weekOf(about egress.Tenant, asOf time.Time) string {
 	return string(marks)
 }
 
-func (d *tenantData) fill(t *analyze.TenantDays, from int) {
+func (d *tenantData) fill(t *analyze.TenantDays, all *pageData) {
 	for _, k := range t.Kinds {
 		d.Kinds = append(d.Kinds,
 			kindData{text.Clean(k.Method), text.Clean(k.Class), k.Status, k.Expected})
 	}
 	for i := range t.Days {
-		d.add(&t.Days[i], from)
+		d.add(&t.Days[i], all.From)
 	}
+	d.Violate, d.Unclear = unlessEmpty(d.Violate), unlessEmpty(d.Unclear)
+	d.IntoIs, d.Auth = unlessEmpty(d.IntoIs), unlessEmpty(d.Auth)
+	d.Findings, d.Again = unlessAllEmpty(d.Findings), unlessAllEmpty(d.Again)
 	for _, l := range t.Largest {
 		d.Largest = append(d.Largest, []int64{l.ID, l.At / 1e6, l.Bytes, int64(l.Status)})
-	}
-	for _, l := range t.Largest {
 		d.LargestKeys = append(d.LargestKeys, shownKey(l.Key))
 	}
 	for _, x := range t.Repeated {
@@ -265,17 +275,39 @@ func (d *tenantData) fill(t *analyze.TenantDays, from int) {
 			[]int64{x.FirstID, x.FirstAt / 1e6, x.LastID, x.LastAt / 1e6, x.Downloads, x.Wasted})
 	}
 	for _, o := range t.Origins[:min(len(t.Origins), maxOrigins)] {
-		d.Origins = append(
-			d.Origins,
-			originData{
-				text.Clean(o.Kind),
-				text.Brief(o.Source, text.MaxName),
-				text.Brief(o.Client, text.MaxName),
-				o.Resolution.Seconds(),
-				o.Requests,
-			},
-		)
+		k := all.origin(originData{
+			text.Clean(o.Kind), text.Brief(o.Source, text.MaxName), text.Brief(o.Client, text.MaxName),
+			o.Resolution.Seconds(),
+		})
+		d.Origins = append(d.Origins, int64(k), o.Requests)
 	}
+}
+
+// origin is the place of o in Origins, which gets it where it is new: tenants share most of theirs.
+func (d *pageData) origin(o originData) int {
+	k, ok := d.originAt[o]
+	if !ok {
+		k = len(d.Origins)
+		d.originAt[o] = k
+		d.Origins = append(d.Origins, o)
+	}
+	return k
+}
+
+// unlessEmpty is a column of days, nil where it is 0 on each of them.
+func unlessEmpty(column []int64) []int64 {
+	if slices.ContainsFunc(column, func(n int64) bool { return n != 0 }) {
+		return column
+	}
+	return nil
+}
+
+// unlessAllEmpty is a column of days, nil where each of them has nothing in it.
+func unlessAllEmpty(column [][]int64) [][]int64 {
+	if slices.ContainsFunc(column, func(c []int64) bool { return len(c) > 0 }) {
+		return column
+	}
+	return nil
 }
 
 // shownKey is a recording's key as the vendor knows it; "" for a digest, which names nothing there.
@@ -299,7 +331,7 @@ func (d *tenantData) add(x *analyze.Day, from int) {
 	d.Violate = append(d.Violate, x.Violations)
 	d.Unclear = append(d.Unclear, x.Indeterminate)
 	d.Into = append(d.Into, x.Into)
-	is := 0
+	is := int64(0)
 	for i, mark := range []bool{x.IntoViolates, x.IntoUnclear, x.IntoMixed} {
 		if mark {
 			is |= 1 << i

@@ -103,6 +103,9 @@ func aboutPage(p *limits.Policy) string {
 
 // question is what the answer answers. fleet.js has the same words for a range.
 func question(r *analyze.Report, from, to string) string {
+	if len(r.Tenants) == 0 {
+		return "Were the limits kept?"
+	}
 	is, was := "Are", "Were"
 	who := "these " + measure.Count(int64(len(r.Tenants)), "tenant")
 	if len(r.Tenants) == 1 {

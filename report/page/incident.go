@@ -181,10 +181,10 @@ func strip(
 	}
 	var b strings.Builder
 	width, height := (to-from+1)*cellWidth, cellHeight+6+dateHeight
-	fmt.Fprintf(&b, `<svg class="strip" viewBox="0 0 %d %d" width="%d" height="%d" `+
-		`role="img" aria-label="Days of the incident, UTC">`, width, height, width, height)
+	n := map[string]int64{}
 	for d := from; d <= to; d++ {
 		class, words := dayOfIncident(i, days[d], d)
+		n[class]++
 		fmt.Fprintf(&b,
 			`<rect class="%s" x="%d" y="3" width="%d" height="%d"><title>%s: %s</title></rect>`, class,
 			(d-from)*cellWidth, cellWidth-2, cellHeight, dayText(d), template.HTMLEscapeString(words))
@@ -197,8 +197,11 @@ func strip(
 		}
 	}
 	stripDates(&b, from, to, int(i.First/dayMicros))
-	b.WriteString("</svg>")
-	return template.HTML(b.String())
+	label := fmt.Sprintf("%s from %s to %s: %d with the likely cause, %d with effects only, %d with "+
+		"neither, %d without a request", measure.Count(int64(to-from+1), "UTC day"), dayText(from),
+		dayText(to), n["cause"], n["effect"], n["clean"], n["none"])
+	return template.HTML(fmt.Sprintf(`<svg class="strip" viewBox="0 0 %d %d" width="%d" height="%d" `+
+		`role="img" aria-label="%s">%s</svg>`, width, height, width, height, label, &b))
 }
 
 // stripDates writes under the strip when it begins and ends, and when the incident began if there

@@ -20,11 +20,7 @@
 
   // data reads a tenant's days when they are first needed: there may be hundreds of tenants.
   function data(tenant) {
-    if (!tenant.data) {
-      const t = JSON.parse($('d' + tenant.i).textContent);
-      for (const name of Object.keys(t)) if (t[name] === null && name !== 'fc') t[name] = [];
-      tenant.data = t;
-    }
+    tenant.data ??= Sums.read($('d' + tenant.i).textContent);
     return tenant.data;
   }
 
@@ -89,7 +85,7 @@
         }
       }
     }
-    const searching = state.name !== '' || state.verdict !== '' || state.only >= 0, folded = dense && !searching && !state.passing;
+    const searching = state.name !== '' || state.verdict !== '' || state.only >= 0, needed = tenants.some((t) => verdict(t) !== 'pass'), folded = dense && needed && !searching && !state.passing;
     let passing = 0;
     for (const t of tenants) {
       t.shown = (state.only < 0 || state.only === t.i) && (!state.verdict || verdict(t) === state.verdict) && t.name.toLowerCase().includes(state.name.toLowerCase());
@@ -100,7 +96,7 @@
       t.section.hidden = !t.card;
       if (state.only === t.i && t.more) t.more.open = true;
     }
-    if (fold) fold(folded, searching ? 0 : passing);
+    if (fold) fold(folded, searching || !needed ? 0 : passing);
     order(isNow());
     tell(prior);
     schedule();
@@ -130,7 +126,7 @@
     const shown = tenants.filter((t) => t.shown).length, length = state.to - state.from + 1;
     let text = `Showing ${shown} of ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'}, ${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)} (${length} ${length === 1 ? 'day' : 'days'}).`;
     const n = Fleet.tally(tenants.filter((t) => t.shown), verdict), days = `${Words.iso(shared.from + state.from)} to ${Words.iso(shared.from + state.to)}`;
-    text += ` ${isNow() ? 'Now' : 'In these days'}: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass${n['no-data'] ? `, ${n['no-data']} without data` : ''}.`;
+    text += ` ${isNow() && !shared.range ? 'Now' : 'In these days'}: ${n.fail} fail, ${n.warn} warn, ${n.pass} pass${n['no-data'] ? `, ${n['no-data']} without data` : ''}.`;
     $('answer').textContent = isNow() ? answer : Fleet.answer(Fleet.tally(tenants, verdict), tenants.length === 1 ? tenants[0].name : '');
     $('question').textContent = isNow() ? question : `${Fleet.subject(tenants.map((x) => x.name), true)} within the limits from ${days}?`;
     if (prior) text += ` Before: ${Words.iso(shared.from + prior.from)} to ${Words.iso(shared.from + prior.to)}${prior.from < 0 ? ', of which the log does not hold all days' : ''}.`;
@@ -150,8 +146,8 @@
 
   // pressed says whether a preset is the selected range.
   function pressed(days, length) {
-    if (days < 0) return isNow();
-    return days === 0 ? length === span + 1 && !isNow() : length === days && days < span + 1 && state.to === span;
+    if (days < 0 || isNow()) return days < 0 && isNow();
+    return length === (days || span + 1) && state.to === span;
   }
 
   // ---- a tenant's section, filled when it comes near the screen
@@ -192,8 +188,9 @@
 
   function build(t) {
     t.slot.append($('figures').content.cloneNode(true));
+    t.section.querySelector('.usage')?.append(...(data(t).use || []).map(Tenant.use));
     // Wide tables scroll, with the keyboard too; the template says so of those that need no script.
-    for (const box of t.section.querySelectorAll('.slot .cells, .facts')) {
+    for (const box of t.section.querySelectorAll('.slot .cells, .usage .cells, .facts')) {
       box.tabIndex = 0;
       box.setAttribute('role', 'region');
       box.setAttribute('aria-label', `${box.className === 'facts' ? 'Sums' : box.parentNode.firstChild.textContent}, ${t.name}`);
@@ -203,7 +200,7 @@
       drawn.observe(figure);
     }
     for (const list of t.slot.querySelectorAll('details.list')) list.addEventListener('toggle', () => lists(t, list));
-    for (const d of t.slot.querySelectorAll('details')) d.open = opened.delete(place(t, d));
+    for (const d of t.section.querySelectorAll('details')) if (opened.delete(place(t, d))) d.open = true;
   }
 
   const place = (t, details) => `${t.name} ${details === t.more ? 'more' : details.closest('.earlier, .usage') ? details.querySelector('summary').textContent : details.dataset.list || details.closest('figure').dataset.chart}`;
@@ -414,6 +411,7 @@
         }
       }
     }
+    document.body.classList.add('drawn');
   }
   const whenIdle = window.requestIdleCallback ? (f) => requestIdleCallback(f, { timeout: 500 }) : (f) => setTimeout(f, 50, { timeRemaining: () => 0 });
 

@@ -139,6 +139,9 @@ func TestEmptyPageSaysWhy(t *testing.T) {
 	if want := "all requests start later"; !strings.Contains(b.String(), want) {
 		t.Errorf("the page does not say %q", want)
 	}
+	if strings.Contains(b.String(), "0 tenants") || strings.Contains(b.String(), `href="#verdicts"`) {
+		t.Error("the page of nothing asks about 0 tenants, or leads to verdicts")
+	}
 }
 
 type broken struct{}
@@ -371,7 +374,7 @@ func TestUsageOfATenantIsOnItsPage(t *testing.T) {
 	page := pageOf(t, p)
 	for _, want := range []string{
 		"7 requests, 0 B down; wasted (refused, downloaded again or repeated in vain): 2 requests, 3.00 kB; half of the answers within 0.40 s, 95% within 0.90 s; the nightly window is busy for 50%.",
-		"<summary>Use by class of request</summary>", `<th scope="row">recording_audio</th><td class="n">7</td>`,
+		`"use":[{"t":"by class of request","h":["Class","Requests",`, `"r":[["recording_audio","7",`,
 	} {
 		if strings.Count(page, want) != 1 {
 			t.Errorf("the page does not say once %q", want)
@@ -388,12 +391,52 @@ func TestUsageOfManyTenantsIsShort(t *testing.T) {
 		p.Usage[name] = []*analyze.UsageReport{{By: analyze.ByClass}, {By: analyze.ByClient, Rows: make([]analyze.UsageRow, 1)}, {By: analyze.ByHour}}
 	}
 	page := pageOf(t, p)
-	if !strings.Contains(page, "Use by class of request") || strings.Contains(page, "Use by hour") || strings.Contains(page, "Use by client") {
+	if !strings.Contains(page, "by class of request") || strings.Contains(page, "by hour of the week") || strings.Contains(page, `"by client"`) {
 		t.Error("of nine tenants the hours or their only client are told, or the classes are not")
 	}
 	p.Usage = nil
 	if page := pageOf(t, p); strings.Count(page, "headroom usage --tenant ") != 9 {
 		t.Error("where no use is told, the command is not")
+	}
+}
+
+func TestHitsNoteSaysInHowManyRequests(t *testing.T) {
+	spacing := analyze.Finding{Rule: "spacing", Severity: analyze.Violation, Count: 7, Incident: "i"}
+	for want, r := range map[string]analyze.Result{
+		"in 5 requests": {
+			Violating: 5, Findings: []analyze.Finding{spacing}, Incidents: []analyze.Incident{{ID: "i", Open: true}},
+		},
+		"in 5 requests, all over": {
+			Violating: 5, Findings: []analyze.Finding{spacing}, Incidents: []analyze.Incident{{ID: "i"}},
+		},
+		"all over": {Violating: 7, Findings: []analyze.Finding{spacing}, Incidents: []analyze.Incident{{ID: "i"}}},
+		"":         {Violating: 7, Findings: []analyze.Finding{spacing}},
+	} {
+		if got := hitsNote(&r); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestTenantsShareWhatTheyWereCapturedBy: a source is on the page once, and columns of days that are
+// empty are not.
+func TestTenantsShareWhatTheyWereCapturedBy(t *testing.T) {
+	p := &report.Picture{Audit: &analyze.Report{}, Days: &analyze.Daily{}}
+	origin := analyze.Origin{Kind: "jsonl", Source: "night-1.jsonl", Client: "nightly", Requests: 5}
+	for i, name := range []string{"acme", "birch"} {
+		p.Audit.Tenants = append(p.Audit.Tenants, analyze.Result{Tenant: name})
+		p.Days.Tenants = append(p.Days.Tenants, analyze.TenantDays{
+			Tenant: name, Origins: []analyze.Origin{origin},
+			Days: []analyze.Day{{Day: 20_000, Requests: 5, Violations: int64(i)}},
+		})
+	}
+	page := pageOf(t, p)
+	for want, times := range map[string]int{
+		"night-1.jsonl": 1, `"from":[0,5]`: 2, `"viol":[1]`: 1, `"viol"`: 1, `"auth":`: 0, `"fnd":`: 0, `"req":[5]`: 2,
+	} {
+		if n := strings.Count(page, want); n != times {
+			t.Errorf("%q is on the page %d times, want %d", want, n, times)
+		}
 	}
 }
 

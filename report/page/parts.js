@@ -14,13 +14,13 @@ const Tables = (() => {
     return tr;
   }
 
+  // table makes one whose columns of these numbers are set to the right; '' is no caption.
   function table(caption, heads, rows, numbers) {
     const t = document.createElement('table'), head = document.createElement('thead'), body = document.createElement('tbody');
-    const title = document.createElement('caption');
-    title.textContent = caption;
+    if (caption) t.createCaption().textContent = caption;
     head.append(row(heads, 'th', numbers));
     body.append(...rows.map((r) => row(r, 'td', numbers)));
-    t.append(title, head, body);
+    t.append(head, body);
     return t;
   }
 

@@ -3,6 +3,15 @@
 const Sums = (() => {
   const second = 1e6;
 
+  // read makes a tenant's days of the page's data: columns that are empty on each day are not in it.
+  function read(text) {
+    const t = JSON.parse(text);
+    for (const name of Object.keys(t)) if (t[name] === null) t[name] = [];
+    for (const name of ['viol', 'ind', 'intoIs', 'auth']) t[name] ??= t.day.map(() => 0);
+    for (const name of ['fnd', 'dup']) t[name] ??= t.day.map(() => []);
+    return t;
+  }
+
   // gapBucket finds the histogram's bucket of a gap in microseconds; an edge belongs to the bucket that it begins.
   function gapBucket(edges, gap) {
     let i = 0;
@@ -120,5 +129,5 @@ const Sums = (() => {
     return -1;
   }
 
-  return { of, gapBucket, bucketAt };
+  return { read, of, bucketAt };
 })();

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/6dcca832/headroom/analyze"
 	"github.com/6dcca832/headroom/analyze/egress"
@@ -33,9 +34,8 @@ type pageTenant struct {
 	Known        []string       // the resets, where no incident tells them
 	First        []pageIncident // open ones, or the latest
 	Earlier      []pageIncident
-	Usage        []pageUsage
 	UsageCommand string  // what tells the use where the page does not
-	UsageWords   string  // Usage in a sentence
+	UsageWords   string  // how much of the API was used, in a sentence
 	Share        float64 // negative where the cap is unknown
 	Cap          string
 	CapWords     string // how the cap is known, and how much of it is used
@@ -51,9 +51,8 @@ type pageTenant struct {
 	LastPullUTC  string
 	Blind        string
 	Violations   int64
-	Violating    int64 // different requests in Violations
-	AllOver      bool  // the incidents of all violations have ended
-	Many         bool  // the violations count against now
+	HitsNote     string // in how many requests Violations are, and that all are over
+	Many         bool   // the violations count against now
 	Zone         string
 	Data         template.HTML
 }
@@ -84,7 +83,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		Used:      measure.None,
 		LastOrder: order(r.LastPull), Share: share(r.Egress), Cap: "unknown",
 		LastPull: c.local(r.LastPull), LastPullUTC: c.utc(r.LastPull),
-		Violations: report.Violations(r), Violating: r.Violating, Zone: text.Clean(about.Zone.String()),
+		Violations: report.Violations(r), HitsNote: hitsNote(r), Zone: text.Clean(about.Zone.String()),
 		Blind: blind(0, r.Opaque, r.Foreign),
 	}
 	for _, f := range r.Findings {
@@ -99,16 +98,7 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 		t.UsageCommand = "headroom usage --tenant " + name
 	}
 	t.UsageWords = usageWords(p.Usage[r.Tenant])
-	for _, u := range p.Usage[r.Tenant] {
-		if len(p.Audit.Tenants) > roomyTenants && leftOutOfMany(u) {
-			continue
-		}
-		t.Usage = append(t.Usage, newPageUsage(u))
-	}
 	t.Many = t.Violations > 0 && r.Verdict != analyze.Pass
-	t.AllOver = !slices.ContainsFunc(r.Findings, func(f analyze.Finding) bool {
-		return f.Severity == analyze.Violation && !isOver(f.Incident, r)
-	})
 	for k := range r.Incidents {
 		if v := newPageIncident(p, &r.Incidents[k], r, c); v.Open || k == 0 {
 			t.First = append(t.First, v)
@@ -138,6 +128,21 @@ func newPageTenant(p *report.Picture, i int, d *pageData) (pageTenant, error) {
 	return t, err
 }
 
+// hitsNote says in how many requests a tenant's violations are, where that is another number than
+// theirs, and that the incidents of all of them have ended, where they have.
+func hitsNote(r *analyze.Result) string {
+	var notes []string
+	if r.Violating > 0 && r.Violating != report.Violations(r) {
+		notes = append(notes, "in "+measure.Count(r.Violating, "request"))
+	}
+	if !slices.ContainsFunc(r.Findings, func(f analyze.Finding) bool {
+		return f.Severity == analyze.Violation && !isOver(f.Incident, r)
+	}) {
+		notes = append(notes, "all over")
+	}
+	return strings.Join(notes, ", ")
+}
+
 // peak is the largest sum of the days that the page opens with.
 func peak(p *report.Picture, r *analyze.Result) (most int64) {
 	days := daysOf(p, r.Tenant)
@@ -157,7 +162,7 @@ func newPageFinding(f analyze.Finding, tenant string, c clock) pageFinding {
 	return pageFinding{
 		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count),
 		First: both(c, f.First), Last: both(c, f.Last),
-		Detail: text.Clean(f.Detail), Advice: text.Clean(f.Advice), Section: report.BasisWords(&f),
+		Detail: sentence(text.Clean(f.Detail)), Advice: text.Clean(f.Advice), Section: report.BasisWords(&f),
 		Rows: report.RowIDs(f), Explain: report.ExplainCommand(f, tenant),
 	}
 }

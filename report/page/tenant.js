@@ -114,6 +114,9 @@ const Tenant = (() => {
   // keyed puts the recordings' keys beside the rows of a list.
   const keyed = (rows, keys) => rows.map((r, i) => [r, keys[i] || Words.none]);
 
+  // pairs are the numbers of a flat list, two by two.
+  const pairs = (flat) => flat.flatMap((v, i) => (i % 2 ? [] : [[v, flat[i + 1]]]));
+
   const lists = {
     big: (t, inside, when) => ({
       caption: 'The largest answers of all days, those in the selected days', heads: ['Row', 'Recording', 'Started', 'Size', 'Status'], numbers: [3, 4],
@@ -125,9 +128,9 @@ const Tenant = (() => {
       rows: keyed(t.rep, t.repKeys).filter(([r]) => inside(r[3])).map(([r, key]) => [String(r[0]), key, when(r[1]), String(r[2]), when(r[3]), count(r[4]), size(r[5])]),
       empty: 'No recording was downloaded completely more than once.',
     }),
-    from: (t, inside, when, span) => ({
+    from: (t, inside, when, { span, origins }) => ({
       caption: `Of all days; ${count(span + 1 - t.day.length)} of ${count(span + 1)} days have no request of this tenant`, heads: ['Kind', 'Source', 'Client', 'Clock', 'Requests'], numbers: [4],
-      rows: t.from.map((o) => [o.k || 'unknown', o.s || Words.none, o.c || Words.none, o.r ? '± ' + o.r + ' s' : 'exact', count(o.n)]),
+      rows: pairs(t.from).map(([k, n]) => [origins[k], n]).map(([o, n]) => [o.k || 'unknown', o.s || Words.none, o.c || Words.none, o.r ? '± ' + o.r + ' s' : 'exact', count(n)]),
       empty: 'Nothing was captured.',
     }),
   };
@@ -135,7 +138,7 @@ const Tenant = (() => {
   // list fills one of the tables below the charts.
   function list(shared, t, name, range, box) {
     const inside = (at) => at >= (shared.from + range.from) * 86400 && at < (shared.from + range.to + 1) * 86400;
-    const l = lists[name](t, inside, (at) => Words.local(t, at, true), shared.to - shared.from);
+    const l = lists[name](t, inside, (at) => Words.local(t, at, true), { span: shared.to - shared.from, origins: shared.origins });
     if (l.rows.length > 0) {
       box.replaceChildren(Tables.table(l.caption, l.heads, l.rows, l.numbers));
       return;
@@ -146,5 +149,16 @@ const Tenant = (() => {
     box.replaceChildren(p);
   }
 
-  return { marks, setVerdict, facts, findings, list };
+  // use makes one of the tables of how much of the API was used.
+  function use({ t: title, h: heads, r: rows }) {
+    const box = document.createElement('details'), summary = document.createElement('summary'), cells = document.createElement('div');
+    box.className = 'list';
+    summary.textContent = 'Use ' + title;
+    cells.className = 'cells';
+    cells.append(Tables.table('', heads, rows, heads.map((_, i) => i).slice(1)));
+    box.append(summary, cells);
+    return box;
+  }
+
+  return { marks, setVerdict, facts, findings, list, use };
 })();

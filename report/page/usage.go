@@ -10,23 +10,35 @@ import (
 // whose tables are long.
 var UsageBy = []analyze.UsageBy{analyze.ByClass, analyze.ByClient, analyze.ByHour}
 
-// pageUsage is a table of how much of the API a tenant used, told by one thing.
-type pageUsage struct {
-	Title string
-	Heads []string
-	Rows  [][]string
+// usageData is a table of how much of the API a tenant used, told by one thing. The script writes it
+// when it is near the screen: the tables of many tenants take longer to read than all else that
+// they have on the page.
+type usageData struct {
+	Title string     `json:"t"`
+	Heads []string   `json:"h"`
+	Rows  [][]string `json:"r"`
 }
 
-func newPageUsage(r *analyze.UsageReport) pageUsage {
+func newUsageData(r *analyze.UsageReport) usageData {
 	titles := map[analyze.UsageBy]string{
 		analyze.ByClass: "by class of request", analyze.ByClient: "by client",
 		analyze.ByHour:   "by hour of the week",
 		analyze.ByStatus: "by status", analyze.ByDay: "by day", analyze.ByTenant: "by tenant",
 		analyze.ByRecording: "by recording",
 	}
-	u := pageUsage{Title: titles[r.By]}
+	u := usageData{Title: titles[r.By]}
 	u.Heads, u.Rows = report.UsageTable(r)
 	return u
+}
+
+// usageTables are those that the page has of a tenant.
+func usageTables(p *report.Picture, tenant string) (all []usageData) {
+	for _, u := range p.Usage[tenant] {
+		if len(p.Audit.Tenants) <= roomyTenants || !leftOutOfMany(u) {
+			all = append(all, newUsageData(u))
+		}
+	}
+	return all
 }
 
 // usageWords sum up a tenant's use in a sentence; "" where none is told.

@@ -30,12 +30,11 @@ func tone(word string) string {
 }
 
 var pageWords = template.FuncMap{
-	"sign":     func(word any) string { return report.Sign(asText(word)) },
-	"word":     func(word any) string { return text.Clean(asText(word)) },
-	"tone":     func(word any) string { return tone(asText(word)) },
-	"hits":     func(n int64) string { return measure.Count(n, "hit") },
-	"requests": func(n int64) string { return measure.Count(n, "request") },
-	"count":    measure.Grouped, "size": measure.Bytes, "bar": shareBar,
+	"sign":  func(word any) string { return report.Sign(asText(word)) },
+	"word":  func(word any) string { return text.Clean(asText(word)) },
+	"tone":  func(word any) string { return tone(asText(word)) },
+	"hits":  func(n int64) string { return measure.Count(n, "hit") },
+	"count": measure.Grouped, "size": measure.Bytes, "bar": shareBar,
 }
 
 // nearShare is from where on a bar warns, as the audit does.
@@ -65,20 +64,21 @@ func shareBar(share float64) template.HTML {
 
 // pageView is the picture in words and data.
 type pageView struct {
-	Title, Answer, Range, Policy, Window, Nothing string
-	AsOf, About, Blind, Holds, Question           string
-	Origin, Seal                                  string // what wrote it and of which rows; its seal
-	Alone                                         bool   // one tenant only
-	Heads                                         []pageHead
-	Dense                                         bool   // one line for each tenant
-	First, Last                                   string // days, for the range
-	Tenants                                       []pageTenant
-	Notes                                         []string
-	Rules                                         []pageRule
-	Safety                                        string
-	Style, Footer                                 template.CSS
-	Measure, Data, Licences                       template.HTML
-	Scripts                                       []template.HTML
+	Title, Answer, Range, Policy, Window string
+	AsOf, About, Blind, Holds, Question  string
+	Origin, Seal                         string // what wrote it and of which rows; its seal
+	Alone                                bool   // one tenant only
+	Heads                                []pageHead
+	Dense                                bool   // one line for each tenant
+	Ranged                               bool   // about a range, not about now
+	First, Last                          string // days, for the range
+	Tenants                              []pageTenant
+	Notes                                []string
+	Rules                                []pageRule
+	Safety                               string
+	Style, Footer                        template.CSS
+	Measure, Data, Licences              template.HTML
+	Scripts                              []template.HTML
 }
 
 // pageHead is a column of the table of tenants; by Key the script sorts.
@@ -106,13 +106,13 @@ func newPageView(p *report.Picture, a *assets) (*pageView, error) {
 		AsOf:   measure.Stamp(p.Audit.AsOf, time.UTC), Notes: pageNotes(p), Rules: vendorRules(p.Policy),
 		Safety: a.safety(p.Live != ""), Style: template.CSS(a.style),
 		Licences: a.licences, About: aboutPage(p.Policy), Blind: blindReport(p.Audit),
-		Dense: len(p.Audit.Tenants) > roomyTenants,
+		Dense: len(p.Audit.Tenants) > roomyTenants, Ranged: p.Audit.About == analyze.AboutRange,
 	}
 	if len(p.Audit.Tenants) > 0 && p.Audit.Tenants[0].Egress.Window > 0 {
 		v.Window = measure.Span(p.Audit.Tenants[0].Egress.Window)
 	}
 	if len(p.Audit.Tenants) == 0 {
-		v.Nothing = report.Nothing(p.Audit)
+		v.Answer = report.Nothing(p.Audit)
 	}
 	v.Footer = footer(p.Audit, v.AsOf)
 	v.Heads, v.Holds, v.Alone = pageHeads(v.Window), holds(p.Audit), len(p.Audit.Tenants) == 1

@@ -59,17 +59,18 @@ func brokenAt(s string, i int) bool {
 	return n == 1
 }
 
-// Brief cleans and shortens to a number of columns. A combining mark counts as a column: otherwise
-// thousands of them would fit.
+// Brief cleans and shortens to a number of columns.
 func Brief(s string, columns int) string { return Shorten(Clean(s), columns) }
 
+// Shorten cuts the end of a clean text. A combining mark counts as a column: otherwise thousands of
+// them would fit.
 func Shorten(s string, columns int) string {
 	if utf8.RuneCountInString(s) <= columns && Width(s) <= columns {
 		return s
 	}
 	used := 0
 	for i, r := range s {
-		used += max(1, text.RuneWidth(r))
+		used += max(1, runeWidth(r))
 		if used > columns-1 {
 			return s[:i] + "…"
 		}
@@ -84,8 +85,8 @@ func ShortenMiddle(s string, columns int) string {
 	}
 	runes := []rune(s)
 	tail, room := len(runes), columns/2
-	for tail > 0 && room >= max(1, text.RuneWidth(runes[tail-1])) {
-		room -= max(1, text.RuneWidth(runes[tail-1]))
+	for tail > 0 && room >= max(1, runeWidth(runes[tail-1])) {
+		room -= max(1, runeWidth(runes[tail-1]))
 		tail--
 	}
 	return Shorten(s, columns-columns/2) + string(runes[tail:])
@@ -95,6 +96,12 @@ func ShortenMiddle(s string, columns int) string {
 func Width(s string) int {
 	narrow()
 	return text.StringWidthWithoutEscSequences(s)
+}
+
+// runeWidth is Width of a character.
+func runeWidth(r rune) int {
+	narrow()
+	return text.RuneWidth(r)
 }
 
 // Wrap breaks a clean text at spaces, and inside words that are too long, into lines of so many
@@ -158,7 +165,7 @@ func pieces(word string, columns int) []string {
 	start, used := 0, 0   // of the line
 	joint, before := 0, 0 // after the last joint, and the columns up to it
 	for i, r := range word {
-		w := text.RuneWidth(r)
+		w := runeWidth(r)
 		if i > start && used+w > columns {
 			end := i
 			if joint > start && 2*before >= columns {
