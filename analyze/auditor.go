@@ -102,7 +102,7 @@ func newAuditor(p *limits.Policy, t egress.Tenant, s *scratch) *Auditor {
 		gapsFrom: math.MinInt32, calend: newCalendar(t.Zone), groupOf: -1,
 	}
 	a.facts = rules.Facts{Policy: p, Tenant: a.tenant, Chance: func() float64 { return t.Chance }}
-	a.Window = egress.NewWindow()
+	a.Window = egress.NewWindow(p.Egress.Window)
 	a.Masks, a.Ahead = map[int64]uint64{}, map[uint64]bool{}
 	a.judges, a.fires = make([]rules.Judge, len(rules.All)), make([]rules.Fire, len(rules.All))
 	a.call.Before = rules.Paced{}
@@ -150,7 +150,7 @@ func (a *Auditor) Add(r *store.Call) error {
 			a.Group = a.Group[:0]
 		}
 		if r.StartedAt < a.until {
-			w.Begin(a.tenant, a.policy.Egress.Window.Microseconds(), r.StartedAt)
+			w.Begin(a.tenant, r.StartedAt)
 		}
 	}
 	c := &a.call

@@ -142,7 +142,7 @@ func (b *brute) cap() egress.Cap {
 	if known.BytesPerHour > 0 {
 		guess, source = int64(float64(known.Agents*8*5)*known.BytesPerHour*2), egress.CapMeasured
 	}
-	low, high := b.bounds()
+	low, high := b.bounds(b.asOf)
 	switch {
 	case known.Told > 0:
 		return egress.Cap{Bytes: known.Told, Low: known.Told, High: known.Told, Source: egress.CapTold}
@@ -157,9 +157,18 @@ func (b *brute) cap() egress.Cap {
 }
 
 // bounds are what the answers say of the cap: it was above the sums that were just before a served request, and not above
-// those just before a refused one. An answer that cannot be true of the same cap as earlier ones puts those out of date.
-func (b *brute) bounds() (low, high int64) {
+// those just before a refused one. An answer that cannot be true of the same cap as earlier ones puts those out of date,
+// and so does time those of a refusal.
+func (b *brute) bounds(asOf int64) (low, high int64) {
 	var served, refused []int64
+	var last int64
+	over := func(now int64) bool {
+		counts := 28 * 24 * hour
+		if b.all[0].StartedAt > last-120*hour {
+			counts = 120 * hour
+		}
+		return now-last >= counts
+	}
 	for i := range b.rows {
 		c := &b.rows[i]
 		if c.class != audio {
@@ -171,7 +180,10 @@ func (b *brute) bounds() (low, high int64) {
 			if len(served) > 0 && sum < slices.Max(served) {
 				served = nil
 			}
-			refused = append(refused, sum)
+			if len(refused) > 0 && over(c.StartedAt) {
+				refused = nil
+			}
+			refused, last = append(refused, sum), c.StartedAt
 		case 200, 204:
 			if len(refused) > 0 && sum > slices.Min(refused) {
 				refused = nil
@@ -182,7 +194,7 @@ func (b *brute) bounds() (low, high int64) {
 	if len(served) > 0 {
 		low = slices.Max(served)
 	}
-	if len(refused) > 0 {
+	if len(refused) > 0 && !over(asOf) {
 		high = slices.Min(refused)
 	}
 	return low, high

@@ -246,12 +246,12 @@ func (a *Auditor) figures(asOf int64) rules.Egress {
 }
 
 func (a *Auditor) egress(asOf int64) Egress {
-	w, length := a.Window, a.policy.Egress.Window
+	w := a.Window
 	w.Close() // w is a copy: its group may still grow
 	return Egress{
-		Window: length, Current: w.Current(a.tenant.Resets, asOf, length.Microseconds()), Peak: w.Peak,
+		Window: a.policy.Egress.Window, Current: w.Current(a.tenant.Resets, asOf), Peak: w.Peak,
 		PeakAt: w.PeakAt,
-		Total:  w.Total, Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap),
+		Total:  w.Total, Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap, asOf),
 	}
 }
 

@@ -196,21 +196,27 @@ func (r *runner) ranged(
 		until = min(until, r.o.Until.UnixMicro())
 		rg.To = min(rg.To, until+reactionReach.Microseconds()+1)
 	}
-	scr.seen.Reserve(r.requestsIn(t.Name, rg.From, rg.To))
+	info := r.info(t.Name)
+	scr.seen.Reserve(requestsIn(info, rg.From, rg.To))
 	a.Range(from, until)
+	a.Window.First, a.Window.HasFirst = info.First, info.Requests > 0
 	if x != nil {
 		x.begin(a)
 	}
 	return a, r.feed(ctx, a, rg, x)
 }
 
-// requestsIn is how many of a tenant's requests start in a range, if they are spread evenly.
-func (r *runner) requestsIn(tenant string, from, to int64) int {
+// info is what the log says of a tenant as a whole; the zero value where it has nothing of it.
+func (r *runner) info(tenant string) store.TenantInfo {
 	i := slices.IndexFunc(r.tenants, func(t store.TenantInfo) bool { return t.Name == tenant })
 	if i < 0 {
-		return 0
+		return store.TenantInfo{}
 	}
-	info := &r.tenants[i]
+	return r.tenants[i]
+}
+
+// requestsIn is how many of a tenant's requests start in a range, if they are spread evenly.
+func requestsIn(info store.TenantInfo, from, to int64) int {
 	from, to = max(from, info.First), min(to, info.Last+1)
 	if to <= from {
 		return 0

@@ -17,7 +17,7 @@ import (
 
 // engine changes whenever the same requests would lead to another state; saved states of another
 // engine are not used.
-const engine = "audit/7"
+const engine = "audit/8"
 
 // stateKey identifies what saved states depend on beside the requests: this program and the policy.
 func stateKey(p *limits.Policy) ([]byte, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/6dcca832/headroom/store"
@@ -17,9 +16,9 @@ var leaseTTL = time.Minute
 // leaseTenants takes the tenants in a log that several machines share, and keeps them. The context
 // that it gives ends, with the reason as its cause, where another machine has taken one over, or
 // the log did not answer for as long as the leases last.
-func (s *session) leaseTenants(
+func leaseTenants(
 	ctx context.Context, log store.Leaser, names []string,
-) (_ context.Context, free func(), err error) {
+) (context.Context, *heldTenants, error) {
 	var leases []store.Lease
 	release := func() {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
@@ -28,7 +27,9 @@ func (s *session) leaseTenants(
 			_ = l.Release(within) // what cannot be given back expires
 		}
 	}
-	for _, name := range slices.Sorted(slices.Values(names)) {
+	h := &heldTenants{refused: map[string]time.Time{}}
+	byName := map[string]store.Lease{}
+	for _, name := range names {
 		l, ok, err := log.TakeLease(ctx, name, leaseTTL)
 		if err == nil && !ok {
 			err = errBeingPulled(name)
@@ -37,7 +38,8 @@ func (s *session) leaseTenants(
 			release()
 			return nil, nil, err
 		}
-		leases = append(leases, l)
+		leases, byName[name] = append(leases, l), l
+		h.refused[name] = l.Refused()
 	}
 	held, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -45,11 +47,15 @@ func (s *session) leaseTenants(
 		defer close(done)
 		keepLeases(held, leases, cancel)
 	}()
-	return held, func() {
+	h.note = func(ctx context.Context, tenant string) error {
+		return byName[tenant].NoteRefusal(ctx)
+	}
+	h.free = func() {
 		cancel(nil)
 		<-done
 		release()
-	}, nil
+	}
+	return held, h, nil
 }
 
 // keepLeases renews the leases until ctx ends, or ends it.

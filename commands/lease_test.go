@@ -106,11 +106,11 @@ func TestPullEndsWithItsLease(t *testing.T) {
 	}
 	defer log.Close()
 	se := &session{streams: &streams{}, store: log}
-	ctx, _, free, err := se.lockTenants(t.Context(), []string{"acme", "blue"})
+	ctx, held, err := se.hold(t.Context(), []string{"acme", "blue"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer free()
+	defer held.free()
 	expire(t, url)
 	renewed(t, url, 2)
 	if err := ctx.Err(); err != nil {

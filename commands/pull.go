@@ -138,7 +138,7 @@ type pullOptions struct {
 	settings config.Pull
 	tenants  []string
 	base     *http.Transport
-	lock     *pull.Lock // nil where the log is shared
+	held     *heldTenants
 	upstream *url.URL
 	output   string
 	look     report.Options
@@ -273,12 +273,12 @@ func (s *session) pull(c *cli.Context, o pullOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, lock, free, err := s.lockTenants(c.Context, names)
+	ctx, held, err := s.hold(c.Context, names)
 	if err != nil {
 		return err
 	}
-	o.lock = lock
-	defer free()
+	o.held = held
+	defer held.free()
 	rec := s.record(store.KeepCaptures(version()))
 	defer func() {
 		err = errors.Join(err, rec.Close())

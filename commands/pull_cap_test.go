@@ -2,10 +2,12 @@ package commands
 
 import (
 	"bytes"
+	"encoding/csv"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,31 +84,92 @@ func TestPullCapThatWasLearnedEnds(t *testing.T) {
 		says           string
 	}{
 		{"whole window", 40 * day, 20 * day, true, "learned from the refusal at "},
-		{"whole window, long ago", 60 * day, 29 * day, false, "no longer holds, since the refusal was more than 28 days ago; "},
+		{"whole window, long ago", 60 * day, 29 * day, false, "since a refusal counts for 28 days; "},
 		{"part of a window", 5 * day, 4 * day, true, "learned from the refusal at "},
-		{"part of a window, long ago", 7 * day, 6 * day, false, "no longer holds, since the log begins less than 5 days before"},
+		{"part of a window, long ago", 7 * day, 6 * day, false, "since the log begins less than 5 days before"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newPullSite(t, sim.Config{Agents: 2, MeanCall: time.Hour, BytesPerSecond: 10})
-			var log strings.Builder
-			row := func(ago time.Duration, n, status, size int) {
-				at := time.Now().Add(-ago)
-				fmt.Fprintf(&log, `{"started_at":%q,"method":"GET","url":"https://acme.xima.cloud/rest/api/v2/recordings/`+
-					`0f8fad5b-d9cb-469f-a165-%012d-%d","status":%d,"response_bytes":%d}`+"\n",
-					at.UTC().Format(time.RFC3339Nano), n, at.UnixMilli(), status, size)
-			}
-			row(c.begins, 1, 200, 700)
-			row(c.refuse+time.Hour, 2, 200, 1000)
-			row(c.refuse, 3, 509, 0)
-			s.write("old.jsonl", log.String())
-			if said, code := s.run("import", "old.jsonl"); code != exitDone {
-				t.Fatalf("import: exit code %d\n%s", code, said)
-			}
+			s.refusedOnce(time.Now(), c.begins, c.refuse)
 			said, code := s.run(s.upstream("pull")...)
 			_, statuses := s.audio()
 			if holds := code == exitPartly && statuses[200] == 0; holds != c.holds || !holds && code != exitDone ||
 				!strings.Contains(words(said), c.says) {
 				t.Errorf("exit code %d, %v\n%s", code, statuses, said)
+			}
+		})
+	}
+}
+
+// refusedOnce imports three requests: one with which the log begins, so long before a moment, and
+// an hour apart one that is served and one that is refused for egress at a sum of 1000 bytes, or of
+// 1700 where the first is in the window, too.
+func (s *pullSite) refusedOnce(now time.Time, begins, refuse time.Duration) {
+	s.Helper()
+	var log strings.Builder
+	for n, row := range []struct {
+		ago          time.Duration
+		status, size int
+	}{{begins, 200, 700}, {refuse + time.Hour, 200, 1000}, {refuse, 509, 0}} {
+		at := now.Add(-row.ago)
+		fmt.Fprintf(&log, `{"started_at":%q,"method":"GET","url":"https://acme.xima.cloud/rest/api/v2/recordings/`+
+			`0f8fad5b-d9cb-469f-a165-%012d-%d","status":%d,"response_bytes":%d}`+"\n",
+			at.UTC().Format(time.RFC3339Nano), n, at.UnixMilli(), row.status, row.size)
+	}
+	s.write("old.jsonl", log.String())
+	if said, code := s.run("import", "old.jsonl"); code != exitDone {
+		s.Fatalf("import: exit code %d\n%s", code, said)
+	}
+}
+
+// All commands tell one cap, from one source and for one reason, before its end and after it,
+// whether they continue from a saved state, read all rows or those of a range.
+func TestCommandsTellOneCap(t *testing.T) {
+	const day = 24 * time.Hour
+	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
+	holds, ended := "and kept to until ", "ended at "
+	for _, c := range []struct {
+		name   string
+		begins time.Duration // ago
+		refuse time.Duration
+		source string
+		bytes  string
+		says   string
+	}{
+		{"before the end", 60 * day, 28*day - time.Minute, "learned", "1000", holds + "2026-06-30 12:01:00"},
+		{"at the end", 60 * day, 28 * day, "assumed", "1455552000", ended + "2026-06-30 12:00:00"},
+		{"before the end of a window", 6 * day, 5*day - time.Minute, "learned", "1700", holds + "2026-06-30 12:01:00"},
+		{"at the end of a window", 6 * day, 5 * day, "assumed", "1455552000", "since the log begins less than 5 days before"},
+		{"long after the end", 90 * day, 57 * day, "assumed", "1455552000", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newPullSite(t, sim.Config{Agents: 2, MeanCall: time.Hour, BytesPerSecond: 10})
+			s.refusedOnce(now, c.begins, c.refuse)
+			since := now.Add(-c.refuse - day).Format(time.RFC3339)
+			for _, command := range [][]string{
+				{"audit"}, {"audit"}, {"audit", "--no-cache"}, {"audit", "--since", since}, {"forecast"}, {"tenants"},
+			} {
+				command = append(command, "--as-of", now.Format(time.RFC3339))
+				said, code := s.run(append([]string{"-q"}, append(command, "--format", "csv")...)...)
+				if code != exitDone && code != exitFindings {
+					t.Fatalf("%v: exit code %d\n%s", command, code, said)
+				}
+				rows, err := csv.NewReader(strings.NewReader(said)).ReadAll()
+				if err != nil || len(rows) < 2 {
+					t.Fatalf("%v: %v\n%s", command, err, said)
+				}
+				cell := func(name string) string { return rows[1][slices.Index(rows[0], name)] }
+				if cell("cap_bytes") != c.bytes || cell("cap_source") != c.source {
+					t.Errorf("%v: %s %s, not %s %s", command, cell("cap_bytes"), cell("cap_source"), c.bytes, c.source)
+				}
+				if command[0] == "tenants" {
+					continue
+				}
+				said, _ = s.run(append([]string{"-q"}, command...)...)
+				told := words(said)
+				if !strings.Contains(told, c.says) || c.says == "" && strings.Contains(told, "the refusal at") {
+					t.Errorf("%v does not say %q:\n%s", command, c.says, said)
+				}
 			}
 		})
 	}

@@ -4,38 +4,60 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull"
 	"github.com/6dcca832/headroom/store"
 )
 
-// lockTenants makes sure that no other pull of this database works on one of the tenants.
-// The pull goes by the context that it gives. The lock is nil where the log is shared.
-func (s *session) lockTenants(
+// heldTenants are tenants that no other pull of this log works on, until free is called.
+type heldTenants struct {
+	// refused are the noted refusals for egress, by tenant.
+	refused map[string]time.Time
+	// note notes one of now, for whoever pulls the tenant next.
+	note func(ctx context.Context, tenant string) error
+	free func()
+}
+
+// hold takes tenants: by a file beside the log, or by leases where machines share the log. The pull
+// goes by the context that it gives.
+func (s *session) hold(
 	ctx context.Context, names []string,
-) (_ context.Context, lock *pull.Lock, free func(), err error) {
+) (context.Context, *heldTenants, error) {
+	names = slices.Sorted(slices.Values(names))
 	if shared, ok := s.store.(store.Leaser); ok {
-		ctx, free, err = s.leaseTenants(ctx, shared, names)
-		return ctx, nil, free, err
+		return leaseTenants(ctx, shared, names)
 	}
-	lock, err = pull.OpenLock(s.store.Path() + "-pull")
+	held, err := lockTenants(s.store.Path()+"-pull", names)
+	return ctx, held, err
+}
+
+func lockTenants(file string, names []string) (held *heldTenants, err error) {
+	lock, err := pull.OpenLock(file)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		ok, err := lock.Take(name)
-		if err != nil || !ok {
+	defer func() {
+		if err != nil {
 			lock.Close()
 		}
+	}()
+	for _, name := range names {
+		ok, err := lock.Take(name)
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 		if !ok {
-			return nil, nil, nil, errBeingPulled(name)
+			return nil, errBeingPulled(name)
 		}
 	}
-	return ctx, lock, lock.Close, nil
+	refused, err := lock.Refusals(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	note := func(_ context.Context, tenant string) error { return lock.NoteRefusal(tenant, time.Now()) }
+	return &heldTenants{refused, note, lock.Close}, nil
 }
 
 // refusals has note called when the vendor refuses for egress, as soon as the answer's header is
@@ -43,7 +65,7 @@ func (s *session) lockTenants(
 type refusals struct {
 	base   http.RoundTripper
 	policy *limits.Policy
-	note   func()
+	note   func(context.Context)
 }
 
 func (r refusals) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -51,7 +73,7 @@ func (r refusals) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp != nil && r.policy.Role(resp.StatusCode) == limits.RoleEgressCap {
 		m, err := r.policy.Match(req.Method, req.URL.String())
 		if err == nil && m.Class == r.policy.Egress.Class {
-			r.note()
+			r.note(context.WithoutCancel(req.Context()))
 		}
 	}
 	return resp, err

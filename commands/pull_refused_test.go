@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"io"
@@ -14,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/6dcca832/headroom/internal/pgtest"
 	"github.com/6dcca832/headroom/internal/sim"
 )
 
@@ -21,17 +25,70 @@ import (
 // ask again before the wait is over. The row cannot be written, since another program has the log
 // locked from before the answer is sent until the process is dead.
 func TestPullKilledBeforeTheRowOfARefusal(t *testing.T) {
-	s := newPullSite(t, sim.Config{Agents: 2, MeanCall: time.Hour, BytesPerSecond: 10})
+	t.Run("file", func(t *testing.T) {
+		s := newPullSite(t, sim.Config{Agents: 2, MeanCall: time.Hour, BytesPerSecond: 10})
+		db, err := sql.Open("sqlite3", "headroom.db") // which is there once it is used
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		db.SetMaxOpenConns(1)
+		killedAtARefusal(s, lockableLog{
+			url:  "headroom.db",
+			lock: "PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE",
+			exec: func(query string) error {
+				_, err := db.Exec(query)
+				return err
+			},
+			noted: func() bool {
+				st, err := os.Stat("headroom.db-pull")
+				return err == nil && st.Size() > 0
+			},
+		})
+	})
+	t.Run("shared", func(t *testing.T) {
+		s := newPullSite(t, sim.Config{Agents: 2, MeanCall: time.Hour, BytesPerSecond: 10})
+		url := pgtest.Schema(t)
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		exec := func(query string) error {
+			_, err := conn.Exec(t.Context(), query)
+			return err
+		}
+		killedAtARefusal(s, lockableLog{
+			url:  url,
+			lock: "BEGIN; LOCK TABLE request IN EXCLUSIVE MODE", // which lets others read
+			exec: exec,
+			noted: func() (noted bool) {
+				err := conn.QueryRow(t.Context(), "SELECT EXISTS(SELECT FROM lease WHERE refused_at > 0)").Scan(&noted)
+				return err == nil && noted
+			},
+			// The server would do what the process asked for, and another machine waits for its lease to end.
+			killed: func() error {
+				return exec("SELECT pg_terminate_backend(pid) FROM pg_locks " +
+					"WHERE relation = 'request'::regclass AND NOT granted; UPDATE lease SET until_at = 0")
+			},
+		})
+	})
+}
+
+// lockableLog is a log that a test can lock against rows.
+type lockableLog struct {
+	url, lock string
+	exec      func(query string) error
+	noted     func() bool  // whether it has a note of a refusal
+	killed    func() error // after the process is dead, in the transaction of lock; nil for nothing
+}
+
+func killedAtARefusal(s *pullSite, log lockableLog) {
+	s.Helper()
 	var asked atomic.Int64
 	refused := make(chan bool, 1)
-	db, err := sql.Open("sqlite3", "headroom.db") // which is there once it is used
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
 	var lock sync.Once
-	behind := vendorTransport(t, s)
+	behind := vendorTransport(s.T, s)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.URL.Path, "/recordings/") { // a list
 			behind(w, r)
@@ -39,54 +96,74 @@ func TestPullKilledBeforeTheRowOfARefusal(t *testing.T) {
 		}
 		asked.Add(1)
 		lock.Do(func() {
-			if _, err := db.Exec("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE"); err != nil {
-				t.Errorf("lock the log: %v", err)
+			if err := log.exec(log.lock); err != nil {
+				s.Errorf("lock the log: %v", err)
 			}
 		})
 		w.WriteHeader(509)
 		refused <- true
 	}))
 	defer front.Close()
-	args := []string{"pull", "--dest", "calls", "--upstream", front.URL, "acme"}
-	if said, code := s.run(append([]string{"plan"}, args[1:]...)...); code != exitDone { // makes the log
-		t.Fatalf("plan: exit code %d\n%s", code, said)
+	command := func(name string) []string {
+		return []string{"--db", log.url, name, "--dest", "calls", "--upstream", front.URL, "acme"}
 	}
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Args[0] = "headroom"
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	if said, code := s.run(command("plan")...); code != exitDone { // makes the log
+		s.Fatalf("plan: exit code %d\n%s", code, said)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	select {
-	case <-refused:
-	case err := <-done:
-		t.Fatalf("the pull ended without asking for a recording: %v", err)
-	}
+	kill := startPull(s, command("pull"), refused)
 	for range 1000 { // until the note is there; at the latest, the process is killed without one
-		if st, err := os.Stat("headroom.db-pull"); err == nil && st.Size() > 0 {
+		if log.noted() {
 			break
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	kill()
+	if log.killed != nil {
+		if err := log.killed(); err != nil {
+			s.Fatal(err)
+		}
 	}
-	<-done
-	if _, err := db.Exec("ROLLBACK"); err != nil {
-		t.Fatal(err)
+	if err := log.exec("COMMIT"); err != nil {
+		s.Fatal(err)
 	}
-	said, code := s.run(args...)
+	said, code := s.run(command("pull")...)
 	if n := asked.Load(); n != 1 || code != exitPartly || !strings.Contains(words(said), "the vendor refused for egress at ") {
-		t.Errorf("%d requests for recordings, exit code %d\n%s", n, code, said)
+		s.Errorf("%d requests for recordings, exit code %d\n%s", n, code, said)
 	}
 	// A reset frees the tenant at once.
-	reset := []string{"reset", "--note", "ticket 4711", "--at", time.Now().Format(time.RFC3339Nano), "acme"}
-	if said, code := s.run(reset...); code != exitDone {
-		t.Fatalf("reset: exit code %d\n%s", code, said)
+	reset := []string{
+		"--db", log.url, "reset", "--note", "ticket 4711", "--at", time.Now().Format(time.RFC3339Nano), "acme",
 	}
-	if said, _ := s.run(args...); asked.Load() != 2 {
-		t.Errorf("%d requests for recordings after a reset\n%s", asked.Load(), said)
+	if said, code := s.run(reset...); code != exitDone {
+		s.Fatalf("reset: exit code %d\n%s", code, said)
+	}
+	if said, _ := s.run(command("pull")...); asked.Load() != 2 {
+		s.Errorf("%d requests for recordings after a reset\n%s", asked.Load(), said)
+	}
+}
+
+// startPull starts a pull as a process of its own, and waits until something has come of it. It
+// returns what kills the process.
+func startPull(s *pullSite, args []string, came <-chan bool) (kill func()) {
+	s.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Args[0] = "headroom"
+	if err := cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case <-came:
+	case err := <-done:
+		s.Fatalf("the pull ended too early: %v", err)
+	}
+	return func() {
+		s.Helper()
+		if err := cmd.Process.Kill(); err != nil {
+			s.Fatal(err)
+		}
+		<-done
 	}
 }
 

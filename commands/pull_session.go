@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,11 +16,15 @@ import (
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/ingest"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull"
 	"github.com/6dcca832/headroom/pull/api"
 	"github.com/6dcca832/headroom/store"
 )
+
+// toldWait is how long a wait must be to be told.
+const toldWait = 10 * time.Second
 
 // defaultStaging is the folder for what is not uploaded to a bucket yet.
 const defaultStaging = "headroom-staging"
@@ -93,103 +96,35 @@ func (s *session) pullTenants(ctx context.Context, asked []string) ([]string, er
 func (s *session) pullable(
 	ctx context.Context, names []string, rec *store.Recorder, o *pullOptions,
 ) ([]pull.Tenant, []pull.Result, error) {
-	caps, err := s.caps(ctx, names)
+	k, err := s.known(ctx, names, o.held.refused)
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, err := s.store.Snapshot(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	snap = store.Alias(snap, s.config.Aliases())
-	defer snap.Close()
+	defer k.snap.Close()
 	pacer := ingest.NewPacer(s.policy, s.store, func(err error) {
 		s.warn("headroom: pull: pacing in this process alone: %v", err)
 	})
-	noted := map[string]time.Time{}
-	if o.lock != nil {
-		if noted, err = o.lock.Refusals(time.Now()); err != nil {
-			return nil, nil, err
-		}
-	}
 	var ready []pull.Tenant
 	var failed []pull.Result
-	now := time.Now()
 	for _, name := range names {
-		t := pull.Tenant{Name: name, Until: s.windowEnd(name, now)}
+		t := pull.Tenant{Name: name, Until: s.windowEnd(name, k.now)}
 		if t.API, err = s.client(name, rec, pacer, o); err != nil {
-			failed = append(failed, pull.Result{Tenant: name, Err: err, Started: now, Ended: now})
+			failed = append(failed, pull.Result{Tenant: name, Err: err, Started: k.now, Ended: k.now})
 			continue
 		}
-		if t.Cap, t.CapKnown, err = s.pullCap(ctx, snap, name, caps[name], now); err != nil {
+		if err := k.fill(ctx, s.policy, &t); err != nil {
 			return nil, nil, err
 		}
-		if err := s.window(ctx, snap, &t, now, noted[name]); err != nil {
-			return nil, nil, err
+		if ended := k.caps[name].Ended(); ended != "" {
+			s.tell("headroom: pull: %s: %s", name, ended)
+		}
+		if wait := time.Until(t.NotBefore); wait >= toldWait {
+			s.tell("headroom: pull: %s: waits until %s, as the vendor's last answer asks", name,
+				measure.Stamp(t.NotBefore, time.UTC))
 		}
 		ready = append(ready, t)
 	}
 	return ready, failed, nil
-}
-
-// caps are the egress caps that an audit finds, of the tenants that have one.
-func (s *session) caps(ctx context.Context, names []string) (map[string]egress.Cap, error) {
-	snap, names, err := s.snapshot(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	defer snap.Close()
-	sp := span{asOf: time.Now().UTC().Truncate(time.Microsecond)}
-	r, err := s.audit(ctx, snap, sp, names)
-	if err != nil {
-		return nil, err
-	}
-	rows := s.tenantRows(snap, r, names)
-	caps := map[string]egress.Cap{}
-	for _, row := range rows {
-		caps[row.Tenant] = row.Cap
-	}
-	return caps, nil
-}
-
-// window fills in what counts in a tenant's rolling window now: bytes, and the last refusal, of
-// which there may be a note, the zero time without one, where the log has no row.
-func (s *session) window(
-	ctx context.Context, snap store.Snapshot, t *pull.Tenant, now, noted time.Time,
-) error {
-	events, err := egress.ReadEvents(ctx, snap, now.UnixMicro())
-	if err != nil {
-		return err
-	}
-	from := now.Add(-s.policy.Egress.Window).UnixMicro() + 1
-	for _, at := range events.Resets[t.Name] {
-		from = max(from, at+1)
-	}
-	if at := noted.UnixMicro(); at >= from && !noted.After(now) {
-		t.Refused = noted
-	}
-	class := map[*store.Route]bool{}
-	for batch, err := range snap.Scan(ctx, t.Name, store.Range{From: from, To: math.MaxInt64}) {
-		if err != nil {
-			return err
-		}
-		for i := range batch {
-			c := &batch[i]
-			counts, known := class[c.Route]
-			if !known {
-				counts = egress.Counts(s.policy, egress.Class(s.policy, c.Route))
-				class[c.Route] = counts
-			}
-			at := time.UnixMicro(c.StartedAt)
-			if counts && c.ResponseBytes > 0 {
-				t.Spent = append(t.Spent, pull.Spend{At: at, Bytes: c.ResponseBytes})
-			}
-			if counts && s.policy.Role(c.Status) == limits.RoleEgressCap && at.After(t.Refused) {
-				t.Refused = at
-			}
-		}
-	}
-	return nil
 }
 
 // client calls a tenant's API, recorded and paced.
@@ -205,13 +140,13 @@ func (s *session) client(
 	if to := s.pullUpstream(tenant, o); to != nil {
 		base = elsewhere{base, to, s.policy, tenant}
 	}
-	if o.lock != nil {
-		base = refusals{base, s.policy, func() {
-			if err := o.lock.NoteRefusal(tenant, time.Now()); err != nil {
-				s.warn("headroom: pull: %s: %v", tenant, err)
-			}
-		}}
-	}
+	base = refusals{base, s.policy, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, flushPatience)
+		defer cancel()
+		if err := o.held.note(ctx, tenant); err != nil {
+			s.warn("headroom: pull: %s: %v", tenant, err)
+		}
+	}}
 	rt := ingest.NewTransport(api.WithoutReplays(base), rec, ingest.WithPolicy(s.policy),
 		ingest.WithHashKey(s.store.HashKey()), ingest.WithClient("headroom-pull"),
 		ingest.WithSource(&store.Source{Kind: "transport", Name: "pull"}), ingest.WithPacer(pacer))

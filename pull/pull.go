@@ -59,6 +59,9 @@ type Tenant struct {
 	// Refused is when the vendor last refused for egress, by a status of the policy's role, with no
 	// reset since: for RefusedWait nothing is asked for. The zero time means never.
 	Refused time.Time
+	// NotBefore is when the first request may be sent: until then the vendor's last answers, to this
+	// program or another, ask to wait. The zero time means now.
+	NotBefore time.Time
 	// Until is when the tenant's nightly window ends; the zero time means no end.
 	Until time.Time
 }

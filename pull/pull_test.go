@@ -475,3 +475,24 @@ func TestRunFlushesRefusals(t *testing.T) {
 		t.Errorf("%d flushes, %+v", flushes, res)
 	}
 }
+
+// Nothing is asked for before the vendor's last answers let it, and a run that is ended meanwhile asks for nothing.
+func TestRunWaitsUntilItMayBegin(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	tn := w.tenant()
+	tn.NotBefore = w.clock.Now().Add(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	results, err := Run(ctx, []Tenant{tn}, Options{
+		Policy: policy(t), Log: w.log, To: Folder(w.dir), Now: w.clock.Now,
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	})
+	if err != nil || !errors.Is(results[0].Err, ErrInterrupted) || len(w.vendor.Log("acme")) > 0 {
+		t.Errorf("ended while it waited: %v, %+v, %d requests", err, results, len(w.vendor.Log("acme")))
+	}
+	res := w.run(tn, nil)
+	log := w.vendor.Log("acme")
+	if !res.Complete() || log[0].Time.Before(tn.NotBefore) || res.Started.Before(tn.NotBefore) {
+		t.Errorf("%+v; the first request came at %v, not from %v on", res, log[0].Time, tn.NotBefore)
+	}
+}

@@ -65,13 +65,25 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context) Result {
+	err := r.awaitStart(ctx)
 	r.started = r.o.Now()
 	r.result = Result{Tenant: r.t.Name, Started: r.started}
-	if r.result.Err = r.pull(ctx); errors.Is(r.result.Err, context.Canceled) && ctx.Err() != nil {
+	if err == nil {
+		err = r.pull(ctx)
+	}
+	if r.result.Err = err; errors.Is(r.result.Err, context.Canceled) && ctx.Err() != nil {
 		r.result.Err = interrupted(ctx)
 	}
 	r.result.Ended = r.o.Now()
 	return r.result
+}
+
+// awaitStart waits until the tenant may be asked.
+func (r *runner) awaitStart(ctx context.Context) error {
+	if wait := r.t.NotBefore.Sub(r.o.Now()); !r.t.NotBefore.IsZero() && wait > 0 {
+		return r.o.Sleep(ctx, wait)
+	}
+	return nil
 }
 
 func (r *runner) pull(ctx context.Context) error {

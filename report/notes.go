@@ -151,7 +151,22 @@ func Notes(r *analyze.Report) []string {
 			all = append(all, s.note)
 		}
 	}
-	return all
+	return append(all, refusalNotes(r)...)
+}
+
+// refusalNotes tell of the first few caps that are, or were, learned from a refusal until when.
+func refusalNotes(r *analyze.Report) (notes []string) {
+	for i := range r.Tenants {
+		if note := r.Tenants[i].Egress.Cap.Note(); note != "" {
+			notes = append(notes, text.Clean(r.Tenants[i].Tenant)+": "+note)
+		}
+	}
+	const few = 3
+	if more := int64(len(notes) - few); more > 0 {
+		notes = append(notes[:few], measure.Count(more, "more tenant")+
+			" with such a cap; \"headroom forecast\" tells of each.")
+	}
+	return notes
 }
 
 // Nothing says that a report is about no tenant at all.

@@ -24,6 +24,12 @@ type Lease interface {
 	// Renew makes the lease last for its ttl from now on. It fails with ErrLeaseLost where another
 	// process has the tenant; any other error may pass.
 	Renew(ctx context.Context) error
+	// NoteRefusal notes that the vendor refused the tenant for egress just now, for whoever takes the
+	// tenant next: this process may be killed before the log has the request's row.
+	NoteRefusal(ctx context.Context) error
+	// Refused is when that was last noted before the lease was taken, by this machine's clock; the
+	// zero time means never.
+	Refused() time.Time
 	// Release gives the tenant back.
 	Release(ctx context.Context) error
 }

@@ -1,6 +1,10 @@
 package egress
 
-import "github.com/6dcca832/headroom/limits"
+import (
+	"time"
+
+	"github.com/6dcca832/headroom/limits"
+)
 
 // Window keeps the exact rolling sum of bytes over (t − length, t], and its maximum over all
 // requests. NewWindow makes one.
@@ -21,10 +25,17 @@ type Window struct {
 	PeakAt int64 // the first group with that sum; of no meaning before one is judged
 	Total  int64
 	// Survived is the largest sum just before a request that was served, Refused the smallest just
-	// before one refused for egress, -1 without one. Either starts anew when the other contradicts
-	// it; see learn.
+	// before one refused for egress. Either starts anew when the other contradicts it; see learn.
 	Survived, Refused int64
+	// RefusedAt is the start of the last request that was refused, of meaning where HasRefused is set.
+	RefusedAt  int64
+	HasRefused bool
+	// First is when the tenant's log begins: with the first request that Begin is told of, unless it
+	// is set before.
+	First    int64
+	HasFirst bool
 
+	length int64 // microseconds
 	// memory is all that Cells lies in, from where it began to where it ends.
 	memory []Cell
 }
@@ -32,20 +43,23 @@ type Window struct {
 // Cell is what came at one time.
 type Cell struct{ At, Bytes int64 }
 
-// NewWindow is a window before the first request.
-func NewWindow() Window { return Window{Refused: -1} }
+// NewWindow is a window of a length before the first request.
+func NewWindow(length time.Duration) Window { return Window{length: length.Microseconds()} }
 
 // Begin moves the window's end to the start of the next request, which may be that of the last one.
-func (w *Window) Begin(t *Tenant, length, at int64) {
+func (w *Window) Begin(t *Tenant, at int64) {
 	if at == w.At && w.Begun {
 		return
+	}
+	if !w.HasFirst {
+		w.First, w.HasFirst = at, true
 	}
 	w.Close()
 	for w.Reset < len(t.Resets) && t.Resets[w.Reset] <= at {
 		w.drop(t.Resets[w.Reset])
 		w.Reset++
 	}
-	w.drop(at - length)
+	w.drop(at - w.length)
 	w.At, w.Begun = at, true
 }
 
@@ -104,25 +118,26 @@ func (w *Window) LearnFrom(role limits.Role) {
 
 // learn compares a sum with those before. A refusal below a sum that was served, or a request
 // served above a sum that was refused, means that the cap has changed in between: what was learned
-// before is then out of date.
+// before is then out of date. So is a refusal that counts no longer when the next one comes.
 func (w *Window) learn(sum int64, refused bool) {
 	switch {
-	case refused && (w.Refused < 0 || sum < w.Refused):
-		w.Refused = sum
+	case refused:
+		if w.HasRefused && w.At < w.refusalEnds() {
+			sum = min(sum, w.Refused)
+		}
+		w.Refused, w.RefusedAt, w.HasRefused = sum, w.At, true
 		if w.Survived > sum {
 			w.Survived = 0
 		}
-	case !refused && sum > w.Survived:
+	case sum > w.Survived:
 		w.Survived = sum
-		if w.Refused < sum {
-			w.Refused = -1
-		}
+		w.HasRefused = w.HasRefused && sum <= w.Refused
 	}
 }
 
 // Current is the sum over (asOf − length, asOf], for an asOf at or after the last request.
-func (w *Window) Current(resets []int64, asOf, length int64) (sum int64) {
-	from := asOf - length
+func (w *Window) Current(resets []int64, asOf int64) (sum int64) {
+	from := asOf - w.length
 	for _, r := range resets {
 		if r <= asOf {
 			from = max(from, r)

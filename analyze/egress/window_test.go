@@ -2,15 +2,16 @@ package egress
 
 import (
 	"testing"
+	"time"
 
 	"github.com/6dcca832/headroom/limits"
 )
 
 // feedWindow adds requests of (start, bytes) to a window of length 100.
 func feedWindow(t *Tenant, requests ...[2]int64) *Window {
-	w := NewWindow()
+	w := NewWindow(100 * time.Microsecond)
 	for _, r := range requests {
-		w.Begin(t, 100, r[0])
+		w.Begin(t, r[0])
 		w.Add(t, r[1])
 		w.Open = true
 	}
@@ -43,7 +44,7 @@ func TestWindow(t *testing.T) {
 			if w.Peak != c.peak || w.PeakAt != c.at {
 				t.Errorf("peak %d at %d, want %d at %d", w.Peak, w.PeakAt, c.peak, c.at)
 			}
-			if got := w.Current(c.resets, c.asOf, 100); got != c.current {
+			if got := w.Current(c.resets, c.asOf); got != c.current {
 				t.Errorf("current %d, want %d", got, c.current)
 			}
 		})
@@ -74,12 +75,16 @@ func TestWindowLearns(t *testing.T) {
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := NewWindow()
+			w := NewWindow(time.Hour)
 			for _, a := range c.answers {
 				w.learn(a.sum, a.refused)
 			}
-			if w.Survived != c.survived || w.Refused != c.refused {
-				t.Errorf("survived %d, refused %d, want %d and %d", w.Survived, w.Refused, c.survived, c.refused)
+			refused := w.Refused
+			if !w.HasRefused {
+				refused = -1
+			}
+			if w.Survived != c.survived || refused != c.refused {
+				t.Errorf("survived %d, refused %d, want %d and %d", w.Survived, refused, c.survived, c.refused)
 			}
 		})
 	}
@@ -89,12 +94,12 @@ func TestWindowLearns(t *testing.T) {
 // serves more than that: then the refusal had bytes in it that the log does not know.
 func TestWindowLearnsAfterAReset(t *testing.T) {
 	tn := &Tenant{Resets: []int64{50}}
-	w := NewWindow()
+	w := NewWindow(1000 * time.Microsecond)
 	answer := func(at, bytes int64, role limits.Role) int64 {
-		w.Begin(tn, 1000, at)
+		w.Begin(tn, at)
 		w.LearnFrom(role)
 		w.Add(tn, bytes)
-		return w.Resolve(tn.Cap, func(int, float64) int64 { return 0 }).Bytes
+		return w.Resolve(tn.Cap, func(int, float64) int64 { return 0 }, at).Bytes
 	}
 	answer(10, 300, limits.RoleOK)
 	if got := answer(20, 0, limits.RoleEgressCap); got != 300 {
@@ -108,5 +113,52 @@ func TestWindowLearnsAfterAReset(t *testing.T) {
 	}
 	if w.Survived != 400 {
 		t.Errorf("the vendor served at a sum of %d", w.Survived)
+	}
+}
+
+// A refusal counts for 28 days, or for a window where the log begins less than a window before it; one that counts no longer
+// when the next comes does not bound that one.
+func TestRefusalEnds(t *testing.T) {
+	const window, day = 5 * 24 * time.Hour, 24 * time.Hour
+	micros := func(d time.Duration) int64 { return d.Microseconds() }
+	type answer struct {
+		at      time.Duration
+		bytes   int64
+		refused bool
+	}
+	for name, c := range map[string]struct {
+		answers []answer
+		asOf    time.Duration
+		want    int64 // the cap, 0 without one
+		refusal int64
+		short   bool
+	}{
+		"holds":                   {[]answer{{0, 7, false}, {6 * day, 10, false}, {7 * day, 0, true}}, 35*day - 1000, 10, 10, false},
+		"ends":                    {[]answer{{0, 7, false}, {6 * day, 10, false}, {7 * day, 0, true}}, 35 * day, 0, 10, false},
+		"is told no more":         {[]answer{{0, 7, false}, {6 * day, 10, false}, {7 * day, 0, true}}, 63 * day, 0, 0, false},
+		"begins a window before":  {[]answer{{day, 10, false}, {6 * day, 0, true}}, 34*day - 1000, 0, 0, false}, // no bytes in it
+		"short holds":             {[]answer{{day, 10, false}, {5 * day, 0, true}}, 10*day - 1000, 10, 10, true},
+		"short ends":              {[]answer{{day, 10, false}, {5 * day, 0, true}}, 10 * day, 0, 10, true},
+		"the last counts":         {[]answer{{0, 7, false}, {6 * day, 10, false}, {7 * day, 0, true}, {8 * day, 0, true}}, 36*day - 1000, 10, 10, false},
+		"the smallest of two":     {[]answer{{0, 1, false}, {20 * day, 10, false}, {21 * day, 0, true}, {30 * day, 9, false}, {31 * day, 0, true}}, 32 * day, 9, 9, false},
+		"the first has ended":     {[]answer{{0, 1, false}, {6 * day, 9, false}, {7 * day, 0, true}, {40 * day, 9, false}, {41 * day, 6, false}, {42 * day, 0, true}}, 43 * day, 15, 15, false},
+		"the first has not ended": {[]answer{{0, 1, false}, {6 * day, 9, false}, {7 * day, 0, true}, {20 * day, 9, false}, {21 * day, 6, false}, {22 * day, 0, true}}, 23 * day, 9, 9, false},
+	} {
+		w := NewWindow(window)
+		for _, a := range c.answers {
+			w.Begin(&Tenant{}, micros(a.at))
+			w.LearnFrom(map[bool]limits.Role{false: limits.RoleOK, true: limits.RoleEgressCap}[a.refused])
+			w.Add(&Tenant{}, a.bytes)
+		}
+		got := w.Resolve(CapFacts{}, func(int, float64) int64 { return 0 }, micros(c.asOf))
+		if got.Bytes != c.want || got.High != c.want || got.Refusal.Bytes != c.refusal || got.Refusal.Short > 0 != c.short {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if (got.Known() != "") != (c.want > 0) || (got.Ended() != "") != (c.want == 0 && c.refusal > 0) {
+			t.Errorf("%s: known %q, ended %q", name, got.Known(), got.Ended())
+		}
+		if told := w.Resolve(CapFacts{Told: 5}, nil, micros(c.asOf)); told.Bytes != 5 || told.Note() != "" {
+			t.Errorf("%s, but told: %+v", name, told)
+		}
 	}
 }

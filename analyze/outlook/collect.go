@@ -126,13 +126,14 @@ func newCollector(p *limits.Policy, t egress.Tenant, asOf int64, seen *egress.It
 		routes: map[*store.Route]route{},
 		items:  map[int64]float64{},
 	}
-	c.window = egress.NewWindow()
+	c.window = egress.NewWindow(p.Egress.Window)
 	return c
 }
 
 // add takes in the next request, in order of (StartedAt, ID).
 func (c *collector) add(r *store.Call) {
 	c.lastAt, c.live = r.StartedAt, r.Source.Live()
+	c.window.Begin(&c.tenant, r.StartedAt)
 	rt, ok := c.routes[r.Route]
 	if !ok {
 		rt = route{method: r.Route.Method, class: egress.Class(c.policy, r.Route)}
@@ -145,7 +146,6 @@ func (c *collector) add(r *store.Call) {
 	q := *r
 	q.ResponseBytes = min(max(q.ResponseBytes, 0), mostBytes)
 	role := egress.Role(c.policy, q.Status, rt.class)
-	c.window.Begin(&c.tenant, c.policy.Egress.Window.Microseconds(), q.StartedAt)
 	c.window.LearnFrom(role)
 	c.window.Add(&c.tenant, q.ResponseBytes)
 	if c.asOf-q.StartedAt < 30*dayMicros {
@@ -227,7 +227,7 @@ func (c *collector) closeDay() {
 // finish moves the window's end to asOf.
 func (c *collector) finish() {
 	c.closeDay()
-	c.window.Begin(&c.tenant, c.policy.Egress.Window.Microseconds(), c.asOf)
+	c.window.Begin(&c.tenant, c.asOf)
 }
 
 // current is the sum of the window that ends at asOf.
@@ -252,7 +252,9 @@ func (c *collector) room() []RoomHour {
 }
 
 // cap is what is known of the cap.
-func (c *collector) cap() egress.Cap { return c.window.Resolve(c.tenant.Cap, c.policy.Egress.Cap) }
+func (c *collector) cap() egress.Cap {
+	return c.window.Resolve(c.tenant.Cap, c.policy.Egress.Cap, c.asOf)
+}
 
 // meanSize is that of a complete download; 0 without one.
 func (c *collector) meanSize() float64 {

@@ -218,8 +218,10 @@ func newProjection(c *collector, o Options) Projection {
 		Tenant: c.tenant.Name, AsOf: o.AsOf.UTC(), Window: WindowDays(o.Policy), Cap: limit,
 		Current: whole(c.current()), History: len(c.days), Chance: -1, Room: c.room(),
 	}
-	if note != "" {
-		p.Notes = append(p.Notes, note)
+	for _, note := range []string{note, limit.Note()} {
+		if note != "" {
+			p.Notes = append(p.Notes, note)
+		}
 	}
 	if c.lastAt > 0 {
 		p.DataUntil = time.UnixMicro(c.lastAt).UTC()

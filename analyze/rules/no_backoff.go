@@ -45,7 +45,7 @@ type Backoff struct {
 func (j *noBackoffJudge) Hear(c *Call, fire Fire) bool {
 	b, ok := j.Runs[c.Class]
 	if ok {
-		if gap, wait := c.StartedAt-b.At, j.wait(c.Kind, b); gap < wait {
+		if gap, wait := c.StartedAt-b.At, b.Wait(j.facts.Policy, c.Class); gap < wait {
 			fire(hit(c, func() string {
 				return fmt.Sprintf("started %s after refusal number %d in a row; the wait is %s",
 					measure.Duration(gap), b.Run, measure.Duration(wait))
@@ -60,13 +60,14 @@ func (j *noBackoffJudge) Hear(c *Call, fire Fire) bool {
 	return len(j.Runs) > 0
 }
 
-// wait is max(Retry-After, min(limit, interval × 2^(n−1))) after n refusals.
-func (j *noBackoffJudge) wait(k *Kind, b Backoff) int64 {
+// Wait is max(Retry-After, min(limit, interval × 2^(n−1))) after n refusals of a class, in
+// microseconds.
+func (b Backoff) Wait(p *limits.Policy, class string) int64 {
 	interval := PlainInterval.Microseconds()
-	if k.Paced {
-		interval = j.facts.Policy.Frequency.MinInterval.Microseconds()
+	if class == p.Frequency.Class {
+		interval = p.Frequency.MinInterval.Microseconds()
 	}
-	wait := j.facts.Policy.Frequency.BackoffMax.Microseconds()
+	wait := p.Frequency.BackoffMax.Microseconds()
 	if n := b.Run - 1; n < 32 && interval<<n < wait {
 		wait = interval << n
 	}

@@ -24,6 +24,8 @@ type lease struct {
 	fence  int64
 	holder string
 	ttl    time.Duration
+	// refused is when a refusal for egress was last noted; the zero time means never.
+	refused time.Time
 }
 
 // TakeLease implements store.Leaser, by the server's clock. A time farther away than any lease
@@ -36,17 +38,22 @@ func (s *Store) TakeLease(
 		return nil, false, err
 	}
 	l := &lease{store: s, name: tenant, tenant: id, holder: rand.Text(), ttl: ttl}
+	var ago *int64
 	err = s.pool.QueryRow(ctx, `INSERT INTO lease AS l (tenant_id, fence, holder, until_at)
 		VALUES ($1, 1, $2, `+clockNow+` + $3)
 		ON CONFLICT (tenant_id) DO UPDATE
 		SET fence = l.fence + 1, holder = excluded.holder, until_at = excluded.until_at
 		WHERE l.until_at <= excluded.until_at - $3 OR l.until_at > excluded.until_at + $3
-		RETURNING fence`, id, l.holder, ttl.Microseconds()).Scan(&l.fence)
+		RETURNING fence, `+clockNow+` - refused_at`, id, l.holder, ttl.Microseconds()).
+		Scan(&l.fence, &ago)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, s.failedTo("write", err)
+	}
+	if ago != nil {
+		l.refused = time.Now().Add(-time.Duration(*ago) * time.Microsecond)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,8 +63,17 @@ func (s *Store) TakeLease(
 
 // Renew implements store.Lease. A lease that expired and was taken by nobody is good again.
 func (l *lease) Renew(ctx context.Context) error {
-	return l.update(ctx, clockNow+fmt.Sprintf(" + %d", l.ttl.Microseconds()))
+	return l.update(ctx, fmt.Sprintf("until_at = %s + %d", clockNow, l.ttl.Microseconds()))
 }
+
+// NoteRefusal implements store.Lease, by the server's clock: the machine that reads it may go by
+// another than the one that writes it.
+func (l *lease) NoteRefusal(ctx context.Context) error {
+	return l.update(ctx, "refused_at = "+clockNow)
+}
+
+// Refused implements store.Lease.
+func (l *lease) Refused() time.Time { return l.refused }
 
 // Release implements store.Lease.
 func (l *lease) Release(ctx context.Context) error {
@@ -66,11 +82,11 @@ func (l *lease) Release(ctx context.Context) error {
 		delete(l.store.leases, l.tenant)
 	}
 	l.store.mu.Unlock()
-	return l.update(ctx, "0")
+	return l.update(ctx, "until_at = 0")
 }
 
-func (l *lease) update(ctx context.Context, until string) error {
-	tag, err := l.store.pool.Exec(ctx, "UPDATE lease SET until_at = "+until+
+func (l *lease) update(ctx context.Context, set string) error {
+	tag, err := l.store.pool.Exec(ctx, "UPDATE lease SET "+set+
 		" WHERE tenant_id = $1 AND fence = $2 AND holder = $3", l.tenant, l.fence, l.holder)
 	if err != nil {
 		return l.store.failedTo("write", err)

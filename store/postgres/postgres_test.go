@@ -470,3 +470,39 @@ func TestLeases(t *testing.T) {
 		t.Errorf("the ledger has %d rows, not 3", rows)
 	}
 }
+
+// Whoever takes a tenant learns when a refusal for egress was last noted, whatever the machines' clocks say. One who lost
+// the tenant notes nothing.
+func TestLeaseNotesRefusals(t *testing.T) {
+	url := pgtest.Schema(t)
+	s := openTest(t, url)
+	take := func() store.Lease {
+		t.Helper()
+		l, ok, err := s.TakeLease(ctx, "acme", time.Hour)
+		if must(t, err); !ok {
+			t.Fatal("a free tenant was refused")
+		}
+		return l
+	}
+	first := take()
+	if at := first.Refused(); !at.IsZero() {
+		t.Errorf("refused at %v before anything was noted", at)
+	}
+	before := time.Now()
+	must(t, first.NoteRefusal(ctx))
+	must(t, first.Release(ctx))
+	second := take()
+	// Subtracting the time that the server took to answer may make it earlier.
+	if at := second.Refused(); at.Before(before.Add(-time.Minute)) || at.After(time.Now()) {
+		t.Errorf("noted at %v, read as %v", before, at)
+	}
+	_, err := s.pool.Exec(ctx, "UPDATE lease SET until_at = 0, refused_at = refused_at - 3600000000")
+	must(t, err)
+	third := take()
+	if err := second.NoteRefusal(ctx); !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("who lost the tenant notes: %v", err)
+	}
+	if ago := time.Since(third.Refused()); ago < time.Hour {
+		t.Errorf("an hour later it was %v ago", ago)
+	}
+}

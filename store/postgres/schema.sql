@@ -296,7 +296,8 @@ CREATE TABLE lease (
   tenant_id bigint PRIMARY KEY,                  -- the tenant that one process pulls
   fence     bigint NOT NULL,                     -- the lease's number: each taking adds one
   holder    text NOT NULL,                       -- a random word of the process
-  until_at  bigint NOT NULL                      -- when it expires
+  until_at  bigint NOT NULL,                     -- when it expires
+  refused_at bigint                              -- when the vendor last refused the tenant for egress; NULL: never
 );
 
 -- The log with its names joined, for reading by people. The values of request.key take their places in the template.

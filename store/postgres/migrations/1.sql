@@ -1,4 +1,5 @@
--- Format 1 to 2: seals, and triggers that refuse changes of the log. Whoever could read the log can read the seals.
+-- Format 1 to 2: seals, and triggers that refuse changes of the log; a lease notes refusals. Whoever could read the log can
+-- read the seals.
 
 CREATE TABLE seal_log (
   tenant_id  bigint PRIMARY KEY,
@@ -112,3 +113,5 @@ BEGIN
     EXECUTE 'GRANT SELECT ON ' || seals || ' TO ' || who;
   END LOOP;
 END $$;
+
+ALTER TABLE lease ADD COLUMN refused_at bigint;
