@@ -26,7 +26,7 @@ const hookPatience = 10 * time.Second
 var hooked = map[string]bool{"audit": true, "pull": true}
 
 // hookWord is what a hook gets, as JSON; FORMATS.md describes it. Of tenants it has the names and
-// what the audit told of them: a hook for somebody else's server is better on_start or on_success.
+// what the command told of them: a hook for somebody else's server is better on_start or on_success.
 type hookWord struct {
 	Event   string       `json:"event"`
 	Command string       `json:"command"`
@@ -35,11 +35,15 @@ type hookWord struct {
 	Tenants []hookTenant `json:"tenants,omitempty"`
 }
 
-// hookTenant is a tenant that an audit told something of.
+// hookTenant is a tenant that an audit told something of, or whose pull is not complete.
 type hookTenant struct {
-	Tenant    string          `json:"tenant"`
-	Verdict   analyze.Verdict `json:"verdict"`
-	Incidents []string        `json:"incidents"` // their ids, the first to act on first
+	Tenant string `json:"tenant"`
+	// Of an audit. Incidents are ids, the first to act on first; nil for a pull.
+	Verdict   analyze.Verdict `json:"verdict,omitempty"`
+	Incidents []string        `json:"incidents,omitzero"`
+	// Of a pull: how many listed recordings are missing, and what made it fail.
+	Missing int    `json:"missing,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // hookTenants are the tenants that an audit tells something of, in its order: those that do not

@@ -15,6 +15,7 @@ import (
 func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOptions) error {
 	var missing, failed, stored, planned, fits int
 	var bytes int64
+	s.told = pullTold(results, o.DryRun)
 	for i := range results {
 		r := &results[i]
 		missing, stored, bytes = missing+len(r.Missing), stored+r.Stored, bytes+r.Bytes
@@ -48,6 +49,25 @@ func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOpt
 		return errPartly
 	}
 	return nil
+}
+
+// pullTold are the tenants that a hook is told of: those that failed, and those of which recordings
+// are missing, unless none was to be fetched.
+func pullTold(results []pull.Result, dryRun bool) (all []hookTenant) {
+	for i := range results {
+		r := &results[i]
+		told := hookTenant{Tenant: r.Tenant}
+		if !dryRun {
+			told.Missing = len(r.Missing)
+		}
+		if r.Err != nil {
+			told.Error = oneLine(plainerr.Text(r.Err))
+		}
+		if told.Missing > 0 || told.Error != "" {
+			all = append(all, told)
+		}
+	}
+	return all
 }
 
 func pullRows(results []pull.Result) []report.PullRow {
