@@ -64,13 +64,17 @@ func (l *lineFormat) time(texts []string) string {
 			continue
 		}
 		n := jsonscan.Digits(texts[part.group])
-		if n < 0 || len(texts[part.group]) > 18 {
+		most := int64(latestEpoch)
+		if part.isPart {
+			most = 1
+		}
+		if n < 0 || len(texts[part.group]) > 18 || n >= most*part.perSecond {
 			return ""
 		}
-		if part.isPart {
-			sub = n * (1e6 / part.perSecond)
+		if n *= 1e6 / part.perSecond; part.isPart {
+			sub = n
 		} else {
-			epoch, micros = true, n*(1e6/part.perSecond)
+			epoch, micros = true, n
 		}
 	}
 	if !epoch {

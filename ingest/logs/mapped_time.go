@@ -112,20 +112,26 @@ var spacedZone = regexp.MustCompile(`^(\S+[ T]\S+) ([+-]\d\d:?\d\d)(?: [A-Z]{3,5
 
 // readEpoch reads a number since 1970; perSecond is 0 where the number's size decides.
 func readEpoch(text string, perSecond float64) (micros, resolution int64, reason string) {
-	whole, sub, hasSub := strings.Cut(text, ".")
-	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || n < 0 || strings.ContainsAny(text, "eE") {
+	if strings.ContainsAny(text, "eE") { // as 1.7935e9
 		x, err := strconv.ParseFloat(text, 64)
-		if err != nil || x < 0 || x > 1e19 {
+		if err != nil {
 			return 0, 0, badTime
 		}
-		return readEpoch(strconv.FormatFloat(x, 'f', -1, 64), perSecond)
+		text = strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	whole, sub, hasSub := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || n < 0 {
+		return 0, 0, badTime
 	}
 	if perSecond == 0 {
 		perSecond = 1
-		for n >= 1e11*int64(perSecond) && perSecond < 1e9 {
+		for n >= latestEpoch*int64(perSecond) && perSecond < 1e9 {
 			perSecond *= 1000
 		}
+	}
+	if float64(n) >= latestEpoch*perSecond {
+		return 0, 0, badTime
 	}
 	part, _ := parseFraction(sub) // microseconds of a unit
 	if hasSub && part < 0 {
@@ -142,6 +148,9 @@ func readEpoch(text string, perSecond float64) (micros, resolution int64, reason
 	}
 	return n / 1e3, 0, ""
 }
+
+// latestEpoch, in seconds since 1970, is in the year 5138: what is larger is no count of seconds.
+const latestEpoch = 1e11
 
 // readLayout reads a time by a strftime pattern.
 func readLayout(text string, p place) (micros, resolution int64, reason string) {

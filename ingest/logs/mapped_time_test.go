@@ -26,6 +26,12 @@ func TestTimesByForm(t *testing.T) {
 		{text: "1.793498405e+09", want: "2026-11-01 02:00:05", resolution: wholeSecond},
 		{text: "1.793498405123456789E18", want: "2026-11-01 02:00:05.123456"},
 		{text: "-1e9", says: "not a time"},
+		{text: "9500000000000000000", says: "not a time"}, // more than an int64 holds
+		{text: "9.5e18", says: "not a time"},
+		{text: "1e300", says: "not a time"},
+		// As microseconds, it is 2026 in an int64 that has overflowed.
+		{text: "18448537571709", form: "unix", says: "not a time"},
+		{text: "18448537571709551", form: "unix-ms", says: "not a time"},
 		{text: "2026-11-01 03:00:05.25 +0100", want: "2026-11-01 02:00:05.25"},
 		{text: "2026-11-01 02:00:05 +0000 UTC", want: "2026-11-01 02:00:05", resolution: wholeSecond},
 		{text: "2026-11-01T03:00:05 +01:00", want: "2026-11-01 02:00:05", resolution: wholeSecond},
@@ -63,6 +69,21 @@ func TestTimesByForm(t *testing.T) {
 			t.Errorf("%s by %q: %q, want %q", c.text, c.form, reason, c.says)
 		case c.says == "" && (got != c.want || resolution != c.resolution):
 			t.Errorf("%s by %q: %s ± %d, want %s ± %d", c.text, c.form, got, resolution, c.want, c.resolution)
+		}
+	}
+}
+
+// TestEpochOfLogFormat: a count that an int64 does not hold in microseconds is no time of this
+// century.
+func TestEpochOfLogFormat(t *testing.T) {
+	m, err := ParseLogFormat(`%h %l %u %{sec}t "%r" %>s %b`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for count, want := range map[string]string{"1793498405": "1793498405", "18448537571709": ""} {
+		texts := m.line.match(`10.0.0.1 - - ` + count + ` "GET / HTTP/1.1" 200 5`)
+		if texts == nil || texts[timeGroup] != want {
+			t.Errorf("%s seconds: %q, want %q", count, texts, want)
 		}
 	}
 }
