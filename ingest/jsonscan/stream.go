@@ -40,6 +40,15 @@ func (j *Stream) Peek() (byte, error) {
 	return c, ended(err)
 }
 
+// Begins says whether the value that begins here does so with c. Another value is passed over.
+func (j *Stream) Begins(c byte) (bool, error) {
+	got, err := j.Peek()
+	if err != nil || got == c {
+		return err == nil, err
+	}
+	return false, j.Skip()
+}
+
 // next is Peek, with io.EOF at the end.
 func (j *Stream) next() (byte, error) {
 	for {
@@ -96,8 +105,12 @@ func (j *Stream) List(open, end byte, fn func() error) error {
 	if err := j.expect(open); err != nil {
 		return err
 	}
-	if c, err := j.Peek(); err != nil || c == end {
-		return errors.Join(err, j.expect(end))
+	c, err := j.Peek()
+	if err != nil {
+		return err
+	}
+	if c == end {
+		return j.expect(end)
 	}
 	for {
 		if err := fn(); err != nil {

@@ -118,8 +118,8 @@ func (l *Reader) list(f func(r store.Recording, reason string) error) error {
 }
 
 func (l *Reader) entry() (r store.Recording, reason string, err error) {
-	if c, err := l.json.Peek(); err != nil || c != '{' {
-		return r, "entry is not an object", errors.Join(err, l.json.Skip())
+	if ok, err := l.json.Begins('{'); !ok {
+		return r, "entry is not an object", err
 	}
 	l.key, l.start = jsonscan.Token{}, jsonscan.Token{}
 	l.length, l.size = jsonscan.Token{}, jsonscan.Token{}

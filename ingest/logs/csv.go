@@ -262,11 +262,12 @@ func (t *csvTable) wholeRecord(
 	line textLine, separator byte,
 ) (text string, last textLine, ok bool) {
 	text, last = line.text, line
-	if strings.IndexByte(text, '"') < 0 || !openQuote(text, separator) {
+	if !inQuotes(text, separator, false) {
 		return text, last, true
 	}
 	var more []textLine
-	for len(more) < csvLookahead && len(text) < maxLine {
+	size := len(text)
+	for len(more) < csvLookahead && size < maxLine {
 		next, ok := t.next()
 		if !ok {
 			break
@@ -275,39 +276,42 @@ func (t *csvTable) wholeRecord(
 		if next.flaw != "" {
 			break
 		}
-		text += "\n" + next.text
-		if strings.IndexByte(next.text, '"') >= 0 && !openQuote(text, separator) {
-			return text, last, true
+		size += len("\n") + len(next.text)
+		if !inQuotes(next.text, separator, true) {
+			var b strings.Builder
+			b.WriteString(text)
+			for _, m := range more {
+				b.WriteString("\n" + m.text)
+			}
+			return b.String(), last, true
 		}
 	}
 	t.pending = append(more, t.pending...)
 	return "", last, false
 }
 
-// openQuote says whether text ends inside a quoted field. A quote opens a field only at the field's
-// beginning.
-func openQuote(text string, separator byte) bool {
+// inQuotes says whether a line ends inside a quoted field; open says that it begins in one. A quote
+// opens a field only at the field's beginning.
+func inQuotes(text string, separator byte, open bool) bool {
+	if strings.IndexByte(text, '"') < 0 {
+		return open
+	}
 	for {
-		if !strings.HasPrefix(text, `"`) {
-			i := strings.IndexByte(text, separator)
-			if i < 0 {
-				return false
+		if !open {
+			if text, open = strings.CutPrefix(text, `"`); !open {
+				i := strings.IndexByte(text, separator)
+				if i < 0 {
+					return false
+				}
+				text = text[i+1:]
+				continue
 			}
-			text = text[i+1:]
-			continue
 		}
-		text = text[1:]
-		for {
-			i := strings.IndexByte(text, '"')
-			if i < 0 {
-				return true
-			}
-			text = text[i+1:]
-			if !strings.HasPrefix(text, `"`) {
-				break
-			}
-			text = text[1:]
+		i := strings.IndexByte(text, '"')
+		if i < 0 {
+			return true
 		}
+		text, open = strings.CutPrefix(text[i+1:], `"`)
 	}
 }
 

@@ -59,7 +59,7 @@ func holdsList(text []byte, key string) bool {
 var magics = []struct{ magic, what string }{
 	{"\x1f\x8b", "it is gzip inside gzip: decompress it once"},
 	{"\xff\x06\x00\x00sNaPpY", "it is compressed with snappy: decompress it first"},
-	{"\xff\xfe", utf16}, {"\xfe\xff", utf16},
+	{"\xff\xfe", utf16}, {"\xfe\xff", utf16}, {"\x00\x00\xfe\xff", utf16},
 	{"PK\x03\x04", "it is a ZIP archive: unpack it first (a spreadsheet: save it as CSV)"},
 	{"PK\x05\x06", "it is an empty ZIP archive"},
 	{"PK\x07\x08", "it is part of a ZIP archive: unpack it first"},

@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -98,8 +97,8 @@ func (h *harReader) readLog() error {
 
 // fields reads the named texts of the object that begins here.
 func (h *harReader) fields(into map[string]*string) error {
-	if c, err := h.json.Peek(); err != nil || c != '{' {
-		return errors.Join(err, h.json.Skip())
+	if ok, err := h.json.Begins('{'); !ok {
+		return err
 	}
 	return h.json.Object(func(name string) error {
 		to, ok := into[name]
@@ -129,14 +128,15 @@ type harEntry struct {
 
 func (h *harReader) readEntry() error {
 	var e harEntry
-	if c, err := h.json.Peek(); err != nil || c != '{' {
-		if err := errors.Join(err, h.json.Skip()); err != nil {
-			return err
-		}
+	isObject, err := h.json.Begins('{')
+	if err != nil {
+		return err
+	}
+	if !isObject {
 		h.entry++
 		return h.feeder.reject(h.entry, "entry is not an object")
 	}
-	err := h.pick(map[string]*jsonscan.Token{
+	err = h.pick(map[string]*jsonscan.Token{
 		"startedDateTime": &e.started, "time": &e.time, "_fromCache": &e.fromCache,
 		"_fetchType": &e.fetchType,
 		"_error":     &e.failure, "_failureText": &e.failure, "_errorMessage": &e.failure,
@@ -161,8 +161,8 @@ func (h *harReader) readEntry() error {
 func (h *harReader) pick(
 	scalars map[string]*jsonscan.Token, members map[string]func() error,
 ) error {
-	if c, err := h.json.Peek(); err != nil || c != '{' {
-		return errors.Join(err, h.json.Skip())
+	if ok, err := h.json.Begins('{'); !ok {
+		return err
 	}
 	return h.json.Object(func(name string) error {
 		if read := members[name]; read != nil {
@@ -210,8 +210,8 @@ func (h *harReader) readResponse(e *harEntry) error {
 
 // readHeaders keeps the headers that say something about the answer's time and size.
 func (h *harReader) readHeaders(e *harEntry) error {
-	if c, err := h.json.Peek(); err != nil || c != '[' {
-		return errors.Join(err, h.json.Skip())
+	if ok, err := h.json.Begins('['); !ok {
+		return err
 	}
 	return h.json.List('[', ']', func() error {
 		var name, value string

@@ -214,7 +214,7 @@ func TestRefusedInput(t *testing.T) {
 		{"", "empty"}, {" \n\r\n\t\n", "empty"},
 		{string(gzipOf(t, string(gzipOf(t, record(""))))), "gzip inside gzip"},
 		{"\x1f\x8bnonsense", "cannot be decompressed"},
-		{"\xff\xfe{\x00", "UTF-16"}, {"\xff\xfe\x00\x00{\x00\x00\x00", "UTF-32"}, {"{\x00\"\x00s\x00", "UTF-16"}, {"PK\x03\x04", "ZIP"},
+		{"\xff\xfe{\x00", "UTF-16"}, {"\xff\xfe\x00\x00{\x00\x00\x00", "UTF-32"}, {"\x00\x00\xfe\xff\x00\x00\x00{", "UTF-32"}, {"{\x00\"\x00s\x00", "UTF-16"}, {"PK\x03\x04", "ZIP"},
 		{"\x7fELF\x02\x01\x01\x00\x00\x00\x00", "binary"}, {"<!DOCTYPE html>\n<html>", "HTML"},
 		{"#Software: Microsoft Internet Information Services 8.5\n", "--map iis"}, {"#Version: 1.0\n", "W3C"}, {"[{\"started_at\":1}]", "JSON array"},
 		{"{\"a\":1}\n", "JSON, but not like request records"}, {"hello world\n", "neither JSON Lines"},
@@ -225,6 +225,7 @@ func TestRefusedInput(t *testing.T) {
 		{"[2026-11-01T02:00:05.123Z] \"GET / HTTP/2\" 200 - 0 1000 1500 1400\n", "Envoy"},
 		{"1793498405.123   1500 10.0.0.1 TCP_MISS/200 1300 GET http://a/ - HIER_DIRECT/1.2.3.4 -\n", "Squid"},
 		{"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1793498405123456\n", "journalctl -o cat"},
+		{"{\"log\":{", "ends too early"},
 		{"[{\"startedDateTime\":1}]", "HAR without"}, {"{\"entries\":[{\"startedDateTime\":1}]}", "HAR without"},
 	} {
 		var sink memorySink
@@ -232,8 +233,8 @@ func TestRefusedInput(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) || sink.batches != 0 || result.Read != 0 {
 			t.Errorf("%.40q: got %v, %v, want %q", c.text, result, err, c.says)
 		}
-		if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrEmpty) {
-			t.Errorf("%.40q: %v is none of the sentinels", c.text, err)
+		if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrEmpty) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.40q: %v is none of the sentinels, or more than a line", c.text, err)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func TestCSVStrayQuote(t *testing.T) {
 	}
 }
 
-// checkSplit compares splitCSV and openQuote with encoding/csv on one record.
+// checkSplit compares splitCSV and inQuotes with encoding/csv on one record.
 func checkSplit(t *testing.T, text string) {
 	t.Helper()
 	if strings.ContainsAny(text, "\n\r") || text == "" {
@@ -163,7 +163,7 @@ func checkSplit(t *testing.T, text string) {
 	if (err == nil) != (wantErr == nil) || err == nil && !slices.Equal(got, want) {
 		t.Fatalf("%q: got %q, %v, want %q, %v", text, got, err, want, wantErr)
 	}
-	if err == nil && openQuote(text, ',') {
+	if err == nil && inQuotes(text, ',', false) {
 		t.Fatalf("%q: whole, but taken for open", text)
 	}
 }

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -126,5 +127,22 @@ func TestCutShortByItsError(t *testing.T) {
 	requests, rejects, _ := mustImport(t, text, o)
 	if len(requests) != 1 || !requests[0].CutShort || requests[0].Error == "" {
 		t.Errorf("%+v, %v", requests, rejects)
+	}
+}
+
+// TestQuotesThatNeverClose: what is read ahead behind each of them costs no more than reading it,
+// or a file of some megabytes takes minutes.
+func TestQuotesThatNeverClose(t *testing.T) {
+	line := `x","` + strings.Repeat("y", 8000) + "\n" // open alone, and behind another such line
+	text := "started_at,method,url,status\n" + strings.Repeat(line, 200)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, rejects, _ := mustImport(t, text, acmeOptions(t))
+	runtime.ReadMemStats(&after)
+	if len(rejects) != 200 || !strings.Contains(rejects[0].Reason, "never closed") {
+		t.Errorf("%d rejects: %.1v", len(rejects), rejects)
+	}
+	if spent := int(after.TotalAlloc - before.TotalAlloc); spent > 50*len(text) {
+		t.Errorf("%d bytes of memory were used up by %d", spent, len(text))
 	}
 }
