@@ -132,22 +132,22 @@ func commitClientSource(salts *[4]Salt, client, source string) Commitment {
 
 // salter gives the salts of one log's leaves. It is for one goroutine.
 type salter struct {
-	mac hash.Hash
-	log LogID
-	sum [sha512.Size]byte
+	mac     hash.Hash
+	message [len(LogID{}) + 8]byte // the log's id, then seq
+	sum     [sha512.Size]byte
 }
 
 func newSalter(key SaltKey, log LogID) *salter {
-	return &salter{mac: hmac.New(sha512.New, key[:]), log: log}
+	s := &salter{mac: hmac.New(sha512.New, key[:])}
+	copy(s.message[:], log[:])
+	return s
 }
 
 // salts fills in the salts of the leaf with that seq.
 func (s *salter) salts(seq int64, salts *[4]Salt) {
-	var message [len(LogID{}) + 8]byte
-	copy(message[:], s.log[:])
-	binary.BigEndian.PutUint64(message[len(LogID{}):], uint64(seq))
+	binary.BigEndian.PutUint64(s.message[len(LogID{}):], uint64(seq))
 	s.mac.Reset()
-	s.mac.Write(message[:])
+	s.mac.Write(s.message[:])
 	sum := s.mac.Sum(s.sum[:0])
 	for i := range salts {
 		copy(salts[i][:], sum[i*len(Salt{}):])

@@ -17,6 +17,15 @@ type history struct {
 	reader  *Reader
 	id      int64
 	filters map[int64][]byte // by chunk; nil before the first question
+	// The chunks that were unpacked last, the newest first. The chunk in which an audit goes on holds
+	// the very requests that it asks about, and questions about a repeated pull meet one older chunk
+	// after the other.
+	recent [2]unpackedChunk
+}
+
+type unpackedChunk struct {
+	id   int64 // 0: none yet
+	cols *pack.Columns
 }
 
 // History looks up a tenant's recordings. It is for one goroutine.
@@ -37,13 +46,22 @@ func (h *history) Find(item uint64, until int64) ([]store.Call, error) {
 		if f, ok := h.filters[c.ID]; ok && !pack.MayHold(f, item) {
 			continue
 		}
-		entries, err := h.reader.entries(h.ctx, c)
+		cols, err := h.unpack(c)
 		if err != nil {
 			return nil, fmt.Errorf("look up recording: %w", err)
 		}
-		found = h.pick(found, entries, item, until)
+		for i, other := range cols.Item {
+			if other == item && cols.At[i] <= until {
+				e := cols.Entry(i)
+				found = append(found, h.reader.unpack(&e))
+			}
+		}
 	}
-	found = h.pick(found, h.reader.tail[h.id], item, until)
+	for i := range h.reader.tail[h.id] {
+		if e := &h.reader.tail[h.id][i]; e.Item == item && e.At <= until {
+			found = append(found, h.reader.unpack(e))
+		}
+	}
 	// The tail may begin before the last chunk ends.
 	slices.SortFunc(found, func(x, y store.Call) int {
 		return cmp.Or(cmp.Compare(x.StartedAt, y.StartedAt), cmp.Compare(x.ID, y.ID))
@@ -51,15 +69,23 @@ func (h *history) Find(item uint64, until int64) ([]store.Call, error) {
 	return found, nil
 }
 
-func (h *history) pick(
-	found []store.Call, entries []pack.Entry, item uint64, until int64,
-) []store.Call {
-	for i := range entries {
-		if entries[i].Item == item && entries[i].At <= until {
-			found = append(found, h.reader.unpack(&entries[i]))
-		}
+// unpack gives what a chunk holds, until the second call after this one.
+func (h *history) unpack(c Chunk) (*pack.Columns, error) {
+	if h.recent[0].id == c.ID {
+		return h.recent[0].cols, nil
 	}
-	return found
+	h.recent[0], h.recent[1] = h.recent[1], h.recent[0]
+	if u := &h.recent[0]; u.id != c.ID {
+		if u.cols == nil {
+			u.cols = new(pack.Columns)
+		}
+		u.id = 0
+		if _, err := h.reader.decode(h.ctx, c, nil, u.cols); err != nil {
+			return nil, err
+		}
+		u.id = c.ID
+	}
+	return h.recent[0].cols, nil
 }
 
 func (h *history) load() error {
