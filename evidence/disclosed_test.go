@@ -83,26 +83,7 @@ func rawLineBreak(t testing.TB) (good, raw []byte) {
 	}
 	escaped, other := build(`v\r1`), build("v\r1")
 	good = write(t, escaped.key, escaped.contents(testPolicy, testSettings))
-	c := other.contents(testPolicy, testSettings)
-	signature, err := RawSignature(c.Checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw = reseal(t, other.key, good, func(name string, data []byte) []byte {
-		switch name {
-		case fileLeaves:
-			return c.Leaves
-		case fileCheckpoint:
-			return c.Checkpoint
-		case fileCheckpointRaw:
-			return checkpointBody(c.Checkpoint)
-		case fileCheckpointSig:
-			return signature
-		case fileSeal:
-			return c.Seal
-		}
-		return data
-	})
+	raw = resealAs(t, good, other)
 	return good, raw
 }
 

@@ -4,13 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
 )
 
 // doctored are two logs with the same id and key that differ in one request, honest the one of which
@@ -166,25 +161,7 @@ func TestBundleAgainstAnEarlierBundle(t *testing.T) {
 func forgedOnThePage(t *testing.T, ctx context.Context) {
 	t.Helper()
 	bundles, line := forgedBundles(t)
-	given, err := json.Marshal(bundles)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var shown map[string]string
-	err = chromedp.Run(ctx, chromedp.Evaluate(fmt.Sprintf(`(async () => {
-		const shown = {};
-		$("held").value = %q;
-		for (const [name, data] of Object.entries(%s)) {
-			await run(new Blob([unbase64(data)]));
-			shown[name] = $("grade").textContent + ": " + $("steps").textContent;
-		}
-		return shown;
-	})()`, line, given), &shown, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
-		return p.WithAwaitPromise(true)
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	shown := onThePage(t, ctx, bundles, line)
 	for name := range bundles {
 		if !strings.HasPrefix(shown[name], "altered: ") {
 			t.Errorf("%s: %s", name, shown[name])
@@ -208,7 +185,7 @@ func forgedOnThePage(t *testing.T, ctx context.Context) {
 	}
 	hostile := "</pre><img src=x onerror=\"document.title='broken out'\"><script>document.title='broken out'</script>\u202e<b id=grade>held</b>"
 	c := forged.contents(testPolicy, testSettings)
-	data, err = forged.key.WriteBundle(c, func(c *Content) (Pages, error) {
+	data, err := forged.key.WriteBundle(c, func(c *Content) (Pages, error) {
 		p, err := testRender(c)
 		p.Ticket = []byte(hostile)
 		return p, err

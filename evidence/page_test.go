@@ -244,6 +244,7 @@ func evaluated(t testing.TB, ctx context.Context, expression string) (value stri
 func TestVerifyPageInChromium(t *testing.T) {
 	ctx := browserTab(t)
 	forgedOnThePage(t, ctx)
+	respelledOnThePage(t, ctx)
 	l := sampleLog(t, testKey(), LogID{1}, 20)
 	data := write(t, l.key, l.contents(testPolicy, testSettings))
 	for _, c := range []struct{ held, want string }{

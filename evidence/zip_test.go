@@ -96,6 +96,13 @@ func TestZipRefused(t *testing.T) {
 	if _, err := readZip(writeZip(twice)); err == nil {
 		t.Error("a name that is there twice is accepted")
 	}
+	many := make([]file, 5000)
+	for i := range many {
+		many[i].name = earlierName(i, earlierProof)
+	}
+	if _, err := readZip(writeZip(many)); err != nil {
+		t.Errorf("a bundle of many nights: %v", err)
+	}
 	bomb := file{name: "a", data: make([]byte, 64<<20)}
 	bomb.pack()
 	if _, err := readZip(writeZip([]file{bomb})); err == nil {
