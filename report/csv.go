@@ -114,11 +114,10 @@ func auditCSV(b *bytes.Buffer, r *analyze.Report, o Options) error {
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
 		for _, row := range tenantRecords(t) {
-			row["as_of"], row["tenant"], row["verdict"] = cell(measure.Exact(r.AsOf)), words(
-				t.Tenant), words(string(t.Verdict))
-			row["about"], row["since"], row["until"] = words(string(aboutOf(r))), moment(
-				r.Since), moment(r.Until)
-			row["program"] = words(o.Program)
+			row["as_of"], row["program"] = cell(measure.Exact(r.AsOf)), words(o.Program)
+			row["tenant"], row["verdict"] = words(t.Tenant), words(string(t.Verdict))
+			row["about"], row["since"] = words(string(aboutOf(r))), moment(r.Since)
+			row["until"] = moment(r.Until)
 			if d := o.Database; d != nil {
 				row["database"], row["rows"] = words(d.ID), whole(d.Rows)
 				row["first_row"], row["last_row"] = known(d.FirstRow), known(d.LastRow)

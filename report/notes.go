@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -36,116 +35,56 @@ var sourceNotes = []struct {
 }
 
 // Notes are what a reader must know to trust the figures.
-func Notes(r *analyze.Report) []string {
-	var all []string
-	if r.Dropped > 0 {
-		all = append(
-			all,
-			measure.Count(r.Dropped, "request")+was(
-				r.Dropped)+" dropped while recording: the figures are too low by them.",
-		)
-	}
-	if r.Later > 0 {
-		all = append(
-			all,
-			measure.Count(r.Later, "request")+is(
-				r.Later)+" left out, being later than the moment of the audit.",
-		)
-	}
-	if gone := r.Pruned; !gone.Before.IsZero() {
-		how := ""
-		if gone.Requests > 0 {
-			how = " (" + measure.Count(gone.Requests, "request") + ", " + measure.Bytes(gone.Bytes) + ")"
+func Notes(r *analyze.Report) (all []string) {
+	count := func(n int64, noun string, words ...string) {
+		if n > 0 {
+			all = append(all, measure.Count(n, noun)+strings.Join(words, ""))
 		}
-		all = append(all, "Requests from before "+measure.Stamp(gone.Before, time.UTC)+
-			" were removed from the log"+how+": of that time the figures know nothing."+stillKnown(gone.Nights))
+	}
+	count(r.Dropped, "request", was(r.Dropped), " dropped while recording: the figures are too low by them.")
+	count(r.Later, "request", is(r.Later), " left out, being later than the moment of the audit.")
+	if !r.Pruned.Before.IsZero() {
+		all = append(all, prunedWords(r))
 	}
 	var silent []string
-	var undecided, opaque, foreign, held, redirected, storage, unseen int64
+	var sum analyze.Result
+	var unseen int64
 	sources := map[egress.CapSource]bool{}
 	for i := range r.Tenants {
-		undecided += r.Tenants[i].Spacing.Indeterminate
-		opaque += r.Tenants[i].Opaque
-		foreign += r.Tenants[i].Foreign
-		redirected += r.Tenants[i].Redirected
-		storage += r.Tenants[i].Storage
-		unseen += max(0, r.Tenants[i].Redirected-r.Tenants[i].Storage)
-		held += r.Tenants[i].Held
-		sources[capSource(r.Tenants[i].Egress.Cap)] = true
-		if r.Tenants[i].Requests == 0 {
-			silent = append(silent, text.Clean(r.Tenants[i].Tenant))
+		t := &r.Tenants[i]
+		sum.Spacing.Indeterminate += t.Spacing.Indeterminate
+		sum.Opaque += t.Opaque
+		sum.Foreign += t.Foreign
+		sum.Redirected += t.Redirected
+		sum.Storage += t.Storage
+		unseen += max(0, t.Redirected-t.Storage)
+		sum.Held += t.Held
+		sources[capSource(t.Egress.Cap)] = true
+		if t.Requests == 0 {
+			silent = append(silent, text.Clean(t.Tenant))
 		}
 	}
 	if silent != nil {
-		all = append(
-			all,
-			"No request to judge, so that a pass says nothing: "+firstFew(
-				silent)+". \"headroom tenants\" tells when their last one was.",
-		)
+		all = append(all, "No request to judge, so that a pass says nothing: "+firstFew(silent)+
+			". \"headroom tenants\" tells when their last one was.")
 	}
 	if over := overTenants(r); over != nil {
-		all = append(
-			all,
-			"What happened in incidents that are over does not count against now: "+firstFew(
-				over)+".",
-		)
+		all = append(all, "What happened in incidents that are over does not count against now: "+
+			firstFew(over)+".")
 	}
-	if undecided > 0 {
-		all = append(
-			all,
-			measure.Count(undecided, "gap")+is(
-				undecided,
-			)+" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.",
-		)
-	}
-	if opaque > 0 {
-		all = append(
-			all,
-			measure.Count(
-				opaque,
-				"connection",
-			)+" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.",
-		)
-	}
-	if foreign > 0 {
-		all = append(
-			all,
-			measure.Count(
-				foreign,
-				"request",
-			)+" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).",
-		)
-	}
-	if storage > 0 {
-		all = append(
-			all,
-			measure.Count(
-				storage,
-				"request",
-			)+" to another host than the policy's, a storage that the vendor redirected to: their bytes count as egress.",
-		)
-	}
+	count(sum.Spacing.Indeterminate, "gap", is(sum.Spacing.Indeterminate),
+		" indeterminate (+N?): the log's clock is too coarse to say whether the minimum was kept.")
+	count(sum.Opaque, "connection",
+		" could not be looked into, nor judged: the client did not accept our certificate; see headroom doctor.")
+	count(sum.Foreign, "request",
+		" to hosts that the policy does not know: the rules for recordings were not applied to them; add the host to a copy of the policy (--policy).")
+	count(sum.Storage, "request",
+		" to another host than the policy's, a storage that the vendor redirected to: their bytes count as egress.")
 	if unseen > 0 {
-		all = append(
-			all,
-			fmt.Sprintf(
-				"%s led to a storage, and %s of it %s not seen: what came from there is missing from the egress.",
-				measure.Count(
-					redirected,
-					"answer",
-				),
-				measure.Count(unseen, "request"),
-				strings.TrimSpace(was(unseen)),
-			),
-		)
+		count(sum.Redirected, "answer", " led to a storage, and ", measure.Count(unseen, "request"),
+			" of it", was(unseen), " not seen: what came from there is missing from the egress.")
 	}
-	if held > 0 {
-		all = append(
-			all,
-			measure.Count(held, "request")+was(
-				held)+" held back by --pace, so that the minimum interval was kept.",
-		)
-	}
+	count(sum.Held, "request", was(sum.Held), " held back by --pace, so that the minimum interval was kept.")
 	for _, s := range sourceNotes {
 		if sources[s.source] {
 			all = append(all, s.note)
@@ -167,6 +106,30 @@ func refusalNotes(r *analyze.Report) (notes []string) {
 			" with such a cap; \"headroom forecast\" tells of each.")
 	}
 	return notes
+}
+
+// prunedWords say which requests were removed from the log, and what is still known of them.
+func prunedWords(r *analyze.Report) string {
+	gone, how := r.Pruned, ""
+	if gone.Requests > 0 {
+		how = " (" + measure.Count(gone.Requests, "request") + ", " + measure.Bytes(gone.Bytes) + ")"
+	}
+	return "Requests from before " + measure.Stamp(gone.Before, time.UTC) + " were removed from the log" +
+		how + ": of that time the figures know nothing." + stillKnown(gone.Nights)
+}
+
+func is(n int64) string {
+	if n == 1 {
+		return " is"
+	}
+	return " are"
+}
+
+func was(n int64) string {
+	if n == 1 {
+		return " was"
+	}
+	return " were"
 }
 
 // Nothing says that a report is about no tenant at all.

@@ -190,20 +190,6 @@ func (v *view) all() (n int64) {
 	return n
 }
 
-func is(n int64) string {
-	if n == 1 {
-		return " is"
-	}
-	return " are"
-}
-
-func was(n int64) string {
-	if n == 1 {
-		return " was"
-	}
-	return " were"
-}
-
 // firstFew names the first few tenants: "a, b, c and 4 more".
 func firstFew(names []string) string {
 	const few = 3

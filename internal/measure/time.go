@@ -22,9 +22,7 @@ func ExactMicros(us int64) string { return Exact(time.UnixMicro(us)) }
 func Stamp(t time.Time, loc *time.Location) string { return in(t, loc).Format(stampLayout) }
 
 // PreciseStamp is Stamp with milliseconds, for lists of requests.
-func PreciseStamp(
-	t time.Time, loc *time.Location,
-) string {
+func PreciseStamp(t time.Time, loc *time.Location) string {
 	return in(t, loc).Format(preciseLayout)
 }
 

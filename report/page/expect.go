@@ -65,13 +65,8 @@ func outlookWords(f *outlook.Projection, c clock) (all []string) {
 		all = append(all, "No forecast: "+text.Clean(f.Reason)+".")
 	}
 	if f.Chance >= 0 {
-		all = append(
-			all,
-			"The chance of reaching the cap within "+measure.Count(outlook.ChanceDays,
-				"day")+" is "+measure.Chance(
-				f.Chance,
-			)+".",
-		)
+		all = append(all, "The chance of reaching the cap within "+
+			measure.Count(outlook.ChanceDays, "day")+" is "+measure.Chance(f.Chance)+".")
 	}
 	for _, at := range []struct {
 		t    time.Time

@@ -18,34 +18,20 @@ func vendorRules(p *limits.Policy) (all []pageRule) {
 	if p == nil {
 		return nil
 	}
+	add := func(name, words string, values ...any) {
+		all = append(all, pageRule{text.Clean(name), text.Clean(fmt.Sprintf(words, values...))})
+	}
 	if f := p.Frequency; f.MinInterval > 0 {
-		all = append(
-			all,
-			pageRule{
-				text.Clean(f.Section),
-				fmt.Sprintf("Requests of class %s start at least %s apart, per tenant. %s",
-					text.Clean(f.Class), measure.Span(f.MinInterval), text.Clean(f.BestPractice)),
-			},
-		)
+		add(f.Section, "Requests of class %s start at least %s apart, per tenant. %s",
+			f.Class, measure.Span(f.MinInterval), f.BestPractice)
 	}
 	if e := p.Egress; e.Window > 0 {
-		all = append(
-			all,
-			pageRule{
-				text.Clean(e.Section),
-				fmt.Sprintf("The answers of class %s are capped in bytes, summed over any %s, per tenant.",
-					text.Clean(e.Class), measure.Span(e.Window)),
-			},
-		)
+		add(e.Section, "The answers of class %s are capped in bytes, summed over any %s, per tenant.",
+			e.Class, measure.Span(e.Window))
 	}
 	for _, s := range p.Statuses {
-		all = append(
-			all,
-			pageRule{
-				strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, text.Clean(s.Name))),
-				"Expected as an answer to " + text.Clean(strings.Join(s.Methods, ", ")) + ".",
-			},
-		)
+		add(strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, s.Name)), "Expected as an answer to %s.",
+			strings.Join(s.Methods, ", "))
 	}
 	return all
 }

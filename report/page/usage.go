@@ -22,9 +22,7 @@ type usageData struct {
 func newUsageData(r *analyze.UsageReport) usageData {
 	titles := map[analyze.UsageBy]string{
 		analyze.ByClass: "by class of request", analyze.ByClient: "by client",
-		analyze.ByHour:   "by hour of the week",
-		analyze.ByStatus: "by status", analyze.ByDay: "by day", analyze.ByTenant: "by tenant",
-		analyze.ByRecording: "by recording",
+		analyze.ByHour: "by hour of the week",
 	}
 	u := usageData{Title: titles[r.By]}
 	u.Heads, u.Rows = report.UsageTable(r)
@@ -47,16 +45,12 @@ func usageWords(all []*analyze.UsageReport) string {
 		return ""
 	}
 	t := &all[0].Total
-	s := measure.Count(t.Requests, "request") + ", " + measure.Bytes(
-		t.ResponseBytes) + " down; wasted (refused, downloaded again or repeated in vain): " +
-		measure.Count(t.WastedRequests, "request") + ", " + measure.Bytes(
-		t.WastedBytes,
-	)
+	s := measure.Count(t.Requests, "request") + ", " + measure.Bytes(t.ResponseBytes) +
+		" down; wasted (refused, downloaded again or repeated in vain): " +
+		measure.Count(t.WastedRequests, "request") + ", " + measure.Bytes(t.WastedBytes)
 	if t.Duration.N > 0 {
-		s += "; half of the answers within " + measure.Duration(
-			t.Duration.P50) + ", 95% within " + measure.Duration(
-			t.Duration.P95,
-		)
+		s += "; half of the answers within " + measure.Duration(t.Duration.P50) +
+			", 95% within " + measure.Duration(t.Duration.P95)
 	}
 	if t.BusyShare >= 0 {
 		s += "; the nightly window is busy for " + measure.Percent(t.BusyShare)
