@@ -25,7 +25,7 @@ func checkURL(url string) string {
 // first that fits counts, so the more telling stand first ("connection timed out" is a timeout,
 // "connection reset" a reset).
 var errorWords = []struct{ class, words string }{
-	{"timeout", "timeout|timed out|timed_out|etimedout|deadline"},
+	{"timeout", "timeout|timed out|timed_out|timedout|deadline"},
 	{"dns", "dns|no such host|name_not_resolved|enotfound|eai_again|getaddrinfo|resolve"},
 	{"tls", "tls|ssl|cert|x509|handshake"},
 	{

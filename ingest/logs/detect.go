@@ -256,7 +256,7 @@ var otherLogs = []struct {
 	},
 	{
 		regexp.MustCompile(`^\d{10}\.\d{3} +-?\d+ \S+ [A-Z_]+/\d{3} `),
-		"it looks like Squid's own log: log in Squid's format combined",
+		"it looks like Squid's own log: use --map squid",
 	},
 	{
 		regexp.MustCompile(`^__[A-Z_]+=`),

@@ -274,7 +274,7 @@ func sourceKind(o Options, format string) string {
 	switch {
 	case format != FormatMapped:
 		return format
-	case o.Mapping.layout == layoutLine:
+	case o.Mapping.layout == layoutLine && o.Mapping.builtin() == "":
 		return FormatCombined
 	}
 	return cmp.Or(o.Mapping.builtin(), FormatMapped)

@@ -23,6 +23,9 @@ type lineFormat struct {
 	times []timePart
 	// closed says that the format ends with a quote or bracket, so that a line that fits is whole.
 	closed bool
+	// noRequest says that a line which fits stands for no request to a server: why it is rejected, ""
+	// where it is passed over as a comment is. nil says that each line is a request.
+	noRequest func(texts []string) (reason string, is bool)
 }
 
 // timeGroup stands for the time that is put together from several groups.

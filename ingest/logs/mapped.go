@@ -122,6 +122,11 @@ func (r *mapped) open(line textLine) (record opened, torn bool, reason string) {
 		if texts == nil || line.open && !r.line.closed {
 			return opened{}, true, "line is not in the log format"
 		}
+		if r.line.noRequest != nil {
+			if reason, is := r.line.noRequest(texts); is {
+				return opened{}, false, reason
+			}
+		}
 		return opened{get: func(member string) jsonscan.Token {
 			return tokenOf(texts[jsonscan.Digits(member)])
 		}}, false, ""

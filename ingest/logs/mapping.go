@@ -353,6 +353,8 @@ var builtinMappings = map[string]*Mapping{
 			"response_bytes": at("sent_bytes"), "client": at("client"),
 		},
 	},
+	// Squid's own access.log; its sizes include headers.
+	"squid": {name: "squid", layout: layoutLine, line: squidLine, fields: squidFields},
 	// What curl -w '%{json}' writes when a transfer is over. It has no time of day: the line must add
 	// one.
 	"curl-w": {name: "curl-w", fields: map[string][]place{

@@ -41,6 +41,8 @@ var mappedCases = []mappedCase{
 		started: "02:00:03.75", resolution: 1e6, duration: 1_250_000, bytes: 25019, status: 200, client: "10.0.0.7"},
 	{name: "alb", mapping: "alb", text: `https 2026-11-01T02:00:05.186641Z app/lb/50dc6c495c0c9188 10.0.0.7:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 25057 "GET https://acme.xima.cloud:443` + mappedPath + ` HTTP/1.1" "curl/7.46.0" - - arn:x "Root=1-58337281" "-" "-" 0 2026-11-01T02:00:04.186641Z "forward" "-"`,
 		started: "02:00:04.186641", duration: 1_000_000, bytes: 25057, status: 200, client: "10.0.0.7"},
+	{name: "squid", mapping: "squid", text: `1793498405.750   1250 10.0.0.7 TCP_MISS/200 25223 GET https://acme.xima.cloud` + mappedPath + ` - HIER_DIRECT/192.0.2.1 audio/wav`,
+		started: "02:00:04.5", duration: 1_250_000, bytes: 25223, status: 200, client: "10.0.0.7"},
 	{name: "curl-w", mapping: "curl-w", text: `{"ended_at":"2026-11-01T02:00:05.5Z","errormsg":null,"exitcode":0,"http_code":200,"method":"GET","response_code":200,"size_download":25019,"size_upload":0,"time_total":1.25,"url":"x","url_effective":"https://acme.xima.cloud` + mappedPath + `"}`,
 		started: "02:00:04.25", duration: 1_250_000, bytes: 25019, status: 200},
 	{name: "curl-w, redirected", mapping: "curl-w", text: `{"ended_at":"2026-11-01T02:00:05.5Z","num_redirects":1,"method":"GET","response_code":200,"size_download":25019,"time_total":1.25,"url":"https://acme.xima.cloud` + mappedPath + `","url_effective":"https://s3.example.com/k?X-Amz-Signature=a"}`,
