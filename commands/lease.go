@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/6dcca832/headroom/store"
@@ -28,7 +29,6 @@ func leaseTenants(
 		}
 	}
 	h := &heldTenants{refused: map[string]time.Time{}}
-	byName := map[string]store.Lease{}
 	for _, name := range names {
 		l, ok, err := log.TakeLease(ctx, name, leaseTTL)
 		if err == nil && !ok {
@@ -38,7 +38,7 @@ func leaseTenants(
 			release()
 			return nil, nil, err
 		}
-		leases, byName[name] = append(leases, l), l
+		leases = append(leases, l)
 		h.refused[name] = l.Refused()
 	}
 	held, cancel := context.WithCancelCause(ctx)
@@ -48,7 +48,7 @@ func leaseTenants(
 		keepLeases(held, leases, cancel)
 	}()
 	h.note = func(ctx context.Context, tenant string) error {
-		return byName[tenant].NoteRefusal(ctx)
+		return leases[slices.Index(names, tenant)].NoteRefusal(ctx)
 	}
 	h.free = func() {
 		cancel(nil)

@@ -218,12 +218,12 @@ func readBackfill(s string) (from, to time.Time, err error) {
 	if s == "" {
 		return from, to, nil
 	}
-	first, last, ok := strings.Cut(s, "..")
+	first, last, _ := strings.Cut(s, "..")
 	now := time.Now()
 	if from, err = ParseTime(first, now); err == nil {
 		to, err = ParseTime(last, now)
 	}
-	if !ok || err != nil || !from.Before(to) {
+	if err != nil || !from.Before(to) {
 		return from, to, fmt.Errorf(
 			"flag --backfill: %q must be two times, the earlier first, like 2026-10-01..2026-11-01", s)
 	}

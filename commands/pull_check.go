@@ -20,10 +20,10 @@ func (s *session) checkPullTenants(db string, asked []string) error {
 			"there is no tenant to pull: name one, or write it into headroom.toml, which \"headroom init\" makes",
 		)
 	}
-	if len(asked) > 0 && (isURL(db) || fileExists(db)) {
-		return nil // the database may know more names
-	}
 	if len(asked) > 0 {
+		if isURL(db) || fileExists(db) {
+			return nil // the database may know more names
+		}
 		var err error
 		if names, err = config.Chosen(asked, names, names); err != nil {
 			return fmt.Errorf("flag --tenant: %w", err)

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,9 +50,7 @@ func (s *session) destination(o *pullOptions) (pull.Destination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dest, err)
 	}
-	staging := o.settings.Staging
-	setIfZero(&staging, defaultStaging)
-	return pull.S3(client, bucket, prefix, staging), nil
+	return pull.S3(client, bucket, prefix, cmp.Or(o.settings.Staging, defaultStaging)), nil
 }
 
 // newS3Client takes keys, region and endpoint from the variables and files that S3 tools share.
@@ -69,13 +68,11 @@ func newS3Client() (*minio.Client, error) {
 		endpoint, secure = u.Host, u.Scheme != "http"
 		break
 	}
-	region := os.Getenv("AWS_REGION")
-	setIfZero(&region, os.Getenv("AWS_DEFAULT_REGION"))
 	return minio.New(endpoint, &minio.Options{
 		Creds: credentials.NewChainCredentials([]credentials.Provider{
 			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
 		}),
-		Secure: secure, Region: region,
+		Secure: secure, Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 	})
 }
 
@@ -137,7 +134,7 @@ func (s *session) client(
 		return nil, fmt.Errorf("there is no token: put it into the environment variable %s", env)
 	}
 	var base http.RoundTripper = o.base
-	if to := s.pullUpstream(tenant, o); to != nil {
+	if to := cmp.Or(o.upstream, s.config.Tenant(tenant).Place()); to != nil {
 		base = elsewhere{base, to, s.policy, tenant}
 	}
 	base = refusals{base, s.policy, func(ctx context.Context) {
@@ -167,20 +164,12 @@ func readUpstream(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// pullUpstream is where a tenant's requests go instead of the policy's host; nil means there.
-func (s *session) pullUpstream(tenant string, o *pullOptions) *url.URL {
-	if o.upstream != nil {
-		return o.upstream
-	}
-	return s.config.Tenant(tenant).Place()
-}
-
 // elsewhere sends a tenant's requests to another host than the one they are recorded under. What a
 // redirect sends to a third host goes there.
 type elsewhere struct {
 	base   http.RoundTripper
 	to     *url.URL
-	policy interface{ Host(string) (string, bool) }
+	policy *limits.Policy
 	tenant string
 }
 

@@ -52,8 +52,8 @@ func (s *session) known(
 func (k *known) fill(ctx context.Context, p *limits.Policy, t *pull.Tenant) error {
 	limit := k.caps[t.Name]
 	t.Cap, t.CapKnown = limit.Bytes, limit.Known()
-	begin := k.now.Add(-p.Egress.Window).UnixMicro() + 1
-	counts := begin // of what came later
+	counts := k.now.Add(-p.Egress.Window).UnixMicro() + 1 // towards the cap, from then on
+	from := min(counts, k.now.Add(-api.DefaultRetries.MaxWait).UnixMicro())
 	for _, at := range k.resets[t.Name] {
 		counts = max(counts, at+1)
 	}
@@ -62,7 +62,7 @@ func (k *known) fill(ctx context.Context, p *limits.Policy, t *pull.Tenant) erro
 	}
 	asked := newAskedWaits(p)
 	classes := map[*store.Route]string{}
-	for batch, err := range k.snap.Scan(ctx, t.Name, store.Range{From: begin, To: math.MaxInt64}) {
+	for batch, err := range k.snap.Scan(ctx, t.Name, store.Range{From: from, To: math.MaxInt64}) {
 		if err != nil {
 			return err
 		}
