@@ -21,6 +21,10 @@ const (
 	// and this. A run that is killed leaves them to the next, which believes the hash alone: the
 	// system may have lost what was not flushed yet.
 	whole = ".whole"
+	// scratchName is the file of a run's scratch in a tenant's folder, scratchLock the byte of it that
+	// a running pull has locked.
+	scratchName = "list" + partial
+	scratchLock = 1 << 30
 	// keepers is how many files are flushed or uploaded at the same time.
 	keepers = 8
 	// fewTogether is how many files must have gathered to be flushed together. At the vendor's
@@ -37,14 +41,15 @@ const (
 type Destination interface {
 	// String names the destination to the user.
 	String() string
-	// Prepare makes it ready for a tenant and finds out that it can be written. Of what a killed run
-	// left it keeps the files that are whole, and removes the others.
+	// Scratch makes a local file for what a tenant's run need not hold in memory, and locks it: two
+	// runs, of two databases, must not write to one folder. The caller removes it.
+	Scratch(tenant string) (*os.File, error)
+	// Prepare makes the destination ready for a tenant and finds out that it can be written. Of what a
+	// killed run left it keeps the files that are whole, and removes the others. It comes after
+	// Scratch.
 	Prepare(ctx context.Context, tenant string) error
 	// Stage is the local file that a recording is written to until it is whole.
 	Stage(tenant string, start time.Time, key string) string
-	// Scratch makes a local file for what a tenant's run need not hold in memory. The caller removes
-	// it; else Prepare does.
-	Scratch(tenant string) (*os.File, error)
 	// Keep makes whole files durable under their names. When it returns nil, each is there, with what
 	// is to lie beside it, or was uploaded and verified; where it fails, some of them may be.
 	Keep(ctx context.Context, files []Whole) error
@@ -128,11 +133,7 @@ func (f *folder) String() string { return f.root }
 func (f *folder) path(name string) string { return filepath.Join(f.root, filepath.FromSlash(name)) }
 
 func (f *folder) Prepare(_ context.Context, tenant string) error {
-	dir := f.path("tenant=" + safeName(tenant))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("prepare destination: %w", err)
-	}
-	err := sweep(dir, func(file, final, _ string, _ int64) error {
+	err := sweep(f.path("tenant="+safeName(tenant)), func(file, final, _ string, _ int64) error {
 		err := syncFile(file)
 		if err == nil {
 			err = os.Rename(file, final)
@@ -148,8 +149,9 @@ func (f *folder) Prepare(_ context.Context, tenant string) error {
 // sweep deletes what killed runs left in a folder and those below it, and gives keep the files that
 // are whole: where they lie, the final path that their name tells, their hash and size.
 func sweep(dir string, keep func(file, final, sum string, size int64) error) error {
+	dir += string(filepath.Separator) // the folder, also where its name is a link
 	return filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
+		if err != nil || !e.Type().IsRegular() || e.Name() == scratchName {
 			return err
 		}
 		if strings.HasSuffix(name, partial) {
@@ -184,14 +186,48 @@ func (f *folder) Scratch(tenant string) (*os.File, error) {
 	return openScratch(f.path("tenant=" + safeName(tenant)))
 }
 
-// openScratch makes a file in a folder under a name that is swept.
+// openScratch makes and locks the scratch in a folder. A file system that knows no locks is taken
+// for one that nobody else writes to.
 func openScratch(dir string) (*os.File, error) {
-	name := filepath.Join(dir, "list"+partial)
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("prepare destination: %w", err)
+	}
+	name := filepath.Join(dir, scratchName)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, diskError(err)
 	}
+	ok, err := lockByte(f, scratchLock)
+	if err != nil {
+		ok = true
+	}
+	if ok {
+		ok, err = isNamed(f, name) // else the run that had it removed it
+	}
+	if err == nil && ok {
+		err = f.Truncate(0)
+	}
+	switch {
+	case err != nil:
+		return nil, errors.Join(diskError(err), f.Close())
+	case !ok:
+		return nil, errors.Join(fmt.Errorf("another pull, of another database, writes to %s: give each "+
+			"database a folder of its own", dir), f.Close())
+	}
 	return f, nil
+}
+
+// isNamed says whether a name is still that of an open file.
+func isNamed(f *os.File, name string) (bool, error) {
+	there, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	open, err := f.Stat()
+	return err == nil && os.SameFile(there, open), err
 }
 
 // Keep flushes the files and those beside them, renames, and flushes the names. Until a recording
@@ -273,13 +309,7 @@ func (f *folder) Kept(_ context.Context, dir string) (map[string]string, error) 
 
 // addKept adds a file's name where it is that of a recording.
 func addKept(kept map[string]string, name string) {
-	switch ending := path.Ext(name); {
-	case name == manifestName,
-		name == sumsName,
-		ending == partial,
-		ending == sidecarEnding,
-		ending == "":
-	default:
+	if ending := path.Ext(name); endings[ending] {
 		kept[strings.TrimSuffix(name, ending)] = name
 	}
 }

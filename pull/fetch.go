@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/internal/plainerr"
 	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull/api"
@@ -17,6 +18,9 @@ const (
 	maxResumes = 4
 	// resumePause is the wait before that; it doubles.
 	resumePause = 1500 * time.Millisecond
+	// maxFailures is how many recordings in a row may fail for want of an answer. Each was asked for
+	// several times, so that the next would fail as well.
+	maxFailures = 3
 )
 
 // Errors that end a tenant's downloads.
@@ -24,6 +28,8 @@ var (
 	errToken = errors.New("the token is not accepted")
 	errCap   = errors.New("the vendor's egress cap is reached")
 	errDisk  = errors.New("the disk is full")
+	errBusy  = errors.New("the vendor asks to wait")
+	errDown  = fmt.Errorf("the vendor serves no recordings now: %d in a row failed", maxFailures)
 )
 
 // ErrInterrupted is the error of a run that was ended by its context, as Ctrl-C does.
@@ -33,6 +39,7 @@ var ErrInterrupted = errors.New("stopped by you; the next run goes on")
 type refused struct {
 	state string // the ledger's, "" for a fault that may pass: no entry is written
 	why   string
+	down  bool // for want of an answer, which the next recording may lack, too
 }
 
 func (e *refused) Error() string { return e.why }
@@ -117,7 +124,7 @@ func (r *runner) transfer(ctx context.Context, key string, d *download, k *keepe
 		if a.Redirected != "" {
 			r.result.Elsewhere = a.Redirected
 		}
-		if d.size > 0 && (a.Offset != d.size || total >= 0 && a.Total >= 0 && a.Total != total) {
+		if a.Offset != d.size || d.size > 0 && total >= 0 && a.Total >= 0 && a.Total != total {
 			if err := r.startOver(d); err != nil {
 				a.Body.Close()
 				return err
@@ -130,7 +137,9 @@ func (r *runner) transfer(ctx context.Context, key string, d *download, k *keepe
 				continue
 			}
 		}
-		total = a.Total
+		if d.size == 0 || a.Total >= 0 { // a part need not say it again
+			total = a.Total
+		}
 		k.unnamed.Wait()
 		broken, err := r.receive(ctx, a, d)
 		if err != nil {
@@ -140,7 +149,7 @@ func (r *runner) transfer(ctx context.Context, key string, d *download, k *keepe
 			return nil
 		}
 		if resumed >= maxResumes {
-			return &refused{why: fmt.Sprintf("the body broke off %d times", resumed+1)}
+			return &refused{why: fmt.Sprintf("the body broke off %d times", resumed+1), down: true}
 		}
 		if err := r.o.Sleep(ctx, resumePause<<resumed); err != nil {
 			return err
@@ -164,7 +173,7 @@ func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken
 			return broken, ctx.Err()
 		}
 	}
-	broken, err = d.readFrom(a.Body, r.spool, buffer, n)
+	broken, err = d.readFrom(a.Body, r.spool, buffer, n, r.room)
 	if err != nil {
 		return nil, diskError(err)
 	}
@@ -175,23 +184,37 @@ func (r *runner) receive(ctx context.Context, a *api.Audio, d *download) (broken
 func (r *runner) classify(err error) error {
 	var e *api.Error
 	if !errors.As(err, &e) {
-		return &refused{why: plainerr.Text(err)}
+		return &refused{why: plainerr.Text(err), down: true}
+	}
+	told := e.Error()
+	if e.RetryAfter > 0 {
+		told += ", to be asked again after " + measure.Span(e.RetryAfter)
 	}
 	switch e.Role {
 	case limits.RoleAuth:
 		return fmt.Errorf("%w: %w", errToken, e)
 	case limits.RoleEgressCap:
 		return fmt.Errorf("%w: %w", errCap, e)
+	case limits.RoleRateLimited:
+		return fmt.Errorf("%w: %s", errBusy, told)
+	case limits.RoleUnavailable:
+		if e.RetryAfter > api.DefaultRetries.MaxWait {
+			return fmt.Errorf("%w: %s", errBusy, told)
+		}
+		return &refused{why: told, down: true}
 	case limits.RoleBadRequest:
 		if e.Status == 404 {
 			return &refused{state: stateGone, why: "the vendor no longer has it (404)"}
 		}
 	}
-	return &refused{why: e.Error()}
+	return &refused{why: told}
 }
 
 // diskError says errDisk where there is no room, and what else is wrong otherwise.
 func diskError(err error) error {
+	if errors.Is(err, errDisk) {
+		return err
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", errDisk, err)
 	}

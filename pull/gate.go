@@ -18,6 +18,8 @@ const (
 	firstLook = 12
 	// plainText is the kind of a text that is neither JSON nor HTML or XML.
 	plainText = "text"
+	// otherEnding is that of the files of an audio format that is not known.
+	otherEnding = ".audio"
 )
 
 // kinds are the media types of audio that are known, with the ending of their files.
@@ -40,6 +42,15 @@ var magics = []struct {
 	{4, "ftyp", ".m4a"}, {0, ".snd", ".au"}, {0, "\x1a\x45\xdf\xa3", ".webm"},
 }
 
+// endings are those that the files of recordings may have.
+var endings = func() map[string]bool {
+	all := map[string]bool{otherEnding: true}
+	for _, ending := range kinds {
+		all[ending] = true
+	}
+	return all
+}()
+
 // gate decides by an answer's media type and its first bytes whether it is audio. It gives the
 // ending of the file, or in a few words why it is none: an error that came as a 200 must never be
 // stored as a recording.
@@ -47,11 +58,11 @@ func gate(mediaType string, head []byte) (ending, refused string) {
 	if len(head) == 0 {
 		return "", "the body was empty"
 	}
+	if isText(head) { // a text may begin like a format
+		return "", "the body was " + textKind(head) + ", not audio"
+	}
 	if ending := magic(head); ending != "" {
 		return ending, ""
-	}
-	if isText(head) {
-		return "", "the body was " + textKind(head) + ", not audio"
 	}
 	if ending, ok := kinds[mediaType]; ok {
 		return ending, ""
@@ -59,7 +70,7 @@ func gate(mediaType string, head []byte) (ending, refused string) {
 	switch {
 	case strings.HasPrefix(mediaType, "audio/"), strings.HasPrefix(mediaType, "video/"),
 		mediaType == "application/octet-stream", mediaType == "binary/octet-stream", mediaType == "":
-		return ".audio", ""
+		return otherEnding, ""
 	}
 	return "", "the answer's content type is not that of audio"
 }

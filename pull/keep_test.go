@@ -13,6 +13,11 @@ func TestFolderKeeps(t *testing.T) {
 	for _, n := range []int{1, fewTogether - 1, fewTogether, 3 * keepBatch} {
 		dir := t.TempDir()
 		to := Folder(dir)
+		scratch, err := to.Scratch("acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer scratch.Close()
 		if err := to.Prepare(t.Context(), "acme"); err != nil {
 			t.Fatal(err)
 		}

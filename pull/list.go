@@ -3,10 +3,12 @@ package pull
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/6dcca832/headroom/limits"
 	"github.com/6dcca832/headroom/pull/api"
 	"github.com/6dcca832/headroom/store"
 )
@@ -16,9 +18,13 @@ const (
 	listStep = 24 * time.Hour
 	// leastStep is the shortest part that a suspicious list is split into.
 	leastStep = 15 * time.Minute
-	// roundCount is the number whose multiples look like a limit of the vendor's on entries.
-	roundCount = 50
+	// maxBlind is how many parts in a row may fail without an answer that says why.
+	maxBlind = 2
 )
+
+// suspicious says that a list's length looks like a limit of the vendor's: those that are in use
+// are multiples of 10 or 25.
+func suspicious(n int) bool { return n > 0 && (n%10 == 0 || n%25 == 0) }
 
 // recording is what is kept in memory of a listed recording, in 32 bytes: lists may be long, and a
 // run does not end before the last of it is fetched.
@@ -60,7 +66,9 @@ type listing struct {
 	// settled are those of which the ledger says that they need not be fetched.
 	settled keySet
 	states  map[string]store.LedgerEntry // see elsewhere
-	short   []string                     // parts whose list is surely cut off
+	entries int                          // that the vendor sent, of any time
+	stray   time.Time                    // when one began that was not asked for; zero without one
+	faults  []string                     // what says that the list is not complete
 }
 
 // list asks for the recordings that began in [from, before). It asks for whole UTC days and a day
@@ -76,10 +84,12 @@ func (r *runner) list(ctx context.Context, from, before time.Time) (*listing, er
 	}
 	first := from.UTC().Truncate(listStep).Add(-listStep)
 	last := before.UTC().Add(listStep)
-	for at := first; at.Before(last); at = at.Add(listStep) {
-		if err := r.listPart(ctx, at, at.Add(listStep), l); err != nil {
-			return nil, err
-		}
+	if err = r.listParts(ctx, first, last, l); err != nil {
+		return nil, err
+	}
+	if len(l.recordings) == 0 && !l.stray.IsZero() {
+		l.faults = append(l.faults, fmt.Sprintf("none of %d listed recordings began when it was asked "+
+			"for: by the list one did at %s", l.entries, l.stray.Format(time.RFC3339)))
 	}
 	if len(l.superseded) > 0 {
 		l.recordings = slices.DeleteFunc(l.recordings,
@@ -87,6 +97,59 @@ func (r *runner) list(ctx context.Context, from, before time.Time) (*listing, er
 	}
 	slices.SortFunc(l.recordings, compareRecordings)
 	return l, r.text.err
+}
+
+// listParts lists day by day. A day whose list fails is told, and hides no other day.
+func (r *runner) listParts(ctx context.Context, first, last time.Time, l *listing) error {
+	blind, listed := 0, false
+	var failed error
+	for at := first; at.Before(last); at = at.Add(listStep) {
+		err := r.listPart(ctx, at, at.Add(listStep), l)
+		var part *partError
+		if err != nil && !errors.As(err, &part) {
+			return err
+		}
+		if err == nil {
+			blind, listed = 0, true
+			continue
+		}
+		if failed = part.err; !part.answered {
+			blind++
+		}
+		if part.final || blind >= maxBlind || ctx.Err() != nil {
+			return failed
+		}
+		l.faults = append(l.faults, part.Error())
+	}
+	if !listed {
+		return failed
+	}
+	return nil
+}
+
+// partError is a part that could not be listed.
+type partError struct {
+	from, to time.Time
+	err      error
+	answered bool // by a status that says why
+	final    bool // a status that the other parts would have, too
+}
+
+func (e *partError) Error() string {
+	return fmt.Sprintf("the list of %s to %s failed: %v",
+		e.from.UTC().Format(time.RFC3339), e.to.UTC().Format(time.RFC3339), e.err)
+}
+
+func newPartError(from, to time.Time, err error) error {
+	e := &partError{from: from, to: to, err: err}
+	var answer *api.Error
+	if e.answered = errors.As(err, &answer); e.answered {
+		switch answer.Role {
+		case limits.RoleAuth, limits.RoleRateLimited, limits.RoleEgressCap:
+			e.final = true
+		}
+	}
+	return e
 }
 
 // find looks for a key among those listed, and gives the number to keep it under where it is none
@@ -106,15 +169,27 @@ func (r *runner) listPart(ctx context.Context, from, to time.Time, l *listing) e
 	n := 0
 	listed := map[string]bool{} // filled for parts that can be split no further
 	split := to.Sub(from) >= 2*leastStep
+	var own error
 	err := r.t.API.EachRecording(ctx, from, to, func(rec api.Recording) error {
 		n++
 		if !split {
 			listed[rec.Key] = true
 		}
-		return r.listed(l, rec)
+		if at := rec.Start; at.Before(from.Add(-listStep)) || !at.Before(to.Add(listStep)) {
+			l.stray = at
+		}
+		own = r.listed(l, rec)
+		return own
 	})
-	if err != nil || n == 0 || n%roundCount != 0 {
-		return err
+	l.entries += n
+	if own != nil {
+		return own
+	}
+	if err != nil {
+		return newPartError(from, to, err)
+	}
+	if !suspicious(n) {
+		return nil
 	}
 	if !split {
 		return r.checkShort(ctx, from, to, listed, l)
@@ -161,8 +236,8 @@ func (r *runner) checkShort(
 		return err
 	}
 	if slices.ContainsFunc(known, func(k store.Recording) bool { return !listed[k.Key] }) {
-		l.short = append(
-			l.short,
+		l.faults = append(
+			l.faults,
 			fmt.Sprintf("the list of %s to %s ends at %d entries, and more are known",
 				from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), len(listed)),
 		)

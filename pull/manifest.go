@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/6dcca832/headroom/internal/measure"
@@ -60,43 +61,84 @@ func (r *runner) writeManifests(ctx context.Context, from, before time.Time) err
 func (r *runner) writeManifest(
 	ctx context.Context, folder string, byKey map[string]store.LedgerEntry,
 ) error {
-	entries := make([]store.LedgerEntry, 0, len(byKey))
-	for _, e := range byKey {
+	old := map[string][]byte{}
+	for _, name := range []string{manifestName, sumsName} {
+		data, err := r.o.To.Get(ctx, path.Join(folder, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		old[name] = data
+	}
+	here, err := r.keptHere(ctx, folder, byKey, old[sumsName])
+	if err != nil {
+		return err
+	}
+	lines, sums, err := manifests(here)
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{manifestName: lines, sumsName: sums} {
+		if bytes.Equal(old[name], data) {
+			continue
+		}
+		if err := r.o.To.Put(ctx, path.Join(folder, name), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptHere are a day's entries without the recordings that were stored in another destination, in
+// order of time. One that the old manifest names was stored here, whether it is still there or not.
+func (r *runner) keptHere(
+	ctx context.Context, folder string, byKey map[string]store.LedgerEntry, old []byte,
+) ([]store.LedgerEntry, error) {
+	named := map[string]bool{}
+	for line := range strings.Lines(string(old)) {
+		_, file, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		named[file] = true
+	}
+	var kept map[string]string
+	var entries []store.LedgerEntry
+	for key, e := range byKey {
+		if e.State == store.LedgerStored && !named[path.Base(e.Place)] {
+			if kept == nil {
+				var err error
+				if kept, err = r.o.To.Kept(ctx, folder); err != nil {
+					return nil, err
+				}
+			}
+			if kept[key] == "" {
+				continue
+			}
+		}
 		entries = append(entries, e)
 	}
 	slices.SortFunc(entries, func(a, b store.LedgerEntry) int {
 		return cmp.Or(cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.Key, b.Key))
 	})
-	var lines, sums bytes.Buffer
-	enc := json.NewEncoder(&lines)
+	return entries, nil
+}
+
+// manifests are what is written of entries: a line each, and what sha256sum -c reads. Either may be
+// empty, and is not written then: sha256sum -c fails on an empty file.
+func manifests(entries []store.LedgerEntry) (lines, sums []byte, err error) {
+	var out, checks bytes.Buffer
+	enc := json.NewEncoder(&out)
 	for _, e := range entries {
 		line := manifestLine{
 			Key: e.Key, State: e.State, StartedAt: measure.ExactMicros(e.StartedAt), Bytes: e.Bytes,
-			SHA256: e.SHA256,
-			At:     measure.ExactMicros(e.At), Note: e.Note,
+			SHA256: e.SHA256, At: measure.ExactMicros(e.At), Note: e.Note,
 		}
 		if e.State == store.LedgerStored {
 			line.File = path.Base(e.Place)
-			fmt.Fprintf(&sums, "%s  %s\n", e.SHA256, line.File)
+			fmt.Fprintf(&checks, "%s  %s\n", e.SHA256, line.File)
 		}
 		if err := enc.Encode(line); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
-	for name, data := range map[string][]byte{manifestName: lines.Bytes(), sumsName: sums.Bytes()} {
-		name = path.Join(folder, name)
-		old, err := r.o.To.Get(ctx, name)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err == nil && bytes.Equal(old, data) {
-			continue
-		}
-		if err := r.o.To.Put(ctx, name, data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return out.Bytes(), checks.Bytes(), nil
 }
 
 // sidecar is the file beside a recording: the list's members that the policy lets be kept, or all

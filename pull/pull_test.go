@@ -405,6 +405,8 @@ func TestGate(t *testing.T) {
 		{"audio/wav", "  <html><body>Sign in", "", "HTML"},
 		{"application/octet-stream", "Service unavailable\n", "", "text"},
 		{"audio/wav", "", "", "empty"},
+		{"audio/wav", "RIFF is no WAVE of ours: the quota is used up", "", "text"},
+		{"audio/mpeg", "ID3 of the service: unknown", "", "text"},
 		{"image/png", "\x89PNG\r\n\x1a\n\x00", "", "content type"},
 		{"audio/wav", "Zugriff verweigert f\xc3\xbcr", "", "text"},
 	} {

@@ -53,15 +53,16 @@ func Run(ctx context.Context, tenants []Tenant, o Options) ([]Result, error) {
 
 // runner is the run of one tenant.
 type runner struct {
-	o       Options
-	t       Tenant
-	started time.Time
-	result  Result
-	text    *scratch
-	spool   *spool
-	kept    map[string]map[string]string // by folder: the files of recordings by their keys
-	listing time.Duration                // how long asking for the lists took
-	fresh   []int64                      // sizes of what one night brings, by the window's mean
+	o        Options
+	t        Tenant
+	started  time.Time
+	result   Result
+	text     *scratch
+	spool    *spool
+	kept     map[string]map[string]string // by folder: the files of recordings by their keys
+	listing  time.Duration                // how long asking for the lists took
+	failures int                          // recordings in a row that there was no answer for
+	fresh    []int64                      // sizes of what one night brings, by the window's mean
 }
 
 func (r *runner) run(ctx context.Context) Result {
@@ -89,15 +90,15 @@ func (r *runner) awaitStart(ctx context.Context) error {
 func (r *runner) pull(ctx context.Context) error {
 	r.text = &scratch{}
 	if !r.o.DryRun {
-		err := r.o.To.Prepare(ctx, r.t.Name)
-		if err == nil {
-			r.text.file, err = r.o.To.Scratch(r.t.Name)
+		var err error
+		if r.text.file, err = r.o.To.Scratch(r.t.Name); err != nil {
+			return err
 		}
-		if err != nil {
+		defer r.text.close()
+		if err = r.o.To.Prepare(ctx, r.t.Name); err != nil {
 			return err
 		}
 	}
-	defer r.text.close()
 	from, before := r.o.From, r.o.Before
 	if from.IsZero() {
 		before = r.started.Truncate(time.Microsecond) // as the log counts
@@ -117,6 +118,10 @@ func (r *runner) pull(ctx context.Context) error {
 		return err
 	}
 	r.result.Already, r.result.Excused = a.already, a.excused
+	if l.entries == 0 && len(l.faults) == 0 && r.result.Listed > 0 && r.o.From.IsZero() {
+		l.faults = append(l.faults, fmt.Sprintf("the vendor's list is empty, and earlier ones named %s",
+			measure.Count(int64(r.result.Listed), "recording")))
+	}
 	items := a.sorted(r.o.Order)
 	r.expectNights(l)
 	// Only what is to be fetched stays in memory.
@@ -131,8 +136,8 @@ func (r *runner) pull(ctx context.Context) error {
 		err = r.fetchAll(ctx, items, a, b)
 		err = errors.Join(err, r.writeManifests(context.WithoutCancel(ctx), from, before))
 	}
-	if len(l.short) > 0 {
-		err = errors.Join(err, errors.New(strings.Join(l.short, "; ")))
+	if len(l.faults) > 0 {
+		err = errors.Join(err, errors.New(strings.Join(l.faults, "; ")))
 	}
 	return err
 }
@@ -218,9 +223,7 @@ func (r *runner) fetchEach(
 			r.stop(r.bindsBecause(binds, it, b, now), items[i:], a)
 			return nil
 		}
-		if free := r.o.To.Free(); free >= 0 && free < it.Size+spareDisk {
-			err := fmt.Errorf("%w: of the %s left, pull keeps %s free, and the next recording takes %s",
-				errDisk, measure.Bytes(free), measure.Bytes(spareDisk), measure.Bytes(it.Size))
+		if err := r.room(it.Size); err != nil {
 			r.stop(err.Error(), items[i:], a)
 			return err
 		}
@@ -234,13 +237,25 @@ func (r *runner) fetchEach(
 			r.stop(err.Error(), items[i:], a)
 			return err
 		}
-		if err != nil {
-			if end := r.failed(err, items[i:], a, k); end {
-				return ended(err)
-			}
+		if err == nil {
+			r.failures = 0
+			continue
+		}
+		if end := r.failed(err, items[i:], a, k); end != nil {
+			return ended(end)
 		}
 	}
 	return nil
+}
+
+// room says errDisk where a recording of a size does not fit on the disk, beside what is kept free.
+func (r *runner) room(size int64) error {
+	free := r.o.To.Free()
+	if free < 0 || free >= size+spareDisk {
+		return nil
+	}
+	return fmt.Errorf("%w: of the %s left, pull keeps %s free, and the next recording takes %s",
+		errDisk, measure.Bytes(free), measure.Bytes(spareDisk), measure.Bytes(size))
 }
 
 // ended is the error of a run that stopped; a cap that is reached is none: it is in Stopped.
@@ -259,8 +274,9 @@ func interrupted(ctx context.Context) error {
 	return ErrInterrupted
 }
 
-// failed notes a recording that did not come. end says that no other one is to be asked for.
-func (r *runner) failed(err error, rest []recording, a account, k *keeper) (end bool) {
+// failed notes a recording that did not come. end is why no other one is to be asked for, nil where
+// that may be.
+func (r *runner) failed(err error, rest []recording, a account, k *keeper) (end error) {
 	var no *refused
 	if errors.As(err, &no) {
 		switch no.state {
@@ -272,10 +288,17 @@ func (r *runner) failed(err error, rest []recording, a account, k *keeper) (end 
 		if no.state != "" {
 			k.note(r.entry(r.item(rest[0]), no.state, no.why))
 		}
-		return false
+		if !no.down {
+			r.failures = 0
+			return nil
+		}
+		if r.failures++; r.failures < maxFailures {
+			return nil
+		}
+		rest, err = rest[1:], fmt.Errorf("%w, the last: %s", errDown, no.why)
 	}
 	r.stop(err.Error(), rest, a)
-	return true
+	return err
 }
 
 // unfetchable says why a recording cannot be asked for, "" where it can.
@@ -321,6 +344,9 @@ func (r *runner) miss(items []recording, a account, why string) {
 	r.result.Missing = slices.Grow(r.result.Missing, len(items))
 	for _, rec := range items {
 		it := item{recording: rec, Key: r.text.key(rec.place)}
+		if r.unfetchable(it) != "" {
+			it.Key = "not shown" // it may be a number or a name
+		}
 		w := why
 		if before, ok := a.refused[it.Key]; ok && r.o.DryRun {
 			w = "refused before: " + before
@@ -345,7 +371,7 @@ func (r *runner) adopt(ctx context.Context, it item, k *keeper) (adopted bool, e
 		return false, nil
 	}
 	sum, size, err := r.o.To.Inspect(ctx, path.Join(folder, name))
-	if err != nil || sum == "" { // an object that somebody else put there
+	if err != nil || sum == "" || size == 0 { // a file or an object that is not of a pull's
 		return false, err
 	}
 	return true, k.add(staged{

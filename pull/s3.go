@@ -44,16 +44,12 @@ func (b *bucketFolder) local(name string) string {
 func (b *bucketFolder) Prepare(ctx context.Context, tenant string) error {
 	ok, err := b.client.BucketExists(ctx, b.bucket)
 	if err != nil {
-		return fmt.Errorf("prepare %s: %w", b, err)
+		return fmt.Errorf("prepare %s: %w", b, s3Failure(err))
 	}
 	if !ok {
 		return fmt.Errorf("prepare %s: there is no such bucket, or it is another account's", b)
 	}
-	dir := b.local("tenant=" + safeName(tenant))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("prepare the folder for downloads: %w", err)
-	}
-	return sweep(dir, func(file, final, sum string, size int64) error {
+	return sweep(b.local("tenant="+safeName(tenant)), func(file, final, sum string, size int64) error {
 		name, err := filepath.Rel(b.staging, final)
 		if err != nil {
 			return err
@@ -82,13 +78,15 @@ func (b *bucketFolder) Keep(ctx context.Context, files []Whole) error {
 	})
 }
 
-// upload puts a file, asks the server what it holds, and only then deletes the local copy.
+// upload puts a file, asks the server what it holds, and only then deletes the local copy. Without
+// DisableContentSha256 minio-go signs the body of plain HTTP piece by piece, and panics where the
+// server answers before it has read all of it; Content-MD5 guards the body either way.
 func (b *bucketFolder) upload(ctx context.Context, file, name, sum string, size int64) error {
 	_, err := b.client.FPutObject(ctx, b.bucket, b.object(name), file, minio.PutObjectOptions{
-		UserMetadata: map[string]string{sumKey: sum}, SendContentMd5: true,
+		UserMetadata: map[string]string{sumKey: sum}, SendContentMd5: true, DisableContentSha256: true,
 	})
 	if err != nil {
-		return fmt.Errorf("upload to %s: %w", b, err)
+		return fmt.Errorf("upload to %s: %w", b, s3Failure(err))
 	}
 	there, thereSize, err := b.Inspect(ctx, name)
 	if err != nil {
@@ -109,7 +107,7 @@ func (b *bucketFolder) Kept(ctx context.Context, dir string) (map[string]string,
 	opts := minio.ListObjectsOptions{Prefix: b.object(dir) + "/"}
 	for o := range b.client.ListObjects(ctx, b.bucket, opts) {
 		if o.Err != nil {
-			return nil, fmt.Errorf("look for recordings in %s: %w", b, o.Err)
+			return nil, fmt.Errorf("look for recordings in %s: %w", b, s3Failure(o.Err))
 		}
 		addKept(kept, path.Base(o.Key))
 	}
@@ -121,16 +119,16 @@ func (b *bucketFolder) Inspect(
 ) (sum string, size int64, err error) {
 	st, err := b.client.StatObject(ctx, b.bucket, b.object(name), minio.StatObjectOptions{})
 	if err != nil {
-		return "", 0, fmt.Errorf("look at a recording in %s: %w", b, err)
+		return "", 0, fmt.Errorf("look at a recording in %s: %w", b, s3Failure(err))
 	}
 	return st.UserMetadata[sumKey], st.Size, nil
 }
 
 func (b *bucketFolder) Put(ctx context.Context, name string, data []byte) error {
 	_, err := b.client.PutObject(ctx, b.bucket, b.object(name), bytes.NewReader(data),
-		int64(len(data)), minio.PutObjectOptions{SendContentMd5: true})
+		int64(len(data)), minio.PutObjectOptions{SendContentMd5: true, DisableContentSha256: true})
 	if err != nil {
-		return fmt.Errorf("upload to %s: %w", b, err)
+		return fmt.Errorf("upload to %s: %w", b, s3Failure(err))
 	}
 	return nil
 }
@@ -147,7 +145,7 @@ func (b *bucketFolder) Get(ctx context.Context, name string) ([]byte, error) {
 	if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
 		return nil, errors.Join(err, fs.ErrNotExist)
 	}
-	return nil, fmt.Errorf("read from %s: %w", b, err)
+	return nil, fmt.Errorf("read from %s: %w", b, s3Failure(err))
 }
 
 func (b *bucketFolder) Free() int64 { return freeSpace(b.staging) }

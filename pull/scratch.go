@@ -2,7 +2,6 @@ package pull
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -106,9 +105,15 @@ func (s *scratch) fail(err error) {
 	}
 }
 
-// close removes the file.
+// close removes the file, first of all: who opens it in between would lock a file that is gone. A
+// file that stays is used by the next run.
 func (s *scratch) close() {
-	if s.file != nil {
-		_ = errors.Join(s.file.Close(), os.Remove(s.file.Name())) // else the next run sweeps it
+	if s.file == nil {
+		return
+	}
+	removed := os.Remove(s.file.Name())
+	_ = s.file.Close()
+	if removed != nil { // Windows removes no open file
+		_ = os.Remove(s.file.Name())
 	}
 }

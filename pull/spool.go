@@ -15,6 +15,8 @@ const (
 	// processor's cache, where hash and system find what was just read.
 	spoolBuffers = 8
 	spoolBuffer  = 64 << 10
+	// roomEvery is after how many bytes of a body the disk is looked at again.
+	roomEvery = 16 << 20
 )
 
 // spool writes and hashes what downloads receive, in a goroutine of its own, while the next bytes
@@ -115,10 +117,18 @@ func (d *download) discard() error {
 // readFrom has what comes written into the file and the hash, a buffer at a time: TLS hands over
 // 16 KiB, and each write to a file costs as much as some of its bytes. first is a buffer of the
 // spool, whose first n bytes came already. broken is what in ended with before its end, err what
-// the file could not be written for, as far as that is known yet.
-func (d *download) readFrom(in io.Reader, s *spool, first []byte, n int) (broken, err error) {
+// the file could not be written for, as far as that is known yet. room is asked now and then
+// whether there is room for more: a body need not end where the list says.
+func (d *download) readFrom(
+	in io.Reader, s *spool, first []byte, n int, room func(more int64) error,
+) (broken, err error) {
+	checked := d.size
 	for b := first; ; b, n = <-s.free, 0 {
-		if err := d.failure(); err != nil {
+		err := d.failure()
+		if err == nil && d.size-checked >= roomEvery {
+			err, checked = room(0), d.size
+		}
+		if err != nil {
 			s.free <- b
 			return nil, err
 		}

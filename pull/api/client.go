@@ -33,6 +33,7 @@ type Client struct {
 	now     func() time.Time
 	sleep   func(context.Context, time.Duration) error
 	retries Retries
+	silence time.Duration
 
 	mu   sync.Mutex
 	next time.Time // when the next request for recordings may start
@@ -64,11 +65,21 @@ func WithClock(now func() time.Time, sleep func(context.Context, time.Duration) 
 // WithRetries bounds how often a request is repeated. By default, DefaultRetries.
 func WithRetries(r Retries) Option { return func(c *Client) { c.retries = r } }
 
+// WithSilence sets how long the vendor may send nothing, or next to nothing, before a request has
+// failed; 0 means for ever. By default, DefaultSilence.
+func WithSilence(d time.Duration) Option { return func(c *Client) { c.silence = d } }
+
 // New makes a client of one tenant; token is the Service User's, "" sends none. It fails where the
-// tenant's name fits no host pattern of the policy and WithBase does not say where to go.
+// tenant's name fits no host pattern of the policy and WithBase does not say where to go, and where
+// the token cannot stand in a header.
 func New(tenant, token string, opts ...Option) (*Client, error) {
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New(
+			"the token has a blank, a line break or another character that no token has")
+	}
 	c := &Client{
-		http: &http.Client{}, token: token, now: time.Now, sleep: sleep, retries: DefaultRetries,
+		http: &http.Client{CheckRedirect: follow}, token: token, now: time.Now, sleep: sleep,
+		retries: DefaultRetries, silence: DefaultSilence,
 	}
 	for _, o := range opts {
 		o(c)
@@ -119,8 +130,9 @@ func (c *Client) Recordings(ctx context.Context, from, to time.Time) ([]Recordin
 }
 
 // EachRecording calls f with each recording of the list, as it is read: a list of any length takes
-// the memory of one entry. Where it fails, the recordings before are no complete list. An error of
-// f ends it, and is returned.
+// the memory of one entry. Where it fails, the recordings before are no complete list; an entry
+// that cannot be read is an error only after f was called with all others. An error of f ends it,
+// and is returned.
 func (c *Client) EachRecording(
 	ctx context.Context, from, to time.Time, f func(Recording) error,
 ) error {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -108,7 +107,8 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		}
 		resp, err := c.attempt(ctx, r)
 		if err != nil {
-			if r.once || ctx.Err() != nil || !tries.again("", c.retries.NoAnswer) {
+			if r.once || ctx.Err() != nil || errors.Is(err, errRedirect) ||
+				!tries.again("", c.retries.NoAnswer) {
 				return nil, err
 			}
 			if err := c.sleep(ctx, jittered(c.retries.Pause<<min(tries.run-1, 10))); err != nil {
@@ -216,8 +216,10 @@ func (c *Client) attempt(ctx context.Context, r request) (*http.Response, error)
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
 	}
+	ctx, watch := watchFor(ctx, c.silence)
 	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, body)
 	if err != nil {
+		watch.end()
 		return nil, errors.New("make request: the host or path is not valid")
 	}
 	for name, values := range r.header {
@@ -227,14 +229,17 @@ func (c *Client) attempt(ctx context.Context, r request) (*http.Response, error)
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token) // net/http drops it at another host
+		req.Header.Set("Authorization", "Bearer "+c.token) // follow drops it at another host
 	}
+	watch.start()
 	resp, err := c.http.Do(req)
-	var u *url.Error
-	if errors.As(err, &u) {
-		return nil, u.Err // without the URL, which may hold a signature
+	watch.stop()
+	if err != nil {
+		defer watch.end()
+		return nil, plainFailure(ctx, err)
 	}
-	return resp, err
+	resp.Body = &watchedBody{resp.Body, watch}
+	return resp, nil
 }
 
 // refusal closes an answer that is none, so that its connection and its row are done.
