@@ -363,10 +363,14 @@ func (b *brute) faults() {
 
 func (b *brute) retryRules() {
 	b.fire(rules.BlindRetry, analyze.Warning, b.where(func(_ int, c *call) bool {
-		return anyOf(b.before(c), func(before *call) bool {
-			return before.params == c.params && slices.Contains([]int{400, 404, 405, 422}, before.Status) &&
-				c.StartedAt-before.StartedAt <= 10*minute
-		})
+		earlier := b.before(c)
+		for j := len(earlier) - 1; j >= 0 && c.Status >= 400; j-- {
+			before := &earlier[j]
+			if before.params == c.params && before.Status != 0 {
+				return slices.Contains([]int{400, 404, 405, 422}, before.Status) && c.StartedAt-before.StartedAt <= 10*minute
+			}
+		}
+		return false
 	}))
 	b.fire(rules.HastyRetry, analyze.Warning, b.where(func(_ int, c *call) bool {
 		earlier := b.before(c)

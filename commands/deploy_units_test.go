@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,22 +105,66 @@ func TestDeployedFilesNameWhatTheProgramHas(t *testing.T) {
 	}
 	for file, text := range units(t) {
 		variables(file, text)
-		lines := regexp.MustCompile(`(?m)^ExecStart=-?(.*)$`).FindAllStringSubmatch(text, -1)
+		lines := commandLines(text)
 		if strings.HasSuffix(file, ".service") && len(lines) == 0 {
 			t.Errorf("%s starts nothing", file)
 		}
 		for _, line := range lines {
-			words := strings.Fields(line[1])
-			if words[0] != installed {
-				t.Errorf("%s starts %s", file, words[0])
+			parts := []string{line}
+			if script, ok := strings.CutPrefix(line, "/bin/sh -c '"); ok {
+				parts = regexp.MustCompile(installed+`[^;|']*`).FindAllString(script, -1)
 			}
-			if err := takes(t, words...); err != nil {
-				t.Errorf("%s: %s: %v", file, line[1], err)
+			for _, part := range parts {
+				words := strings.Fields(part)
+				if words[0] != installed {
+					t.Errorf("%s starts %s", file, words[0])
+				}
+				if err := takes(t, words...); err != nil {
+					t.Errorf("%s: %s: %v", file, part, err)
+				}
 			}
 		}
 	}
 	if takes(t, installed, "push", "--evry", "5m") == nil {
 		t.Error("a flag that is none is taken")
+	}
+}
+
+// commandLines are what a unit starts, as a shell would read it: systemd joins lines that end in a
+// backslash, and has a dollar sign doubled.
+func commandLines(unit string) (lines []string) {
+	unit = regexp.MustCompile(`\\\n\s*`).ReplaceAllString(unit, " ")
+	for _, m := range regexp.MustCompile(`(?m)^ExecStart=(.*)$`).FindAllStringSubmatch(unit, -1) {
+		lines = append(lines, strings.ReplaceAll(m[1], "$$", "$"))
+	}
+	return lines
+}
+
+// The nightly unit audits whatever became of the pull, and fails where either could not be made or
+// the audit found something; recordings that are missing are the audit's to judge.
+func TestNightlyUnitKeepsTheWorseCode(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	lines := commandLines(units(t)["headroom-nightly.service"])
+	if len(lines) != 1 {
+		t.Fatalf("the unit starts %q", lines)
+	}
+	fake := filepath.Join(t.TempDir(), "headroom")
+	line := strings.ReplaceAll(lines[0], installed, fake)
+	for _, c := range []struct{ pull, audit, want int }{
+		{0, 0, 0}, {3, 0, 0}, {2, 0, 2}, {130, 0, 130},
+		{0, 1, 1}, {3, 1, 1}, {2, 1, 1}, {0, 2, 2}, {3, 2, 2},
+	} {
+		script := fmt.Sprintf("#!/bin/sh\necho $1\n[ $1 = pull ] && exit %d\nexit %d\n", c.pull, c.audit)
+		if err := os.WriteFile(fake, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("sh", "-c", line)
+		out, err := cmd.Output()
+		if code := cmd.ProcessState.ExitCode(); code != c.want || string(out) != "pull\naudit\n" {
+			t.Errorf("pull %d, audit %d: exit code %d, want %d; %q, %v", c.pull, c.audit, code, c.want, out, err)
+		}
 	}
 }
 
