@@ -86,6 +86,42 @@ func TestPageOfARangeDoesNotSayNow(t *testing.T) {
 	b.clean(1)
 }
 
+// TestCardsFollowTheRange: also those that are closed. One says what the tenant's row says, and tells
+// of no incident that lies outside the range.
+func TestCardsFollowTheRange(t *testing.T) {
+	t.Parallel()
+	b := open(t, 1280, 800)
+	p := made(t, 12, 30, plainName)
+	for i := range p.Audit.Tenants {
+		p.Audit.Tenants[i].Verdict = analyze.Pass
+		for k := range p.Days.Tenants[i].Days {
+			p.Days.Tenants[i].Days[k].Violations, p.Days.Tenants[i].Days[k].Findings = 0, nil
+		}
+	}
+	spacing := []analyze.Tally{{Of: slices.Index(rules.Names(), rules.Spacing), N: 3}}
+	p.Days.Tenants[7].Days[10].Violations, p.Days.Tenants[7].Days[10].Findings = 3, spacing
+	last := p.Audit.AsOf.UnixMicro()
+	p.Audit.Tenants[0].Verdict = analyze.Fail
+	p.Audit.Tenants[0].Incidents = []analyze.Incident{{ID: "i", Cause: rules.Spacing, Open: true, First: last, Last: last, Title: "It was fast."}}
+	file, _ := write(t, p)
+	b.load(file, "")
+	shown := func(i int) string {
+		return eval[string](b, fmt.Sprintf(`[...document.querySelectorAll('#t%d h2, #t%d .brief')].filter((e) => e.getClientRects().length > 0).map((e) => e.innerText.trim()).join(' | ')`, i, i))
+	}
+	if got := shown(0); !strings.HasPrefix(got, "✗ fail tenant-000 | ") || !strings.Contains(got, "It was fast.") {
+		t.Errorf("now the first card says %q", got)
+	}
+	b.do(chromedp.Evaluate("location.hash = '#from=2026-10-10&to=2026-10-15'", nil), chromedp.Poll("document.getElementById('question').textContent.startsWith('Were ')", nil))
+	if got := shown(7); got != "✗ fail tenant-007" {
+		t.Errorf("in the range the card of a tenant that passes now says %q", got)
+	}
+	b.do(chromedp.Evaluate("location.hash = '#from=2026-10-10&to=2026-10-15&tenant=tenant-000'", nil), chromedp.Poll("!document.querySelector('#t0').hidden", nil))
+	if got := shown(0); got != "✓ pass tenant-000" {
+		t.Errorf("in the range the first card says %q", got)
+	}
+	b.clean(1)
+}
+
 // TestTableSortsByItsHeads: numbers begin with the largest, names with the first; what is not known is last.
 func TestTableSortsByItsHeads(t *testing.T) {
 	t.Parallel()

@@ -82,6 +82,8 @@
         if (!plain || t.changed) {
           t.changed = true;
           Fleet.fillRow(t, look(t), t.data.cap);
+          Tenant.setVerdict(t.section.querySelector('h2 [data-k="verdict"]'), verdict(t));
+          Tenant.incidents(t.section, shared, look(t));
         }
       }
     }
@@ -178,8 +180,7 @@
     if (!t.stale) return;
     t.stale = false;
     if (!t.slot.firstChild) build(t);
-    Tenant.setVerdict(t.section.querySelector('h2 [data-k="verdict"]'), look(t).sum.verdict);
-    t.section.querySelector('.facts').replaceChildren(Tenant.facts(shared, t.data, look(t)));
+    t.section.querySelector('.facts').replaceChildren(Tenant.facts(shared, data(t), look(t)));
     Tenant.findings(t.section, shared, look(t));
     for (const figure of t.slot.querySelectorAll('figure')) chart(t, figure);
     for (const list of t.slot.querySelectorAll('details.list')) if (list.open) lists(t, list);

@@ -103,12 +103,16 @@ const Tenant = (() => {
       if (s.whole) words.textContent = words.dataset.now;
       else if (s.when[i].length > 0) words.textContent = detail(shared, s.when[i]);
     }
-    for (const a of section.querySelectorAll('article.incident')) {
-      a.hidden = !s.whole && (Number(a.dataset.to) < shared.from + view.from || Number(a.dataset.from) > shared.from + view.to);
-    }
     const none = section.querySelector('.no-findings');
     if (none) none.hidden = any || !s.whole;
     section.querySelector('.none-here').hidden = any || s.whole && none !== null;
+  }
+
+  // incidents shows those that reach into the range, and their lines on a card.
+  function incidents(section, shared, { sum, from, to }) {
+    for (const e of section.querySelectorAll('[data-from]')) {
+      e.hidden = !sum.whole && (Number(e.dataset.to) < shared.from + from || Number(e.dataset.from) > shared.from + to);
+    }
   }
 
   // keyed puts the recordings' keys beside the rows of a list.
@@ -160,5 +164,5 @@ const Tenant = (() => {
     return box;
   }
 
-  return { marks, setVerdict, facts, findings, list, use };
+  return { marks, setVerdict, facts, findings, incidents, list, use };
 })();
