@@ -111,18 +111,22 @@ func (a *arranger) flag(args []string) ([]string, error) {
 	if n == 2 {
 		value, hasValue = args[1], true
 	}
-	if wanted := wantedOf(f, value); hasValue && wanted != "" {
-		return nil, fmt.Errorf("%sflag --%s: %q is not %s", a.where(), f.Names()[0], value, wanted)
+	if hasValue {
+		if err := checkValue(f, value); err != nil {
+			return nil, fmt.Errorf("%s%w", a.where(), err)
+		}
 	}
 	*list = append(*list, args[:n]...)
 	return args[n:], nil
 }
 
-// wantedOf says what the value of a flag should be; "" where it is that, and for text, which the
-// command reads. The cli package would print its help behind an error of its own.
-func wantedOf(f cli.Flag, value string) (wanted string) {
-	var err error
-	switch f.(type) {
+// checkValue refuses what cannot be the value of a flag. Texts are the command's to read. The cli
+// package would print its help behind an error of its own.
+func checkValue(f cli.Flag, value string) (err error) {
+	wanted := ""
+	switch f := f.(type) {
+	case *choiceFlag:
+		return f.check(value)
 	case *cli.IntFlag:
 		wanted = "a whole number, as in 10"
 		_, err = strconv.ParseInt(value, 0, strconv.IntSize)
@@ -133,10 +137,10 @@ func wantedOf(f cli.Flag, value string) (wanted string) {
 		wanted = "true or false"
 		_, err = strconv.ParseBool(value)
 	}
-	if err == nil {
-		return ""
+	if err != nil {
+		return fmt.Errorf("flag --%s: %q is not %s", f.Names()[0], value, wanted)
 	}
-	return wanted
+	return nil
 }
 
 func (a *arranger) unknownFlag(arg, name string) error {

@@ -112,12 +112,10 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
 	}
-	if o.failOn, err = choice(c, "fail-on", failOns()...); err != nil {
-		return o, err
-	}
 	if o.shown, err = readShowOptions(c); err != nil {
 		return o, err
 	}
+	o.failOn, o.look = c.String("fail-on"), readLook(c, s)
 	o.output, o.explain, o.textfile = c.String("output"), c.String("explain"), c.String("textfile")
 	o.nights = c.Bool("nights")
 	o.news, o.cursor, o.noCache = c.Bool("new"), c.String("cursor"), c.Bool("no-cache")
@@ -135,9 +133,6 @@ func readAuditOptions(c *cli.Context, s *streams) (o auditOptions, err error) {
 	case o.textfile != "" && (ranged || o.news || o.explain != ""):
 		return o, errors.New(
 			"flag --textfile: metrics are of the audit about now; leave out ranges, --new and --explain")
-	}
-	if o.look, err = readLook(c, s); err != nil {
-		return o, err
 	}
 	if o.look.Brief = c.Bool("brief"); o.look.Brief && o.nights {
 		return o, errors.New("flag --brief: does not go with --nights")

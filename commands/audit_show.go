@@ -34,9 +34,7 @@ type showOptions struct {
 }
 
 func readShowOptions(c *cli.Context) (o showOptions, err error) {
-	if o.sort, err = choice(c, "sort", sorts()...); err != nil {
-		return o, err
-	}
+	o.sort = c.String("sort")
 	if o.top, err = readTop(c); err != nil {
 		return o, err
 	}

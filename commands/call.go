@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -215,12 +214,11 @@ func (s *session) authorize(r *http.Request, to *url.URL) error {
 		to = r.URL
 	}
 	host := to.Hostname()
-	local := host == "localhost" || net.ParseIP(host).IsLoopback()
 	switch {
 	case token == "":
 		return fmt.Errorf("there is no token: put it into the environment variable %s, or add --no-token",
 			env)
-	case local:
+	case local(host):
 	case tenant == "":
 		return fmt.Errorf(
 			"the token is not sent to %s, which is no host of the policy or the config; add --no-token to call it without",

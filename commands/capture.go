@@ -306,7 +306,7 @@ func (c *capture) recordHeld() error {
 
 // summary is what was captured, in one line.
 func (c *capture) summary() string {
-	line := count(c.tally.requests.Load(), "request") + ", " + sizeText(c.tally.bytes.Load())
+	line := measure.Count(c.tally.requests.Load(), "request") + ", " + measure.Bytes(c.tally.bytes.Load())
 	if n := c.tally.opaque.Load(); n > 0 {
 		line += fmt.Sprintf(", %d of them opaque (see \"headroom doctor\")", n)
 	}
@@ -320,25 +320,4 @@ func (c *capture) summary() string {
 	}
 	return line + fmt.Sprintf(", %d held back for %v", all.Requests,
 		all.Time.Round(100*time.Millisecond))
-}
-
-// count is a number with its noun.
-func count(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// sizeText is a number of bytes as people write it, with SI prefixes.
-func sizeText(n int64) string {
-	const units = "kMGTPE"
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, i := float64(n)/1000, 0
-	for ; v >= 999.95 && i < len(units)-1; i++ {
-		v /= 1000
-	}
-	return fmt.Sprintf("%.1f %cB", v, units[i])
 }

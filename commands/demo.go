@@ -97,8 +97,11 @@ func runDemo(ctx context.Context, s *streams, o demoOptions) (err error) {
 	if err := checkDemoFolder(o.dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.dir, 0o777); err != nil {
-		return fmt.Errorf("make folder: %w", err)
+	if _, there := os.Stat(o.dir); there != nil {
+		if err := os.MkdirAll(o.dir, 0o777); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+		defer os.Remove(o.dir) // which does nothing once there is something in it
 	}
 	work, err := os.MkdirTemp(o.dir, ".making-*")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +21,13 @@ import (
 	"github.com/6dcca832/headroom/report/page"
 	"github.com/6dcca832/headroom/store"
 )
+
+// ownTrouble says of an error of pages that it is about this machine, such as a full disk, and says
+// nothing of the bundle.
+func ownTrouble(ctx context.Context, err error) bool {
+	var path *fs.PathError
+	return ctx.Err() != nil || storeFailed(err) || errors.Is(err, errNoFolder) || errors.As(err, &path)
+}
 
 // pages computes a bundle's pages from its content alone: the leaves become a log of their own,
 // which is audited under the policy and the settings of the bundle.

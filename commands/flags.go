@@ -99,7 +99,7 @@ func formatFlag(formats ...string) cli.Flag {
 	return newChoiceFlag("format", "`FORMAT` of the output", formats...)
 }
 
-// choiceFlag is a flag with few values.
+// choiceFlag is a flag with few values. arrange refuses others.
 type choiceFlag struct {
 	*cli.StringFlag
 	among []string
@@ -114,14 +114,17 @@ func newChoiceFlag(name, usage string, among ...string) *choiceFlag {
 	}
 }
 
-// choice is a flag's value, which must be one of a few.
-func choice(c *cli.Context, flag string, among ...string) (string, error) {
-	v := c.String(flag)
-	if !slices.Contains(among, v) {
-		return "", fmt.Errorf("flag --%s: %q is none of %s%s", flag, v, strings.Join(among, ", "),
-			didYouMean(v, among))
+// newOptionalChoice makes a flag with few values, which usage names, and "" where it is not given.
+func newOptionalChoice(name, usage string, among ...string) *choiceFlag {
+	return &choiceFlag{&cli.StringFlag{Name: name, Usage: usage}, among}
+}
+
+func (f *choiceFlag) check(value string) error {
+	if slices.Contains(f.among, value) {
+		return nil
 	}
-	return v, nil
+	return fmt.Errorf("flag --%s: %q is none of %s%s", f.Name, value, strings.Join(f.among, ", "),
+		didYouMean(value, f.among))
 }
 
 // span is which requests a command is about, and what time it is taken to be.
@@ -138,9 +141,7 @@ func readSpan(c *cli.Context) (span, error) {
 		return span{}, err
 	}
 	given := !s.asOf.IsZero()
-	if !given {
-		s.asOf = time.Now().UTC().Truncate(time.Microsecond)
-	}
+	s.asOf = orNow(s.asOf)
 	if s.since, err = readTime(c, "since", s.asOf); err != nil {
 		return span{}, err
 	}
@@ -154,6 +155,14 @@ func readSpan(c *cli.Context) (span, error) {
 		return span{}, errors.New("flag --until: must be later than --since")
 	}
 	return s, nil
+}
+
+// orNow is the time that was given, or now.
+func orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Now().UTC().Truncate(time.Microsecond)
+	}
+	return t
 }
 
 // readTime reads a flag that is a time; the zero time means that it was not given.

@@ -39,10 +39,11 @@ func newRunFolder(more ...string) (f *runFolder, err error) {
 		}
 		return makeRunFolder(place)
 	}
-	err = errors.New(
-		"there is no folder that only this user can change: set XDG_RUNTIME_DIR or HOME to one")
-	return nil, errors.Join(append([]error{err}, tried...)...)
+	return nil, errors.Join(append([]error{errNoFolder}, tried...)...)
 }
+
+var errNoFolder = errors.New(
+	"there is no folder that only this user can change: set XDG_RUNTIME_DIR or HOME to one")
 
 // privatePlaces are the folders to try, most fitting first: one that is the user's for as long as
 // he is logged in, his cache, the system's own for root, and one in each folder of more.
@@ -196,8 +197,13 @@ func currentSettings() map[string]string {
 }
 
 // restoreSettings gives a headroom inside a run the settings that the run had. What is set again
-// holds.
+// holds; what is set to nothing, which the cli package would take for a value, counts as not set.
 func restoreSettings() {
+	for _, name := range settings {
+		if os.Getenv(name) == "" {
+			os.Unsetenv(name)
+		}
+	}
 	addr := ownProxy()
 	if addr == "" {
 		return

@@ -97,11 +97,8 @@ func readForecastOptions(c *cli.Context, s *streams) (o forecastOptions, err err
 	if o.whatIf, err = parseWhatIf(c.String("what-if")); err != nil {
 		return o, fmt.Errorf("flag --what-if: %w", err)
 	}
-	if err := o.check(c); err != nil {
-		return o, err
-	}
-	o.look, err = readLook(c, s)
-	return o, err
+	o.look = readLook(c, s)
+	return o, o.check(c)
 }
 
 // check refuses flags that do not go together.
@@ -193,11 +190,12 @@ func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]fore
 	var series []forecast.Named
 	err := readFrom(stdin, daily, func(r io.Reader) (err error) {
 		series, err = forecast.ReadDaily(r)
-		return err
+		return inFile(daily, err)
 	})
 	if err == nil && closures != "" {
-		err = readFrom(stdin, closures,
-			func(r io.Reader) error { return forecast.ReadClosures(r, series) })
+		err = readFrom(stdin, closures, func(r io.Reader) error {
+			return inFile(closures, forecast.ReadClosures(r, series))
+		})
 	}
 	if err != nil || len(asked) == 0 {
 		return series, err
@@ -208,10 +206,18 @@ func readSeries(stdin io.Reader, daily, closures string, asked []string) ([]fore
 	}
 	names, err := config.Chosen(asked, known, known)
 	if err != nil {
-		return nil, fmt.Errorf("%s: flag --tenant: %w", pathname.Quote(daily), err)
+		return nil, inFile(daily, fmt.Errorf("flag --tenant: %w", err))
 	}
 	return slices.DeleteFunc(series,
 		func(s forecast.Named) bool { return !slices.Contains(names, s.ID) }), nil
+}
+
+// inFile names the file that err is about; nil stays nil.
+func inFile(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", pathname.Quote(name), err)
 }
 
 // readFrom reads a file, or standard input for "-", unpacked where it is gzip.
@@ -230,15 +236,11 @@ func readFrom(stdin io.Reader, name string, read func(io.Reader) error) error {
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" { // a short file is no gzip
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return fmt.Errorf("%s: it begins like gzip, but cannot be unpacked: %w",
-				pathname.Quote(name), err)
+			return inFile(name, fmt.Errorf("it begins like gzip, but cannot be unpacked: %w", err))
 		}
 		in = z
 	}
-	if err := read(in); err != nil {
-		return fmt.Errorf("%s: %w", pathname.Quote(name), err)
-	}
-	return nil
+	return read(in)
 }
 
 // writeForecast writes what was asked for: a forecast, the scores of past ones, or those

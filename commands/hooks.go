@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -149,13 +148,8 @@ func postHook(ctx context.Context, to string, text []byte) error {
 // startHook runs a program, without the variables that hold our own settings and tokens.
 func startHook(ctx context.Context, command []string, stdin []byte) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stdin = bytes.NewReader(stdin)
+	cmd.Stdin, cmd.Env = bytes.NewReader(stdin), childEnvironment()
 	cmd.WaitDelay = time.Second
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "HEADROOM_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/6dcca832/headroom/evidence"
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/ingest/privacy"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/internal/safefile"
 	"github.com/6dcca832/headroom/store"
 )
@@ -39,11 +40,7 @@ func newImportCommand(s *streams) *cli.Command {
 			"  zcat old.gz | headroom import --tenant acme --time end --rejects rejected.txt -\n" +
 			"  headroom call GET \"https://acme.xima.cloud/rest/api/v2/recordings?startTime=…\" | headroom import --tenant acme -",
 		Flags: []cli.Flag{
-			&cli.StringFlag{
-				Name:  "input-format",
-				Value: logs.FormatAuto,
-				Usage: "`FORMAT` of the files: " + strings.Join(logs.Formats(), ", "),
-			},
+			newChoiceFlag("input-format", "`FORMAT` of the files", logs.Formats()...),
 			&cli.StringFlag{
 				Name: "map",
 				Usage: "read another program's log: " + strings.Join(logs.MappingNames(),
@@ -53,10 +50,9 @@ func newImportCommand(s *streams) *cli.Command {
 				Name:  "log-format",
 				Usage: "the `FORMAT` string of nginx's log_format or Apache's LogFormat, or nginx, apache, apache-vhost",
 			},
-			&cli.StringFlag{
-				Name:  "time",
-				Usage: "what the log's times are of requests: `start|end` (default: what the format says; an access log does not)",
-			},
+			newOptionalChoice("time",
+				"what the log's times are of requests: `start|end` (default: what the format says; an access log does not)",
+				string(logs.TimeStart), string(logs.TimeEnd)),
 			&cli.StringFlag{Name: "tenant", Usage: "the `NAME` of the tenant, for requests that do not say"},
 			&cli.StringFlag{
 				Name:  "rejects",
@@ -84,16 +80,8 @@ func readImportOptions(c *cli.Context, _ *streams) (o importOptions, err error) 
 			return o, fmt.Errorf("flag --tenant: %w", err)
 		}
 	}
-	o.format, err = choice(c, "input-format", logs.Formats()...)
-	if err == nil {
-		o.mapping, err = readMapping(c)
-	}
-	if err == nil && c.IsSet("time") {
-		var is string
-		is, err = choice(c, "time", string(logs.TimeStart), string(logs.TimeEnd))
-		o.time = logs.TimeOption(is)
-	}
-	if err != nil {
+	o.format, o.time = c.String("input-format"), logs.TimeOption(c.String("time"))
+	if o.mapping, err = readMapping(c); err != nil {
 		return o, err
 	}
 	return o, checkInputs(o.files, c.String("db"), o.rejects)
@@ -262,11 +250,8 @@ func (im *importer) explain(ctx context.Context, err error) error {
 // storeFailed says that the trouble is with the database and not with the input.
 func storeFailed(err error) bool {
 	return slices.ContainsFunc(
-		[]error{store.ErrDamaged, store.ErrFull, store.ErrLocked, store.ErrReadOnly},
-		func(e error) bool {
-			return errors.Is(err, e)
-		},
-	)
+		[]error{store.ErrDamaged, store.ErrFull, store.ErrLocked, store.ErrReadOnly, store.ErrIO},
+		func(e error) bool { return errors.Is(err, e) })
 }
 
 // file imports one file and says what became of its records, also where it fails on the way.
@@ -314,7 +299,7 @@ func (im *importer) file(ctx context.Context, name string) (n counts, err error)
 		im.tell(
 			"headroom: import: %s holds %s that an earlier export has as it was before it had ended: what is there stays",
 			shown(name),
-			count(again, "request"),
+			measure.Count(again, "request"),
 		)
 	}
 	if at, ok := sink.Boundary(); ok && err == nil {

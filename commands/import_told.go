@@ -9,6 +9,7 @@ import (
 
 	"github.com/6dcca832/headroom/ingest/logs"
 	"github.com/6dcca832/headroom/ingest/privacy"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/store"
 )
 
@@ -33,7 +34,7 @@ func (im *importer) timesUnknown(ctx context.Context, name string) (bool, error)
 func (im *importer) tellResult(name string, result logs.Result) {
 	if n := result.UnknownSize; n > 0 {
 		im.tell("headroom: import: %s does not tell the size of %s on the wire: counted as 0 bytes",
-			shown(name), count(n, "answer"))
+			shown(name), measure.Count(n, "answer"))
 	}
 	if len(result.NeverFound) > 0 {
 		im.tell("headroom: import: no record of %s has a value for %s: compare the names in the mapping with the file",

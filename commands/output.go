@@ -78,25 +78,25 @@ func (e *errorWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// sameFile says whether two names are of one existing file.
+// sameFile says whether two names are of one file, or would be if it were there.
 func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	if errX == nil && errY == nil {
+		return os.SameFile(x, y)
 	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
+	a, errX = filepath.Abs(a)
+	b, errY = filepath.Abs(b)
+	return errX == nil && errY == nil && a == b
 }
 
 // readLook reads --format and how it is to be shown.
-func readLook(c *cli.Context, s *streams) (report.Options, error) {
-	format, err := choice(c, "format", report.Formats()...)
-	o := report.Options{}
+func readLook(c *cli.Context, s *streams) (o report.Options) {
 	if isStdout(c.String("output")) {
 		o = lookOf(s)
 	}
-	o.Format = format
-	return o, err
+	o.Format = c.String("format")
+	return o
 }
 
 // lookOf is colour and the terminal's width where the output goes to a terminal.

@@ -92,8 +92,8 @@ func (o *proxyOptions) checkListen() error {
 	if err != nil {
 		return fmt.Errorf("flag --listen: %q must be written like %q", o.listen, defaultListen)
 	}
-	switch local := host == "localhost" || net.ParseIP(host).IsLoopback(); {
-	case local && !o.remote:
+	switch {
+	case local(host) && !o.remote:
 		return nil
 	case !o.remote:
 		return fmt.Errorf(

@@ -96,18 +96,15 @@ func pullFlags() []cli.Flag {
 			Name:  "max-duration",
 			Usage: "begin no recording later than this `LENGTH` of time after the start, such as 5h",
 		},
-		&cli.StringFlag{
-			Name:  "cutoff-mode",
-			Usage: "at a limit, be cautious (begin nothing that would pass it) or soft (begin while it is not reached): `MODE`",
-		},
+		newOptionalChoice("cutoff-mode",
+			"at a limit, be cautious (begin nothing that would pass it) or soft (begin while it is not reached): `MODE`",
+			string(pull.Cautious), string(pull.Soft)),
 		&cli.StringFlag{
 			Name:  "reserve",
 			Usage: "leave this `SHARE` of the egress cap free (default: 5%)",
 		},
-		&cli.StringFlag{
-			Name:  "order",
-			Usage: "fetch the oldest, newest or smallest of the backlog first: `ORDER`",
-		},
+		newOptionalChoice("order", "fetch the oldest, newest or smallest of the backlog first: `ORDER`",
+			string(pull.Oldest), string(pull.Newest), string(pull.Smallest)),
 		&cli.StringFlag{
 			Name:  "exclude",
 			Usage: "never fetch the recordings whose keys are in this `FILE`, one a line",
@@ -171,9 +168,8 @@ func readPullOptions(c *cli.Context, s *streams) (o pullOptions, err error) {
 	if roots != nil {
 		o.base.TLSClientConfig.RootCAs = roots
 	}
-	o.output = c.String("output")
-	o.look, err = readLook(c, s)
-	return o, err
+	o.output, o.look = c.String("output"), readLook(c, s)
+	return o, nil
 }
 
 // readPullSettings reads the flags that the config may say, too.
@@ -204,13 +200,8 @@ func readPullSettings(c *cli.Context) (p config.Pull, err error) {
 			return p, fmt.Errorf("flag --reserve: %w", err)
 		}
 	}
-	if c.IsSet("order") {
-		p.Order, err = choice(c, "order", string(pull.Oldest), string(pull.Newest), string(pull.Smallest))
-	}
-	if err == nil && c.IsSet("cutoff-mode") {
-		p.CutoffMode, err = choice(c, "cutoff-mode", string(pull.Cautious), string(pull.Soft))
-	}
-	return p, err
+	p.Order, p.CutoffMode = c.String("order"), c.String("cutoff-mode")
+	return p, nil
 }
 
 // readBackfill reads FROM..TO; the zero times mean that there is none.

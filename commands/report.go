@@ -52,10 +52,7 @@ func readReportOptions(c *cli.Context, _ *streams) (o reportOptions, err error) 
 	if o.tenants, err = readTenants(c); err != nil {
 		return o, err
 	}
-	if o.format, err = choice(c, "format", pageFormats()...); err != nil {
-		return o, err
-	}
-	o.output, o.split = c.String("output"), c.String("split")
+	o.format, o.output, o.split = c.String("format"), c.String("output"), c.String("split")
 	switch {
 	case o.split != "" && o.output != "":
 		return o, errors.New(

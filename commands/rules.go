@@ -24,10 +24,7 @@ func newRulesCommand(s *streams) *cli.Command {
 			"  headroom rules --format json",
 		Flags: []cli.Flag{formatFlag(report.Formats()...), outputFlag()},
 		Action: action(func(c *cli.Context) error {
-			look, err := readLook(c, s)
-			if err != nil {
-				return err
-			}
+			look := readLook(c, s)
 			text, err := policyText(c.String("policy"))
 			if err != nil {
 				return err

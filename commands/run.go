@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/6dcca832/headroom/ingest/proxy"
+	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/internal/pathname"
 	"github.com/6dcca832/headroom/store"
 )
@@ -122,7 +123,7 @@ func (s *session) runRecorded(o runOptions, signals <-chan os.Signal) error {
 		if left := carriers(folder.path); len(left) > 0 && capture.handOver(folder, authority) {
 			s.tell(
 				"headroom: %s that the program started still %s (%s): headroom goes on recording in the background until the last one ends",
-				count(int64(len(left)), "process"), map[bool]string{true: "runs", false: "run"}[len(left) == 1],
+				measure.Count(int64(len(left)), "process"), map[bool]string{true: "runs", false: "run"}[len(left) == 1],
 				pidList(left))
 			folder = nil // it is the other's
 		}
@@ -163,7 +164,7 @@ func (c *capture) tellEnd(started time.Time) {
 	case err != nil:
 		line += fmt.Sprintf("; cannot audit: %v", err)
 	default:
-		line += ", " + count(n, "finding")
+		line += ", " + measure.Count(n, "finding")
 	}
 	c.tell("%s; headroom audit", line)
 }

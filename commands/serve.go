@@ -82,10 +82,7 @@ func (s *session) writeTextfile(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	defer snap.Close()
-	sp := span{asOf: o.asOf}
-	if sp.asOf.IsZero() {
-		sp.asOf = time.Now().UTC().Truncate(time.Microsecond)
-	}
+	sp := span{asOf: orNow(o.asOf)}
 	r, err := s.audit(ctx, snap, sp, names)
 	if err != nil {
 		return err

@@ -213,10 +213,7 @@ func (s *site) update(ctx context.Context) error {
 
 func (s *site) draw(ctx context.Context, snap store.Snapshot, content string) error {
 	now := time.Now()
-	sp := span{asOf: s.o.asOf}
-	if sp.asOf.IsZero() {
-		sp.asOf = now.UTC().Truncate(time.Microsecond)
-	}
+	sp := span{asOf: orNow(s.o.asOf)}
 	names, err := s.se.tenants(snap, s.o.tenants)
 	if err != nil {
 		return err

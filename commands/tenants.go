@@ -72,8 +72,8 @@ func readTenantsOptions(c *cli.Context, s *streams) (o tenantsOptions, err error
 		return o, errors.New(
 			"flags --ignore, --alias and --import change the config, and list nothing: give them alone")
 	}
-	o.look, err = readLook(c, s)
-	return o, err
+	o.look = readLook(c, s)
+	return o, nil
 }
 
 func runTenants(c *cli.Context, se *session, o tenantsOptions) error {

@@ -3,6 +3,7 @@ package commands
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -226,4 +227,17 @@ func unzip(t *testing.T, name string) map[string]string {
 		files[f.Name] = b.String()
 	}
 	return files
+}
+
+// TestInterruptedVerifyAccusesNobody: what keeps this machine from checking a bundle does not make it altered.
+func TestInterruptedVerifyAccusesNobody(t *testing.T) {
+	newLog(t, repeatedPulls())
+	runMain(t, "a.db", "evidence", "acme", "--as-of", "2026-11-06T12:00:00Z", "-o", "ticket.zip")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	code := Main(ctx, []string{"headroom", "verify", "ticket.zip"}, strings.NewReader(""), &out, &errs)
+	if code != exitFailed || out.Len() > 0 || errs.String() != "headroom: verify: interrupted\n" {
+		t.Errorf("exit code %d, %q, on stdout %q", code, errs.String(), out.String())
+	}
 }

@@ -69,18 +69,12 @@ func readUsageOptions(c *cli.Context, s *streams) (o usageOptions, err error) {
 	if o.span, err = readSpan(c); err != nil {
 		return o, err
 	}
-	by, err := choice(c, "by", usageBys()...)
-	if err != nil {
-		return o, err
-	}
 	if o.top, err = readTop(c); err != nil {
 		return o, err
 	}
-	if o.only, err = readOnlyRows(c); err != nil {
-		return o, err
-	}
-	o.by, o.output = analyze.UsageBy(by), c.String("output")
-	o.look, err = readLook(c, s)
+	o.by, o.output = analyze.UsageBy(c.String("by")), c.String("output")
+	o.look = readLook(c, s)
+	o.only, err = readOnlyRows(c)
 	return o, err
 }
 

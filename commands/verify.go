@@ -260,13 +260,23 @@ func (s *session) verifyBundle(ctx context.Context, o verifyOptions) error {
 	if errors.Is(err, evidence.ErrNoBundle) {
 		return fmt.Errorf("%q: %w", o.bundle, err)
 	}
+	var trouble error
 	if err != nil {
 		r.Problem = err
 	} else {
 		r = b.Check(evidence.CheckOptions{
 			Pin: o.pin, Anchors: o.anchors, Authorities: o.authorities, Program: version(),
-			Render: func(c *evidence.Content) (evidence.Pages, error) { return s.pages(ctx, c) },
+			Render: func(c *evidence.Content) (evidence.Pages, error) {
+				pages, err := s.pages(ctx, c)
+				if err != nil && ownTrouble(ctx, err) {
+					trouble = err
+				}
+				return pages, err
+			},
 		})
+	}
+	if trouble != nil {
+		return fmt.Errorf("recompute the pages: %w", trouble)
 	}
 	if err := writeOutput(s.out, o.output, o.bundle, func(w io.Writer) error {
 		return tellBundle(w, r)

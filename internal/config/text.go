@@ -56,7 +56,7 @@ func (c Closure) String() string {
 	return fmt.Sprintf("%04d-%02d-%02d", c.Year, c.Month, c.Day)
 }
 
-// quoted is a basic string of TOML.
+// quoted is a string of TOML, in the library's form: seals hold hashes of it.
 func quoted(s string) string {
 	text, err := toml.Marshal(map[string]string{"": s})
 	if err != nil {
