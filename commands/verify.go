@@ -332,6 +332,10 @@ func tellBundle(w io.Writer, r *evidence.Result) error {
 	if f.Settings == 0 {
 		line("note", "this part of the log names no policy and no settings: only the bundle's signature does")
 	}
+	if r.Content.Start > 0 {
+		line("note", "the leaf that names the tenant is before this part of the log: only the bundle's "+
+			"signature says %q", about.Tenant)
+	}
 	tellStamps(line, r)
 	for _, note := range r.Notes {
 		line("note", "%s", note)

@@ -251,7 +251,8 @@ func TestVerifyPageInChromium(t *testing.T) {
 		{"", "self-signed"}, {SealLine(l.heads[1].text), "held"}, {Fingerprint(l.key.Public()), "held"},
 		{strings.Join(strings.Fields(string(l.heads[0].checkpoint)), " "), "held"}, {"something else", "self-signed"},
 	} {
-		if grade, steps := dropped(t, ctx, data, c.held); grade != c.want {
+		if grade, steps := dropped(t, ctx, data, c.held); grade != c.want ||
+			!strings.Contains(steps, `only the bundle's signature says "acme"`) {
 			t.Errorf("holding %q: %s, want %s\n%s", c.held, grade, c.want, steps)
 		}
 	}

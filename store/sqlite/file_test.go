@@ -210,6 +210,20 @@ func TestDamaged(t *testing.T) {
 }
 
 // A cache whose chunks are not what was packed gives no answers, and what the error says mends it.
+// A page that another's bytes got into has values of any kind: what they hold is not told.
+func TestDamagedValue(t *testing.T) {
+	st := openTest(t, "")
+	for _, value := range []string{"'+49 30 555 0123'", "x'ff3439'", "NULL"} {
+		err := each(t.Context(), st.db, "SELECT "+value, func(scan func(...any) error) error {
+			var n int64
+			return scan(&n)
+		})
+		if !errors.Is(err, store.ErrDamaged) || strings.Contains(err.Error(), "49") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
 func TestDamagedChunk(t *testing.T) {
 	ctx := context.Background()
 	st := openTest(t, "")

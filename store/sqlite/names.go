@@ -188,7 +188,8 @@ func loadNames(ctx context.Context, q queryer) (*packed.Names, error) {
 	return n, err
 }
 
-// each calls f for each row of the query.
+// each calls f for each row of the query. Columns have types that SQLite checks, so a value of
+// another one is damage; what it holds may be anything and is not told.
 func each(
 	ctx context.Context, q queryer, query string, f func(scan func(...any) error) error, args ...any,
 ) error {
@@ -197,10 +198,20 @@ func each(
 		return err
 	}
 	defer rows.Close()
+	scan := func(to ...any) error {
+		err := rows.Scan(to...)
+		if err != nil && ctx.Err() == nil {
+			return errValue
+		}
+		return err
+	}
 	for rows.Next() {
-		if err := f(rows.Scan); err != nil {
+		if err := f(scan); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
 }
+
+var errValue = fmt.Errorf("%w: a row holds a value of another kind than its column; restore a copy, "+
+	"or save what is readable with \"sqlite3 FILE .recover\"", store.ErrDamaged)
