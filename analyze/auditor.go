@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"math"
-	"time"
 
 	"github.com/6dcca832/headroom/analyze/egress"
 	"github.com/6dcca832/headroom/analyze/rules"
@@ -44,7 +43,8 @@ type Auditor struct {
 	scratch *scratch
 	calend  calendar
 	current *night // of the last request
-	over    *ledger
+	// ending takes what only the end fires, while the rules are asked for that; else it is nil.
+	ending *ledger
 	// accounted are the missing recordings that a pull's ledger accounts for, by item.
 	accounted map[uint64]bool
 	facts     rules.Facts
@@ -59,20 +59,25 @@ type Auditor struct {
 // state is everything that requests have changed, and that a later run can continue from. What the
 // judges keep is saved beside it.
 type state struct {
-	Any                bool // whether there was a request
-	First, Upto        int64
-	Pulled             bool
-	LastPull, LastID   int64
-	PacedN             int64
-	Before             rules.Paced
-	Window             egress.Window
-	Awake              uint64 // judges
-	Group              []member
-	Masks              map[int64]uint64 // of requests that a later hit may be about
-	Kinds              []statusKind
-	Keyless, Uncertain bool // see downloaded
-	Ahead              map[uint64]bool
-	Listed             listing
+	Any         bool  // whether there was a request that is judged
+	First, Upto int64 // starts of the first and of the last of them
+	// Pulled says whether there was an egress request, LastPull and LastID which was the last.
+	Pulled           bool
+	LastPull, LastID int64
+	PacedN           int64       // requests of the frequency rule's class
+	Before           rules.Paced // the last of them
+	Window           egress.Window
+	Awake            uint64           // the judges that are, as bits
+	Group            []member         // requests with the last start, for over-cap
+	Masks            map[int64]uint64 // of requests that a later hit may be about, by id
+	Kinds            []statusKind     // table.rows, in a saved state
+	// Keyless says that a download had no recording key: what it was cannot be looked up later.
+	Keyless bool
+	// Ahead are the recordings whose key told a time that was still to come, Uncertain that there
+	// were more of them than are remembered.
+	Ahead     map[uint64]bool
+	Uncertain bool
+	Listed    listing
 	// Resumed is up to where the state was continued from; 0 for a state that saw all requests
 	// itself.
 	Resumed int64
@@ -230,7 +235,7 @@ func (a *Auditor) hear(k *kind) {
 	if k.refused {
 		a.mask |= refusedBit
 	}
-	a.current.mask(a.mask, 1)
+	a.current.countMask(a.mask, 1)
 	if k.late&^a.mask != 0 {
 		a.Masks[c.ID] = a.mask
 	}
@@ -307,9 +312,6 @@ func (a *Auditor) pace(c *rules.Call, b *base) (found uint8) {
 	c.Kept = true
 	return 0
 }
-
-// begin is the time of a duration ago.
-func begin(asOf int64, d time.Duration) int64 { return asOf - d.Microseconds() }
 
 // authRun is how many requests in a row were refused for their token.
 func (a *Auditor) authRun() int64 {

@@ -125,11 +125,11 @@ func (c *dayCounter) peak(d *dayTally) {
 func dayOf(at int64) int { return int(floorDiv(at, dayMicros)) }
 
 func floorDiv(a, b int64) int64 {
-	if q := a / b; a%b < 0 {
-		return q - 1
-	} else {
-		return q
+	q := a / b
+	if a%b < 0 {
+		q--
 	}
+	return q
 }
 
 func (c *dayCounter) day(at int64) *dayTally {
@@ -260,10 +260,8 @@ func (c *dayCounter) from(r *store.Call) {
 func (c *dayCounter) result() TenantDays {
 	for _, n := range slices.Sorted(maps.Keys(c.days)) {
 		d := c.days[n]
-		d.Answers, d.Gaps, d.Hours, d.Findings = tallies(d.answers), tallies(
-			d.gaps), tallies(d.hours[:]), tallies(
-			d.findings,
-		)
+		d.Answers, d.Gaps = tallies(d.answers), tallies(d.gaps)
+		d.Hours, d.Findings = tallies(d.hours[:]), tallies(d.findings)
 		for _, since := range slices.Sorted(maps.Keys(d.again)) {
 			d.Again = append(d.Again, *d.again[since])
 		}
@@ -301,8 +299,8 @@ func (c *dayCounter) origins() (all []Origin) {
 	for k, n := range c.origin {
 		o := Origin{Client: k.client, Requests: *n}
 		if k.source != nil {
-			o.Kind, o.Source, o.Resolution = k.source.Kind, k.source.Name, time.Duration(
-				k.source.Resolution)*time.Microsecond
+			o.Kind, o.Source = k.source.Kind, k.source.Name
+			o.Resolution = time.Duration(k.source.Resolution) * time.Microsecond
 		}
 		all = append(all, o)
 	}

@@ -13,6 +13,10 @@
 // Requests from elsewhere go through an Auditor, one for each tenant: Add them in order of
 // (StartedAt, ID), then ask for the Result.
 //
+// To follow it: run.go asks for each tenant's audit (run_tenant.go), auditor.go lets the rules hear
+// each request, hits.go counts by night what they fire, view.go adds what only the end decides,
+// incidents.go and findings.go tell it, and order.go says who comes first.
+//
 // # Guarantees
 //
 // Everything is exact: percentiles are by nearest rank over all gaps, the rolling maximum is over

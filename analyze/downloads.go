@@ -85,8 +85,8 @@ type listedDay struct {
 
 type missing struct{ At, Bytes int64 }
 
-// List takes the listed recordings that began between reach before asOf and asOf, in order. It
-// comes after all requests. Its error is one of History's.
+// list takes the listed recordings that began in the listedReach before as-of, in order. It comes
+// after all requests. Its error is one of History's.
 func (a *Auditor) list(all []store.Recording) error {
 	now := listing{Missing: map[uint64]missing{}}
 	for len(all) > 0 {

@@ -94,7 +94,7 @@ type explained struct {
 func explaining(
 	ctx context.Context, snap store.Snapshot, o Options, tenant string,
 ) (*runner, egress.Tenant, error) {
-	o.NoCache, o.Tenants, o.Days = true, []string{tenant}, false
+	o.NoCache, o.Tenants = true, []string{tenant}
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	err := r.prepare(ctx)
 	if err != nil {

@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/6dcca832/headroom/analyze/rules"
@@ -100,7 +99,7 @@ func (v *view) violating(all []Finding) (n int64) {
 	var grave uint64
 	for i := range all {
 		if all[i].Severity == Violation {
-			grave |= 1 << slices.Index(rules.Names(), all[i].Rule)
+			grave |= 1 << rules.Index(all[i].Rule)
 		}
 	}
 	for _, night := range v.counted {
@@ -127,12 +126,6 @@ func (v *view) nightCounts(c calendar) (all []NightCount) {
 		all = append(all, night)
 	}
 	return all
-}
-
-// wholeEnds are what rules that judge the whole log fire at its end.
-func (a *Auditor) wholeEnds(asOf int64) []ended {
-	ends := a.view(asOf, AboutRange).ends
-	return slices.DeleteFunc(ends, func(x ended) bool { return !rules.All[x.rule].Whole })
 }
 
 // tellEnds tells whoever wants to know of hits about those that only the end decides.
@@ -170,88 +163,6 @@ func (r *Result) judge(about About) {
 	}
 	if r.Requests == 0 && about != AboutNew {
 		r.Verdict = NoData
-	}
-}
-
-// view is what a log says as of a moment.
-type view struct {
-	asOf    int64
-	night   int32 // that of asOf
-	since   int64
-	until   int64      // exclusive
-	only    []incident // where only these are told; nil means all
-	nights  []*night   // all
-	counted []*night
-	ends    []ended
-}
-
-// view asks the rules what only the end decides.
-func (a *Auditor) view(asOf int64, about About) *view {
-	a.flush()
-	v := &view{asOf: asOf, night: a.calend.night(asOf), since: math.MinInt64, until: a.until}
-	a.facts.FirstAt, a.facts.LastPull = a.First, a.LastPull
-	a.facts.LastPullID, a.facts.Pulled = a.LastID, a.Pulled
-	a.facts.Egress = a.figures(asOf)
-	a.facts.Night = func(ago int) (bytes, recordings int64) {
-		if n := find(a.ledger.Nights, v.night-int32(ago)); n != nil {
-			return n.Bytes, n.Recordings
-		}
-		return 0, 0
-	}
-	if a.facts.Missing == nil {
-		a.facts.Missing = func() []rules.Missing { return a.Listed.missing(asOf, a.accounted) }
-	}
-	a.over = &ledger{masks: map[int64]uint64{}}
-	if len(a.Group) > 0 {
-		a.closeGroup()
-	}
-	for i, j := range a.judges {
-		if j != nil && (!a.ranged() || !rules.All[i].Whole) {
-			j.End(asOf, a.fires[i])
-		}
-	}
-	v.nights, v.ends = a.combined(), a.over.ends
-	a.over, a.facts.Missing = nil, nil
-	v.counted = v.nights
-	if about == AboutNow {
-		first := v.night - NowNights + 1
-		v.since = a.calend.start(first)
-		i, _ := slices.BinarySearchFunc(v.nights, first,
-			func(x *night, n int32) int { return int(x.N) - int(n) })
-		v.counted = v.nights[i:]
-	} else if a.from != math.MinInt64 {
-		v.since = a.from
-	}
-	return v
-}
-
-func find(nights []*night, n int32) *night {
-	i, ok := slices.BinarySearchFunc(nights, n,
-		func(x *night, n int32) int { return int(x.N) - int(n) })
-	if !ok {
-		return nil
-	}
-	return nights[i]
-}
-
-// figures are the rolling sum as of a moment, as the rules' sentences tell it.
-func (a *Auditor) figures(asOf int64) rules.Egress {
-	e := a.egress(asOf)
-	return rules.Egress{
-		Current:  e.Current,
-		Peak:     e.Peak,
-		Survived: a.Window.Survived,
-		Cap:      e.Cap,
-	}
-}
-
-func (a *Auditor) egress(asOf int64) Egress {
-	w := a.Window
-	w.Close() // w is a copy: its group may still grow
-	return Egress{
-		Window: a.policy.Egress.Window, Current: w.Current(a.tenant.Resets, asOf), Peak: w.Peak,
-		PeakAt: w.PeakAt,
-		Total:  w.Total, Cap: w.Resolve(a.tenant.Cap, a.policy.Egress.Cap, asOf),
 	}
 }
 
@@ -333,39 +244,4 @@ func (v *view) findings(
 	}
 	slices.SortStableFunc(all, func(a, b Finding) int { return b.Severity.Compare(a.Severity) })
 	return all
-}
-
-// sum adds up what counts of a rule.
-func (v *view) sum(rule int, c calendar) (h rules.Hits) {
-	nights := v.counted
-	if v.only != nil {
-		nights = v.nights
-	}
-	for _, n := range nights {
-		if x := n.fired(rule); x != nil && v.tells(rule, n.N) {
-			h.Merge(x)
-		}
-	}
-	for i := range v.ends {
-		if x := &v.ends[i]; x.rule == rule && !x.e.Undecided && v.reaches(x) &&
-			v.tells(rule, c.night(x.e.At)) {
-			h.Add(&x.e)
-		}
-	}
-	return h
-}
-
-// tells says whether a hit of a rule in a night is to be told.
-func (v *view) tells(rule int, night int32) bool {
-	return v.only == nil ||
-		slices.ContainsFunc(v.only, func(x incident) bool { return x.covers(rule, night) })
-}
-
-// reaches says whether what only the end decides is about what is counted: an absence that goes on,
-// or ended after that begins.
-func (v *view) reaches(x *ended) bool {
-	if rules.All[x.rule].Now {
-		return true
-	}
-	return x.e.At < v.until && (x.e.Until == 0 || x.e.Until >= v.since)
 }

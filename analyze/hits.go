@@ -66,13 +66,13 @@ func (a *Auditor) fire(rule int, e *rules.Evidence) {
 		return
 	}
 	if r.Absence || r.Now || e.Undecided {
-		if a.over != nil {
-			a.over.ends = append(a.over.ends, ended{rule, *e})
+		if a.ending != nil {
+			a.ending.ends = append(a.ending.ends, ended{rule, *e})
 		}
 		return
 	}
 	n := a.current
-	if a.over != nil || n == nil || !n.holds(e.At) {
+	if a.ending != nil || n == nil || !n.holds(e.At) {
 		n = a.nightOf(e.At)
 	}
 	n.hits(rule).Add(e)
@@ -80,7 +80,7 @@ func (a *Auditor) fire(rule int, e *rules.Evidence) {
 		a.onHit(rule, e)
 	}
 	bit := uint64(1) << rule & incidental
-	if a.hearing && a.over == nil && rule != a.groupOf && e.ID == a.call.ID &&
+	if a.hearing && a.ending == nil && rule != a.groupOf && e.ID == a.call.ID &&
 		e.At == a.call.StartedAt {
 		a.mask |= bit
 		return
@@ -101,11 +101,11 @@ func (a *Auditor) remask(n *night, id int64, bit uint64) {
 		now |= refusedBit
 	}
 	if old&^refusedBit != 0 {
-		n.mask(old, -1)
+		n.countMask(old, -1)
 	}
-	n.mask(now, 1)
-	if a.over != nil {
-		a.over.masks[id] = now
+	n.countMask(now, 1)
+	if a.ending != nil {
+		a.ending.masks[id] = now
 		return
 	}
 	a.Masks[id] = now
@@ -118,8 +118,8 @@ func (a *Auditor) remask(n *night, id int64, bit uint64) {
 
 // maskOf is what a request made fire so far, and whether it was refused.
 func (a *Auditor) maskOf(id int64) (mask uint64, refused bool) {
-	if a.over != nil {
-		if m, ok := a.over.masks[id]; ok {
+	if a.ending != nil {
+		if m, ok := a.ending.masks[id]; ok {
 			return m, m&refusedBit != 0
 		}
 	}

@@ -259,13 +259,6 @@ func (v *view) masks(x *incident) (masks []uint64, nights int) {
 	return masks, nights
 }
 
-// index is the place in v.nights of the first that is not before a night.
-func (v *view) index(n int32) int {
-	i, _ := slices.BinarySearchFunc(v.nights, n,
-		func(x *night, n int32) int { return cmp.Compare(x.N, n) })
-	return i
-}
-
 // any says whether one of the rules fired.
 func (n *night) any(of uint64) bool {
 	return slices.ContainsFunc(n.Hits, func(h ruleHits) bool { return of&(1<<h.Rule) != 0 })

@@ -1,8 +1,8 @@
 package analyze
 
 import (
+	"cmp"
 	"encoding/binary"
-	"math"
 	"slices"
 	"time"
 
@@ -82,11 +82,10 @@ type kindCount struct {
 
 func (n *night) holds(at int64) bool { return n.start <= at && at < n.end }
 
+// hits are those of a rule, which are made where there are none.
 func (n *night) hits(rule int) *rules.Hits {
-	for i := range n.Hits {
-		if n.Hits[i].Rule == rule {
-			return &n.Hits[i].Hits
-		}
+	if h := n.fired(rule); h != nil {
+		return h
 	}
 	n.Hits = append(n.Hits, ruleHits{Rule: rule})
 	return &n.Hits[len(n.Hits)-1].Hits
@@ -102,7 +101,8 @@ func (n *night) fired(rule int) *rules.Hits {
 	return nil
 }
 
-func (n *night) mask(mask uint64, by int64) {
+// countMask counts by more requests that made exactly the rules of a mask fire.
+func (n *night) countMask(mask uint64, by int64) {
 	i := slices.IndexFunc(n.Masks, func(m maskCount) bool { return m.Mask == mask })
 	if i < 0 {
 		i = len(n.Masks)
@@ -140,10 +140,15 @@ type ended struct {
 	e    rules.Evidence
 }
 
+// search gives the place of a night in those in order, and whether it is there.
+func search(nights []*night, n int32) (i int, ok bool) {
+	return slices.BinarySearchFunc(nights, n,
+		func(x *night, n int32) int { return cmp.Compare(x.N, n) })
+}
+
 // find gives a night, which is made where it is missing.
 func (l *ledger) find(n int32, c calendar) *night {
-	i, ok := slices.BinarySearchFunc(l.Nights, n,
-		func(x *night, n int32) int { return int(x.N) - int(n) })
+	i, ok := search(l.Nights, n)
 	if !ok {
 		l.Nights = slices.Insert(l.Nights, i, &night{N: n, Least: -1})
 	}
@@ -157,8 +162,8 @@ func (l *ledger) find(n int32, c calendar) *night {
 // nightOf is the night of a hit; that of the end of the log is in a ledger of its own.
 func (a *Auditor) nightOf(at int64) *night {
 	l := &a.ledger
-	if a.over != nil {
-		l = a.over
+	if a.ending != nil {
+		l = a.ending
 	}
 	return l.find(a.calend.night(at), a.calend)
 }
@@ -181,7 +186,7 @@ func (a *Auditor) flush() {
 		}
 		n.Requests += k.n
 		n.Classes |= k.ClassBit
-		n.kind(k.row, k.n)
+		n.countKind(k.row, k.n)
 		if k.Egress {
 			n.Bytes += k.bytes
 		}
@@ -212,7 +217,7 @@ func (a *Auditor) flush() {
 	}
 }
 
-func (n *night) kind(row int, by int64) {
+func (n *night) countKind(row int, by int64) {
 	for i := range n.Kinds {
 		if n.Kinds[i].Row == row {
 			n.Kinds[i].N += by
@@ -220,37 +225,6 @@ func (n *night) kind(row int, by int64) {
 		}
 	}
 	n.Kinds = append(n.Kinds, kindCount{row, by})
-}
-
-// combined is the ledger with what only the end fires.
-func (a *Auditor) combined() []*night {
-	all := slices.Clone(a.ledger.Nights)
-	for _, o := range a.over.Nights {
-		i, ok := slices.BinarySearchFunc(all, o.N,
-			func(x *night, n int32) int { return int(x.N) - int(n) })
-		if !ok {
-			all = slices.Insert(all, i, o)
-			continue
-		}
-		all[i] = all[i].with(o)
-	}
-	return all
-}
-
-// with is a copy of a night with more hits.
-func (n *night) with(o *night) *night {
-	c := *n
-	c.Hits, c.Masks = slices.Clone(n.Hits), slices.Clone(n.Masks)
-	for i := range c.Hits {
-		c.Hits[i].Hits = c.Hits[i].Clone()
-	}
-	for i := range o.Hits {
-		c.hits(o.Hits[i].Rule).Merge(&o.Hits[i].Hits)
-	}
-	for _, m := range o.Masks {
-		c.mask(m.Mask, m.N)
-	}
-	return &c
 }
 
 // packGaps writes values in order as differences, which takes two bytes a value.
@@ -291,15 +265,6 @@ func (l *ledger) trim(before int32) {
 			n.Hits[i].Trim()
 		}
 	}
-}
-
-// nearest gives the percentile p by nearest rank; it reorders values, and is -1 without any.
-func nearest(values []int64, p float64) int64 {
-	if len(values) == 0 {
-		return -1
-	}
-	k := int(math.Ceil(p*float64(len(values))-1e-9)) - 1
-	return kth(values, max(k, 0))
 }
 
 const dayMicros = egress.DayMicros

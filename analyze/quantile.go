@@ -1,5 +1,16 @@
 package analyze
 
+import "math"
+
+// nearest gives the percentile p by nearest rank; it reorders values, and is -1 without any.
+func nearest(values []int64, p float64) int64 {
+	if len(values) == 0 {
+		return -1
+	}
+	k := int(math.Ceil(p*float64(len(values))-1e-9)) - 1
+	return kth(values, max(k, 0))
+}
+
 // kth gives the value of index k in sorted order, by quickselect; it reorders values, so that none
 // before k is greater and none after it is less.
 func kth(values []int64, k int) int64 {

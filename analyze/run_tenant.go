@@ -11,10 +11,6 @@ import (
 	"github.com/6dcca832/headroom/store"
 )
 
-// How one tenant is audited: its whole log, from a saved state where that is possible; then, where
-// a range is selected, the range, for which the whole log still answers what is judged over all of
-// it.
-
 // observer looks on while a tenant is audited, and makes the audit read every request that counts.
 type observer interface {
 	// begin comes before the first request.
@@ -46,8 +42,9 @@ func (all observers) end(a *Auditor, r *Result, incidents []incident) {
 	}
 }
 
-// tenant audits one tenant: all of its log, from a saved state where that is possible, and then a
-// range, where one is selected.
+// tenant audits one tenant: its whole log, from a saved state where that is possible. Where a range
+// is selected, it then audits the range alone; of the whole log comes what rules say that judge all
+// of it (rules.Rule.Whole). x looks on at the audit that is told; it may be nil.
 func (r *runner) tenant(
 	ctx context.Context, info store.TenantInfo, scr *scratch, x observer,
 ) (Result, error) {
@@ -58,29 +55,25 @@ func (r *runner) tenant(
 	if err != nil {
 		return Result{}, err
 	}
-	ranged := r.o.about() == AboutRange
-	looks := x
-	if ranged {
-		looks = nil
-	}
-	a, err := r.whole(ctx, info, t, scr, looks)
-	if a != nil {
-		defer a.release()
-	}
-	if err != nil || !ranged {
+	if r.o.about() != AboutRange {
+		a, err := r.whole(ctx, info, t, scr, x)
 		if err != nil {
 			return Result{}, err
 		}
-		return r.judge(ctx, a, nil, looks)
+		defer a.release()
+		return r.judge(ctx, a, nil, x)
 	}
-	b, err := r.ranged(ctx, t, scr, x)
-	if b != nil {
-		defer b.release()
-	}
+	whole, err := r.whole(ctx, info, t, scr, nil)
 	if err != nil {
 		return Result{}, err
 	}
-	return r.judge(ctx, b, a, x)
+	defer whole.release()
+	a, err := r.ranged(ctx, t, scr, x)
+	if err != nil {
+		return Result{}, err
+	}
+	defer a.release()
+	return r.judge(ctx, a, whole, x)
 }
 
 // countLater counts the requests that start after asOf.
@@ -105,10 +98,8 @@ func (r *runner) countLater(ctx context.Context, info store.TenantInfo) error {
 func (r *runner) whole(
 	ctx context.Context, info store.TenantInfo, t egress.Tenant, scr *scratch, x observer,
 ) (*Auditor, error) {
-	s, ok := r.states[info.Name]
-	if ok = ok && s.UptoAt <= r.asOf && info.Last <= r.asOf && x == nil; ok {
-		a, ok, err := r.fromState(ctx, t, s, info, scr)
-		if ok || err != nil {
+	if s, ok := r.states[info.Name]; ok && info.Last <= r.asOf && s.UptoAt <= r.asOf && x == nil {
+		if a, ok, err := r.fromState(ctx, t, s, info, scr); ok || err != nil {
 			return a, err
 		}
 	}
@@ -190,7 +181,8 @@ func (r *runner) ranged(
 	rg := store.Range{From: math.MinInt64, To: r.asOf + 1}
 	if !r.o.Since.IsZero() {
 		from = r.o.Since.UnixMicro()
-		rg.From = begin(min(from, r.asOf), max(r.o.Policy.Egress.Window, reactionReach))
+		back := max(r.o.Policy.Egress.Window, reactionReach)
+		rg.From = min(from, r.asOf) - back.Microseconds()
 	}
 	if !r.o.Until.IsZero() {
 		until = min(until, r.o.Until.UnixMicro())

@@ -49,7 +49,7 @@ type UsageRow struct {
 	// duration is known.
 	BusyShare float64
 
-	id int64 // of one of the requests
+	id int64 // of one of the requests; 0 of rows that are added up
 }
 
 // Percentiles are by nearest rank, in microseconds; N is how many values are known, and 0 means
@@ -103,7 +103,7 @@ func (all usageCounters) reports(o Options) (reports []*UsageReport) {
 func countUsage(
 	ctx context.Context, snap store.Snapshot, o Options, by UsageBy, all *usageSum,
 ) error {
-	o.Seen, o.Days, o.Forecast = nil, false, false
+	o.Seen = nil // usage is never about what is new
 	r := &runner{snap: snap, o: o, asOf: o.AsOf.UnixMicro()}
 	if err := r.prepare(ctx); err != nil {
 		return err

@@ -18,7 +18,6 @@ type usageTally struct {
 	UsageRow
 	duration, firstByte []int64
 	rates               []int64 // bytes per second
-	id                  int64   // of a request
 	busy, open          int64   // microseconds of the nightly window
 }
 
@@ -91,7 +90,7 @@ func (u *usageCounter) heard(a *Auditor) {
 	row := u.lastRow
 	if row == nil || name != u.last {
 		if row = u.rows[name]; row == nil {
-			row = &usageTally{UsageRow: UsageRow{Name: name, BusyShare: -1}, id: c.ID}
+			row = &usageTally{UsageRow: UsageRow{Name: name, BusyShare: -1, id: c.ID}}
 			u.rows[name] = row
 		}
 		u.last, u.lastRow = name, row
@@ -285,9 +284,7 @@ func (s *usageSum) result(by UsageBy) (rows []UsageRow, total UsageRow) {
 		tallies = append(tallies[:maxUsageRows:maxUsageRows], others)
 	}
 	for _, t := range tallies {
-		row := t.row()
-		row.id = t.id
-		rows = append(rows, row)
+		rows = append(rows, t.row())
 	}
 	return rows, all.row()
 }

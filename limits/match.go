@@ -236,7 +236,7 @@ func (p *Policy) keepSegment(m *Match, t *segment, s string, digest func(string)
 	if t.name == "" || s == t.text {
 		return t.text
 	}
-	if t.keep != nil && t.keep.match(s) && (t.keep.plain || allIn(s, &valueBytes)) && !p.refused(s) {
+	if t.keep != nil && p.mayKeep(t.keep, s) {
 		m.addKey(s)
 		return t.kept
 	}
@@ -271,8 +271,13 @@ func IsDigest(value string) bool {
 // allows.
 func (p *Policy) MayKeep(name, value string) bool {
 	keep := p.rules.keep[name]
-	return keep != nil && keep.match(value) && (keep.plain || allIn(value, &valueBytes)) &&
-		!p.refused(value)
+	return keep != nil && p.mayKeep(keep, value)
+}
+
+// mayKeep says whether a value matches, has no byte that must be escaped in a path, and looks like
+// nothing that is kept under no name.
+func (p *Policy) mayKeep(keep *pattern, value string) bool {
+	return keep.match(value) && (keep.plain || allIn(value, &valueBytes)) && !p.refused(value)
 }
 
 // maxVendorID is the longest id of a vendor that is kept, in bytes.

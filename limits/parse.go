@@ -115,7 +115,7 @@ func (c *checker) hosts() {
 
 func (c *checker) patterns() {
 	c.p.rules.keep = map[string]*pattern{}
-	for _, name := range sortedKeys(c.p.Keep) {
+	for _, name := range slices.Sorted(maps.Keys(c.p.Keep)) {
 		p, err := compilePattern(c.p.Keep[name])
 		if err != nil {
 			c.failf("keep."+name, "pattern of %q: %w", name, err)
@@ -253,7 +253,7 @@ func (c *checker) listing(l *Listing) {
 	}
 	if _, ok := c.p.Keep[l.KeptAs]; !ok {
 		c.failf("listing.kept_as", "there is no pattern %q under [keep]%s", l.KeptAs,
-			didYouMean(l.KeptAs, sortedKeys(c.p.Keep)))
+			didYouMean(l.KeptAs, slices.Sorted(maps.Keys(c.p.Keep))))
 	}
 	if l.KeyTime != KeyTimeNone && l.KeyTime != KeyTimeUnixMS {
 		c.failf("listing.key_time", "key_time %q is not known; it must be %q, or left out", l.KeyTime,
@@ -344,12 +344,3 @@ func (c *checker) duration(key, s string) time.Duration {
 }
 
 func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
-
-func sortedKeys(m map[string]string) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}

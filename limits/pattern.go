@@ -145,8 +145,7 @@ func runsOfPart(part *syntax.Regexp) ([]run, bool) {
 	case syntax.OpLiteral:
 		return runsOfLiteral(part)
 	case syntax.OpCharClass:
-		set, ok := setOf(part)
-		return []run{{set, 1, 1}}, ok
+		return []run{{setOf(part), 1, 1}}, true
 	case syntax.OpStar:
 		return repeated(part, 0, -1)
 	case syntax.OpPlus:
@@ -182,12 +181,11 @@ func repeated(part *syntax.Regexp, least, most int) ([]run, bool) {
 
 // setOf is the ASCII part of a character class: no other byte is kept of a URL, so none is ever
 // looked for.
-func setOf(part *syntax.Regexp) (byteSet, bool) {
-	var set byteSet
+func setOf(part *syntax.Regexp) (set byteSet) {
 	for i := 0; i+1 < len(part.Rune); i += 2 {
 		for c := part.Rune[i]; c <= min(part.Rune[i+1], 0x7f); c++ {
 			set.add(byte(c))
 		}
 	}
-	return set, true
+	return set
 }

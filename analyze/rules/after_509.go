@@ -41,12 +41,9 @@ func (j *after509Judge) Hear(c *Call, fire Fire) bool {
 	since := c.StartedAt - j.At
 	if j.Refused && c.Egress && !c.Storage && since <= After509Wait.Microseconds() &&
 		!j.resetSince(c.StartedAt) {
-		fire(
-			hit(
-				c,
-				func() string { return "started " + measure.Duration(since) + " after a refusal for egress" },
-			),
-		)
+		fire(hit(c, func() string {
+			return "started " + measure.Duration(since) + " after a refusal for egress"
+		}))
 	}
 	if c.Role == limits.RoleEgressCap {
 		j.Refused, j.At = true, c.StartedAt

@@ -22,8 +22,8 @@ var blindRetry = Rule{
 	Hears:  func(k *Kind) bool { return k.Role == limits.RoleBadRequest && !k.Opaque && !k.Personal },
 	New:    func(*Facts) Judge { return &blindRetryJudge{Bad: map[uint64]int64{}} },
 	Detail: func(f *Found) string {
-		return measure.Count(f.Count,
-			"request") + " repeating parameters that had just been refused as wrong"
+		return measure.Count(f.Count, "request") +
+			" repeating parameters that had just been refused as wrong"
 	},
 }
 

@@ -18,10 +18,9 @@ var cutShort = Rule{
 	Hears:  func(k *Kind) bool { return k.Egress && k.Broken && k.Role == limits.RoleOK },
 	New: every(func(_ *Facts, c *Call) Evidence {
 		bytes := c.ResponseBytes
-		return Evidence{
-			Bytes: bytes,
-			Why:   func() string { return "ended after " + measure.Bytes(bytes) },
-		}
+		return Evidence{Bytes: bytes, Why: func() string {
+			return "ended after " + measure.Bytes(bytes)
+		}}
 	}),
 	Detail: func(f *Found) string {
 		return fmt.Sprintf("%s broken off, which cost %s", measure.Count(f.Count, "download"),

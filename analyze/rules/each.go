@@ -35,6 +35,14 @@ func (*atEnd) Hear(*Call, Fire) bool { return false }
 
 func (j *atEnd) End(asOf int64, fire Fire) { j.end(j.facts, asOf, fire) }
 
+// onlyWord is the sentence of rules that fire once, at the end, with all that is to be said.
+func onlyWord(f *Found) string {
+	for word := range f.Words {
+		return word
+	}
+	return ""
+}
+
 // hit is the evidence of the request just heard.
 func hit(c *Call, why func() string) Evidence {
 	return Evidence{ID: c.ID, At: c.StartedAt, Classes: c.ClassBit, Why: why}

@@ -20,11 +20,9 @@ var egressCap = Rule{
 	Hears:   func(k *Kind) bool { return k.Role == limits.RoleEgressCap && !k.Opaque },
 	New: every(func(_ *Facts, c *Call) Evidence {
 		status, sum := c.Status, c.Sum
-		return Evidence{
-			Why: func() string {
-				return fmt.Sprintf("refused (%d) with %s in the window", status, measure.ExactBytes(sum))
-			},
-		}
+		return Evidence{Why: func() string {
+			return fmt.Sprintf("refused (%d) with %s in the window", status, measure.ExactBytes(sum))
+		}}
 	}),
 	Detail: func(f *Found) string {
 		s := measure.Count(f.Count, "request") + " refused because the rolling egress cap was reached"

@@ -23,12 +23,7 @@ var egressNear = Rule{
 			fire(Evidence{At: asOf, Word: strings.Join(why, "; ")})
 		}
 	}),
-	Detail: func(f *Found) string {
-		for why := range f.Words {
-			return why
-		}
-		return ""
-	},
+	Detail: onlyWord,
 }
 
 // NearCap is the share of the cap, and NearChance the forecast chance of reaching it, from which on
@@ -42,12 +37,9 @@ const (
 func near(f *Facts) (why []string) {
 	e := f.Egress
 	if share := float64(e.Current) / float64(e.Cap.Bytes); e.Cap.Bytes > 0 && share >= NearCap {
-		why = append(
-			why,
-			fmt.Sprintf("%s in the last %s are %s of the cap of %s (%s)", measure.Bytes(e.Current),
-				measure.Hours(f.Policy.Egress.Window), measure.Percent(share), measure.Bytes(e.Cap.Bytes),
-				e.Cap.Source),
-		)
+		why = append(why, fmt.Sprintf("%s in the last %s are %s of the cap of %s (%s)",
+			measure.Bytes(e.Current), measure.Hours(f.Policy.Egress.Window), measure.Percent(share),
+			measure.Bytes(e.Cap.Bytes), e.Cap.Source))
 	}
 	if chance := f.Chance(); chance >= NearChance {
 		why = append(why,

@@ -20,17 +20,12 @@ var growing = Rule{
 		now, enough := medianNight(f, 0)
 		before, enoughBefore := medianNight(f, growthWeeks*7)
 		if enough && enoughBefore && before > 0 && float64(now) >= growthFactor*float64(before) {
-			fire(
-				Evidence{
-					At: asOf,
-					Word: fmt.Sprintf(
-						"the median of the last 7 nights is %s, %.1f times that of three weeks before",
-						measure.Bytes(now), float64(now)/float64(before)),
-				},
-			)
+			fire(Evidence{At: asOf, Word: fmt.Sprintf(
+				"the median of the last 7 nights is %s, %.1f times that of three weeks before",
+				measure.Bytes(now), float64(now)/float64(before))})
 		}
 	}),
-	Detail: egressNear.Detail,
+	Detail: onlyWord,
 }
 
 const (

@@ -62,8 +62,8 @@ func hastyWhy(since int64) string {
 	if since < 0 {
 		return "same parameters as a request that failed at the server, started before that had ended"
 	}
-	return "same parameters as a request that failed at the server, " + measure.Duration(
-		since) + " after its end"
+	return "same parameters as a request that failed at the server, " +
+		measure.Duration(since) + " after its end"
 }
 
 func (*hastyRetryJudge) End(int64, Fire) {}

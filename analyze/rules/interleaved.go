@@ -21,8 +21,8 @@ var interleaved = Rule{
 	New:    func(*Facts) Judge { return new(interleavedJudge) },
 	Detail: func(f *Found) string {
 		pairs := slices.Sorted(maps.Keys(f.Words))
-		return "the two requests came from different clients: " + strings.Join(
-			pairs[:min(len(pairs), maxPairs)], "; ")
+		return "the two requests came from different clients: " +
+			strings.Join(pairs[:min(len(pairs), maxPairs)], "; ")
 	},
 }
 

@@ -27,7 +27,7 @@ var listedNotDownloaded = Rule{
 		}
 	}),
 	Detail: func(f *Found) string {
-		return measure.Count(f.Count,
-			"recording") + " listed more than 5 days ago and not downloaded, though nearly all others were"
+		return measure.Count(f.Count, "recording") +
+			" listed more than 5 days ago and not downloaded, though nearly all others were"
 	},
 }

@@ -18,12 +18,9 @@ var neverPulled = Rule{
 		if f.FirstAt != 0 {
 			at = f.FirstAt
 		}
-		fire(
-			Evidence{
-				At:  at,
-				Why: func() string { return "configured, and no recording was ever requested" },
-			},
-		)
+		fire(Evidence{At: at, Why: func() string {
+			return "configured, and no recording was ever requested"
+		}})
 	}),
 	Detail: func(f *Found) string {
 		return "the configuration names this tenant, and the log has no " + f.Policy.Egress.Class + " request of it"

@@ -238,8 +238,8 @@ type Facts struct {
 	// Night gives bytes and complete downloads of the night that ended so many nights before that
 	// of as-of, which is 0.
 	Night func(ago int) (bytes, recordings int64)
-	// Missing gives the recordings that were listed long ago and never downloaded, and whether that
-	// may be told: with a listing, from which nearly everything was downloaded.
+	// Missing gives the recordings that were listed long ago and never downloaded; none where so many
+	// were not that a selection is pulled.
 	Missing func() []Missing
 }
 
