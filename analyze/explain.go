@@ -31,7 +31,7 @@ func Explain(
 			f(h)
 		}
 	}}
-	_, err = r.tenant(ctx, store.TenantInfo{Name: tenant, Requests: r.requests(tenant)}, &scratch{}, x)
+	_, err = r.tenant(ctx, r.info(tenant), &scratch{}, x)
 	return err
 }
 
@@ -60,8 +60,7 @@ func ExplainIncident(
 	}
 	var all []found
 	x := &explained{f: func(rule int, h Hit, _ int64) { all = append(all, found{rule, h}) }}
-	info := store.TenantInfo{Name: tenant, Requests: r.requests(tenant)}
-	if _, err := r.tenant(ctx, info, &scratch{}, x); err != nil {
+	if _, err := r.tenant(ctx, r.info(tenant), &scratch{}, x); err != nil {
 		return err
 	}
 	i := slices.IndexFunc(x.incidents, func(i incident) bool { return i.ID == id })

@@ -176,12 +176,13 @@ func (r *runner) wanted(tenant string) bool {
 	return len(r.o.Tenants) == 0 || slices.Contains(r.o.Tenants, tenant)
 }
 
-func (r *runner) requests(tenant string) int64 {
+// info is what the log says of a tenant as a whole, no more than the name where it has nothing of it.
+func (r *runner) info(tenant string) store.TenantInfo {
 	i := slices.IndexFunc(r.tenants, func(t store.TenantInfo) bool { return t.Name == tenant })
 	if i < 0 {
-		return 0
+		return store.TenantInfo{Name: tenant}
 	}
-	return r.tenants[i].Requests
+	return r.tenants[i]
 }
 
 // held is how many of a tenant's requests were held back in the range. Such an event tells of a run

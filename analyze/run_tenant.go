@@ -198,15 +198,6 @@ func (r *runner) ranged(
 	return a, r.feed(ctx, a, rg, x)
 }
 
-// info is what the log says of a tenant as a whole; the zero value where it has nothing of it.
-func (r *runner) info(tenant string) store.TenantInfo {
-	i := slices.IndexFunc(r.tenants, func(t store.TenantInfo) bool { return t.Name == tenant })
-	if i < 0 {
-		return store.TenantInfo{}
-	}
-	return r.tenants[i]
-}
-
 // requestsIn is how many of a tenant's requests start in a range, if they are spread evenly.
 func requestsIn(info store.TenantInfo, from, to int64) int {
 	from, to = max(from, info.First), min(to, info.Last+1)

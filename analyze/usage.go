@@ -131,7 +131,7 @@ func (r *runner) use(ctx context.Context, t egress.Tenant, scr *scratch, all usa
 		_, err := r.ranged(ctx, t, scr, all)
 		return err
 	}
-	scr.seen.Reserve(int(r.requests(t.Name)))
+	scr.seen.Reserve(int(r.info(t.Name).Requests))
 	a := r.auditor(t, scr)
 	all.begin(a)
 	return r.feed(ctx, a, store.Range{From: math.MinInt64, To: r.asOf + 1}, all)
