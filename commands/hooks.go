@@ -25,7 +25,8 @@ const hookPatience = 10 * time.Second
 var hooked = map[string]bool{"audit": true, "pull": true}
 
 // hookWord is what a hook gets, as JSON; FORMATS.md describes it. Of tenants it has the names and
-// what the command told of them: a hook for somebody else's server is better on_start or on_success.
+// what the command told of them: a hook for somebody else's server is better on_start or
+// on_success.
 type hookWord struct {
 	Event   string       `json:"event"`
 	Command string       `json:"command"`
