@@ -176,7 +176,7 @@ func (r *runner) wanted(tenant string) bool {
 	return len(r.o.Tenants) == 0 || slices.Contains(r.o.Tenants, tenant)
 }
 
-// info is what the log says of a tenant as a whole, no more than the name where it has nothing of it.
+// info is what the log says of a tenant as a whole; only the name where it has nothing of it.
 func (r *runner) info(tenant string) store.TenantInfo {
 	i := slices.IndexFunc(r.tenants, func(t store.TenantInfo) bool { return t.Name == tenant })
 	if i < 0 {
