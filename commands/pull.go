@@ -248,10 +248,10 @@ func readKeys(name string) (map[string]bool, error) {
 func runPull(c *cli.Context, se *session, o pullOptions) (err error) {
 	o.settle(se.config.Pull)
 	if o.To, err = se.destination(&o); err != nil {
-		return err
+		return withoutConfig(c, err)
 	}
 	if err := se.checkPullTenants(c.String("db"), o.tenants); err != nil {
-		return err
+		return withoutConfig(c, err)
 	}
 	return se.open(c.Context, c.String("db"), func() error { return se.pull(c, o) })
 }
@@ -294,9 +294,12 @@ func (s *session) pull(c *cli.Context, o pullOptions) (err error) {
 		return err
 	}
 	results = append(results, done...)
-	slices.SortFunc(results, func(a, b pull.Result) int { return strings.Compare(a.Tenant, b.Tenant) })
-	err = s.write(o.output,
-		func(w io.Writer) error { return report.Pull(w, pullRows(results), o.DryRun, o.look) })
+	s.nameTokens(results)
+	slices.SortFunc(results, byNeed)
+	if !s.saysNothing(results, &o) {
+		err = s.write(o.output,
+			func(w io.Writer) error { return report.Pull(w, pullRows(results), o.DryRun, o.look) })
+	}
 	if lost := context.Cause(ctx); lost != nil && c.Err() == nil {
 		err = errors.Join(err, lost)
 	}

@@ -129,7 +129,7 @@ func (s *session) client(
 	tenant string, rec *store.Recorder, pacer *ingest.Pacer, o *pullOptions,
 ) (*api.Client, error) {
 	env := s.tokenEnv(tenant)
-	token := os.Getenv(env)
+	token := readToken(env)
 	if token == "" {
 		return nil, fmt.Errorf("there is no token: put it into the environment variable %s", env)
 	}

@@ -1,8 +1,11 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/6dcca832/headroom/internal/measure"
 	"github.com/6dcca832/headroom/internal/plainerr"
@@ -13,7 +16,7 @@ import (
 // summary says in one line whether all is there, to the user and to hooks, and gives the exit code.
 // Errors that no table shows on the screen are told as well, under --quiet, too.
 func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOptions) error {
-	var missing, failed, stored, planned, fits int
+	var missing, failed, unlisted, stored, planned, fits int
 	var bytes int64
 	s.told = pullTold(results, o.DryRun)
 	for i := range results {
@@ -24,6 +27,9 @@ func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOpt
 			continue
 		}
 		failed++
+		if notListed(r) {
+			unlisted++
+		}
 		if o.output != "" || o.look.Format != "table" {
 			s.warn("headroom: pull: %s: %v", r.Tenant, r.Err)
 		}
@@ -33,14 +39,21 @@ func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOpt
 	}
 	if o.DryRun {
 		s.outcome = fmt.Sprintf("%s to fetch; %s of them tonight",
-			measure.Count(int64(planned), "recording"), measure.Grouped(int64(fits)))
+			measure.Count(int64(planned), "recording"), measure.Grouped(int64(fits))) + ofUnlisted(unlisted)
+		if unlisted == len(results) {
+			s.outcome = "what is to be fetched is not known: no list could be read"
+		}
 		s.tell("headroom: plan: %s", s.outcome)
 		missing = 0
 	} else {
-		s.outcome = fmt.Sprintf("%s stored (%s); %d missing", measure.Count(int64(stored), "recording"),
-			measure.Bytes(bytes), missing)
-		s.tell("headroom: pull: %s stored (%s) in %s; %d missing", measure.Count(int64(stored), "recording"),
-			measure.Bytes(bytes), o.To, missing)
+		lacks := fmt.Sprintf("%d missing", missing) + ofUnlisted(unlisted)
+		if unlisted == len(results) {
+			lacks = "what is missing is not known: no list could be read"
+		}
+		s.outcome = fmt.Sprintf("%s stored (%s); %s", measure.Count(int64(stored), "recording"),
+			measure.Bytes(bytes), lacks)
+		s.tell("headroom: pull: %s stored (%s) in %s; %s", measure.Count(int64(stored), "recording"),
+			measure.Bytes(bytes), o.To, lacks)
 	}
 	if failed > 0 {
 		s.outcome += fmt.Sprintf("; %s failed", measure.Count(int64(failed), "tenant"))
@@ -49,6 +62,39 @@ func (s *session) summary(ctx context.Context, results []pull.Result, o *pullOpt
 		return errPartly
 	}
 	return nil
+}
+
+// notListed says whether a tenant failed before its list was read.
+func notListed(r *pull.Result) bool { return r.Err != nil && r.Listed == 0 }
+
+// ofUnlisted says of how many tenants nobody knows what there is.
+func ofUnlisted(tenants int) string {
+	if tenants == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; not known of %s, whose list could not be read",
+		measure.Count(int64(tenants), "tenant"))
+}
+
+// byNeed puts tenants that failed first, then those of which recordings are missing, then the
+// complete ones, each by name.
+func byNeed(a, b pull.Result) int {
+	rank := func(r *pull.Result) int {
+		switch {
+		case r.Err != nil:
+			return 0
+		case len(r.Missing) > 0:
+			return 1
+		}
+		return 2
+	}
+	return cmp.Or(cmp.Compare(rank(&a), rank(&b)), strings.Compare(a.Tenant, b.Tenant))
+}
+
+// saysNothing says whether --quiet leaves the table out: on the screen, of a pull that is complete.
+func (s *session) saysNothing(results []pull.Result, o *pullOptions) bool {
+	return s.quiet && !o.DryRun && isStdout(o.output) && o.look.Format == "table" &&
+		!slices.ContainsFunc(results, func(r pull.Result) bool { return !r.Complete() })
 }
 
 // pullTold are the tenants that a hook is told of: those that failed, and those of which recordings
@@ -81,6 +127,7 @@ func pullRows(results []pull.Result) []report.PullRow {
 			Plan: report.PullPlan(r.Plan),
 		}
 		if r.Err != nil {
+			rows[i].Unlisted = notListed(&r)
 			rows[i].Error = oneLine(plainerr.Text(r.Err))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"syscall"
 	"time"
 
@@ -26,14 +27,23 @@ const (
 // Errors that end a tenant's downloads.
 var (
 	errToken = errors.New("the token is not accepted")
+	errRole  = errors.New("the token is valid, but its user may not do this")
 	errCap   = errors.New("the vendor's egress cap is reached")
 	errDisk  = errors.New("the disk is full")
 	errBusy  = errors.New("the vendor asks to wait")
 	errDown  = fmt.Errorf("the vendor serves no recordings now: %d in a row failed", maxFailures)
 )
 
+// tokenError tells a token that is missing, expired or wrong from one whose user lacks a role.
+func tokenError(e *api.Error) error {
+	if e.Status == http.StatusForbidden {
+		return errRole
+	}
+	return errToken
+}
+
 // ErrInterrupted is the error of a run that was ended by its context, as Ctrl-C does.
-var ErrInterrupted = errors.New("stopped by you; the next run goes on")
+var ErrInterrupted = errors.New("stopped; the next run goes on")
 
 // refused is a recording that did not pass the gate, or that the vendor would not give.
 type refused struct {
@@ -192,7 +202,7 @@ func (r *runner) classify(err error) error {
 	}
 	switch e.Role {
 	case limits.RoleAuth:
-		return fmt.Errorf("%w: %w", errToken, e)
+		return fmt.Errorf("%w: %w", tokenError(e), e)
 	case limits.RoleEgressCap:
 		return fmt.Errorf("%w: %w", errCap, e)
 	case limits.RoleRateLimited:

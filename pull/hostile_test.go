@@ -208,6 +208,7 @@ func TestRunListsTheOtherDays(t *testing.T) {
 			"the list of 2026-11-22T00:00:00Z to 2026-11-23T00:00:00Z failed: answered 500"},
 		{errors.New("entry 3: recordingKey is missing"), 1, "entry 3: recordingKey is missing"},
 		{&api.Error{Status: 401, Role: limits.RoleAuth}, 0, "token is not accepted"},
+		{&api.Error{Status: 403, Role: limits.RoleAuth}, 0, "token is valid, but its user may not"},
 		{&api.Error{Status: 429, Role: limits.RoleRateLimited}, 0, "answered 429"},
 	} {
 		h := &hostile{audio: func(int64) (*api.Audio, error) { return whole200(), nil }}

@@ -108,7 +108,7 @@ func (r *runner) pull(ctx context.Context) error {
 	l, err := r.list(ctx, from, before)
 	var e *api.Error
 	if errors.As(err, &e) && e.Role == limits.RoleAuth {
-		return fmt.Errorf("%w: %w", errToken, err)
+		return fmt.Errorf("%w: %w", tokenError(e), err)
 	}
 	if err != nil {
 		return err
@@ -315,7 +315,7 @@ func (r *runner) bindsBecause(binds string, it item, b *budget, now time.Time) s
 	}
 	if until := b.notBefore; now.Before(until) {
 		return fmt.Sprintf("the vendor refused for egress at %s; nothing is asked for before %s, "+
-			"unless a reset is recorded", measure.Stamp(r.t.Refused, time.UTC),
+			"unless a reset is recorded by \"headroom reset\"", measure.Stamp(r.t.Refused, time.UTC),
 			measure.Stamp(until, time.UTC))
 	}
 	why := fmt.Sprintf("the egress cap of %s%s, less the reserve, leaves no room",

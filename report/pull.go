@@ -26,8 +26,10 @@ type PullRow struct {
 	// Elsewhere is another host that bodies came from, Stopped why downloads ended early, Error what
 	// made the run fail; each "" for nothing.
 	Elsewhere, Stopped, Error string
-	Started, Ended            time.Time
-	Plan                      PullPlan
+	// Unlisted says that nobody knows what there is to fetch: the list could not be read.
+	Unlisted       bool
+	Started, Ended time.Time
+	Plan           PullPlan
 }
 
 // PullMissing is a recording that is not there, or that is odd, and why.
@@ -157,6 +159,11 @@ func pullCells(r *PullRow) [][]string {
 		text.ShortenMiddle(text.Clean(r.Tenant), text.MaxName), count(r.Listed), count(r.Already),
 		count(r.Stored), count(len(r.Missing)), measure.Bytes(r.Bytes), "",
 	}
+	if r.Unlisted {
+		for i := 1; i < len(first)-1; i++ {
+			first[i] = measure.None
+		}
+	}
 	lines := [][]string{first}
 	for i, reason := range r.reasons() {
 		if i > 0 {
@@ -240,8 +247,16 @@ func planCells(r *PullRow, loc *time.Location) []string {
 	}
 	return []string{
 		text.ShortenMiddle(text.Clean(r.Tenant), text.MaxName), measure.Grouped(int64(p.Recordings)),
-		measure.Bytes(p.Bytes), measure.Duration(p.Takes.Microseconds()), after, p.tonight(loc),
+		measure.Bytes(p.Bytes), p.length(), after, p.tonight(loc),
 	}
+}
+
+// length is how long a run takes, foreseen and therefore in no parts of a second.
+func (p *PullPlan) length() string {
+	if p.Takes < 2*time.Minute {
+		return measure.Grouped(int64(p.Takes.Round(time.Second)/time.Second)) + " s"
+	}
+	return measure.Duration(p.Takes.Microseconds())
 }
 
 // tonight says what fits, what binds first, and what becomes of the rest.
@@ -260,7 +275,7 @@ func (p *PullPlan) tonight(loc *time.Location) string {
 			s = "none fits: " + limit + " binds"
 		}
 		if !p.RestFrom.IsZero() {
-			s += "; on from " + measure.Minute(p.RestFrom, loc)
+			s += "; the rest from " + measure.Minute(p.RestFrom, loc)
 		}
 		if p.DoneOn.IsZero() {
 			s += "; the backlog never ends at this rate"

@@ -48,24 +48,24 @@ Tenant    To fetch    Bytes     Takes  Rolling sum  Tonight
 ──────────────────────────────────────────────────────────────────────────
 acme         1,812  3.10 GB  91.0 min  14.2 GB 31%  all of it fits
 borealis     1,812  3.10 GB  62.0 min  43.2 GB 94%  1,240 fit, then the
-                                                    egress cap binds; on
-                                                    from 2026-11-25 02:30
-                                                    UTC; done in night 2,
-                                                    2026-11-25
+                                                    egress cap binds; the
+                                                    rest from 2026-11-25
+                                                    02:30 UTC; done in night
+                                                    2, 2026-11-25
 cobalt      61,812   103 GB     8.0 h  43.2 GB 64%  9,600 fit, then the
                                                     nightly window binds;
                                                     done in night 13,
                                                     2026-12-06
-dunmore-    61,812   103 GB    0.00 s  43.2 GB 95%  none fits: the egress
-legal-                                              cap binds; on from
+dunmore-    61,812   103 GB       0 s  43.2 GB 95%  none fits: the egress
+legal-                                              cap binds; the rest from
 services                                            2026-11-26 23:30 UTC;
                                                     the backlog never ends
                                                     at this rate
 elmwood          –        –         –            –  the token is not
                                                     accepted: answered 401
                                                     Unauthorized
-fairview         0      0 B    0.00 s          0 B  nothing to fetch
-grange           3      0 B    9.00 s          0 B  all of it fits; 3 of
+fairview         0      0 B       0 s          0 B  nothing to fetch
+grange           3      0 B       9 s          0 B  all of it fits; 3 of
                                                     unknown size
 `
 	comparePull(t, plannedNights(), true, want)
