@@ -45,7 +45,7 @@ func plannedNights() []PullRow {
 func TestPullPlanAt80Columns(t *testing.T) {
 	const want = `
 Tenant    To fetch    Bytes     Takes  Rolling sum  Tonight
-──────────────────────────────────────────────────────────────────────────
+────────────────────────────────────────────────────────────────────────────
 acme         1,812  3.10 GB  91.0 min  14.2 GB 31%  all of it fits
 borealis     1,812  3.10 GB  62.0 min  43.2 GB 94%  1,240 fit, then the
                                                     egress cap binds; the
