@@ -306,7 +306,8 @@ func (c *capture) recordHeld() error {
 
 // summary is what was captured, in one line.
 func (c *capture) summary() string {
-	line := measure.Count(c.tally.requests.Load(), "request") + ", " + measure.Bytes(c.tally.bytes.Load())
+	line := measure.Count(c.tally.requests.Load(), "request") + ", " +
+		measure.Bytes(c.tally.bytes.Load())
 	if n := c.tally.opaque.Load(); n > 0 {
 		line += fmt.Sprintf(", %d of them opaque (see \"headroom doctor\")", n)
 	}

@@ -77,7 +77,8 @@ func (nowhere) Add(context.Context, []store.Request) error { return errEnough }
 
 func (nowhere) AddRecordings(context.Context, []store.Recording) error { return errEnough }
 
-// recognisable refuses to make a database when none of the files is anything that could be imported.
+// recognisable refuses to make a database when none of the files is anything that could be
+// imported.
 func recognisable(ctx context.Context, se *session, o importOptions, db string) (err error) {
 	if fileExists(db) || isURL(db) {
 		return nil

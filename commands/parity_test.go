@@ -195,6 +195,7 @@ func untold(told *facts, table, path string, v any) (lost []string) {
 			switch name {
 			case "cap_low_bytes", "cap_high_bytes", "low", "high":
 			case "day", "p025", "p05", "p95", "p99_s": // FORMATS.md: tables have fewer quantiles
+			case "mase", "pinball": // the table of --backtest has them
 			case "requests":
 				if _, ids := member.([]any); !ids {
 					lost = append(lost, untold(told, table, path+"."+name, member)...)

@@ -2,9 +2,9 @@
 // somebody else may have put a link, or a file of their own, where the output is to go.
 //
 // For most uses, call Replace, under which a file appears or is replaced only when all of it has
-// been written, Make for one that must not be there yet, or Create for one that grows. CanReplace and
-// CanCreate ask before there is anything to write. Trusted says whether others can change a file that
-// is believed, such as a configuration.
+// been written, Make for one that must not be there yet, or Create for one that grows. CanReplace
+// and CanCreate ask before there is anything to write. Trusted says whether others can change a
+// file that is believed, such as a configuration.
 //
 // # Guarantees
 //
