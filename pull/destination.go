@@ -348,7 +348,11 @@ func writeFile(name string, data []byte, flush bool) error {
 }
 
 func (f *folder) Get(_ context.Context, name string) ([]byte, error) {
-	return os.ReadFile(f.path(name))
+	file := f.path(name)
+	if st, err := os.Stat(file); err == nil && !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file; move it away", file) // reading a pipe would wait for ever
+	}
+	return os.ReadFile(file)
 }
 
 func (f *folder) Free() int64 { return freeSpace(f.root) }
