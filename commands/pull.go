@@ -38,7 +38,8 @@ func newPullCommand(s *streams) *cli.Command {
 		Description: "Lists a trailing window again, since recordings appear late, compares it with what was stored\n" +
 			"before, and fetches what is missing: one at a time for each tenant, at the policy's interval,\n" +
 			"never beyond the egress cap less the reserve. Exits with 3 unless every listed recording is\n" +
-			"stored or excused, and says which is missing and why. Files lie in\n" +
+			"stored or excused, and says which is missing and why; with 2 if nothing could be done.\n" +
+			"With -q, nothing is printed where all is complete. Files lie in\n" +
 			"DEST/tenant=acme/date=2026-11-24/KEY.wav, with a manifest that sha256sum -c reads.\n\n" +
 			"Examples:\n" +
 			"  headroom pull --dry-run\n" +

@@ -59,8 +59,8 @@ func (s *session) checkTokens(names []string) error {
 		strings.Join(envs, ", "))
 }
 
-// readToken is the token in an environment variable, without the spaces and the carriage return that
-// a file's line may leave around it; no token holds any.
+// readToken is the token in an environment variable, without the spaces and the carriage return
+// that a file's line may leave around it; no token holds any.
 func readToken(env string) string { return strings.TrimSpace(os.Getenv(env)) }
 
 // nameTokens adds to a tenant's error about its token the variable that the token came from.
