@@ -92,9 +92,9 @@ func requestsOf(snap store.Snapshot, name string) int64 {
 
 // tellMisnamed tells of names that look like slips. One is a tenant in the config that the log does
 // not have, where it has one by nearly that name of which the config says nothing. That is told
-// despite --quiet, too: its cap is missing from the audit. The other is a tenant of the log of which
-// the config says nothing, where one by nearly that name has ten times as many requests (ours) or
-// more.
+// despite --quiet, too: its cap is missing from the audit. The other is a tenant of the log of
+// which the config says nothing, where one by nearly that name has ten times as many requests
+// (ours) or more.
 func (s *session) tellMisnamed(snap store.Snapshot) {
 	requests := map[string]int64{}
 	var unsaid []string

@@ -49,7 +49,8 @@ type Options struct {
 	// Top is how many tenants of a forecast are shown, the first; a table, Markdown and JSON count the
 	// others. By default, all.
 	Top int
-	// Left is how many rows the caller left out of a count of usage; a table, Markdown and JSON tell it.
+	// Left is how many rows the caller left out of a count of usage; a table, Markdown and JSON tell
+	// it.
 	Left int
 	// Program is the version of the program that writes; "" leaves it out.
 	Program string
