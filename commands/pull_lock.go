@@ -56,7 +56,9 @@ func lockTenants(file string, names []string) (held *heldTenants, err error) {
 	if err != nil {
 		return nil, err
 	}
-	note := func(_ context.Context, tenant string) error { return lock.NoteRefusal(tenant, time.Now()) }
+	note := func(_ context.Context, tenant string) error {
+		return lock.NoteRefusal(tenant, time.Now())
+	}
 	return &heldTenants{refused, note, lock.Close}, nil
 }
 

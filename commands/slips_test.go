@@ -65,12 +65,11 @@ func TestSlips(t *testing.T) {
 // splitLine gives the words of a command line; single quotes keep some together.
 func splitLine(line string) (all []string) {
 	for i, part := range strings.Split(line, "'") {
-		switch {
-		case i%2 == 1:
+		if i%2 == 1 {
 			all = append(all, part)
-		default:
-			all = append(all, strings.Fields(part)...)
+			continue
 		}
+		all = append(all, strings.Fields(part)...)
 	}
 	return all
 }

@@ -82,7 +82,7 @@ func respelled(t testing.TB) (good []byte, bundles map[string][]byte, held strin
 		"a checksum of something else":   func(h []byte) { h[14-4] ^= 1 },
 		"another date":                   func(h []byte) { h[12-4] ^= 2 },
 		"a time":                         func(h []byte) { h[10-4] ^= 2 },
-		"another version to unpack with": func(h []byte) { h[4-4] = 45 },
+		"another version to unpack with": func(h []byte) { h[0] = 45 },
 	} {
 		bundles[what] = bothHeaders(good, len(files[0].name), change)
 	}

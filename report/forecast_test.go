@@ -126,9 +126,10 @@ func TestForecastCountsWhoIsLeftOut(t *testing.T) {
 		for _, format := range Formats() {
 			s := renderForecast(t, r, false, Options{Format: format, Top: top})
 			told := want[0]
-			if format == "json" {
+			switch format {
+			case "json":
 				s, told = strings.NewReplacer("\n", "", " ", "").Replace(s), want[1]
-			} else if format == "csv" {
+			case "csv":
 				told = ""
 			}
 			if !strings.Contains(s, told) || told == "" && strings.Contains(s, "…and") {

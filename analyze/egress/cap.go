@@ -27,8 +27,8 @@ const (
 type Cap struct {
 	Bytes, Low, High int64
 	Source           CapSource
-	// Refusal is what the cap is learned from, or, for RefusalCounts after its end, was. It is zero for
-	// a cap that was told.
+	// Refusal is what the cap is learned from, or, for RefusalCounts after its end, was. It is zero
+	// for a cap that was told.
 	Refusal Refusal
 }
 

@@ -15,7 +15,8 @@ import (
 const maxRedirects = 5
 
 var (
-	// errRedirect is of a redirect that leads nowhere. It is an answer, which a repeat does not change.
+	// errRedirect is of a redirect that leads nowhere. It is an answer, which a repeat does not
+	// change.
 	errRedirect = fmt.Errorf("the vendor redirects more than %d times", maxRedirects)
 	errPlain    = errors.New("the server answers in plain HTTP, not in HTTPS")
 )

@@ -162,8 +162,9 @@ func newPageFinding(f analyze.Finding, tenant string, c clock) pageFinding {
 	return pageFinding{
 		Severity: f.Severity, Rule: text.Clean(f.Rule), Count: measure.Grouped(f.Count),
 		First: both(c, f.First), Last: both(c, f.Last),
-		Detail: sentence(text.Clean(f.Detail)), Advice: text.Clean(f.Advice), Section: report.BasisWords(&f),
-		Rows: report.RowIDs(f), Explain: report.ExplainCommand(f, tenant),
+		Detail: sentence(text.Clean(f.Detail)), Advice: text.Clean(f.Advice),
+		Section: report.BasisWords(&f),
+		Rows:    report.RowIDs(f), Explain: report.ExplainCommand(f, tenant),
 	}
 }
 

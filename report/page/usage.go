@@ -10,8 +10,8 @@ import (
 // whose tables are long.
 var UsageBy = []analyze.UsageBy{analyze.ByClass, analyze.ByClient, analyze.ByHour}
 
-// usageData is a table of how much of the API a tenant used, told by one thing. The script writes it
-// when it is near the screen: the tables of many tenants take longer to read than all else that
+// usageData is a table of how much of the API a tenant used, told by one thing. The script writes
+// it when it is near the screen: the tables of many tenants take longer to read than all else that
 // they have on the page.
 type usageData struct {
 	Title string     `json:"t"`
