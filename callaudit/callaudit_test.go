@@ -127,7 +127,7 @@ func TestLogAuditsWhatWasRecorded(t *testing.T) {
 	if err := log.WriteReport(ctx, &page, callaudit.Scope{}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(page.String(), "Use by client") {
+	if !strings.Contains(page.String(), `"t":"by client"`) {
 		t.Error("the page does not tell the use of the API")
 	}
 	if err := log.Reset(ctx, "acme", time.Now(), "ticket 4711"); err != nil {

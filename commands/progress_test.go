@@ -11,7 +11,7 @@ func TestBarIsDrawnBeforeStopReturns(t *testing.T) {
 	for err, want := range map[error]string{nil: "done!", errors.New("broken"): "fail!"} {
 		for range 20 {
 			var screen strings.Builder
-			b := newBar(&screen, "a.log", 100)
+			b := newBar(&screen, inBytes, "a.log", 100)
 			b.set(50)
 			b.stop(err)
 			if !strings.Contains(screen.String(), want) {

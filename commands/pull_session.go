@@ -267,7 +267,8 @@ type progressOf struct {
 	s  *session
 	mu sync.Mutex
 	at map[string]pull.Progress
-	b  *bar
+	// list counts days of lists until the first recording is there, pull bytes from then on.
+	list, pull *bar
 }
 
 func (s *session) pullProgress() *progressOf {
@@ -292,20 +293,30 @@ func tenths(p pull.Progress) int {
 	return 10 * p.Done / p.Total
 }
 
-// show moves the bar, which counts the bytes of all tenants. The lock is held.
+// show moves the bar, which counts what all tenants have. The lock is held.
 func (p *progressOf) show() {
-	var done, total int64
+	var listed, days, done, total int64
 	for _, t := range p.at {
+		listed, days = listed+int64(t.Listed), days+int64(t.Days)
 		done, total = done+t.Bytes, total+t.TotalBytes
 	}
-	if p.b == nil {
-		p.b = p.s.startBar("pull", total)
+	if total == 0 {
+		if p.list == nil {
+			p.list = p.s.startBarIn(inDays, "list", days)
+		}
+		p.list.setOf(listed, days)
+		return
 	}
-	p.b.set(min(done, total))
+	if p.pull == nil {
+		p.list.stop(nil)
+		p.list, p.pull = nil, p.s.startBar("pull", total)
+	}
+	p.pull.setOf(min(done, total), total)
 }
 
 func (p *progressOf) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.b.stop(nil)
+	p.list.stop(nil)
+	p.pull.stop(nil)
 }

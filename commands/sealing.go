@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/6dcca832/headroom/evidence"
@@ -22,6 +23,9 @@ func (s *session) key() (*evidence.Key, error) {
 	k, created, err := evidence.LoadOrCreateKey(name)
 	if created {
 		s.detail("headroom: made the key that signs this user's logs, %s; keep a copy of it", name)
+	}
+	if err != nil && !fileExists(name) { // its folder is of no use
+		err = fmt.Errorf("%w; --key, or key in headroom.toml, names another place for the key", err)
 	}
 	return k, err
 }

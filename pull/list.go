@@ -103,7 +103,10 @@ func (r *runner) list(ctx context.Context, from, before time.Time) (*listing, er
 func (r *runner) listParts(ctx context.Context, first, last time.Time, l *listing) error {
 	blind, listed := 0, false
 	var failed error
+	now := Progress{Tenant: r.t.Name, Days: int((last.Sub(first) + listStep - 1) / listStep)}
 	for at := first; at.Before(last); at = at.Add(listStep) {
+		r.o.Progress(now)
+		now.Listed++
 		err := r.listPart(ctx, at, at.Add(listStep), l)
 		var part *partError
 		if err != nil && !errors.As(err, &part) {

@@ -137,6 +137,8 @@ type Options struct {
 // Progress is how far a tenant's run has come.
 type Progress struct {
 	Tenant string
+	// Listed and Days are UTC days whose list came, and is asked for; 0 once recordings are fetched.
+	Listed, Days int
 	// Done and Total are recordings, Bytes and TotalBytes their sizes as far as they are known.
 	Done, Total       int
 	Bytes, TotalBytes int64

@@ -128,8 +128,8 @@ func (s *Store) open() error {
 }
 
 var errNoFile = fmt.Errorf(
-	"%w: name it with --db, or make it with \"headroom import\", \"headroom run\" or "+
-		"\"headroom demo\"",
+	"%w: name it with --db, or make it with \"headroom pull\", \"run\", \"import\" or "+
+		"\"demo\"",
 	store.ErrNoFile,
 )
 
