@@ -59,7 +59,7 @@ func TestHookOfPullNamesTenants(t *testing.T) {
 	if code != exitPartly || len(got) != 1 || len(got[0].Tenants) != 2 {
 		t.Fatalf("exit code %d, hooks got %+v\n%s", code, got, said)
 	}
-	acme, blue := got[0].Tenants[0], got[0].Tenants[1]
+	blue, acme := got[0].Tenants[0], got[0].Tenants[1] // an error comes first
 	if acme.Tenant != "acme" || acme.Missing == 0 || acme.Error != "" {
 		t.Errorf("of acme, whose recordings are too large, it got %+v", acme)
 	}

@@ -276,11 +276,11 @@ func (s *session) pull(c *cli.Context, o pullOptions) (err error) {
 		err = errors.Join(err, rec.Close())
 		s.autoSeal(context.WithoutCancel(c.Context))
 	}()
+	o.Policy, o.Log = s.policy, pullLog{s.store, s.policy}
 	tenants, results, err := s.pullable(ctx, names, rec, &o)
 	if err != nil {
 		return err
 	}
-	o.Policy, o.Log = s.policy, pullLog{s.store, s.policy}
 	o.Flush = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, flushPatience)
 		defer cancel()

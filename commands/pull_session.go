@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -144,10 +145,28 @@ func (s *session) client(
 			s.warn("headroom: pull: %s: %v", tenant, err)
 		}
 	}}
-	rt := ingest.NewTransport(api.WithoutReplays(base), rec, ingest.WithPolicy(s.policy),
+	kept := windowRecorder{Recorder: rec}
+	if kept.from, kept.before = o.Window(time.Now()); o.From.IsZero() {
+		kept.before = time.Time{} // what begins meanwhile is fetched as well
+	}
+	rt := ingest.NewTransport(api.WithoutReplays(base), kept, ingest.WithPolicy(s.policy),
 		ingest.WithHashKey(s.store.HashKey()), ingest.WithClient("headroom-pull"),
 		ingest.WithSource(&store.Source{Kind: "transport", Name: "pull"}), ingest.WithPacer(pacer))
 	return api.New(tenant, token, api.WithPolicy(s.policy), api.WithTransport(rt))
+}
+
+// windowRecorder keeps of lists what began in a pull's window. A pull lists a day more on either
+// side and fetches nothing of it: an audit would find those recordings missing.
+type windowRecorder struct {
+	*store.Recorder
+	from, before time.Time // before is zero for no end
+}
+
+func (r windowRecorder) RecordListed(all []store.Recording) {
+	r.Recorder.RecordListed(slices.DeleteFunc(all, func(rec store.Recording) bool {
+		at := time.UnixMicro(rec.StartedAt)
+		return at.Before(r.from) || !r.before.IsZero() && !at.Before(r.before)
+	}))
 }
 
 // readUpstream reads the URL that requests are sent to; nil means the vendor's host.

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -181,6 +182,17 @@ type Result struct {
 // Complete says that every listed recording is accounted for.
 func (r *Result) Complete() bool { return r.Err == nil && len(r.Missing) == 0 }
 
+// Window is what a run that begins now accounts for: recordings that began in [from, before). The
+// policy must be set. More is listed, days around it; what a log keeps of that as listed would be
+// missing for ever.
+func (o *Options) Window(now time.Time) (from, before time.Time) {
+	if !o.From.IsZero() {
+		return o.From, o.Before
+	}
+	before = now.Truncate(time.Microsecond) // as the log counts
+	return before.Add(-cmp.Or(o.Lookback, max(o.Policy.Egress.Window, MinLookback))), before
+}
+
 // checked fills in the defaults and refuses options that make no sense.
 func (o Options) checked() (Options, error) {
 	switch {
@@ -193,9 +205,6 @@ func (o Options) checked() (Options, error) {
 	case o.Lookback != 0 && o.Lookback < MinLookback:
 		return o, fmt.Errorf("pull: a lookback of %s is too short: recordings appear up to %s late",
 			o.Lookback, MinLookback)
-	}
-	if o.Lookback == 0 {
-		o.Lookback = max(o.Policy.Egress.Window, MinLookback)
 	}
 	if o.Reserve == 0 {
 		o.Reserve = DefaultReserve

@@ -99,11 +99,7 @@ func (r *runner) pull(ctx context.Context) error {
 			return err
 		}
 	}
-	from, before := r.o.From, r.o.Before
-	if from.IsZero() {
-		before = r.started.Truncate(time.Microsecond) // as the log counts
-		from = before.Add(-r.o.Lookback)
-	}
+	from, before := r.o.Window(r.started)
 	r.result.From, r.result.Before = from, before
 	l, err := r.list(ctx, from, before)
 	var e *api.Error
