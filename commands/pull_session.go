@@ -163,10 +163,13 @@ type windowRecorder struct {
 }
 
 func (r windowRecorder) RecordListed(all []store.Recording) {
-	r.Recorder.RecordListed(slices.DeleteFunc(all, func(rec store.Recording) bool {
+	all = slices.DeleteFunc(all, func(rec store.Recording) bool {
 		at := time.UnixMicro(rec.StartedAt)
 		return at.Before(r.from) || !r.before.IsZero() && !at.Before(r.before)
-	}))
+	})
+	if len(all) > 0 {
+		r.Recorder.RecordListed(all)
+	}
 }
 
 // readUpstream reads the URL that requests are sent to; nil means the vendor's host.
